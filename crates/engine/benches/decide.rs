@@ -1,0 +1,114 @@
+//! The time of one whole decision: from the header's bytes to action, reply and reasons.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark stops where it cannot run")]
+
+use divan::{Bencher, black_box};
+use tidegate_engine::clock::Freezes;
+use tidegate_engine::decision::{Context, decide, decide_without_server};
+use tidegate_engine::event::{Connector, MailEvent};
+use tidegate_engine::header::Header;
+use tidegate_engine::policy::{Facts, Mode, Policy};
+use tidegate_engine::server::{Finding, Node, Shown, recognise};
+use tidegate_engine::spell::{Phase, Rules, ServerRecord, Sighting};
+use tidegate_engine::time::{DAY, Timestamp};
+
+/// A header of 2 KB with five `Received` fields, the topmost by a server that is out of date.
+const HEADER: &str = include_str!("../../../benches/header.txt");
+
+fn main() {
+    divan::main();
+}
+
+/// A server in stage 8, so that the answer is a reject with its reply.
+#[divan::bench(sample_size = 200)]
+fn whole_decision(bencher: Bencher<'_, '_>) {
+    let header = HEADER.replace('\n', "\r\n");
+    let facts = Facts::built_in().unwrap();
+    let policy = Policy {
+        mode: Mode::Enforce,
+        ..Policy::default()
+    };
+    let freezes = Freezes::default();
+    let rules = Rules::new(&facts, &policy, &freezes).unwrap();
+    let detected: Timestamp = "2026-09-10T08:15:08Z".parse().unwrap();
+    let now = detected.plus(95 * DAY);
+    let phase = known(&header, &rules, detected, now);
+    let context = Context {
+        rules,
+        ceiling: Mode::Enforce,
+        phase: Some(&phase),
+        now,
+    };
+    bencher.bench_local(|| {
+        let event = event(black_box(header.as_bytes()));
+        let recognition = recognise(&event, &policy.trusted_relays, &facts.catalog);
+        let Finding::Server(server) = &recognition.finding else {
+            panic!("no server")
+        };
+        let decision = decide(&event, server, recognition.behind_relay, &context);
+        assert!(decision.reply.is_some());
+        black_box(decision.why.len())
+    });
+}
+
+/// What a sender can write at most, each of which has to be read in under 50 ms.
+#[divan::bench(args = ["fields", "received", "field", "parentheses", "folds", "words"], sample_count = 20)]
+fn hostile_header(bencher: Bencher<'_, '_>, what: &str) {
+    let header = match what {
+        "fields" => "A: 1\r\n".repeat(180_000),
+        "received" => "Received: from a (10.0.0.9) by b with ESMTP id 1; Mon\r\n".repeat(5_000),
+        "field" => format!("Received: {}\r\n", "x".repeat(1 << 20)),
+        "parentheses" => format!(
+            "Received: from {0}{1} by b; Mon\r\n",
+            "(".repeat(30_000),
+            ")".repeat(30_000)
+        )
+        .repeat(17),
+        "folds" => format!("Received: by b\r\n{}\r\n", " \r\n".repeat(340_000)),
+        _ => format!("Received: {}\r\n", "x ".repeat(32_000)).repeat(16),
+    };
+    let facts = Facts::built_in().unwrap();
+    bencher.bench_local(|| {
+        let event = event(black_box(header.as_bytes()));
+        let recognition = recognise(&event, &[], &facts.catalog);
+        let shows = tidegate_engine::server::shows_exchange(&event.header, &facts.catalog);
+        black_box((
+            decide_without_server(&event, &recognition).map(|decision| decision.why.len()),
+            shows,
+        ))
+    });
+}
+
+fn event(header: &[u8]) -> MailEvent<'_> {
+    MailEvent {
+        tenant: "contoso".parse().unwrap(),
+        connector: Connector::OnPremises,
+        client_ip: "203.0.113.7".parse().ok(),
+        own_hops: 0,
+        recipients: vec!["ben@example.org".into()],
+        header: Header::Block(header.into()),
+    }
+}
+
+/// What is known of a server that has been out of date since `detected`.
+fn known(header: &str, rules: &Rules<'_>, detected: Timestamp, now: Timestamp) -> Phase {
+    let event = event(header.as_bytes());
+    let recognition = recognise(&event, &[], &rules.facts.catalog);
+    let Finding::Server(server) = &recognition.finding else {
+        panic!("no server")
+    };
+    let mut record = ServerRecord::default();
+    let (node, shown): (Node, Shown) = (server.node, server.shown);
+    for fingerprint in 0..2 {
+        record.observe(
+            &Sighting {
+                at: detected,
+                node,
+                shown,
+                fingerprint,
+            },
+            rules,
+        );
+    }
+    record.spell_mut().unwrap().last_out_of_date = now;
+    record.phase()
+}

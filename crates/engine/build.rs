@@ -1,0 +1,84 @@
+//! Turns the facts under `data/` into one JSON document, so that the engine embeds neither a CSV nor a TOML parser.
+//! Nothing is judged here: the engine parses the document into its own types, and tests hold those to their invariants.
+#![allow(clippy::expect_used, reason = "a build script stops the build with the file's name")]
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use serde_json::{Map, Value, json};
+
+fn main() {
+    let data = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../../data");
+    let document = json!({
+        "products": products(&data.join("products.toml")),
+        "releases": releases(&data.join("exchange-builds.csv")),
+        "exchange_online_hosts": hosts(&data.join("exchange-online-hosts.txt")),
+    });
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
+    fs::write(out.join("catalog.json"), document.to_string()).expect("cannot write catalog.json");
+    for name in ["microsoft", "strict"] {
+        let path = data.join("baselines").join(format!("{name}.toml"));
+        fs::write(out.join(format!("{name}.json")), toml_as_json(&path).to_string()).expect("cannot write a baseline");
+    }
+}
+
+fn products(path: &Path) -> Value {
+    toml_as_json(path).get("product").cloned().unwrap_or(Value::Null)
+}
+
+fn releases(path: &Path) -> Value {
+    let text = read(path);
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let columns = reader.headers().unwrap_or_else(|error| stop(path, error)).clone();
+    let kept = ["cu", "su", "release_date", "build", "extended_support_end", "product"];
+    reader
+        .records()
+        .map(|record| {
+            let record = record.unwrap_or_else(|error| stop(path, error));
+            let cells = columns.iter().zip(record.iter());
+            let cells = cells.filter(|(name, value)| kept.contains(name) && !value.is_empty());
+            Value::Object(cells.map(|(name, value)| (name.to_owned(), json!(value))).collect())
+        })
+        .collect()
+}
+
+fn hosts(path: &Path) -> Value {
+    read(path)
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect()
+}
+
+fn toml_as_json(path: &Path) -> Value {
+    let table: toml::Table = read(path).parse().unwrap_or_else(|error| stop(path, error));
+    from_toml(toml::Value::Table(table))
+}
+
+fn from_toml(value: toml::Value) -> Value {
+    match value {
+        toml::Value::Datetime(date) => json!(date.to_string()),
+        toml::Value::Array(items) => items.into_iter().map(from_toml).collect(),
+        toml::Value::Table(table) => Value::Object(
+            table
+                .into_iter()
+                .map(|(key, value)| (key, from_toml(value)))
+                .collect::<Map<_, _>>(),
+        ),
+        toml::Value::String(text) => json!(text),
+        toml::Value::Integer(number) => json!(number),
+        toml::Value::Float(number) => json!(number),
+        toml::Value::Boolean(flag) => json!(flag),
+    }
+}
+
+fn read(path: &Path) -> String {
+    println!("cargo::rerun-if-changed={}", path.display());
+    fs::read_to_string(path).unwrap_or_else(|error| stop(path, error))
+}
+
+fn stop(path: &Path, error: impl Display) -> ! {
+    println!("cargo::error={}: {error}", path.display());
+    std::process::exit(1)
+}

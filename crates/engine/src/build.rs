@@ -1,0 +1,205 @@
+//! Exchange build numbers: `15.1.2507.61`, short or long form, compared number by number.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A build number of four parts, each 0 to 65535. The long form (`15.01.2507.061`) is the same build.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Build {
+    pub major: u16,
+    pub minor: u16,
+    pub build: u16,
+    pub revision: u16,
+}
+
+impl Build {
+    pub const fn new(major: u16, minor: u16, build: u16, revision: u16) -> Self {
+        Self {
+            major,
+            minor,
+            build,
+            revision,
+        }
+    }
+
+    pub const fn lane(self) -> Lane {
+        Lane {
+            major: self.major,
+            minor: self.minor,
+            build: self.build,
+        }
+    }
+
+    /// Reads a build number of one to four parts, the missing ones being 0, as the catalog writes old products and the
+    /// borders between products.
+    pub(crate) fn parse_padded(text: &str) -> Result<Self, NotABuild> {
+        let mut parts = [0; 4];
+        let mut rest = text.split('.');
+        for (index, part) in parts.iter_mut().enumerate() {
+            match rest.next() {
+                Some(digits) => *part = parse_part(digits.as_bytes()).ok_or(NotABuild)?,
+                None if index > 0 => break,
+                None => return Err(NotABuild),
+            }
+        }
+        let [major, minor, build, revision] = parts;
+        if rest.next().is_some() {
+            Err(NotABuild)
+        } else {
+            Ok(Self {
+                major,
+                minor,
+                build,
+                revision,
+            })
+        }
+    }
+
+    /// Reads exactly four parts from bytes that a sender may have written.
+    pub(crate) fn from_bytes(text: &[u8]) -> Option<Self> {
+        let mut parts = text.splitn(5, |byte| *byte == b'.');
+        let mut part = || parts.next().and_then(parse_part);
+        let found = Self {
+            major: part()?,
+            minor: part()?,
+            build: part()?,
+            revision: part()?,
+        };
+        parts.next().is_none().then_some(found)
+    }
+}
+
+impl Ord for Build {
+    /// Part by part, as one comparison of two numbers.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let number = |build: &Self| {
+            let parts = [build.major, build.minor, build.build, build.revision];
+            parts.into_iter().fold(0u64, |number, part| number << 16 | u64::from(part))
+        };
+        number(self).cmp(&number(other))
+    }
+}
+
+impl PartialOrd for Build {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}.{}", self.major, self.minor, self.build, self.revision)
+    }
+}
+
+impl FromStr for Build {
+    type Err = NotABuild;
+
+    fn from_str(text: &str) -> Result<Self, NotABuild> {
+        Self::from_bytes(text.as_bytes()).ok_or(NotABuild)
+    }
+}
+
+impl Serialize for Build {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Build {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A cumulative update: the first three parts of a build. Inside a lane the fourth part orders the updates.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Lane {
+    pub major: u16,
+    pub minor: u16,
+    pub build: u16,
+}
+
+impl Lane {
+    pub const fn with_revision(self, revision: u16) -> Build {
+        Build {
+            major: self.major,
+            minor: self.minor,
+            build: self.build,
+            revision,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NotABuild;
+
+impl fmt::Display for NotABuild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a build number of four parts up to 65535, such as `15.1.2507.61`")
+    }
+}
+
+impl std::error::Error for NotABuild {}
+
+fn parse_part(digits: &[u8]) -> Option<u16> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u16, |value, byte| {
+        let digit = byte.is_ascii_digit().then(|| byte - b'0')?;
+        value.checked_mul(10)?.checked_add(digit.into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_and_short_form_are_the_same_build() {
+        assert_eq!("15.01.2507.061".parse::<Build>(), "15.1.2507.61".parse());
+        assert_eq!(
+            "8.03.0517.000".parse::<Build>().map(|build| build.to_string()),
+            Ok("8.3.517.0".into())
+        );
+    }
+
+    #[test]
+    fn builds_order_by_number_and_not_by_text() {
+        assert!(Build::new(15, 1, 2507, 6) < Build::new(15, 1, 2507, 61));
+        assert!(Build::new(15, 1, 2507, 9) < Build::new(15, 1, 2507, 12));
+        assert!(Build::new(15, 2, 792, 15) < Build::new(15, 2, 1118, 7));
+    }
+
+    #[test]
+    fn what_is_no_build_is_refused() {
+        for wrong in [
+            "",
+            "15",
+            "15.1.2507",
+            "15.2.2562.53.1",
+            "15.2.65536.1",
+            "15.2..1",
+            "15.2.1.-1",
+            "15.2.1.1 ",
+            "a.b.c.d",
+        ] {
+            assert_eq!(wrong.parse::<Build>(), Err(NotABuild), "{wrong}");
+        }
+        assert_eq!("15.2.99999999999999999999.1".parse::<Build>(), Err(NotABuild));
+        assert_eq!("15.2.65535.65535".parse(), Ok(Build::new(15, 2, 65535, 65535)));
+    }
+
+    #[test]
+    fn catalog_builds_may_leave_parts_out() {
+        assert_eq!(Build::parse_padded("15.2.2562"), Ok(Build::new(15, 2, 2562, 0)));
+        assert_eq!(Build::parse_padded("6.5.6944"), Ok(Build::new(6, 5, 6944, 0)));
+        assert_eq!(Build::parse_padded(""), Err(NotABuild));
+        assert_eq!(Build::parse_padded("1.2.3.4.5"), Err(NotABuild));
+    }
+}

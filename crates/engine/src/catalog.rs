@@ -1,0 +1,355 @@
+//! The catalog: every known release, the products they belong to, and the hosts of Exchange Online.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserialize;
+
+use crate::build::{Build, Lane};
+use crate::time::Date;
+
+/// Known releases and products, checked when it is made.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// By first build; ranges do not overlap.
+    products: Vec<Product>,
+    /// By build; no build twice.
+    releases: Vec<Release>,
+    /// Lower case, without leading or trailing dot.
+    exchange_online_hosts: Vec<String>,
+}
+
+/// One line of products, such as Exchange Server 2016.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Product {
+    pub name: String,
+    /// Each lane is a cumulative update. Older products count update rollups in the third part instead.
+    pub cumulative_updates: bool,
+    pub end_of_support: Option<Date>,
+    /// From when on the product is enforced by default; `None`: reported only.
+    pub wave: Option<Date>,
+    builds: Range<Build>,
+}
+
+/// One row of the catalog.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Release {
+    pub build: Build,
+    pub date: Date,
+    pub cu: String,
+    /// Empty for the cumulative update or service pack itself.
+    pub su: String,
+    /// Last day of the extended support under which the release came out.
+    pub extended_support_end: Option<Date>,
+}
+
+impl Release {
+    /// Hotfix updates (`HU`) bring no security fix of their own, so that being behind one is not being behind.
+    pub fn is_security_update(&self) -> bool {
+        self.su.contains("SU")
+    }
+}
+
+/// What the catalog knows of a build.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub product: &'a Product,
+    /// The row it stands for: its own, or the next lower one.
+    pub release: Option<&'a Release>,
+    /// Its place relative to the rows.
+    pub place: Place,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// In a known lane, at or above its first row.
+    InLane,
+    /// In a known lane, below its first row: the lane is certain, the update is not.
+    BelowLane,
+    /// Newer than all that is known of its lane, or its lane newer than all that is known of its product.
+    Ahead,
+    /// In no known lane, between or below known ones.
+    UnknownLane,
+}
+
+impl Catalog {
+    /// The catalog built in at compile time from `data/`.
+    pub fn built_in() -> Result<Self, CatalogError> {
+        Self::from_json(include_str!(concat!(env!("OUT_DIR"), "/catalog.json")))
+    }
+
+    pub fn from_json(json: &str) -> Result<Self, CatalogError> {
+        let document: CatalogDocument =
+            serde_json::from_slice(json.as_bytes()).map_err(|error| CatalogError::Json(error.to_string()))?;
+        document.try_into()
+    }
+
+    pub fn products(&self) -> &[Product] {
+        &self.products
+    }
+
+    pub fn releases(&self) -> &[Release] {
+        &self.releases
+    }
+
+    pub fn product(&self, build: Build) -> Option<&Product> {
+        let after = self.products.partition_point(|product| product.builds.start <= build);
+        let product = self.products.get(after.checked_sub(1)?)?;
+        product.builds.contains(&build).then_some(product)
+    }
+
+    pub fn product_named(&self, name: &str) -> Option<&Product> {
+        self.products.iter().find(|product| product.name == name)
+    }
+
+    /// The row of exactly this build.
+    pub fn release(&self, build: Build) -> Option<&Release> {
+        let index = self
+            .releases
+            .binary_search_by_key(&build, |release| release.build)
+            .ok()?;
+        self.releases.get(index)
+    }
+
+    /// The rows of one lane, oldest first.
+    pub fn lane(&self, lane: Lane) -> &[Release] {
+        self.between(lane.with_revision(0), lane.with_revision(u16::MAX))
+    }
+
+    pub fn releases_of(&self, product: &Product) -> &[Release] {
+        let from = self
+            .releases
+            .partition_point(|release| release.build < product.builds.start);
+        let to = self
+            .releases
+            .partition_point(|release| release.build < product.builds.end);
+        self.releases.get(from..to).unwrap_or_default()
+    }
+
+    /// `None` for a build of no known product.
+    pub fn look_up(&self, build: Build) -> Option<Known<'_>> {
+        let product = self.product(build)?;
+        let lane = self.lane(build.lane());
+        let at_or_below = |rows: &'_ [Release]| rows.partition_point(|release| release.build <= build).checked_sub(1);
+        if let (Some(first), Some(last)) = (lane.first(), lane.last()) {
+            let release = at_or_below(lane).and_then(|index| lane.get(index));
+            let place = match release {
+                None => Place::BelowLane,
+                Some(_) if build > last.build => Place::Ahead,
+                Some(_) => Place::InLane,
+            };
+            return Some(Known {
+                product,
+                release: release.or(Some(first)),
+                place,
+            });
+        }
+        let rows = self.releases_of(product);
+        let newest = rows.last().is_none_or(|last| build.lane() > last.build.lane());
+        // rows of another minor version are another service pack or product altogether
+        let nearest = at_or_below(rows).and_then(|index| rows.get(index));
+        let nearest = nearest.filter(|row| !product.cumulative_updates && row.build.minor == build.minor);
+        Some(Known {
+            product,
+            release: nearest,
+            place: if newest { Place::Ahead } else { Place::UnknownLane },
+        })
+    }
+
+    /// Whether `host` is Exchange Online's: equal to or below one of its names, by labels, case and final dot ignored.
+    pub fn is_exchange_online_host(&self, host: &[u8]) -> bool {
+        self.exchange_online_hosts
+            .iter()
+            .any(|suffix| is_at_or_below(host, suffix.as_bytes()))
+    }
+
+    fn between(&self, first: Build, last: Build) -> &[Release] {
+        let from = self.releases.partition_point(|release| release.build < first);
+        let to = self.releases.partition_point(|release| release.build <= last);
+        self.releases.get(from..to).unwrap_or_default()
+    }
+}
+
+/// Whether `host` equals `suffix` or lies below it at a label border.
+pub(crate) fn is_at_or_below(host: &[u8], suffix: &[u8]) -> bool {
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    let Some(border) = host.len().checked_sub(suffix.len()) else {
+        return false;
+    };
+    let Some((above, end)) = host.split_at_checked(border) else {
+        return false;
+    };
+    end.eq_ignore_ascii_case(suffix) && (above.is_empty() || above.ends_with(b"."))
+}
+
+/// A catalog as it is stored and sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogDocument {
+    products: Vec<ProductDocument>,
+    releases: Vec<ReleaseDocument>,
+    exchange_online_hosts: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProductDocument {
+    name: String,
+    builds: [String; 2],
+    #[serde(default)]
+    cumulative_updates: bool,
+    end_of_support: Option<Date>,
+    wave: Option<Date>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReleaseDocument {
+    product: String,
+    #[serde(default)]
+    cu: String,
+    #[serde(default)]
+    su: String,
+    release_date: Date,
+    build: String,
+    extended_support_end: Option<Date>,
+}
+
+impl TryFrom<CatalogDocument> for Catalog {
+    type Error = CatalogError;
+
+    fn try_from(document: CatalogDocument) -> Result<Self, CatalogError> {
+        let mut products = document
+            .products
+            .into_iter()
+            .map(Product::try_from)
+            .collect::<Result<Vec<_>, _>>()?;
+        products.sort_unstable_by_key(|product| product.builds.start);
+        for (one, next) in products.iter().zip(products.iter().skip(1)) {
+            if one.builds.end > next.builds.start {
+                return Err(CatalogError::ProductsOverlap(one.name.clone(), next.name.clone()));
+            }
+        }
+        let exchange_online_hosts = document
+            .exchange_online_hosts
+            .iter()
+            .map(|host| host.trim_matches('.').to_ascii_lowercase());
+        let exchange_online_hosts = exchange_online_hosts.filter(|host| !host.is_empty()).collect();
+        let mut catalog = Self {
+            products,
+            releases: Vec::new(),
+            exchange_online_hosts,
+        };
+        let mut releases = Vec::with_capacity(document.releases.len());
+        for row in document.releases {
+            let build = Build::parse_padded(&row.build).map_err(|_| CatalogError::Build(row.build.clone()))?;
+            if catalog.product(build).is_none_or(|product| product.name != row.product) {
+                return Err(CatalogError::WrongProduct(build, row.product));
+            }
+            let extended_support_end = row.extended_support_end;
+            releases.push(Release {
+                build,
+                date: row.release_date,
+                cu: row.cu,
+                su: row.su,
+                extended_support_end,
+            });
+        }
+        releases.sort_unstable_by_key(|release| release.build);
+        for (one, next) in releases.iter().zip(releases.iter().skip(1)) {
+            if one.build == next.build {
+                return Err(CatalogError::BuildTwice(one.build));
+            }
+            if one.build.lane() == next.build.lane() && one.date > next.date {
+                return Err(CatalogError::DatesFall(one.build, next.build));
+            }
+        }
+        catalog.releases = releases;
+        Ok(catalog)
+    }
+}
+
+impl TryFrom<ProductDocument> for Product {
+    type Error = CatalogError;
+
+    fn try_from(document: ProductDocument) -> Result<Self, CatalogError> {
+        let [from, to] = document.builds;
+        let from = Build::parse_padded(&from).map_err(|_| CatalogError::Build(from))?;
+        let to = Build::parse_padded(&to).map_err(|_| CatalogError::Build(to))?;
+        if from >= to {
+            return Err(CatalogError::EmptyProduct(document.name));
+        }
+        Ok(Self {
+            name: document.name,
+            cumulative_updates: document.cumulative_updates,
+            end_of_support: document.end_of_support,
+            wave: document.wave,
+            builds: from..to,
+        })
+    }
+}
+
+/// What is wrong with a catalog.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CatalogError {
+    Json(String),
+    Build(String),
+    BuildTwice(Build),
+    DatesFall(Build, Build),
+    EmptyProduct(String),
+    ProductsOverlap(String, String),
+    WrongProduct(Build, String),
+}
+
+impl fmt::Display for CatalogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(error) => write!(f, "malformed catalog: {error}"),
+            Self::Build(text) => write!(f, "`{text}` is no build"),
+            Self::BuildTwice(build) => write!(f, "build `{build}` stands twice"),
+            Self::DatesFall(older, newer) => write!(f, "`{older}` was released after `{newer}` of the same lane"),
+            Self::EmptyProduct(name) => write!(f, "product `{name}` has no builds"),
+            Self::ProductsOverlap(one, other) => write!(f, "products `{one}` and `{other}` overlap"),
+            Self::WrongProduct(build, name) => write!(f, "build `{build}` does not belong to product `{name}`"),
+        }
+    }
+}
+
+impl std::error::Error for CatalogError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_has_its_place_among_the_rows() {
+        let catalog = Catalog::built_in().unwrap();
+        let place = |build: &str| catalog.look_up(build.parse().unwrap()).map(|known| known.place);
+        let cases = [
+            ("15.1.2507.6", Some(Place::InLane)),
+            ("15.1.2507.7", Some(Place::InLane)),
+            ("15.1.2507.5", Some(Place::BelowLane)),
+            ("15.1.2507.65535", Some(Place::Ahead)),
+            ("15.1.2508.0", Some(Place::Ahead)),
+            ("15.1.2506.0", Some(Place::UnknownLane)),
+            ("15.1.0.0", Some(Place::UnknownLane)),
+            ("15.2.2562.17", Some(Place::InLane)),
+            ("15.2.2561.17", Some(Place::Ahead)),
+            ("15.3.0.0", None),
+            ("15.20.1.1", None),
+            ("7.0.1.1", None),
+        ];
+        for (build, expected) in cases {
+            assert_eq!(place(build), expected, "{build}");
+        }
+    }
+
+    #[test]
+    fn hosts_match_at_label_borders() {
+        let matches = |host: &str, suffix: &str| is_at_or_below(host.as_bytes(), suffix.as_bytes());
+        assert!(matches("a.b.example", "b.example") && matches("B.Example.", "b.example"));
+        assert!(!matches("ab.example", "b.example") && !matches("b.example.x", "b.example"));
+        assert!(!matches("example", "b.example") && !matches("", "b.example") && !matches(".", "b.example"));
+        assert!(!matches("b.example..", "b.example"));
+    }
+}

@@ -1,0 +1,172 @@
+//! The stage clock: how much of the time since detection counts.
+//!
+//! Derived and never stored, so that no write is needed for a stage to change.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// A time during which clocks stand still.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Freeze {
+    pub from: Timestamp,
+    /// `None`: until further notice.
+    pub until: Option<Timestamp>,
+}
+
+/// Freezes in order, without overlap.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(from = "Vec<Freeze>", into = "Vec<Freeze>")]
+pub struct Freezes(Vec<Freeze>);
+
+impl From<Vec<Freeze>> for Freezes {
+    fn from(mut freezes: Vec<Freeze>) -> Self {
+        freezes.retain(|freeze| freeze.until.is_none_or(|until| until > freeze.from));
+        freezes.sort_unstable_by_key(|freeze| freeze.from);
+        let mut merged: Vec<Freeze> = Vec::with_capacity(freezes.len());
+        for freeze in freezes {
+            match merged.last_mut() {
+                Some(last) if last.until.is_none_or(|until| freeze.from <= until) => {
+                    last.until = last.until.zip(freeze.until).map(|(one, other)| one.max(other));
+                }
+                _ => merged.push(freeze),
+            }
+        }
+        Self(merged)
+    }
+}
+
+impl From<Freezes> for Vec<Freeze> {
+    fn from(freezes: Freezes) -> Self {
+        freezes.0
+    }
+}
+
+impl Freezes {
+    /// When the freeze began that has no end.
+    pub fn open_since(&self) -> Option<Timestamp> {
+        self.0
+            .iter()
+            .find(|freeze| freeze.until.is_none())
+            .map(|freeze| freeze.from)
+    }
+
+    /// Seconds between `from` and `to` that are frozen.
+    pub fn overlap(&self, from: Timestamp, to: Timestamp) -> i64 {
+        let overlap = |freeze: &Freeze| freeze.until.unwrap_or(to).min(to).since(freeze.from.max(from)).max(0);
+        self.0.iter().map(overlap).sum()
+    }
+}
+
+/// The clock of one spell.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock<'a> {
+    /// The later of detection and the product's wave; `None` where the product has no wave, and the clock never runs.
+    pub start: Option<Timestamp>,
+    pub freezes: &'a Freezes,
+    /// Seconds that do not count beyond the freezes.
+    pub held: i64,
+}
+
+impl<'a> Clock<'a> {
+    pub fn new(detected_at: Timestamp, wave: Option<Timestamp>, freezes: &'a Freezes, held: i64) -> Self {
+        Self {
+            start: wave.map(|wave| wave.max(detected_at)),
+            freezes,
+            held,
+        }
+    }
+
+    /// Seconds that count up to `now`.
+    pub fn elapsed(&self, now: Timestamp) -> i64 {
+        self.running(now).saturating_sub(self.held).max(0)
+    }
+
+    /// Seconds for which the clock has run up to `now`, whether or not they are held.
+    pub fn running(&self, now: Timestamp) -> i64 {
+        match self.start {
+            Some(start) if start < now => now.since(start) - self.freezes.overlap(start, now),
+            _ => 0,
+        }
+    }
+
+    /// When `elapsed` reaches that many seconds, by all freezes known; `None` if it never does.
+    pub fn reaches(&self, elapsed: i64) -> Option<Timestamp> {
+        let mut at = self.start?;
+        let mut left = elapsed.saturating_add(self.held).max(0);
+        for freeze in &self.freezes.0 {
+            if freeze.until.is_some_and(|until| until <= at) {
+                continue;
+            }
+            let running = freeze.from.since(at).max(0);
+            if left <= running {
+                break;
+            }
+            left -= running;
+            at = freeze.until?;
+        }
+        Some(at.plus(left))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn freezes(list: &[(i64, Option<i64>)]) -> Freezes {
+        let freeze = |&(from, until): &(i64, Option<i64>)| Freeze {
+            from: Timestamp(from),
+            until: until.map(Timestamp),
+        };
+        list.iter().map(freeze).collect::<Vec<_>>().into()
+    }
+
+    #[test]
+    fn overlapping_freezes_count_once() {
+        let freezes = freezes(&[
+            (50, Some(60)),
+            (10, Some(20)),
+            (15, Some(30)),
+            (30, Some(35)),
+            (7, Some(7)),
+        ]);
+        assert_eq!(freezes.0.len(), 2);
+        assert_eq!(freezes.overlap(Timestamp(0), Timestamp(100)), 35);
+        assert_eq!(freezes.overlap(Timestamp(12), Timestamp(55)), 28);
+    }
+
+    #[test]
+    fn the_clock_stands_still_in_a_freeze_and_before_the_wave() {
+        let freezes = freezes(&[(200, Some(300)), (500, None)]);
+        let clock = Clock::new(Timestamp(50), Some(Timestamp(100)), &freezes, 20);
+        let elapsed = |now| clock.elapsed(Timestamp(now));
+        assert_eq!(
+            [elapsed(0), elapsed(100), elapsed(120), elapsed(121), elapsed(200)],
+            [0, 0, 0, 1, 80]
+        );
+        assert_eq!(
+            [elapsed(250), elapsed(300), elapsed(301), elapsed(500), elapsed(900)],
+            [80, 80, 81, 280, 280]
+        );
+        assert_eq!(clock.reaches(80), Some(Timestamp(200)));
+        assert_eq!(clock.reaches(81), Some(Timestamp(301)));
+        assert_eq!(clock.reaches(280), Some(Timestamp(500)));
+        assert_eq!(clock.reaches(281), None);
+        assert_eq!(Clock::new(Timestamp(0), None, &freezes, 0).elapsed(Timestamp(1_000)), 0);
+    }
+
+    #[test]
+    fn what_is_reached_has_elapsed_and_no_second_earlier() {
+        let freezes = freezes(&[(100, Some(200)), (230, Some(260)), (400, Some(1000))]);
+        for held in [-30, 0, 45] {
+            let clock = Clock::new(Timestamp(90), Some(Timestamp(0)), &freezes, held);
+            for target in 1..400 {
+                let at = clock.reaches(target).unwrap();
+                if at > Timestamp(90) {
+                    assert_eq!(clock.elapsed(at), target, "held {held}");
+                    assert!(clock.elapsed(at.plus(-1)) < target, "held {held}, target {target}");
+                }
+            }
+        }
+    }
+}

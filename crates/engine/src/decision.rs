@@ -1,0 +1,732 @@
+//! The decision on one message, with everything that explains it.
+
+use std::fmt::{self, Write};
+
+use crate::baseline::{Doubt, Failing, Fault, Pass, Standing};
+use crate::build::Build;
+use crate::catalog::{Catalog, Known, Place};
+use crate::event::MailEvent;
+use crate::header::MAX_FIELDS;
+use crate::ladder::{Minutes, Rung};
+use crate::policy::Mode;
+use crate::reply::{Reply, Values};
+use crate::server::{ConnectingServer, Evidence, Finding, Recognition, ServerId, Shown};
+use crate::spell::{Phase, Rules, Spell};
+use crate::time::Timestamp;
+use crate::window::{self, Action};
+
+/// What becomes of a message, and why.
+#[derive(Clone, Debug)]
+pub struct Decision<'a> {
+    pub action: Action,
+    /// `None` for an accept.
+    pub reply: Option<Reply>,
+    /// Seconds until the next open minute, for a defer or reject that has one.
+    pub retry_after: Option<i64>,
+    pub server: Option<Server<'a>>,
+    pub state: State,
+    /// Where an out-of-date server stands on the ladder.
+    pub stage: Option<Stage>,
+    /// `None` where no server was recognised, so that no policy was asked.
+    pub mode: Option<Mode>,
+    /// What enforcement without pause or exemption would do.
+    pub would: Action,
+    pub evidence: Option<Evidence<'a>>,
+    pub why: String,
+}
+
+/// The connecting server as the answer names it.
+#[derive(Clone, Debug)]
+pub struct Server<'a> {
+    pub id: ServerId,
+    pub name: &'a str,
+    pub build: Option<Build>,
+    pub product: Option<String>,
+    pub cu: Option<String>,
+    pub su: Option<String>,
+}
+
+/// The standing of the connecting server by the build in this message, or why there is none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum State {
+    Judged(Standing),
+    Unidentified(Unidentified),
+    NotExchange(NotExchange),
+    /// Nothing could be judged for a fault of ours.
+    Undecided,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unidentified {
+    UnreadableField,
+    Nameless,
+    LegacySmtp,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NotExchange {
+    NoReceived,
+    OtherSoftware,
+    ExchangeOnline,
+}
+
+impl State {
+    /// `current`, `out_of_date`, `unknown` or `not_exchange`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Judged(Standing::Current(_)) => "current",
+            Self::Judged(Standing::OutOfDate(_)) => "out_of_date",
+            Self::Judged(Standing::Unknown(_)) | Self::Unidentified(_) | Self::Undecided => "unknown",
+            Self::NotExchange(_) => "not_exchange",
+        }
+    }
+
+    /// The rule that led to it.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Judged(Standing::Current(pass)) => match pass {
+                Pass::MeetsBaseline => "meets_baseline",
+                Pass::AheadOfCatalog => "ahead_of_catalog",
+                Pass::NoRequirement => "no_requirement",
+            },
+            Self::Judged(Standing::OutOfDate(failing)) => match failing.fault {
+                Fault::Unsupported => "unsupported",
+                Fault::BehindOnUpdates => "behind_on_updates",
+                Fault::LaneNotAccepted => "lane_not_accepted",
+            },
+            Self::Judged(Standing::Unknown(doubt)) => match doubt {
+                Doubt::NoBuild => "no_build",
+                Doubt::UpdateLevelNotShown => "update_level_not_shown",
+                Doubt::UnknownProduct => "unknown_product",
+                Doubt::UnknownLane => "unknown_lane",
+            },
+            Self::Unidentified(Unidentified::UnreadableField) => "unreadable_field",
+            Self::Unidentified(Unidentified::Nameless) => "nameless_server",
+            Self::Unidentified(Unidentified::LegacySmtp) => "legacy_smtp",
+            Self::NotExchange(NotExchange::NoReceived) => "no_received",
+            Self::NotExchange(NotExchange::OtherSoftware) => "other_software",
+            Self::NotExchange(NotExchange::ExchangeOnline) => "exchange_online",
+            Self::Undecided => "undecided",
+        }
+    }
+
+    pub const fn failing(self) -> Option<Failing> {
+        match self {
+            Self::Judged(Standing::OutOfDate(failing)) => Some(failing),
+            _ => None,
+        }
+    }
+}
+
+/// A server's stage and what comes next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stage {
+    pub number: u8,
+    pub of: u8,
+    pub since: Timestamp,
+    pub minutes: Minutes,
+    /// `None` in the last stage.
+    pub next: Option<NextStage>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NextStage {
+    pub number: u8,
+    /// By all freezes known now; `None` while the clock stands still until further notice.
+    pub at: Option<Timestamp>,
+    pub minutes: Minutes,
+}
+
+/// What the decision needs beside the message.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    pub rules: Rules<'a>,
+    /// The operator-wide ceiling.
+    pub ceiling: Mode,
+    /// What is known of the server; `None` if nothing is.
+    pub phase: Option<&'a Phase>,
+    pub now: Timestamp,
+}
+
+/// Decides on a message that shows no on-premises Exchange server, which needs no policy.
+/// `None` if it does show one: then [`decide`] has to.
+pub fn decide_without_server<'a>(event: &MailEvent<'_>, recognition: &Recognition<'a>) -> Option<Decision<'a>> {
+    let (state, evidence, why) = match &recognition.finding {
+        Finding::Server(_) => return None,
+        Finding::NoHop => (
+            State::NotExchange(NotExchange::NoReceived),
+            None,
+            "No `Received` field was found.".to_owned(),
+        ),
+        Finding::Unreadable(unreadable, evidence) => {
+            let why = format!(
+                "The connecting server's `Received` field proves nothing: {}.",
+                unreadable.as_str()
+            );
+            (State::Unidentified(Unidentified::UnreadableField), Some(evidence), why)
+        }
+        Finding::NotExchange(evidence) => {
+            let why = "The connecting server's `Received` field is not Exchange's.".to_owned();
+            (State::NotExchange(NotExchange::OtherSoftware), Some(evidence), why)
+        }
+        Finding::ExchangeOnline(evidence) => (
+            State::NotExchange(NotExchange::ExchangeOnline),
+            Some(evidence),
+            "Handed over by Exchange Online.".to_owned(),
+        ),
+        Finding::LegacySmtp(evidence) => {
+            let why =
+                "The connecting server is Exchange 2000, Exchange 2003 or plain IIS; it shows no build.".to_owned();
+            (State::Unidentified(Unidentified::LegacySmtp), Some(evidence), why)
+        }
+        Finding::Nameless(evidence) => {
+            let why = "The connecting Exchange server cannot be identified by its name and address.".to_owned();
+            (State::Unidentified(Unidentified::Nameless), Some(evidence), why)
+        }
+    };
+    let evidence = evidence.cloned();
+    Some(accept(event, state, evidence, why))
+}
+
+/// Accepts for a fault of our own: nothing stored could be had to judge by.
+pub fn accept_undecided<'a>(event: &MailEvent<'_>, recognition: Option<&Recognition<'a>>, why: &str) -> Decision<'a> {
+    let evidence = match recognition.map(|recognition| &recognition.finding) {
+        Some(Finding::Server(server)) => Some(server.evidence.clone()),
+        _ => None,
+    };
+    accept(event, State::Undecided, evidence, why.to_owned())
+}
+
+fn accept<'a>(event: &MailEvent<'_>, state: State, evidence: Option<Evidence<'a>>, mut why: String) -> Decision<'a> {
+    note_bounds(&mut why, event);
+    Decision {
+        action: Action::Accept,
+        reply: None,
+        retry_after: None,
+        server: None,
+        state,
+        stage: None,
+        mode: None,
+        would: Action::Accept,
+        evidence,
+        why,
+    }
+}
+
+/// Decides on a message handed over by `server`.
+pub fn decide<'a>(
+    event: &MailEvent<'_>,
+    server: &ConnectingServer<'a>,
+    behind_relay: bool,
+    context: &Context<'_>,
+) -> Decision<'a> {
+    let Context { rules, now, .. } = *context;
+    let mode = rules.policy.mode.min(context.ceiling);
+    let standing = rules.assess(server.shown, now);
+    let spell = context.phase.and_then(|phase| phase.running_spell(now));
+    let stage = match (standing, server.shown.build()) {
+        (Standing::OutOfDate(_), Some(build)) => Some(stage(spell, build, context)),
+        _ => None,
+    };
+    let in_scope = rules.policy.scope.contains(&event.connector);
+    let recipients = event.recipients.iter().map(AsRef::as_ref);
+    let confirmed = context
+        .phase
+        .is_some_and(|phase| phase.confirms(server.node, &rules, now));
+    let mut obstacle = None;
+    if stage.is_some() {
+        obstacle = if !in_scope {
+            Some(Obstacle::Scope)
+        } else if spell.is_none() || !confirmed {
+            Some(Obstacle::OneWitness)
+        } else if rules.policy.accepts_always(recipients) {
+            Some(Obstacle::Recipients)
+        } else {
+            None
+        };
+    }
+    let offset = window::offset(&event.tenant, &server.id);
+    let (would, retry_after) = match stage {
+        Some(stage) if obstacle.is_none() => (
+            window::action(stage.minutes, offset, now),
+            window::retry_after(stage.minutes, offset, now),
+        ),
+        _ => (Action::Accept, None),
+    };
+    if would != Action::Accept {
+        if behind_relay && !rules.policy.enforce_behind_relays {
+            obstacle = Some(Obstacle::Relay);
+        } else if mode != Mode::Enforce {
+            obstacle = Some(Obstacle::Mode(mode));
+        }
+    }
+    let action = if obstacle.is_none() { would } else { Action::Accept };
+    let known = server
+        .shown
+        .stamped()
+        .and_then(|build| rules.facts.catalog.look_up(build));
+    let named = Server::new(server, known.as_ref());
+    let retry_after = retry_after.filter(|_| action != Action::Accept);
+    let reply = stage.and_then(|stage| reply(action, &named, standing, &stage, retry_after, &rules));
+    let mut why = explain(&named, &rules.facts.catalog, server.shown, standing, stage);
+    if let Some(obstacle) = obstacle {
+        why.push_str(obstacle.explain());
+    }
+    note_bounds(&mut why, event);
+    Decision {
+        action,
+        reply,
+        retry_after,
+        server: Some(named),
+        state: State::Judged(standing),
+        stage,
+        mode: Some(mode),
+        would,
+        evidence: Some(server.evidence.clone()),
+        why,
+    }
+}
+
+/// What keeps an out-of-date server's message from being deferred or rejected.
+#[derive(Clone, Copy, Debug)]
+enum Obstacle {
+    Scope,
+    OneWitness,
+    Recipients,
+    Relay,
+    Mode(Mode),
+}
+
+impl Obstacle {
+    const fn explain(self) -> &'static str {
+        match self {
+            Self::Scope => " Accepted: this connector is not in the policy's scope.",
+            Self::OneWitness => " Accepted: a second message or an earlier one from this machine has to confirm it.",
+            Self::Recipients => " Accepted: all recipients are always accepted.",
+            Self::Relay => " Accepted: behind a trusted relay the policy only reports.",
+            Self::Mode(Mode::Off) => " Accepted: the mode is off.",
+            Self::Mode(_) => " Accepted: the mode is report.",
+        }
+    }
+}
+
+impl<'a> Server<'a> {
+    fn new(server: &ConnectingServer<'a>, known: Option<&Known<'_>>) -> Self {
+        // a component that lags tells the product, but neither the update nor the cumulative update
+        let release = known
+            .and_then(|known| known.release)
+            .filter(|_| server.shown.build().is_some());
+        // without cumulative updates, the lane itself is the update
+        let update = known.is_some_and(|known| {
+            let above_lane = known.place != Place::BelowLane && matches!(server.shown, Shown::Update(_));
+            above_lane || !known.product.cumulative_updates
+        });
+        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Self {
+            id: server.id.clone(),
+            name: server.name,
+            build: server.shown.build(),
+            product: known.map(|known| known.product.name.clone()),
+            cu: release.and_then(|release| text(&release.cu)),
+            su: release.filter(|_| update).and_then(|release| text(&release.su)),
+        }
+    }
+}
+
+/// The stage of a spell; before there is one, the stage that it would begin with.
+pub fn stage(spell: Option<&Spell>, build: Build, context: &Context<'_>) -> Stage {
+    let now = context.now;
+    let begun = Spell {
+        detected_at: now,
+        held: 0,
+        last_out_of_date: now,
+    };
+    let spell = spell.unwrap_or(&begun);
+    let clock = context.rules.clock(spell, build);
+    let ladder = &context.rules.policy.ladder;
+    let rung: Rung = ladder.at(clock.elapsed(now));
+    let since = if rung.number == 1 {
+        None
+    } else {
+        clock.reaches(rung.start)
+    };
+    let next = rung.end.map(|end| {
+        let next = ladder.at(end);
+        NextStage {
+            number: next.number,
+            at: clock.reaches(end),
+            minutes: next.minutes,
+        }
+    });
+    Stage {
+        number: rung.number,
+        of: u8::try_from(ladder.len()).unwrap_or(u8::MAX),
+        since: since.unwrap_or(spell.detected_at),
+        minutes: rung.minutes,
+        next,
+    }
+}
+
+fn reply(
+    action: Action,
+    server: &Server<'_>,
+    standing: Standing,
+    stage: &Stage,
+    retry_after: Option<i64>,
+    rules: &Rules<'_>,
+) -> Option<Reply> {
+    let policy = rules.policy;
+    let (template, minutes) = match action {
+        Action::Accept => return None,
+        Action::Defer => (&policy.reply.throttle, stage.minutes.throttle()),
+        Action::Reject => (&policy.reply.block, stage.minutes.block()),
+    };
+    let required = State::Judged(standing).failing().and_then(|failing| failing.required);
+    let values = Values {
+        operator: policy.operator.as_str(),
+        help_url: policy.help_url.as_ref().map(|url| url.as_str()),
+        minutes,
+        server: server.id.as_str(),
+        build: &Or(server.build, "unknown"),
+        required: &Or(required, "a supported version"),
+        stage: stage.number,
+        next_change: &Or(stage.next.and_then(|next| next.at), "none"),
+        retry_after: &Or(retry_after, "none"),
+    };
+    Reply::new(action, template, &values)
+}
+
+fn explain(server: &Server<'_>, catalog: &Catalog, shown: Shown, standing: Standing, stage: Option<Stage>) -> String {
+    let mut why = String::with_capacity(192);
+    // writing into a string cannot fail
+    let _ = write!(
+        why,
+        "{} runs {}",
+        server.name,
+        Or(server.product.as_deref(), "an unknown Exchange version")
+    );
+    for part in [&server.cu, &server.su].into_iter().flatten() {
+        let _ = write!(why, " {part}");
+    }
+    if let Some(build) = shown.build().filter(|build| catalog.release(*build).is_none()) {
+        let _ = write!(why, " (build {build})");
+    }
+    let _ = match standing {
+        Standing::Current(Pass::MeetsBaseline) => write!(why, "; it meets the baseline."),
+        Standing::Current(Pass::AheadOfCatalog) => write!(why, "; it is newer than every release known here."),
+        Standing::Current(Pass::NoRequirement) => write!(why, "; the baseline requires nothing of it."),
+        Standing::OutOfDate(Failing {
+            required: Some(required),
+            ..
+        }) => write!(why, "; {required} or later is required."),
+        Standing::OutOfDate(_) => write!(why, "; it is no longer supported."),
+        Standing::Unknown(Doubt::NoBuild) => write!(why, "; this message shows no build."),
+        Standing::Unknown(Doubt::UpdateLevelNotShown) => write!(why, "; this message does not show its update level."),
+        Standing::Unknown(Doubt::UnknownProduct) => write!(why, "; its build belongs to no known product."),
+        Standing::Unknown(Doubt::UnknownLane) => write!(why, "; its build belongs to no known cumulative update."),
+    };
+    if let Some(stage) = stage {
+        let _ = write!(why, " Stage {} of {}.", stage.number, stage.of);
+    }
+    why
+}
+
+fn note_bounds(why: &mut String, event: &MailEvent<'_>) {
+    if event.header.is_cut() {
+        let _ = write!(why, " Only the first {MAX_FIELDS} header fields were read.");
+    }
+}
+
+struct Or<T>(Option<T>, &'static str);
+
+impl<T: fmt::Display> fmt::Display for Or<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str(self.1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Freeze, Freezes};
+    use crate::event::Connector;
+    use crate::header::Header;
+    use crate::policy::{Facts, Policy};
+    use crate::server::recognise;
+    use crate::spell::{ServerRecord, Sighting};
+    use crate::time::{DAY, MINUTE};
+
+    const DETECTED: &str = "2026-09-10T08:15:08Z";
+    const HEADER: &str = "Received: from app (10.0.0.9) by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39; Mon\r\n";
+
+    fn event(header: &str) -> MailEvent<'_> {
+        MailEvent {
+            tenant: "contoso".parse().unwrap(),
+            connector: Connector::OnPremises,
+            client_ip: "203.0.113.7".parse().ok(),
+            own_hops: 0,
+            recipients: vec!["ben@example.org".into()],
+            header: Header::Block(header.as_bytes().into()),
+        }
+    }
+
+    /// Everything that a decision depends on, as it is for a server that is to be rejected at every minute.
+    struct World {
+        facts: Facts,
+        policy: Policy,
+        freezes: Freezes,
+        ceiling: Mode,
+        known: bool,
+        behind_relay: bool,
+        days: i64,
+        seconds: i64,
+    }
+
+    impl Default for World {
+        fn default() -> Self {
+            let policy = Policy {
+                mode: Mode::Enforce,
+                ..Policy::default()
+            };
+            let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+            Self {
+                facts,
+                policy,
+                freezes,
+                ceiling: Mode::Enforce,
+                known: true,
+                behind_relay: false,
+                days: 95,
+                seconds: 0,
+            }
+        }
+    }
+
+    impl World {
+        fn now(&self) -> Timestamp {
+            detected().plus(self.days * DAY + self.seconds)
+        }
+
+        fn decide<'a>(&self, event: &'a MailEvent<'_>) -> Decision<'a> {
+            let rules = Rules::new(&self.facts, &self.policy, &self.freezes).unwrap();
+            let recognition = recognise(event, &[], &self.facts.catalog);
+            let Finding::Server(server) = &recognition.finding else {
+                panic!("no server")
+            };
+            let mut record = ServerRecord::default();
+            let shown = Shown::Update("15.1.2507.39".parse().unwrap());
+            let node = crate::server::Node("10.0.0.5".parse().ok());
+            for fingerprint in 0..2 {
+                record.observe(
+                    &Sighting {
+                        at: detected(),
+                        node,
+                        shown,
+                        fingerprint,
+                    },
+                    &rules,
+                );
+            }
+            record.spell_mut().unwrap().last_out_of_date = self.now();
+            let phase = Some(record.phase()).filter(|_| self.known);
+            let context = Context {
+                rules,
+                ceiling: self.ceiling,
+                phase: phase.as_ref(),
+                now: self.now(),
+            };
+            decide(event, server, self.behind_relay, &context)
+        }
+    }
+
+    fn detected() -> Timestamp {
+        DETECTED.parse().unwrap()
+    }
+
+    #[test]
+    fn only_a_server_against_whom_all_speaks_is_rejected() {
+        type Change = fn(&mut World, &mut MailEvent<'_>);
+        let changes: [(&str, Change, Action, Action); 11] = [
+            ("nothing", |_, _| {}, Action::Reject, Action::Reject),
+            (
+                "its patch",
+                |_, e| e.header = Header::Block(HEADER.replace(".39", ".61").into_bytes().into()),
+                Action::Accept,
+                Action::Accept,
+            ),
+            (
+                "no build",
+                |_, e| e.header = Header::Block(HEADER.replace("id 15", "via 15").into_bytes().into()),
+                Action::Accept,
+                Action::Accept,
+            ),
+            (
+                "another machine",
+                |_, e| e.header = Header::Block(HEADER.replace("10.0.0.5", "10.0.0.6").into_bytes().into()),
+                Action::Accept,
+                Action::Accept,
+            ),
+            ("nothing known", |w, _| w.known = false, Action::Accept, Action::Accept),
+            ("scope", |w, _| w.policy.scope.clear(), Action::Accept, Action::Accept),
+            (
+                "recipients",
+                |_, e| e.recipients = vec!["Abuse@example.org".into()],
+                Action::Accept,
+                Action::Accept,
+            ),
+            ("relay", |w, _| w.behind_relay = true, Action::Accept, Action::Reject),
+            (
+                "relay, yet enforced",
+                |w, _| (w.behind_relay, w.policy.enforce_behind_relays) = (true, true),
+                Action::Reject,
+                Action::Reject,
+            ),
+            (
+                "mode",
+                |w, _| w.policy.mode = Mode::Report,
+                Action::Accept,
+                Action::Reject,
+            ),
+            ("ceiling", |w, _| w.ceiling = Mode::Off, Action::Accept, Action::Reject),
+        ];
+        for (what, change, action, would) in changes {
+            let (mut world, mut event) = (World::default(), event(HEADER));
+            change(&mut world, &mut event);
+            let decision = world.decide(&event);
+            assert_eq!((decision.action, decision.would), (action, would), "{what}");
+            assert_eq!(decision.reply.is_some(), action != Action::Accept, "{what}");
+            assert_eq!(
+                decision.why.contains("Accepted:"),
+                decision.stage.is_some() && action == Action::Accept,
+                "{what}: {}",
+                decision.why
+            );
+        }
+    }
+
+    #[test]
+    fn every_stage_begins_at_its_second() {
+        let boundaries = [0, 30, 40, 50, 60, 70, 80, 90];
+        for (number, days) in (1u8..).zip(boundaries) {
+            let stage_at = |seconds| {
+                let world = World {
+                    days,
+                    seconds,
+                    ..World::default()
+                };
+                world.decide(&event(HEADER)).stage.unwrap()
+            };
+            let stage = stage_at(0);
+            assert_eq!(
+                (stage.number, stage.of, stage.since),
+                (number, 8, detected().plus(days * DAY))
+            );
+            let next = boundaries
+                .get(usize::from(number))
+                .map(|next| (number + 1, Some(detected().plus(next * DAY))));
+            assert_eq!(stage.next.map(|next| (next.number, next.at)), next);
+            if days > 0 {
+                assert_eq!(stage_at(-1).number, number - 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_freeze_moves_what_comes_after_it() {
+        let freeze = Freeze {
+            from: detected().plus(35 * DAY),
+            until: Some(detected().plus(45 * DAY)),
+        };
+        let freezes: Freezes = vec![freeze].into();
+        let stage = |days, freezes: &Freezes| {
+            let world = World {
+                days,
+                freezes: freezes.clone(),
+                ..World::default()
+            };
+            let stage = world.decide(&event(HEADER)).stage.unwrap();
+            (
+                stage.number,
+                stage.next.and_then(|next| next.at).map(|at| at.since(detected()) / DAY),
+            )
+        };
+        assert_eq!(stage(34, &freezes), (2, Some(50)));
+        assert_eq!(stage(49, &freezes), (2, Some(50)));
+        assert_eq!(stage(50, &freezes), (3, Some(60)));
+        let until_further_notice: Freezes = vec![Freeze { until: None, ..freeze }].into();
+        assert_eq!(stage(49, &until_further_notice), (2, None));
+    }
+
+    #[test]
+    fn the_answer_is_the_one_that_the_design_shows() {
+        let mut world = World {
+            days: 31,
+            ..World::default()
+        };
+        world.policy.operator = "Example Mail".to_owned().try_into().unwrap();
+        let event = event(HEADER);
+        let server = match recognise(&event, &[], &world.facts.catalog).finding {
+            Finding::Server(server) => server.id,
+            _ => panic!("no server"),
+        };
+        let offset = window::offset(&event.tenant, &server);
+        let minute = i64::from(60 - offset + 1) % 60; // the second of the five
+        world.seconds = (minute * MINUTE - detected().0.rem_euclid(3_600)).rem_euclid(3_600);
+        let decision = world.decide(&event);
+        assert_eq!(
+            (decision.action, decision.retry_after),
+            (Action::Defer, Some(4 * MINUTE))
+        );
+        assert_eq!(
+            decision.reply.unwrap().text,
+            "Connecting Exchange server version is out-of-date; connection to Example Mail throttled for 5 mins/hr."
+        );
+        assert_eq!(
+            decision.why,
+            "EX01.contoso.com runs Exchange Server 2016 CU23 Apr24HU; 15.1.2507.61 or later is required. Stage 2 of 8."
+        );
+        assert_eq!(
+            decision.evidence.unwrap().text(),
+            "by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39"
+        );
+        let failing = decision.state.failing().unwrap();
+        assert_eq!(
+            (failing.behind_days, decision.state.reason()),
+            (Some(539), "behind_on_updates")
+        );
+    }
+
+    #[test]
+    fn a_product_without_a_wave_is_reported_and_its_clock_does_not_run() {
+        let mut world = World::default();
+        world.policy.waves = [("Exchange Server 2016".to_owned(), None)].into();
+        let event = event(HEADER);
+        let decision = world.decide(&event);
+        assert_eq!(
+            (decision.action, decision.would, decision.state.as_str()),
+            (Action::Accept, Action::Accept, "out_of_date")
+        );
+        let stage = decision.stage.unwrap();
+        assert_eq!((stage.number, stage.next.unwrap().at), (1, None));
+    }
+
+    #[test]
+    fn what_was_not_read_is_said() {
+        let header = format!("{}{HEADER}", "A: 1\r\n".repeat(1_000));
+        let event = event(&header);
+        let facts = Facts::built_in().unwrap();
+        let decision = decide_without_server(&event, &recognise(&event, &[], &facts.catalog)).unwrap();
+        assert_eq!(
+            decision.why,
+            "No `Received` field was found. Only the first 1000 header fields were read."
+        );
+        let undecided = accept_undecided(&event, None, "KV is late.");
+        assert_eq!(
+            (undecided.action, undecided.state.as_str(), undecided.state.reason()),
+            (Action::Accept, "unknown", "undecided")
+        );
+    }
+}

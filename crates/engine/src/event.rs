@@ -1,0 +1,109 @@
+//! The mail event: one inbound message as a gateway describes it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::header::Header;
+
+/// How many `Received` fields a gateway may say it added itself.
+pub const MAX_OWN_HOPS: u8 = 16;
+
+/// One inbound message as a gateway describes it. The envelope and the header are what the sender wrote.
+#[derive(Clone, Debug)]
+pub struct MailEvent<'a> {
+    pub tenant: TenantId,
+    pub connector: Connector,
+    /// The peer that hands the message to the gateway.
+    pub client_ip: Option<IpAddr>,
+    /// `Received` fields at the top that the asking gateway added itself, at most [`MAX_OWN_HOPS`].
+    pub own_hops: u8,
+    pub recipients: Vec<Cow<'a, str>>,
+    pub header: Header<'a>,
+}
+
+/// An organisation whose servers hand mail to the operator: `[a-z0-9][a-z0-9._-]{0,62}`.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct TenantId(String);
+
+impl TenantId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TenantId {
+    type Err = InvalidTenantId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTenantId> {
+        let [first, rest @ ..] = text.as_bytes() else {
+            return Err(InvalidTenantId);
+        };
+        let plain = |octet: &u8| octet.is_ascii_lowercase() || octet.is_ascii_digit();
+        let valid = plain(first) && rest.len() <= 62 && rest.iter().all(|octet| plain(octet) || b"._-".contains(octet));
+        valid.then(|| Self(text.to_owned())).ok_or(InvalidTenantId)
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for TenantId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InvalidTenantId;
+
+impl fmt::Display for InvalidTenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a tenant id: 1 to 63 of `a-z`, `0-9`, `.`, `_`, `-`, beginning with a letter or digit")
+    }
+}
+
+impl std::error::Error for InvalidTenantId {}
+
+/// How the server connects. Nobody vouches for the names of servers that come over `partner` and `internet`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Connector {
+    OnPremises,
+    Partner,
+    #[default]
+    Internet,
+}
+
+impl Connector {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OnPremises => "on_premises",
+            Self::Partner => "partner",
+            Self::Internet => "internet",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenant_ids_are_safe_as_keys_and_paths() {
+        for valid in ["contoso", "0", "a.b_c-d", &"a".repeat(63)] {
+            assert_eq!(valid.parse::<TenantId>().map(|id| id.to_string()), Ok(valid.to_owned()));
+        }
+        for wrong in ["", ".a", "-a", "Contoso", "a/b", "a b", "a\0", "ä", &"a".repeat(64)] {
+            assert_eq!(wrong.parse::<TenantId>(), Err(InvalidTenantId), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! A message's header as fields, newest first: raw lines or name and value pairs, within fixed bounds.
+//!
+//! The header is what a sender wrote, so there is no error here: a line that is no field is passed over, and what lies
+//! beyond the bounds is left unread and said so.
+
+use std::borrow::Cow;
+
+/// Fields that are read; the rest of the header is ignored.
+pub const MAX_FIELDS: usize = 1_000;
+/// Octets of one field that are read; the rest of it is ignored.
+pub const MAX_FIELD_BYTES: usize = 64 * 1024;
+
+/// The header as a gateway hands it over. Bytes, since it need not be UTF-8.
+#[derive(Clone, Debug)]
+pub enum Header<'a> {
+    /// Lines as they went over the wire, ending with the first empty line or the end (RFC 5322, section 2.2). A line
+    /// ends with LF; a CR before it is dropped.
+    Block(Cow<'a, [u8]>),
+    /// Names and values in order of appearance.
+    Pairs(Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>),
+}
+
+impl Header<'_> {
+    pub fn fields(&self) -> Fields<'_> {
+        let source = match self {
+            Self::Block(bytes) => Source::Block(bytes),
+            Self::Pairs(pairs) => Source::Pairs(pairs.iter()),
+        };
+        Fields {
+            source,
+            left: MAX_FIELDS,
+        }
+    }
+
+    /// The `Received` fields, newest first.
+    pub fn received(&self) -> impl Iterator<Item = Field<'_>> {
+        self.fields()
+            .filter(|field| field.name.eq_ignore_ascii_case(b"received"))
+    }
+
+    /// Whether there is more than [`MAX_FIELDS`] fields, so that some were not looked at.
+    pub fn is_cut(&self) -> bool {
+        // every field but the last ends a line: counting those is much faster than reading fields
+        if matches!(self, Self::Block(bytes) if line_ends(bytes) < MAX_FIELDS) {
+            return false;
+        }
+        let mut fields = self.fields();
+        while fields.next().is_some() {}
+        fields.source_has_more()
+    }
+}
+
+/// One field. `value` may still be folded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Field<'a> {
+    pub name: &'a [u8],
+    pub value: &'a [u8],
+    /// The field is longer than [`MAX_FIELD_BYTES`] and `value` is its beginning.
+    pub cut: bool,
+}
+
+/// Yields at most [`MAX_FIELDS`] fields.
+#[derive(Clone, Debug)]
+pub struct Fields<'a> {
+    source: Source<'a>,
+    left: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Source<'a> {
+    Block(&'a [u8]),
+    Pairs(std::slice::Iter<'a, (Cow<'a, [u8]>, Cow<'a, [u8]>)>),
+}
+
+impl Fields<'_> {
+    fn source_has_more(&self) -> bool {
+        match &self.source {
+            Source::Block(rest) => !matches!(rest, [] | [b'\n', ..] | [b'\r', b'\n', ..]),
+            Source::Pairs(pairs) => pairs.len() > 0,
+        }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let field = match &mut self.source {
+            Source::Block(rest) => next_line_field(rest),
+            Source::Pairs(pairs) => pairs.next().map(|(name, value)| cut(name, value)),
+        };
+        if field.is_none() {
+            self.left = 0;
+        }
+        field
+    }
+}
+
+fn line_ends(bytes: &[u8]) -> usize {
+    // sums of one octet, so that the compiler can count many octets at once
+    let count = |chunk: &[u8]| chunk.iter().fold(0u8, |count, byte| count.wrapping_add(u8::from(*byte == b'\n')));
+    bytes.chunks(usize::from(u8::MAX)).map(|chunk| usize::from(count(chunk))).sum()
+}
+
+/// Takes one line and the continuation lines below it. A line without a colon is a field without a name.
+fn next_line_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
+    if matches!(rest, [] | [b'\n', ..] | [b'\r', b'\n', ..]) {
+        return None;
+    }
+    let end = end_of_field(rest);
+    let (field, below) = rest.split_at_checked(end)?;
+    *rest = below;
+    let field = field.strip_suffix(b"\n").unwrap_or(field);
+    let field = field.strip_suffix(b"\r").unwrap_or(field);
+    let read = field.get(..MAX_FIELD_BYTES).unwrap_or(field);
+    let colon = read
+        .iter()
+        .take_while(|byte| !matches!(byte, b'\n'))
+        .position(|byte| *byte == b':');
+    let (name, value) = match colon.and_then(|colon| read.split_at_checked(colon)) {
+        Some((name, value)) => (name.trim_ascii_end(), value.get(1..).unwrap_or_default()),
+        None => (&[][..], read),
+    };
+    Some(Field {
+        name,
+        value,
+        cut: read.len() < field.len(),
+    })
+}
+
+/// The octet behind the field's last line: the first LF that no blank or tab follows.
+fn end_of_field(bytes: &[u8]) -> usize {
+    let mut from = 0;
+    while let Some(line) = bytes.get(from..) {
+        let Some(newline) = line.iter().position(|byte| *byte == b'\n') else {
+            break;
+        };
+        from += newline + 1;
+        if !matches!(bytes.get(from), Some(b' ' | b'\t')) {
+            return from;
+        }
+    }
+    bytes.len()
+}
+
+fn cut<'a>(name: &'a [u8], value: &'a [u8]) -> Field<'a> {
+    let read = value.get(..MAX_FIELD_BYTES).unwrap_or(value);
+    Field {
+        name: name.trim_ascii(),
+        value: read,
+        cut: read.len() < value.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(block: &str) -> Vec<(String, String)> {
+        let header = Header::Block(block.as_bytes().into());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        header
+            .fields()
+            .map(|field| (text(field.name), text(field.value)))
+            .collect()
+    }
+
+    #[test]
+    fn a_field_keeps_its_folded_lines_and_the_empty_line_ends_the_header() {
+        let expected = vec![("A".into(), " 1\r\n\t2".into()), ("b".into(), "3".into())];
+        assert_eq!(fields("A: 1\r\n\t2\r\nb :3\r\n\r\nC: 4\r\n"), expected);
+        assert_eq!(fields("A: 1\n\t2\nb:3\n\nC: 4\n").len(), 2);
+        assert_eq!(fields("\r\nA: 1\r\n"), []);
+        assert_eq!(fields(""), []);
+    }
+
+    #[test]
+    fn a_line_that_is_no_field_hides_nothing_below_it() {
+        let found = fields("From a@b Mon\r\n continued: x\r\nReceived: by c\r\nno colon");
+        assert_eq!(
+            found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["", "Received", ""]
+        );
+    }
+
+    #[test]
+    fn bounds_end_the_reading_and_are_told() {
+        let many = "A: 1\r\n".repeat(MAX_FIELDS);
+        assert!(!Header::Block(format!("{many}\r\nbody").as_bytes().into()).is_cut());
+        let header = Header::Block(format!("{many}Received: by x\r\n").into_bytes().into());
+        assert_eq!(header.fields().count(), MAX_FIELDS);
+        assert_eq!(header.received().count(), 0);
+        assert!(header.is_cut());
+
+        let long = format!("Received: {}\r\nB: 1\r\n", "x".repeat(1024 * 1024));
+        let header = Header::Block(long.as_bytes().into());
+        let first = header.fields().next().unwrap();
+        assert!(first.cut && first.value.len() < MAX_FIELD_BYTES);
+        assert_eq!(header.fields().count(), 2);
+    }
+
+    #[test]
+    fn pairs_read_like_lines() {
+        let header = Header::Pairs(vec![(b"RECEIVED"[..].into(), b" by x"[..].into())]);
+        assert_eq!(header.received().next().map(|field| field.value), Some(&b" by x"[..]));
+        assert!(!header.is_cut());
+    }
+}

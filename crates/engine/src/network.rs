@@ -1,0 +1,170 @@
+//! IP addresses as `Received` fields write them, and networks as policies do.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Reads an address with or without brackets, `IPv6:` tag, scope id (`%12`) and port, as found in comments of
+/// `Received` fields (RFC 5321, section 4.4).
+pub(crate) fn parse_address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text.get(..64).unwrap_or(text)).ok()?.trim();
+    let text = text.strip_prefix('[').unwrap_or(text);
+    let text = text.split(']').next().unwrap_or(text);
+    let text = match text.get(..5) {
+        Some(tag) if tag.eq_ignore_ascii_case("ipv6:") => text.get(5..).unwrap_or_default(),
+        _ => text,
+    };
+    let text = text.split('%').next().unwrap_or(text);
+    let address = text.parse().ok().or_else(|| {
+        let (address, _port) = text.split_once(':')?;
+        address.parse::<std::net::Ipv4Addr>().ok().map(IpAddr::V4)
+    })?;
+    Some(canonical(address))
+}
+
+/// An IPv4-mapped IPv6 address as the IPv4 address it stands for.
+pub fn canonical(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    }
+}
+
+/// The /64 of an IPv6 address, an IPv4 address itself: what one sender commands.
+pub fn sender_network(address: IpAddr) -> IpAddr {
+    match canonical(address) {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !0 << 64)),
+        v4 => v4,
+    }
+}
+
+/// A block of addresses in CIDR notation, `10.0.0.0/8` or `2001:db8::/32`; an address alone is a block of one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, canonical(address)) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let differ = u64::from(network.to_bits() ^ address.to_bits());
+                differ >> (32 - u32::from(self.prefix.min(32))) == 0
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let differ = network.to_bits() ^ address.to_bits();
+                differ.checked_shr(128 - u32::from(self.prefix.min(128))).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits
+                .parse()
+                .ok()
+                .filter(|prefix| *prefix <= most)
+                .ok_or(NotANetwork)?,
+            Some(_) => return Err(NotANetwork),
+            None => most,
+        };
+        Ok(Self { address, prefix })
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+impl Serialize for Network {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NotANetwork;
+
+impl fmt::Display for NotANetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a network such as `10.0.0.0/8` or `2001:db8::/32`")
+    }
+}
+
+impl std::error::Error for NotANetwork {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_read_in_every_shape_seen_in_mail() {
+        let read = |text: &str| parse_address(text.as_bytes()).map(|address| address.to_string());
+        let v4 = Some("10.98.245.205".to_owned());
+        for shape in [
+            "10.98.245.205",
+            "[10.98.245.205]",
+            " [10.98.245.205] ",
+            "[10.98.245.205:21286]",
+            "::ffff:10.98.245.205",
+        ] {
+            assert_eq!(read(shape), v4, "{shape}");
+        }
+        assert_eq!(
+            read("[fe80::e6fd:5a3f:8946:92c4%10]"),
+            Some("fe80::e6fd:5a3f:8946:92c4".into())
+        );
+        assert_eq!(read("[IPv6:::1]"), Some("::1".into()));
+        for none in ["", "unknown", "10.0.0", "[", "Not Verified"] {
+            assert_eq!(read(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn networks_contain_what_cidr_says() {
+        let network = |text: &str| text.parse::<Network>().unwrap();
+        let contains = |text: &str, address: &str| network(text).contains(address.parse().unwrap());
+        assert!(contains("10.0.0.0/8", "10.255.1.2"));
+        assert!(!contains("10.0.0.0/8", "11.0.0.0"));
+        assert!(contains("10.0.0.0/8", "::ffff:10.1.1.1"));
+        assert!(contains("0.0.0.0/0", "203.0.113.9"));
+        assert!(!contains("0.0.0.0/0", "2001:db8::1"));
+        assert!(contains("::/0", "2001:db8::1"));
+        assert!(contains("2001:db8::/33", "2001:db8:7fff::1"));
+        assert!(!contains("2001:db8::/33", "2001:db8:8000::1"));
+        assert!(contains("192.0.2.7", "192.0.2.7") && !contains("192.0.2.7", "192.0.2.6"));
+        for wrong in ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "::/129", "ten/8"] {
+            assert_eq!(wrong.parse::<Network>(), Err(NotANetwork), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_sender_commands_a_whole_64() {
+        let network = |text: &str| sender_network(text.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("203.0.113.7"), "203.0.113.7");
+    }
+}

@@ -1,0 +1,407 @@
+//! A tenant's policy: everything about a decision that an operator can choose, checked when it is read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::baseline::{Baseline, BaselineError, Standing};
+use crate::catalog::{Catalog, CatalogError, Product, is_at_or_below};
+use crate::event::Connector;
+use crate::ladder::Ladder;
+use crate::network::Network;
+use crate::reply::{HelpUrl, OperatorName, Template};
+use crate::server::Shown;
+use crate::time::Date;
+
+pub const MAX_TRUSTED_RELAYS: usize = 64;
+pub const MAX_RELAY_NETWORKS: usize = 64;
+pub const MAX_ALWAYS_ACCEPT: usize = 64;
+pub const MAX_LOCAL_PART: usize = 64;
+
+/// What an operator chose for one tenant. Missing members mean the default, a tenant without a policy has all defaults.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    pub mode: Mode,
+    /// The connectors whose mail is decided on.
+    pub scope: Vec<Connector>,
+    pub baseline: BaselineChoice,
+    /// First day of enforcement by product name, in place of the product's own; `null`: never.
+    pub waves: BTreeMap<String, Option<Date>>,
+    pub ladder: Ladder,
+    #[serde(deserialize_with = "at_most::<_, _, MAX_TRUSTED_RELAYS>")]
+    pub trusted_relays: Vec<TrustedRelay>,
+    /// Defer and reject behind trusted relays too, although that fills the relay's queue.
+    pub enforce_behind_relays: bool,
+    /// Local parts. A message to these alone is always accepted, so that a blocked administrator can write.
+    #[serde(deserialize_with = "local_parts")]
+    pub always_accept: Vec<String>,
+    /// Named in replies.
+    pub operator: OperatorName,
+    /// Named in replies.
+    pub help_url: Option<HelpUrl>,
+    pub reply: Templates,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            scope: vec![Connector::OnPremises],
+            baseline: BaselineChoice::default(),
+            waves: BTreeMap::new(),
+            ladder: Ladder::default(),
+            trusted_relays: Vec::new(),
+            enforce_behind_relays: false,
+            always_accept: vec!["postmaster".to_owned(), "abuse".to_owned()],
+            operator: OperatorName::default(),
+            help_url: None,
+            reply: Templates::default(),
+        }
+    }
+}
+
+impl Policy {
+    /// Whether everything that the policy names is known. What can be told without the facts is told when it is read.
+    pub fn check(&self, facts: &Facts) -> Result<(), PolicyError> {
+        let at = |field, reason| PolicyError { field, reason };
+        match &self.baseline {
+            BaselineChoice::Named(name) if !facts.baselines.contains_key(name) => {
+                return Err(at(
+                    "baseline",
+                    format!("there is no baseline `{}`", name.escape_default()),
+                ));
+            }
+            BaselineChoice::Named(_) => {}
+            BaselineChoice::Own(own) => own
+                .check(&facts.catalog)
+                .map_err(|error| at("baseline", error.to_string()))?,
+        }
+        match self
+            .waves
+            .keys()
+            .find(|name| facts.catalog.product_named(name).is_none())
+        {
+            Some(name) => Err(at(
+                "waves",
+                format!("`{}` is no product of the catalog", name.escape_default()),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The first day on which `product` is enforced.
+    pub fn wave(&self, product: &Product) -> Option<Date> {
+        self.waves.get(&product.name).copied().unwrap_or(product.wave)
+    }
+
+    /// Whether a message to these recipients is accepted whatever its server.
+    pub fn accepts_always<'a>(&self, mut recipients: impl Iterator<Item = &'a str> + Clone) -> bool {
+        let listed = |recipient: &str| {
+            let local = recipient.rsplit_once('@').map_or(recipient, |(local, _domain)| local);
+            self.always_accept.iter().any(|part| part.eq_ignore_ascii_case(local))
+        };
+        recipients.clone().next().is_some() && recipients.all(listed)
+    }
+}
+
+/// How far a tenant's decisions go.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Accept and record nothing.
+    Off,
+    /// Decide and record, always accept.
+    #[default]
+    Report,
+    Enforce,
+}
+
+impl Mode {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Report => "report",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+/// A baseline by name, or the tenant's own.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum BaselineChoice {
+    Named(String),
+    Own(Baseline),
+}
+
+impl Default for BaselineChoice {
+    fn default() -> Self {
+        Self::Named("microsoft".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for BaselineChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = BaselineChoice;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a baseline or a baseline")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<BaselineChoice, E> {
+                Ok(BaselineChoice::Named(name.to_owned()))
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<BaselineChoice, A::Error> {
+                Baseline::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(BaselineChoice::Own)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A relay of the operator's own in front of the gateway, whose hops are looked through.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedRelay {
+    /// Its BY hosts end so, at a label border.
+    pub host: RelayHost,
+    /// It connects from these.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_RELAY_NETWORKS>")]
+    pub networks: Vec<Network>,
+}
+
+impl TrustedRelay {
+    /// Whether a hop stamped by `by_host` and handed over by `peer` is this relay's.
+    pub fn vouches_for(&self, peer: IpAddr, by_host: &[u8]) -> bool {
+        self.networks.iter().any(|network| network.contains(peer)) && is_at_or_below(by_host, self.host.0.as_bytes())
+    }
+}
+
+/// A host name or the end of one, without leading or trailing dot.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RelayHost(String);
+
+impl TryFrom<String> for RelayHost {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let host = text.trim_matches('.').to_ascii_lowercase();
+        let valid = |octet: u8| octet.is_ascii_alphanumeric() || b"._-".contains(&octet);
+        let valid = (1..=253).contains(&host.len()) && host.bytes().all(valid);
+        valid.then_some(Self(host)).ok_or("not a host name or the end of one")
+    }
+}
+
+impl From<RelayHost> for String {
+    fn from(host: RelayHost) -> Self {
+        host.0
+    }
+}
+
+/// The texts of the two replies, without their codes.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Templates {
+    pub throttle: Template,
+    pub block: Template,
+}
+
+impl Default for Templates {
+    fn default() -> Self {
+        Self {
+            throttle: Template::default_throttle(),
+            block: Template::default_block(),
+        }
+    }
+}
+
+/// What decisions rest on beside the policy: the catalog and the baselines by name.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub catalog: Catalog,
+    pub baselines: BTreeMap<String, Baseline>,
+}
+
+impl Facts {
+    /// Those built in at compile time.
+    pub fn built_in() -> Result<Self, FactsError> {
+        let catalog = Catalog::built_in().map_err(FactsError::Catalog)?;
+        let baselines = Baseline::built_in().map_err(FactsError::Baseline)?;
+        for baseline in &baselines {
+            baseline.check(&catalog).map_err(FactsError::Baseline)?;
+        }
+        Ok(Self {
+            catalog,
+            baselines: baselines
+                .into_iter()
+                .map(|baseline| (baseline.name().to_owned(), baseline))
+                .collect(),
+        })
+    }
+
+    /// The baseline that a policy chose; `None` if it names one that is not there.
+    pub fn baseline<'a>(&'a self, policy: &'a Policy) -> Option<&'a Baseline> {
+        match &policy.baseline {
+            BaselineChoice::Named(name) => self.baselines.get(name),
+            BaselineChoice::Own(own) => Some(own),
+        }
+    }
+
+    /// How a server stands that shows this build, under `policy`; `None` where its baseline is not there.
+    pub fn assess(&self, policy: &Policy, shown: Shown, day: Date) -> Option<Standing> {
+        Some(self.baseline(policy)?.assess(&self.catalog, shown, day))
+    }
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum FactsError {
+    Catalog(CatalogError),
+    Baseline(BaselineError),
+}
+
+impl fmt::Display for FactsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Catalog(error) => error.fmt(f),
+            Self::Baseline(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for FactsError {}
+
+/// What is wrong with a policy, and in which member.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PolicyError {
+    pub field: &'static str,
+    pub reason: String,
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.field, self.reason)
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MOST: usize>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let list = Vec::<T>::deserialize(deserializer)?;
+    if list.len() > MOST {
+        return Err(serde::de::Error::custom(format_args!("at most {MOST} entries")));
+    }
+    Ok(list)
+}
+
+fn local_parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let parts: Vec<String> = at_most::<_, _, MAX_ALWAYS_ACCEPT>(deserializer)?;
+    let valid = |part: &String| {
+        (1..=MAX_LOCAL_PART).contains(&part.len())
+            && part.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'@')
+    };
+    if !parts.iter().all(valid) {
+        return Err(serde::de::Error::custom(
+            "local parts are 1 to 64 printable characters without `@`",
+        ));
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Policy, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default_and_what_is_written_reads_back() {
+        let policy = read("{}").unwrap();
+        assert_eq!(policy, Policy::default());
+        assert_eq!(
+            (policy.mode, policy.scope.as_slice()),
+            (Mode::Report, &[Connector::OnPremises][..])
+        );
+        let json = r#"{"mode":"enforce","scope":["on_premises","partner"],"baseline":"strict","waves":{"Exchange Server SE":"2027-01-01",
+            "Exchange Server 2016":null},"ladder":[{"minutes":90,"throttle_minutes":0,"block_minutes":0},{"throttle_minutes":0,"block_minutes":60}],
+            "trusted_relays":[{"host":"relay.example","networks":["10.0.0.0/8"]}],"enforce_behind_relays":true,"always_accept":["help"],
+            "operator":"Example","help_url":"https://help.example","reply":{"block":"no"}}"#;
+        let policy = read(json).unwrap();
+        assert_eq!(read(&serde_json::to_string(&policy).unwrap()), Ok(policy.clone()));
+        assert_eq!(policy.check(&Facts::built_in().unwrap()), Ok(()));
+        let own = read(r#"{"baseline":{"name":"own","editions":[{"effective":"2026-01-01","products":{}}]}}"#).unwrap();
+        assert_eq!(read(&serde_json::to_string(&own).unwrap()), Ok(own));
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_with_a_reason() {
+        let facts = Facts::built_in().unwrap();
+        let many = |item: &str, count: usize| vec![item; count].join(",");
+        let relays = many(r#"{"host":"a","networks":[]}"#, 65);
+        let cases = [
+            (r#"{"mode":"on"}"#.to_owned(), "unknown variant `on`"),
+            (r#"{"modes":"off"}"#.into(), "unknown field `modes`"),
+            (r#"{"scope":"partner"}"#.into(), "invalid type"),
+            (r#"{"baseline":7}"#.into(), "the name of a baseline or a baseline"),
+            (r#"{"baseline":{"name":"x"}}"#.into(), "missing field `edition`"),
+            (
+                r#"{"baseline":"lenient"}"#.into(),
+                "`baseline`: there is no baseline `lenient`",
+            ),
+            (
+                r#"{"waves":{"Exchange 2016":null}}"#.into(),
+                "`waves`: `Exchange 2016` is no product",
+            ),
+            (r#"{"waves":{"Exchange Server 2016":"soon"}}"#.into(), "not a date"),
+            (r#"{"ladder":[]}"#.into(), "a ladder has 1 to 32 stages"),
+            (format!(r#"{{"trusted_relays":[{relays}]}}"#), "at most 64 entries"),
+            (
+                r#"{"trusted_relays":[{"host":"","networks":[]}]}"#.into(),
+                "not a host name",
+            ),
+            (
+                r#"{"trusted_relays":[{"host":"a","networks":["10/8"]}]}"#.into(),
+                "not a network",
+            ),
+            (r#"{"always_accept":["a@b"]}"#.into(), "local parts"),
+            (r#"{"operator":"50%"}"#.into(), "needs 1 to 100 printable"),
+            (r#"{"reply":{"throttle":"{who}"}}"#.into(), "braces enclose one of"),
+        ];
+        for (json, expected) in cases {
+            let found = read(&json).and_then(|policy| policy.check(&facts).map_err(|error| error.to_string()));
+            let error = found.expect_err(expected);
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn mail_to_the_operators_own_boxes_alone_is_always_accepted() {
+        let accepts = |recipients: &[&str]| Policy::default().accepts_always(recipients.iter().copied());
+        assert!(accepts(&["PostMaster@example.org"]) && accepts(&["abuse@a", "postmaster"]));
+        assert!(!accepts(&[]) && !accepts(&["abuse@a", "ben@a"]) && !accepts(&["x@abuse"]) && !accepts(&["abuse+x@a"]));
+    }
+
+    #[test]
+    fn a_policy_can_move_a_wave_or_call_it_off() {
+        let facts = Facts::built_in().unwrap();
+        let policy = read(r#"{"waves":{"Exchange Server 2016":null,"Exchange Server SE":"2027-01-01"}}"#).unwrap();
+        let wave = |name| {
+            policy
+                .wave(facts.catalog.product_named(name).unwrap())
+                .map(|day| day.to_string())
+        };
+        assert_eq!(wave("Exchange Server 2016"), None);
+        assert_eq!(wave("Exchange Server SE"), Some("2027-01-01".into()));
+        assert_eq!(wave("Exchange Server 2019"), Some("2024-03-01".into()));
+    }
+}

@@ -1,0 +1,384 @@
+//! The SMTP reply that goes with a defer or a reject.
+//!
+//! Everything in it is printable ASCII without `%` and `|`, which mail servers expand or split at, and short enough
+//! for one reply line (RFC 5321, section 4.5.3.1.5).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::window::Action;
+
+/// Octets of a reply's text, codes not counted.
+pub const MAX_TEXT: usize = 400;
+const MAX_NAME: usize = 100;
+const MAX_URL: usize = 200;
+
+/// A reply: `450 4.7.230 text` or `550 5.7.230 text`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reply {
+    pub code: u16,
+    /// RFC 3463; the detail 230 is the one that Exchange Online uses.
+    pub enhanced: &'static str,
+    pub text: String,
+}
+
+/// What a template may name.
+#[derive(Clone, Copy)]
+pub struct Values<'a> {
+    pub operator: &'a str,
+    pub help_url: Option<&'a str>,
+    /// Throttle minutes in a defer, block minutes in a reject.
+    pub minutes: u8,
+    pub server: &'a str,
+    pub build: &'a dyn fmt::Display,
+    pub required: &'a dyn fmt::Display,
+    pub stage: u8,
+    pub next_change: &'a dyn fmt::Display,
+    pub retry_after: &'a dyn fmt::Display,
+}
+
+impl Reply {
+    /// `None` for an accept, which needs no reply.
+    pub fn new(action: Action, template: &Template, values: &Values<'_>) -> Option<Self> {
+        let (code, enhanced, default) = match action {
+            Action::Accept => return None,
+            Action::Defer => (450, "4.7.230", Template::default_throttle as fn() -> Template),
+            Action::Reject => (550, "5.7.230", Template::default_block as fn() -> Template),
+        };
+        let text = template.fill(values);
+        // all of it spoke of an address that is not there
+        let text = if text.trim().is_empty() {
+            default().fill(values)
+        } else {
+            text
+        };
+        Some(Self { code, enhanced, text })
+    }
+}
+
+/// The text of a reply with `{placeholders}`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Template(String);
+
+const PLACEHOLDERS: [&str; 9] = [
+    "operator",
+    "help_url",
+    "n",
+    "server",
+    "build",
+    "required",
+    "stage",
+    "next_change",
+    "retry_after",
+];
+
+impl Template {
+    pub fn default_throttle() -> Self {
+        Self(
+            "Connecting Exchange server version is out-of-date; connection to {operator} throttled for {n} mins/hr. \
+              For more information see {help_url}"
+                .to_owned(),
+        )
+    }
+
+    pub fn default_block() -> Self {
+        Self(
+            "Connecting Exchange server version is out-of-date; connection to {operator} blocked for {n} mins/hr. \
+              For more information see {help_url}"
+                .to_owned(),
+        )
+    }
+
+    /// Text and placeholder names in turn, beginning with text.
+    fn parts(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.0.split('}').map(|piece| match piece.split_once('{') {
+            Some((text, name)) => (text, Some(name)),
+            None => (piece, None),
+        })
+    }
+
+    fn fill(&self, values: &Values<'_>) -> String {
+        use fmt::Write;
+        let mut out = Printable(String::with_capacity(self.0.len() + 64));
+        let mut ended = false;
+        for (text, name) in self.parts() {
+            let text = text.strip_prefix('.').filter(|_| ended).unwrap_or(text);
+            // a sentence that ends in an address that is not there is left out
+            let text = match (name, values.help_url) {
+                (Some("help_url"), None) => text.rsplit_once(". ").map_or("", |(before, _)| before),
+                _ => text,
+            };
+            ended = name == Some("help_url") && values.help_url.is_none() && !text.is_empty();
+            // writing into a string cannot fail
+            let _ = out.write_str(text);
+            let _ = match name {
+                None => Ok(()),
+                Some("operator") => out.write_str(values.operator),
+                Some("help_url") => out.write_str(values.help_url.unwrap_or(if ended { "." } else { "" })),
+                Some("n") => write!(out, "{}", values.minutes),
+                Some("server") => out.write_str(values.server),
+                Some("build") => write!(out, "{}", values.build),
+                Some("required") => write!(out, "{}", values.required),
+                Some("stage") => write!(out, "{}", values.stage),
+                Some("next_change") => write!(out, "{}", values.next_change),
+                Some("retry_after") => write!(out, "{}", values.retry_after),
+                Some(_) => Ok(()),
+            };
+        }
+        out.0
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = ReplyError;
+
+    fn try_from(text: String) -> Result<Self, ReplyError> {
+        printable(&text, MAX_TEXT)?;
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(['{', '}']) {
+            let behind = rest.get(at + 1..).unwrap_or_default();
+            let name = behind
+                .split_once('}')
+                .filter(|_| rest.as_bytes().get(at) == Some(&b'{'));
+            match name {
+                Some((name, after)) if PLACEHOLDERS.contains(&name) => rest = after,
+                _ => return Err(ReplyError::Placeholder),
+            }
+        }
+        Ok(Self(text))
+    }
+}
+
+impl From<Template> for String {
+    fn from(template: Template) -> Self {
+        template.0
+    }
+}
+
+/// How replies name the operator.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OperatorName(String);
+
+impl OperatorName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for OperatorName {
+    fn default() -> Self {
+        Self("this mail service".to_owned())
+    }
+}
+
+impl TryFrom<String> for OperatorName {
+    type Error = ReplyError;
+
+    fn try_from(text: String) -> Result<Self, ReplyError> {
+        printable(&text, MAX_NAME).map(|()| Self(text))
+    }
+}
+
+impl From<OperatorName> for String {
+    fn from(name: OperatorName) -> Self {
+        name.0
+    }
+}
+
+/// Where an administrator finds more: an `https` or `http` address.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HelpUrl(String);
+
+impl HelpUrl {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HelpUrl {
+    type Error = ReplyError;
+
+    fn try_from(text: String) -> Result<Self, ReplyError> {
+        printable(&text, MAX_URL)?;
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        if host.is_none_or(str::is_empty) || text.contains(' ') {
+            Err(ReplyError::Url)
+        } else {
+            Ok(Self(text))
+        }
+    }
+}
+
+impl From<HelpUrl> for String {
+    fn from(url: HelpUrl) -> Self {
+        url.0
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ReplyError {
+    Text(usize),
+    Placeholder,
+    Url,
+}
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(most) => write!(f, "needs 1 to {most} printable ASCII characters without `%` and `|`"),
+            Self::Placeholder => {
+                f.write_str("braces enclose one of:")?;
+                PLACEHOLDERS.iter().try_for_each(|name| write!(f, " {{{name}}}"))
+            }
+            Self::Url => f.write_str("not an address that begins with `https://` or `http://`"),
+        }
+    }
+}
+
+impl std::error::Error for ReplyError {}
+
+fn printable(text: &str, most: usize) -> Result<(), ReplyError> {
+    let valid = (1..=most).contains(&text.len()) && text.chars().all(is_printable);
+    if valid { Ok(()) } else { Err(ReplyError::Text(most)) }
+}
+
+fn is_printable(c: char) -> bool {
+    matches!(c, ' '..='~') && c != '%' && c != '|'
+}
+
+/// Takes what is printable, up to the bound, and drops the rest.
+struct Printable(String);
+
+impl fmt::Write for Printable {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = MAX_TEXT.saturating_sub(self.0.len());
+        if text.len() <= room && text.bytes().all(|octet| is_printable(octet.into())) {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        self.0.extend(text.chars().filter(|c| is_printable(*c)).take(room));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values<'a>(server: &'a str, help_url: Option<&'a str>) -> Values<'a> {
+        Values {
+            operator: "Example Mail",
+            help_url,
+            minutes: 5,
+            server,
+            build: &"15.1.2507.39",
+            required: &"15.1.2507.61",
+            stage: 2,
+            next_change: &"2026-10-10T08:15:08Z",
+            retry_after: &240,
+        }
+    }
+
+    fn fill(template: &str, values: &Values<'_>) -> String {
+        Template::try_from(template.to_owned()).unwrap().fill(values)
+    }
+
+    #[test]
+    fn the_default_texts_are_the_originals() {
+        let reply = Reply::new(
+            Action::Defer,
+            &Template::default_throttle(),
+            &values("x", Some("https://help.example/")),
+        );
+        let reply = reply.unwrap();
+        assert_eq!((reply.code, reply.enhanced), (450, "4.7.230"));
+        assert_eq!(
+            reply.text,
+            "Connecting Exchange server version is out-of-date; connection to Example Mail throttled for 5 mins/hr. \
+             For more information see https://help.example/"
+        );
+        let reply = Reply::new(Action::Reject, &Template::default_block(), &values("x", None)).unwrap();
+        assert_eq!((reply.code, reply.enhanced), (550, "5.7.230"));
+        assert_eq!(
+            reply.text,
+            "Connecting Exchange server version is out-of-date; connection to Example Mail blocked for 5 mins/hr."
+        );
+        assert_eq!(
+            Reply::new(Action::Accept, &Template::default_block(), &values("x", None)),
+            None
+        );
+        assert!(
+            Template::try_from(Template::default_block().0).is_ok()
+                && Template::try_from(Template::default_throttle().0).is_ok()
+        );
+    }
+
+    #[test]
+    fn every_placeholder_is_filled() {
+        let template = "{operator}/{help_url}/{n}/{server}/{build}/{required}/{stage}/{next_change}/{retry_after}.";
+        let filled = "Example Mail/https://h.example/5/ex01/15.1.2507.39/15.1.2507.61/2/2026-10-10T08:15:08Z/240.";
+        assert_eq!(fill(template, &values("ex01", Some("https://h.example"))), filled);
+    }
+
+    #[test]
+    fn a_sentence_with_an_address_that_is_not_there_is_left_out() {
+        let text = |template: &str| {
+            let template = Template::try_from(template.to_owned()).unwrap();
+            Reply::new(Action::Reject, &template, &values("ex01", None))
+                .unwrap()
+                .text
+        };
+        assert_eq!(
+            text("Blocked. See {help_url}. Ask {operator}."),
+            "Blocked. Ask Example Mail."
+        );
+        assert_eq!(text("{server} is blocked. See {help_url}"), "ex01 is blocked.");
+        for nothing_left in ["See {help_url}", "{help_url}", " "] {
+            assert!(
+                text(nothing_left).starts_with("Connecting Exchange server version is out-of-date"),
+                "{nothing_left}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_sender_wrote_breaks_the_reply_line() {
+        let text = fill("by {server}!", &values("a\r\n250 ok%{n}|\u{7f}\0é", None));
+        assert_eq!(text, "by a250 ok{n}!");
+        let long = "x".repeat(1_000);
+        assert_eq!(fill("{server}{server}", &values(&long, None)).len(), MAX_TEXT);
+    }
+
+    #[test]
+    fn templates_that_mail_servers_would_mangle_are_refused() {
+        for wrong in [
+            "",
+            "100%",
+            "a|b",
+            "line\nbreak",
+            "ä",
+            "{who}",
+            "{n",
+            "n}",
+            "{{n}}",
+            "{}",
+            &"x".repeat(401),
+        ] {
+            assert!(Template::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
+        for wrong in [
+            "",
+            "help.example",
+            "https://",
+            "ftp://x",
+            "https://a b",
+            "javascript:alert(1)",
+        ] {
+            assert!(HelpUrl::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Times as whole seconds and dates as days, both UTC. The clock itself is the caller's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, SecondsFormat};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub const MINUTE: i64 = 60;
+pub const HOUR: i64 = 60 * MINUTE;
+pub const DAY: i64 = 24 * HOUR;
+
+/// Seconds since 1970-01-01T00:00:00Z. Stored as that number; shown as RFC 3339 by `Display`.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The UTC day in which this moment lies; the first or last day that can be written for times beyond.
+    pub fn date(self) -> Date {
+        Date(DateTime::from_timestamp(self.0, 0).map_or(NaiveDate::MAX, |time| time.date_naive()))
+    }
+
+    /// 00:00 UTC of the day in which this moment lies.
+    pub fn start_of_day(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(DAY))
+    }
+
+    /// The minute of the hour, 0 to 59, UTC.
+    pub fn minute_of_hour(self) -> u8 {
+        u8::try_from(self.0.rem_euclid(HOUR) / MINUTE).unwrap_or(0)
+    }
+
+    pub fn plus(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+
+    /// Seconds from `earlier` to this moment; negative if `earlier` is the later one.
+    pub fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::from_timestamp(self.0, 0) {
+            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimeError;
+
+    /// Reads RFC 3339 with any offset; fractions of a second are dropped.
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        DateTime::parse_from_rfc3339(text)
+            .map(|time| Self(time.timestamp()))
+            .map_err(|_| TimeError::NotRfc3339)
+    }
+}
+
+/// A UTC calendar day, written `2026-11-22`.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Date(NaiveDate);
+
+impl Date {
+    pub fn new(year: i32, month: u32, day: u32) -> Option<Self> {
+        NaiveDate::from_ymd_opt(year, month, day).map(Self)
+    }
+
+    /// 00:00 UTC of this day.
+    pub fn start(self) -> Timestamp {
+        Timestamp(self.0.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
+    }
+
+    pub fn plus_days(self, days: u32) -> Self {
+        Self(
+            self.0
+                .checked_add_days(Days::new(days.into()))
+                .unwrap_or(NaiveDate::MAX),
+        )
+    }
+
+    /// Days from `earlier` to this day; negative if `earlier` is the later one.
+    pub fn days_since(self, earlier: Self) -> i64 {
+        self.0.signed_duration_since(earlier.0).num_days()
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.0.year(), self.0.month(), self.0.day())
+    }
+}
+
+impl FromStr for Date {
+    type Err = TimeError;
+
+    /// Reads `2026-11-22`, and `2026-11` as that month's last day: where only the month of a release is known, the
+    /// later day counts fewer days against a server.
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let mut parts = text.splitn(3, '-');
+        let (year, month, day) = (parts.next(), parts.next(), parts.next());
+        let year = number(year, 4)
+            .and_then(|year| i32::try_from(year).ok())
+            .ok_or(TimeError::NotADate)?;
+        let month = number(month, 2).ok_or(TimeError::NotADate)?;
+        let date = match day {
+            Some(day) => number(Some(day), 2).and_then(|day| NaiveDate::from_ymd_opt(year, month, day)),
+            None => NaiveDate::from_ymd_opt(year, month, 1)
+                .and_then(|first| first.checked_add_months(Months::new(1)))
+                .and_then(|next| next.pred_opt()),
+        };
+        date.map(Self).ok_or(TimeError::NotADate)
+    }
+}
+
+impl Serialize for Date {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TimeError {
+    NotADate,
+    NotRfc3339,
+}
+
+impl fmt::Display for TimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotADate => "not a date such as `2026-11-22`",
+            Self::NotRfc3339 => "not an RFC 3339 time such as `2026-11-22T08:15:00Z`",
+        })
+    }
+}
+
+impl std::error::Error for TimeError {}
+
+fn number(text: Option<&str>, digits: usize) -> Option<u32> {
+    text.filter(|text| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit()))?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_read_days_and_whole_months() {
+        let read = |text: &str| text.parse::<Date>().map(|date| date.to_string());
+        assert_eq!(read("2024-02-29"), Ok("2024-02-29".into()));
+        assert_eq!(read("2024-02"), Ok("2024-02-29".into()));
+        assert_eq!(read("2015-12"), Ok("2015-12-31".into()));
+        for wrong in [
+            "2024",
+            "2024-2-1",
+            "2023-02-29",
+            "2024-13",
+            "2024-02-29T00",
+            "-2024-02",
+            "",
+        ] {
+            assert_eq!(read(wrong), Err(TimeError::NotADate), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_read_and_show_rfc_3339() {
+        let time: Timestamp = "2026-09-30T10:15:08.5+02:00".parse().unwrap();
+        assert_eq!(time.to_string(), "2026-09-30T08:15:08Z");
+        assert_eq!(time.minute_of_hour(), 15);
+        assert_eq!(time.start_of_day(), time.date().start());
+        assert!("2026-09-30".parse::<Timestamp>().is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! Which minutes of the hour reject and which defer.
+//!
+//! By the clock and never by a token budget, so that a sender's retries cost it nothing. The hour begins at another
+//! minute for each server, so that servers do not all close at once and edge, page and tests agree.
+
+use crate::event::TenantId;
+use crate::ladder::Minutes;
+use crate::server::ServerId;
+use crate::time::{HOUR, MINUTE, Timestamp};
+
+/// What becomes of a message in this minute.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Action {
+    Accept,
+    /// 450: the sender keeps the message and tries again.
+    Defer,
+    /// 550: the sender gives the message back.
+    Reject,
+}
+
+impl Action {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Defer => "defer",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+/// By how many minutes the server's hour is shifted, 0 to 59.
+pub fn offset(tenant: &TenantId, server: &ServerId) -> u8 {
+    let hash = fnv1a_from(
+        fnv1a_from(fnv1a(tenant.as_str().as_bytes()), b"\0"),
+        server.as_str().as_bytes(),
+    );
+    u8::try_from(hash % 60).unwrap_or(0)
+}
+
+/// Blocking comes before throttling, so that a deferred message that is retried meets open minutes and not the block.
+pub fn action(minutes: Minutes, offset: u8, now: Timestamp) -> Action {
+    let position = position(offset, now);
+    if position < minutes.block() {
+        Action::Reject
+    } else if position < minutes.block() + minutes.throttle() {
+        Action::Defer
+    } else {
+        Action::Accept
+    }
+}
+
+/// Seconds until the next minute that accepts; `None` where every minute is closed, or where this one is open.
+pub fn retry_after(minutes: Minutes, offset: u8, now: Timestamp) -> Option<i64> {
+    let closed = minutes.block() + minutes.throttle();
+    let position = position(offset, now);
+    (position < closed && closed < 60).then(|| i64::from(closed - position) * MINUTE - now.0.rem_euclid(MINUTE))
+}
+
+/// FNV-1a, 64 bit.
+pub fn fnv1a(bytes: &[u8]) -> u64 {
+    fnv1a_from(0xcbf2_9ce4_8422_2325, bytes)
+}
+
+fn fnv1a_from(state: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(state, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+fn position(offset: u8, now: Timestamp) -> u8 {
+    u8::try_from((now.0.rem_euclid(HOUR) / MINUTE + i64::from(offset)) % 60).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fnv1a_is_the_published_one() {
+        // test vectors of draft-eastlake-fnv, appendix C
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn blocking_comes_before_throttling_and_both_before_the_open_minutes() {
+        let minutes = Minutes::new(20, 10).unwrap();
+        let at = |minute: i64, second: i64| Timestamp(minute * MINUTE + second);
+        let cases = [
+            (0, Action::Reject, Some(30 * 60)),
+            (9, Action::Reject, Some(21 * 60)),
+            (10, Action::Defer, Some(20 * 60)),
+            (29, Action::Defer, Some(60)),
+            (30, Action::Accept, None),
+            (59, Action::Accept, None),
+        ];
+        for (minute, expected, retry) in cases {
+            assert_eq!(action(minutes, 0, at(minute, 0)), expected, "minute {minute}");
+            assert_eq!(retry_after(minutes, 0, at(minute, 0)), retry, "minute {minute}");
+        }
+        assert_eq!(retry_after(minutes, 0, at(29, 59)), Some(1));
+        assert_eq!(action(minutes, 31, at(29, 59)), Action::Reject);
+        assert_eq!(retry_after(Minutes::new(0, 60).unwrap(), 7, at(5, 5)), None);
+    }
+}

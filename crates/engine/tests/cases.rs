@@ -1,0 +1,264 @@
+//! The traps that design and issue name, as data: `tests/cases/*.toml`. What a case does not state is not compared, but
+//! for `behind_relay` and the bound of the evidence.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use tidegate_engine::clock::Freezes;
+use tidegate_engine::decision::{Context, Decision, decide, decide_without_server};
+use tidegate_engine::event::{Connector, MailEvent};
+use tidegate_engine::header::Header;
+use tidegate_engine::policy::{Facts, Mode, Policy, TrustedRelay};
+use tidegate_engine::server::{ConnectingServer, Evidence, Finding, MAX_EVIDENCE_BYTES, Recognition, Shown, recognise};
+use tidegate_engine::spell::{Phase, Rules, ServerRecord, Sighting};
+use tidegate_engine::time::{DAY, HOUR, Timestamp};
+
+/// More than 90 days after the newest edition of the baseline came into force.
+const TODAY: &str = "2026-12-22T12:00:00Z";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    case: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    #[serde(default = "on_premises")]
+    connector: Connector,
+    client_ip: Option<String>,
+    #[serde(default)]
+    own_hops: u8,
+    #[serde(default)]
+    trusted_relays: Vec<TrustedRelay>,
+    #[serde(default)]
+    enforce_behind_relays: bool,
+    #[serde(default)]
+    header: String,
+    /// In place of `header`.
+    pairs: Option<Vec<[String; 2]>>,
+    /// What `{repeat}` in the header stands for.
+    repeat: Option<Repeat>,
+    yields: Yields,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Repeat {
+    text: String,
+    times: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Yields {
+    finding: String,
+    #[serde(default)]
+    behind_relay: bool,
+    field: Option<usize>,
+    component: Option<String>,
+    id: Option<String>,
+    name: Option<String>,
+    node: Option<String>,
+    /// `update`, `lane` or `product` with a build, or `nothing`.
+    shown: Option<String>,
+    /// `state:reason` under the baseline `microsoft`.
+    state: Option<String>,
+    /// The answer to this message of a server that has stamped such fields for 100 days.
+    action: Option<String>,
+    evidence: Option<String>,
+    field_text: Option<String>,
+    /// What no evidence may show.
+    #[serde(default)]
+    lacks: Vec<String>,
+}
+
+fn on_premises() -> Connector {
+    Connector::OnPremises
+}
+
+#[test]
+fn every_case_yields_what_it_says() {
+    let facts = Facts::built_in().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut problems = Vec::new();
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        count += file.case.len();
+        for case in &file.case {
+            let at = |problem| format!("{}, {}: {problem}", path.file_stem().unwrap().display(), case.name);
+            problems.extend(check(case, &facts).into_iter().map(at));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    println!("{count} cases");
+}
+
+fn check(case: &Case, facts: &Facts) -> Vec<String> {
+    let event = event(case);
+    let recognition = recognise(&event, &case.trusted_relays, &facts.catalog);
+    let mut comparison = Comparison::default();
+    comparison.add("finding", Some(&case.yields.finding), finding(&recognition));
+    comparison.add(
+        "behind_relay",
+        Some(&case.yields.behind_relay.to_string()),
+        recognition.behind_relay.to_string(),
+    );
+    let decision = match &recognition.finding {
+        Finding::Server(server) => {
+            comparison.add("id", case.yields.id.as_ref(), &server.id);
+            comparison.add("name", case.yields.name.as_ref(), server.name);
+            comparison.add("node", case.yields.node.as_ref(), server.node);
+            comparison.add("shown", case.yields.shown.as_ref(), shown(server.shown));
+            judge(case, &event, &recognition, server, facts)
+        }
+        _ => decide_without_server(&event, &recognition).unwrap(),
+    };
+    let state = format!("{}:{}", decision.state.as_str(), decision.state.reason());
+    comparison.add("state", case.yields.state.as_ref(), state);
+    comparison.add("action", case.yields.action.as_ref(), decision.action.as_str());
+    if let Some(evidence) = &decision.evidence {
+        comparison.add(
+            "field",
+            case.yields.field.map(|field| field.to_string()).as_ref(),
+            evidence.field,
+        );
+        comparison.add("component", case.yields.component.as_ref(), evidence.component.as_str());
+        comparison.add("evidence", case.yields.evidence.as_ref(), evidence.text());
+        comparison.add("field_text", case.yields.field_text.as_ref(), evidence.field_text());
+        comparison.bound(evidence, &case.yields.lacks);
+    }
+    comparison.problems
+}
+
+#[derive(Default)]
+struct Comparison {
+    problems: Vec<String>,
+}
+
+impl Comparison {
+    fn add(&mut self, what: &str, expected: Option<&String>, found: impl ToString) {
+        let found = found.to_string();
+        if let Some(expected) = expected.filter(|expected| **expected != found) {
+            self.problems
+                .push(format!("{what}: expected `{expected}`, found `{found}`"));
+        }
+    }
+
+    fn bound(&mut self, evidence: &Evidence<'_>, lacks: &[String]) {
+        for text in [evidence.text(), evidence.field_text()] {
+            if text.len() > MAX_EVIDENCE_BYTES {
+                self.problems.push(format!("evidence of {} octets", text.len()));
+            }
+            let shown = lacks.iter().filter(|lacking| text.contains(lacking.as_str()));
+            self.problems
+                .extend(shown.map(|lacking| format!("`{lacking}` is shown in `{text}`")));
+        }
+    }
+}
+
+fn event(case: &Case) -> MailEvent<'_> {
+    let fill = case
+        .repeat
+        .as_ref()
+        .map(|repeat| repeat.text.repeat(repeat.times))
+        .unwrap_or_default();
+    let header = match &case.pairs {
+        Some(pairs) => Header::Pairs(pairs.iter().map(|[name, value]| (bytes(name), bytes(value))).collect()),
+        None => Header::Block(
+            case.header
+                .replace("{repeat}", &fill)
+                .replace('\n', "\r\n")
+                .into_bytes()
+                .into(),
+        ),
+    };
+    MailEvent {
+        tenant: "contoso".parse().unwrap(),
+        connector: case.connector,
+        client_ip: case.client_ip.as_ref().map(|ip| ip.parse().unwrap()),
+        own_hops: case.own_hops,
+        recipients: vec!["b@example.org".into()],
+        header,
+    }
+}
+
+fn bytes(text: &str) -> Cow<'_, [u8]> {
+    text.as_bytes().into()
+}
+
+fn judge<'a>(
+    case: &Case,
+    event: &MailEvent<'_>,
+    recognition: &Recognition<'_>,
+    server: &ConnectingServer<'a>,
+    facts: &Facts,
+) -> Decision<'a> {
+    let policy = Policy {
+        mode: Mode::Enforce,
+        trusted_relays: case.trusted_relays.clone(),
+        enforce_behind_relays: case.enforce_behind_relays,
+        ..Policy::default()
+    };
+    let freezes = Freezes::default();
+    let rules = Rules::new(facts, &policy, &freezes).unwrap();
+    let now: Timestamp = TODAY.parse().unwrap();
+    let phase = seen_for_100_days(server, &rules, now);
+    decide(
+        event,
+        server,
+        recognition.behind_relay,
+        &Context {
+            rules,
+            ceiling: Mode::Enforce,
+            phase: Some(&phase),
+            now,
+        },
+    )
+}
+
+fn seen_for_100_days(server: &ConnectingServer<'_>, rules: &Rules<'_>, now: Timestamp) -> Phase {
+    let mut record = ServerRecord::default();
+    for day in 0..=100 {
+        let at = now.plus(-(100 - day) * DAY - HOUR);
+        record.observe(
+            &Sighting {
+                at,
+                node: server.node,
+                shown: server.shown,
+                fingerprint: day.unsigned_abs(),
+            },
+            rules,
+        );
+    }
+    record.phase()
+}
+
+fn finding(recognition: &Recognition<'_>) -> &'static str {
+    match recognition.finding {
+        Finding::NoHop => "no_hop",
+        Finding::Unreadable(..) => "unreadable",
+        Finding::NotExchange(_) => "not_exchange",
+        Finding::ExchangeOnline(_) => "exchange_online",
+        Finding::LegacySmtp(_) => "legacy_smtp",
+        Finding::Nameless(_) => "nameless",
+        Finding::Server(_) => "server",
+    }
+}
+
+fn shown(shown: Shown) -> String {
+    match shown {
+        Shown::Update(build) => format!("update {build}"),
+        Shown::Lane(build) => format!("lane {build}"),
+        Shown::Product(build) => format!("product {build}"),
+        Shown::Nothing => "nothing".into(),
+    }
+}

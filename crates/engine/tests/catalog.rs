@@ -1,0 +1,562 @@
+//! The facts under `data/` hold together, each rule shown to catch a planted error; and builds stand as is known of them.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tidegate_engine::baseline::{Baseline, Failing, Standing};
+use tidegate_engine::catalog::{Catalog, Product, Release};
+use tidegate_engine::decision::State;
+use tidegate_engine::policy::Facts;
+use tidegate_engine::server::Shown;
+
+const CATALOG: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
+const MICROSOFT: &str = include_str!(concat!(env!("OUT_DIR"), "/microsoft.json"));
+const STRICT: &str = include_str!(concat!(env!("OUT_DIR"), "/strict.json"));
+const ROWS: &str = include_str!("../../../data/exchange-builds.csv");
+
+/// The rules that the catalog itself does not insist on, since another operator's catalog may break them.
+fn check_catalog(document: &Value) -> Result<Catalog, String> {
+    let catalog = Catalog::from_json(&document.to_string()).map_err(|error| error.to_string())?;
+    if catalog.releases().len() != ROWS.lines().count() - 1 {
+        return Err(format!("{} releases, not as many as rows", catalog.releases().len()));
+    }
+    for product in catalog.products() {
+        let releases = catalog.releases_of(product);
+        if releases.is_empty() {
+            return Err(format!("{} has no release", product.name));
+        }
+        if product.end_of_support.is_none() {
+            return Err(format!("{}: nobody knows its end of support", product.name));
+        }
+        if product
+            .wave
+            .is_some_and(|wave| releases.iter().all(|release| release.date > wave))
+        {
+            return Err(format!("{} is enforced before it was released", product.name));
+        }
+        releases
+            .iter()
+            .try_for_each(|release| check_release(product, release))?;
+    }
+    for host in document["exchange_online_hosts"].as_array().unwrap() {
+        let host = host.as_str().unwrap();
+        let label =
+            |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if host.split('.').count() < 2 || !host.split('.').all(label) {
+            return Err(format!("`{host}` is no family of hosts"));
+        }
+    }
+    Ok(catalog)
+}
+
+fn check_release(product: &Product, release: &Release) -> Result<(), String> {
+    let Release {
+        build, cu, su, date, ..
+    } = release;
+    if cu.is_empty() {
+        return Err(format!("{build} has no name"));
+    }
+    let hotfix = su.contains("HU");
+    if product.cumulative_updates && !su.is_empty() && release.is_security_update() == hotfix {
+        return Err(format!("{build} is neither a security nor a hotfix update: {su}"));
+    }
+    match release.extended_support_end {
+        Some(end)
+            if end < *date
+                || product
+                    .end_of_support
+                    .is_some_and(|support| end <= support || *date <= support) =>
+        {
+            Err(format!("{build}: extended support comes after support"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_baseline(document: &Value, catalog: &Catalog) -> Result<(), String> {
+    let baseline: Baseline = serde_json::from_value(document.clone()).map_err(|error| error.to_string())?;
+    baseline.check(catalog).map_err(|error| error.to_string())
+}
+
+fn parse(json: &str) -> Value {
+    serde_json::from_str(json).unwrap()
+}
+
+#[test]
+fn the_facts_hold_together() {
+    let catalog = check_catalog(&parse(CATALOG)).unwrap();
+    for preset in [MICROSOFT, STRICT] {
+        assert_eq!(check_baseline(&parse(preset), &catalog), Ok(()));
+    }
+    Facts::built_in().unwrap();
+    let builds: BTreeSet<_> = catalog.releases().iter().map(|release| release.build).collect();
+    assert_eq!(builds.len(), catalog.releases().len());
+    for release in catalog.releases() {
+        assert_eq!(catalog.release(release.build), Some(release));
+        assert!(catalog.lane(release.build.lane()).contains(release));
+    }
+}
+
+/// What is planted, where, and what has to be said of it.
+type Planted = (fn(&mut Value), &'static str);
+
+#[test]
+fn planted_errors_in_the_catalog_are_caught() {
+    fn row<'a>(document: &'a mut Value, build: &str) -> &'a mut Value {
+        let rows = document["releases"].as_array_mut().unwrap();
+        rows.iter_mut().find(|row| row["build"] == build).unwrap()
+    }
+    fn product<'a>(document: &'a mut Value, name: &str) -> &'a mut Value {
+        let products = document["products"].as_array_mut().unwrap();
+        products.iter_mut().find(|product| product["name"] == name).unwrap()
+    }
+    let planted: [Planted; 19] = [
+        (
+            |d| row(d, "15.1.2507.61")["build"] = json!("15.1.2507.59"),
+            "build `15.1.2507.59` stands twice",
+        ),
+        (
+            |d| row(d, "15.1.2507.61")["build"] = json!("15.01.2507.059"),
+            "build `15.1.2507.59` stands twice",
+        ),
+        (
+            |d| row(d, "15.1.2507.61")["release_date"] = json!("2025-09-07"),
+            "`15.1.2507.59` was released after `15.1.2507.61`",
+        ),
+        (
+            |d| row(d, "15.1.2507.61")["build"] = json!("15.1.2507.600"),
+            "`15.1.2507.75` was released after `15.1.2507.600`",
+        ),
+        (
+            |d| row(d, "15.1.2507.61")["build"] = json!("15.1.2507.x"),
+            "`15.1.2507.x` is no build",
+        ),
+        (
+            |d| row(d, "15.1.2507.61")["build"] = json!("15.2.2507.61"),
+            "`15.2.2507.61` does not belong to product `Exchange Server 2016`",
+        ),
+        (
+            |d| row(d, "15.2.2562.17")["build"] = json!("15.2.2561.17"),
+            "`15.2.2561.17` does not belong to product `Exchange Server SE`",
+        ),
+        (
+            |d| row(d, "15.2.2562.17")["product"] = json!("Exchange SE"),
+            "does not belong to product `Exchange SE`",
+        ),
+        (
+            |d| row(d, "15.2.2562.17")["release_date"] = json!("2025-02-29"),
+            "malformed catalog: not a date",
+        ),
+        (|d| row(d, "15.2.2562.17")["cu"] = json!(""), "15.2.2562.17 has no name"),
+        (
+            |d| row(d, "15.2.2562.20")["su"] = json!("Aug25"),
+            "15.2.2562.20 is neither a security nor a hotfix update",
+        ),
+        (
+            |d| row(d, "15.1.2507.61")["extended_support_end"] = json!("2026-04-30"),
+            "15.1.2507.61: extended support comes after support",
+        ),
+        (
+            |d| product(d, "Exchange Server SE")["builds"][0] = json!("15.2.2000"),
+            "`Exchange Server 2019` and `Exchange Server SE` overlap",
+        ),
+        (
+            |d| product(d, "Exchange Server SE")["builds"][1] = json!("15.2.2562"),
+            "product `Exchange Server SE` has no builds",
+        ),
+        (
+            |d| product(d, "Exchange Server 2016")["end_of_support"] = json!("soon"),
+            "malformed catalog: not a date",
+        ),
+        (
+            |d| product(d, "Exchange Server 2016")["end_of_support"] = Value::Null,
+            "Exchange Server 2016: nobody knows",
+        ),
+        (
+            |d| product(d, "Exchange Server 2016")["wave"] = json!("2014-03-01"),
+            "Exchange Server 2016 is enforced before",
+        ),
+        (
+            |d| d["releases"].as_array_mut().unwrap().truncate(400),
+            "400 releases, not as many as rows",
+        ),
+        (
+            |d| d["exchange_online_hosts"][0] = json!("com"),
+            "`com` is no family of hosts",
+        ),
+    ];
+    for (plant, expected) in planted {
+        let mut document = parse(CATALOG);
+        plant(&mut document);
+        let error = check_catalog(&document).expect_err(expected);
+        assert!(error.contains(expected), "expected `{expected}`, found `{error}`");
+    }
+}
+
+#[test]
+fn planted_errors_in_the_baselines_are_caught() {
+    const NEWEST: &str = "/edition/4/products";
+    fn products(document: &mut Value) -> &mut Value {
+        document.pointer_mut(NEWEST).unwrap()
+    }
+    let planted: [Planted; 15] = [
+        (
+            |d| products(d)["Exchange Server 2016"] = json!({"minimum": ["15.1.2507.36"]}),
+            "`15.1.2507.36` is no release of `Exchange Server 2016`",
+        ),
+        (
+            |d| products(d)["Exchange Server 2016"] = json!({"minimum": ["15.2.1748.39"]}),
+            "`15.2.1748.39` is no release of `Exchange Server 2016`",
+        ),
+        (
+            |d| products(d)["Exchange Server 2016"] = json!({"minimum": ["15.1.2507"]}),
+            "not a build number",
+        ),
+        (
+            |d| products(d)["Exchange Server 2016"] = json!({"minimum": []}),
+            "`minimum` needs one build",
+        ),
+        (
+            |d| products(d)["Exchange Server 2016"] = json!({"minimum": ["15.1.2507.61", "15.1.2507.58"]}),
+            "`minimum` needs one build",
+        ),
+        (
+            |d| products(d)["Exchange Server 2016"] = json!({"max_lag_days": 3_651}),
+            "`max_lag_days` is at most 3650",
+        ),
+        (
+            |d| products(d)["Exchange Server 2016"] = json!({"max_lag_days": -1}),
+            "invalid value",
+        ),
+        (
+            |d| products(d)["Exchange Server 2016"] = json!("banned"),
+            "unknown variant",
+        ),
+        (
+            |d| products(d)["Exchange 2016"] = json!("unsupported"),
+            "`Exchange 2016` is no product of the catalog",
+        ),
+        (
+            |d| d["edition"][0]["effective"] = json!("2026-09-08"),
+            "two editions are effective on `2026-09-08`",
+        ),
+        (|d| d["edition"][0]["effective"] = json!("2026-13"), "not a date"),
+        (|d| d["edition"] = json!([]), "1 to 64 editions, not 0"),
+        (
+            |d| {
+                d["edition"] = (0..65)
+                    .map(|i| json!({"effective": format!("20{:02}-01-01", i), "products": {}}))
+                    .collect()
+            },
+            "1 to 64 editions, not 65",
+        ),
+        (|d| d["name"] = json!("Microsoft!"), "a baseline's name is"),
+        (|d| d["note"] = json!(""), "unknown field `note`"),
+    ];
+    let catalog = Catalog::built_in().unwrap();
+    for (plant, expected) in planted {
+        let mut document = parse(MICROSOFT);
+        plant(&mut document);
+        let error = check_baseline(&document, &catalog).expect_err(expected);
+        assert!(error.contains(expected), "expected `{expected}`, found `{error}`");
+    }
+    // a release that a preset names must not vanish from the catalog
+    let mut document = parse(CATALOG);
+    document["releases"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|row| row["build"] != "15.2.1748.39");
+    let catalog = Catalog::from_json(&document.to_string()).unwrap();
+    assert!(check_baseline(&parse(MICROSOFT), &catalog).is_err());
+}
+
+#[test]
+fn editions_stand_in_order_of_their_dates() {
+    let mut document = parse(MICROSOFT);
+    document["edition"].as_array_mut().unwrap().reverse();
+    let reversed: Baseline = serde_json::from_value(document).unwrap();
+    let straight: Baseline = serde_json::from_str(MICROSOFT).unwrap();
+    assert_eq!(reversed, straight);
+    let written = serde_json::to_string(&straight).unwrap();
+    assert_eq!(serde_json::from_str::<Baseline>(&written).unwrap(), straight);
+}
+
+fn baseline(name: &str) -> Baseline {
+    match name {
+        "microsoft" => serde_json::from_str(MICROSOFT).unwrap(),
+        "strict" => serde_json::from_str(STRICT).unwrap(),
+        // one accepted cumulative update below the newest, one between two accepted ones, and two without requirement
+        _ => serde_json::from_value(
+            json!({"name": "own", "editions": [{"effective": "2026-01-01", "products": {
+                "Exchange Server 2016": {"minimum": ["15.1.2375.37"]},
+                "Exchange Server 2019": {"minimum": ["15.2.1118.40", "15.2.1544.36"]},
+            }}]}),
+        )
+        .unwrap(),
+    }
+}
+
+/// The standing as `state:reason`, with `<required` and `-days` where it is out of date.
+fn standing(preset: &str, day: &str, shown: Shown) -> String {
+    let catalog = Catalog::built_in().unwrap();
+    let standing = baseline(preset).assess(&catalog, shown, day.parse().unwrap());
+    let state = State::Judged(standing);
+    let mut text = format!("{}:{}", state.as_str(), state.reason());
+    if let Standing::OutOfDate(Failing {
+        required, behind_days, ..
+    }) = standing
+    {
+        required.inspect(|build| text += &format!(" <{build}"));
+        behind_days.inspect(|days| text += &format!(" -{days}"));
+    }
+    text
+}
+
+#[test]
+fn builds_stand_as_is_known_of_them() {
+    let cases = [
+        // the published minimums
+        (
+            "microsoft",
+            "2026-11-22",
+            "15.1.2507.39",
+            "out_of_date:behind_on_updates <15.1.2507.61 -539",
+        ),
+        (
+            "microsoft",
+            "2026-11-22",
+            "15.01.2507.039",
+            "out_of_date:behind_on_updates <15.1.2507.61 -539",
+        ),
+        ("microsoft", "2026-11-22", "15.1.2507.61", "current:meets_baseline"),
+        (
+            "microsoft",
+            "2026-11-22",
+            "15.1.2507.6",
+            "out_of_date:behind_on_updates <15.1.2507.61 -1273",
+        ),
+        (
+            "microsoft",
+            "2026-11-22",
+            "15.1.2507.60",
+            "out_of_date:behind_on_updates <15.1.2507.61 -36",
+        ),
+        ("microsoft", "2026-11-22", "15.2.1544.36", "current:meets_baseline"),
+        (
+            "microsoft",
+            "2026-11-22",
+            "15.2.1544.35",
+            "out_of_date:behind_on_updates <15.2.1544.36 -36",
+        ),
+        (
+            "microsoft",
+            "2026-11-22",
+            "15.2.1748.26",
+            "out_of_date:behind_on_updates <15.2.1748.39 -138",
+        ),
+        (
+            "microsoft",
+            "2026-11-22",
+            "15.2.1258.39",
+            "out_of_date:lane_not_accepted <15.2.1544.36 -321",
+        ),
+        ("microsoft", "2026-11-22", "15.2.2562.17", "current:no_requirement"),
+        ("microsoft", "2026-11-22", "15.0.1497.48", "out_of_date:unsupported"),
+        // by date
+        ("microsoft", "2026-09-07", "15.2.1748.10", "current:no_requirement"),
+        (
+            "microsoft",
+            "2026-09-08",
+            "15.2.1748.10",
+            "out_of_date:behind_on_updates <15.2.1748.39 -246",
+        ),
+        ("microsoft", "2026-09-07", "15.1.2507.31", "current:meets_baseline"),
+        (
+            "microsoft",
+            "2024-05-28",
+            "15.1.2507.16",
+            "out_of_date:behind_on_updates <15.1.2507.31 -273",
+        ),
+        ("microsoft", "2024-02-29", "15.1.2507.16", "current:no_requirement"),
+        ("microsoft", "2023-06-23", "8.3.517.0", "out_of_date:unsupported"),
+        ("microsoft", "2023-06-22", "8.3.517.0", "current:no_requirement"),
+        ("strict", "1995-12-31", "8.3.517.0", "current:no_requirement"),
+        // ahead of the data, and below it
+        ("microsoft", "2026-11-22", "15.1.2507.76", "current:ahead_of_catalog"),
+        ("microsoft", "2026-11-22", "15.2.1750.1", "current:ahead_of_catalog"),
+        ("microsoft", "2026-11-22", "15.2.2561.65535", "current:ahead_of_catalog"),
+        ("strict", "2026-11-22", "15.2.2562.54", "current:ahead_of_catalog"),
+        ("strict", "2026-11-22", "15.2.2700.1", "current:ahead_of_catalog"),
+        ("microsoft", "2026-11-22", "15.0.1600.1", "out_of_date:unsupported"),
+        (
+            "microsoft",
+            "2026-11-22",
+            "15.1.1531.1",
+            "out_of_date:lane_not_accepted <15.1.2507.61 -2674",
+        ),
+        (
+            "own",
+            "2026-11-22",
+            "15.2.1118.6",
+            "out_of_date:behind_on_updates <15.2.1118.40 -573",
+        ),
+        ("microsoft", "2026-11-22", "15.1.2000.1", "unknown:unknown_lane"),
+        ("strict", "2025-10-01", "15.1.2000.1", "unknown:unknown_lane"),
+        ("strict", "2026-11-22", "15.1.2000.1", "out_of_date:unsupported"),
+        ("microsoft", "2026-11-22", "14.3.439.0", "out_of_date:unsupported"),
+        ("microsoft", "2026-11-22", "8.3.137.0", "out_of_date:unsupported"),
+        ("microsoft", "2026-11-22", "9.0.1.1", "unknown:unknown_product"),
+        ("microsoft", "2026-11-22", "15.3.1.1", "unknown:unknown_product"),
+        ("microsoft", "2026-11-22", "0.0.0.0", "unknown:unknown_product"),
+        (
+            "microsoft",
+            "2026-11-22",
+            "65535.65535.65535.65535",
+            "unknown:unknown_product",
+        ),
+        // a baseline that is older than the newest cumulative updates
+        ("own", "2026-11-22", "15.1.2507.6", "current:meets_baseline"),
+        ("own", "2026-11-22", "15.2.1748.10", "current:meets_baseline"),
+        (
+            "own",
+            "2026-11-22",
+            "15.2.1258.39",
+            "out_of_date:lane_not_accepted <15.2.1544.36 -321",
+        ),
+        (
+            "own",
+            "2026-11-22",
+            "15.1.2308.27",
+            "out_of_date:lane_not_accepted <15.1.2375.37 -245",
+        ),
+        ("own", "2026-11-22", "15.0.1497.2", "current:no_requirement"),
+        // the lag counts security updates alone, and from the day on which it is full
+        (
+            "strict",
+            "2026-11-22",
+            "15.2.2562.17",
+            "out_of_date:behind_on_updates <15.2.2562.53 -458",
+        ),
+        ("strict", "2026-10-31", "15.2.2562.49", "current:meets_baseline"),
+        (
+            "strict",
+            "2026-11-01",
+            "15.2.2562.49",
+            "out_of_date:behind_on_updates <15.2.2562.53 -24",
+        ),
+        ("strict", "2026-07-08", "15.2.2562.37", "current:meets_baseline"),
+        (
+            "strict",
+            "2026-07-09",
+            "15.2.2562.37",
+            "out_of_date:behind_on_updates <15.2.2562.43 -119",
+        ),
+        ("strict", "2026-06-30", "15.2.2562.41", "current:meets_baseline"),
+        ("strict", "2025-09-10", "15.2.2562.17", "current:meets_baseline"),
+        (
+            "strict",
+            "2025-09-11",
+            "15.2.2562.17",
+            "out_of_date:behind_on_updates <15.2.2562.20 -42",
+        ),
+        // support, and extended support for what came out under it
+        ("strict", "2025-10-14", "15.1.2507.58", "current:meets_baseline"),
+        ("strict", "2025-10-15", "15.1.2507.61", "out_of_date:unsupported"),
+        ("strict", "2026-04-30", "15.1.2507.66", "current:meets_baseline"),
+        ("strict", "2026-05-01", "15.1.2507.66", "out_of_date:unsupported"),
+        (
+            "strict",
+            "2026-03-12",
+            "15.1.2507.63",
+            "out_of_date:behind_on_updates <15.1.2507.66 -63",
+        ),
+        ("strict", "2026-10-31", "15.2.1748.51", "current:meets_baseline"),
+        (
+            "strict",
+            "2026-10-31",
+            "15.2.1748.49",
+            "out_of_date:behind_on_updates <15.2.1748.51 -28",
+        ),
+        ("strict", "2026-10-31", "15.2.1748.99", "current:ahead_of_catalog"),
+        ("strict", "2026-11-01", "15.2.1748.53", "out_of_date:unsupported"),
+        ("strict", "2026-11-01", "15.2.1748.99", "out_of_date:unsupported"),
+        ("strict", "2035-12-31", "15.2.2562.53", "current:meets_baseline"),
+        ("strict", "2036-01-01", "15.2.2562.53", "out_of_date:unsupported"),
+        ("strict", "2020-10-13", "14.3.496.0", "current:meets_baseline"),
+    ];
+    let shown = |build: &str| Shown::Update(build.parse().unwrap());
+    let wrong: Vec<_> = cases
+        .into_iter()
+        .map(|(preset, day, build, expected)| (preset, day, build, expected, standing(preset, day, shown(build))))
+        .filter(|(.., expected, found)| expected != found)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_does_not_show_the_level_condemns_by_its_product_or_lane_alone() {
+    let cases = [
+        (Shown::Nothing, "unknown:no_build"),
+        (
+            Shown::Product("15.1.2507.17".parse().unwrap()),
+            "unknown:update_level_not_shown",
+        ),
+        (
+            Shown::Product("15.0.1497.2".parse().unwrap()),
+            "unknown:update_level_not_shown",
+        ),
+        (Shown::Product("9.0.0.1".parse().unwrap()), "unknown:unknown_product"),
+        (
+            Shown::Lane("15.1.2507.0".parse().unwrap()),
+            "unknown:update_level_not_shown",
+        ),
+        (
+            Shown::Lane("15.1.2375.0".parse().unwrap()),
+            "out_of_date:lane_not_accepted <15.1.2507.61 -1477",
+        ),
+        (Shown::Lane("15.0.1497.0".parse().unwrap()), "out_of_date:unsupported"),
+        (Shown::Lane("15.2.2000.0".parse().unwrap()), "current:ahead_of_catalog"),
+        (Shown::Lane("15.2.2562.0".parse().unwrap()), "current:no_requirement"),
+    ];
+    for (shown, expected) in cases {
+        assert_eq!(standing("microsoft", "2026-11-22", shown), expected, "{shown:?}");
+    }
+    let lane = Shown::Lane("15.2.2562.0".parse().unwrap());
+    assert_eq!(standing("strict", "2026-11-22", lane), "unknown:update_level_not_shown");
+    assert_eq!(
+        standing("strict", "2025-08-01", lane),
+        "current:meets_baseline",
+        "no security update is due"
+    );
+}
+
+#[test]
+fn builds_are_named_by_the_row_they_stand_for() {
+    let catalog = Catalog::built_in().unwrap();
+    let named = |build: &str| {
+        let known = catalog.look_up(build.parse().unwrap()).unwrap();
+        let release = known.release.map(|release| format!(" {} {}", release.cu, release.su));
+        format!("{}{}", known.product.name, release.unwrap_or_default())
+            .trim_end()
+            .to_owned()
+    };
+    let cases = [
+        ("15.1.2507.39", "Exchange Server 2016 CU23 Apr24HU"),
+        ("15.1.2507.42", "Exchange Server 2016 CU23 Apr24HU"),
+        ("15.1.2507.6", "Exchange Server 2016 CU23"),
+        ("15.1.1531.1", "Exchange Server 2016 CU10"),
+        ("15.0.1497.38", "Exchange Server 2013 CU23 May22SU"),
+        ("15.1.2000.1", "Exchange Server 2016"),
+        ("14.3.439.0", "Exchange Server 2010 SP3 RU25"),
+        ("14.1.218.12", "Exchange Server 2010 SP1"),
+        ("14.2.999.0", "Exchange Server 2010 SP2 RU8"),
+        ("14.4.1.0", "Exchange Server 2010"),
+        ("8.3.999.0", "Exchange Server 2007 SP3 RU23"),
+        ("15.2.2561.9", "Exchange Server 2019"),
+        ("15.2.2562.0", "Exchange Server SE RTM"),
+    ];
+    for (build, expected) in cases {
+        assert_eq!(named(build), expected, "{build}");
+    }
+}

@@ -1,0 +1,175 @@
+//! Problem details (RFC 9457): the one shape of every error that is the caller's.
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+/// What is wrong with a request, and in which member.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Problem {
+    pub status: u16,
+    pub title: &'static str,
+    pub detail: String,
+    /// The member concerned, as a path such as `client.ip`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+impl Problem {
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(400, "Bad Request", detail)
+    }
+
+    pub fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "a valid key is needed: `Authorization: Bearer …`")
+    }
+
+    pub fn forbidden() -> Self {
+        Self::new(403, "Forbidden", "this key may not do that")
+    }
+
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(404, "Not Found", detail)
+    }
+
+    pub fn method_not_allowed() -> Self {
+        Self::new(405, "Method Not Allowed", "this resource does not know that method")
+    }
+
+    pub fn precondition_failed() -> Self {
+        Self::new(
+            412,
+            "Precondition Failed",
+            "the resource has changed: its `ETag` is not the one in `If-Match`",
+        )
+    }
+
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(
+            413,
+            "Content Too Large",
+            format!("the body is longer than {limit} octets"),
+        )
+    }
+
+    pub fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(422, "Unprocessable Content", detail)
+    }
+
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(503, "Service Unavailable", detail)
+    }
+
+    #[must_use]
+    pub fn in_field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    fn new(status: u16, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            title,
+            detail: detail.into(),
+            field: None,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.field {
+            Some(field) => write!(f, "{} `{field}`: {}", self.status, self.detail),
+            None => write!(f, "{}: {}", self.status, self.detail),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Reads JSON into `T`. An error names the member that it lies in.
+pub fn read_json<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| in_json(body, &error))
+}
+
+fn in_json(body: &[u8], error: &serde_json::Error) -> Problem {
+    let message = error.to_string();
+    if error.classify() != serde_json::error::Category::Data {
+        return Problem::bad_request(format!("malformed JSON: {message}"));
+    }
+    let detail = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(detail, _)| detail);
+    let lines = body.split_inclusive(|octet| *octet == b'\n');
+    let above: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
+    let mut path = path_at(body.get(..above + error.column()).unwrap_or(body));
+    if let Some(name) = named_in(detail)
+        && path.last().is_none_or(|last| last != name)
+    {
+        path.push(name.to_owned());
+    }
+    let problem = Problem::bad_request(detail);
+    if path.is_empty() {
+        problem
+    } else {
+        problem.in_field(path.join(".").replace(".[", "["))
+    }
+}
+
+/// The member that serde names in its own words: one that is missing lies at no place.
+fn named_in(detail: &str) -> Option<&str> {
+    let rest = detail
+        .strip_prefix("missing field `")
+        .or_else(|| detail.strip_prefix("unknown field `"))?;
+    rest.split('`').next()
+}
+
+/// Names and positions of the members that are open at the end of `json`, the beginning of a well-formed document.
+fn path_at(json: &[u8]) -> Vec<String> {
+    enum Level {
+        Array(usize),
+        Object(String),
+    }
+    let mut levels: Vec<Level> = Vec::new();
+    let mut text: Option<Vec<u8>> = None;
+    let mut octets = json.iter();
+    while let Some(octet) = octets.next() {
+        match octet {
+            b'{' => levels.push(Level::Object(String::new())),
+            b'[' => levels.push(Level::Array(0)),
+            b'}' | b']' => drop(levels.pop()),
+            b',' => match levels.last_mut() {
+                Some(Level::Array(index)) => *index += 1,
+                Some(Level::Object(name)) => name.clear(),
+                None => {}
+            },
+            b':' => {
+                if let (Some(Level::Object(name)), Some(key)) = (levels.last_mut(), text.take()) {
+                    *name = String::from_utf8_lossy(&key).into_owned();
+                }
+            }
+            b'"' => {
+                let mut string = Vec::new();
+                while let Some(octet) = octets.next().filter(|octet| **octet != b'"') {
+                    string.push(*octet);
+                    if *octet == b'\\' {
+                        string.extend(octets.next());
+                    }
+                }
+                text = Some(string);
+            }
+            _ => {}
+        }
+    }
+    let named = levels.into_iter().map(|level| match level {
+        Level::Array(index) => format!("[{index}]"),
+        Level::Object(name) => name,
+    });
+    named.filter(|name| !name.is_empty()).collect()
+}

@@ -1,0 +1,75 @@
+//! The variables and secrets of a deployment, read once an isolate.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use tidegate_engine::policy::{Facts, Mode};
+use worker::Env;
+
+/// What a deployment sets.
+#[derive(Debug)]
+pub struct Config {
+    /// The secret `ADMIN_KEY`: the first admin key. Without it nobody is admin.
+    pub admin_key: Option<AdminKey>,
+    /// `ENVIRONMENT` is `test`: requests may set the clock.
+    pub is_test: bool,
+    /// `AUTO_TENANTS` is `on`: tenants without a policy are recorded too.
+    pub auto_tenants: bool,
+    /// `MODE_CEILING`: no tenant's mode goes beyond it.
+    pub mode_ceiling: Mode,
+}
+
+impl Config {
+    /// Read on first use; variables do not change while an isolate lives.
+    pub fn get(env: &Env) -> Rc<Self> {
+        thread_local! {
+            static CONFIG: OnceCell<Rc<Config>> = const { OnceCell::new() };
+        }
+        CONFIG.with(|config| config.get_or_init(|| Rc::new(Self::read(env))).clone())
+    }
+
+    fn read(env: &Env) -> Self {
+        let var = |name| {
+            env.var(name)
+                .ok()
+                .map(|value| value.to_string())
+                .filter(|value| !value.is_empty())
+        };
+        Self {
+            admin_key: var("ADMIN_KEY").map(AdminKey),
+            is_test: var("ENVIRONMENT").as_deref() == Some("test"),
+            auto_tenants: var("AUTO_TENANTS").as_deref() == Some("on"),
+            mode_ceiling: match var("MODE_CEILING").as_deref() {
+                Some("off") => Mode::Off,
+                None | Some("enforce") => Mode::Enforce,
+                // a ceiling that cannot be read is meant to hold something back
+                Some(_) => Mode::Report,
+            },
+        }
+    }
+}
+
+/// A secret that shows itself to nobody.
+pub struct AdminKey(String);
+
+impl AdminKey {
+    /// In time that depends on the lengths alone.
+    pub fn matches(&self, presented: &str) -> bool {
+        use subtle::ConstantTimeEq;
+        self.0.as_bytes().ct_eq(presented.as_bytes()).into()
+    }
+}
+
+impl std::fmt::Debug for AdminKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AdminKey(…)")
+    }
+}
+
+/// The built-in catalog and baselines, parsed once an isolate. `None` only if the build is broken, which tests rule out.
+pub fn facts() -> Option<Rc<Facts>> {
+    thread_local! {
+        static FACTS: OnceCell<Option<Rc<Facts>>> = const { OnceCell::new() };
+    }
+    FACTS.with(|facts| facts.get_or_init(|| Facts::built_in().ok().map(Rc::new)).clone())
+}

@@ -1,0 +1,70 @@
+//! What changed and KV has not been told yet.
+//!
+//! A change writes its row in its own transaction; the alarm puts it into KV. One put is in flight a key, at most one
+//! a second, and the row goes only if no newer one took its place meanwhile.
+
+use serde::Deserialize;
+use worker::Env;
+
+use super::sql::{Change, Sql, SqlError, integer, to_text, values};
+use crate::platform::{real_millis, within};
+use crate::store::{self, Family};
+
+/// KV takes one write a key and second; a margin, since its clock is not ours.
+const PUT_SPACING_MILLIS: i64 = 1_100;
+const RETRY_MILLIS: i64 = 2_000;
+const PUT_DEADLINE: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long a put that is under way keeps its key from another: longer than its deadline.
+const IN_FLIGHT_MILLIS: i64 = 12_000;
+/// Rows that one alarm serves; the next follows at once.
+const MAX_PUTS: i64 = 200;
+
+/// Lays a record ready for KV.
+pub fn lay<F: Family>(change: &Change<'_>, family: &F, rev: u64, record: &F::Record) -> Result<(), SqlError> {
+    change.run(
+        "INSERT INTO outbox (key, rev, json, due) VALUES (?1, ?2, ?3, 0)
+         ON CONFLICT (key) DO UPDATE SET rev = excluded.rev, json = excluded.json",
+        values![family.key(), integer(rev), to_text(record)?],
+    )
+}
+
+/// When the first row is due, in milliseconds of the real clock.
+pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
+    sql.number("SELECT MIN(due) FROM outbox WHERE rev > 0", Vec::new())
+}
+
+#[derive(Deserialize)]
+struct Row {
+    key: String,
+    rev: i64,
+    json: String,
+}
+
+/// Puts what is due. What fails stays, and is due again later. Never fails itself: the alarm goes on.
+pub async fn publish(sql: &Sql, env: &Env) {
+    let now = integer(real_millis());
+    // rows that are told stay until their second has passed, with rev 0, so that the next put keeps its distance
+    let due = "SELECT json_object('key', key, 'rev', rev, 'json', json) FROM outbox WHERE rev > 0 AND due <= ?1 ORDER BY due LIMIT ?2";
+    let Ok(rows) = sql.rows::<Row>(due, values![now, MAX_PUTS]) else {
+        return;
+    };
+    let Ok(kv) = env.kv(store::BINDING) else { return };
+    for row in rows {
+        if set_due(sql, &row.key, now + IN_FLIGHT_MILLIS).is_err() {
+            continue;
+        }
+        let put = async { kv.put(&row.key, row.json.as_str()).ok()?.execute().await.ok() };
+        let told = matches!(within(PUT_DEADLINE, put).await, Ok(Some(())));
+        let after = integer(real_millis()) + if told { PUT_SPACING_MILLIS } else { RETRY_MILLIS };
+        let _ = set_due(sql, &row.key, after);
+        if told {
+            let set_told = "UPDATE outbox SET rev = 0, json = '' WHERE key = ?1 AND rev = ?2";
+            let _ = sql.change(|change| change.run(set_told, values![row.key.as_str(), row.rev]));
+        }
+    }
+    let _ = sql.change(|change| change.run("DELETE FROM outbox WHERE rev = 0 AND due <= ?1", values![now]));
+}
+
+fn set_due(sql: &Sql, key: &str, due: i64) -> Result<(), SqlError> {
+    sql.change(|change| change.run("UPDATE outbox SET due = ?1 WHERE key = ?2", values![due, key]))
+}

@@ -1,0 +1,230 @@
+//! What the edge and the ledger say to each other, as JSON.
+
+use serde::{Deserialize, Serialize};
+use tidegate_engine::build::Build;
+use tidegate_engine::event::{Connector, TenantId};
+use tidegate_engine::policy::Policy;
+use tidegate_engine::received::Component;
+use tidegate_engine::server::{Node, ServerId, Shown};
+use tidegate_engine::spell::ServerRecord;
+use tidegate_engine::time::Timestamp;
+
+use crate::store::{PhaseRecord, PolicyRecord};
+
+/// One call to a tenant's ledger.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Envelope {
+    pub tenant: TenantId,
+    /// The clock that a test set; the ledger first does all work due by it.
+    pub clock: Option<Timestamp>,
+    pub call: Call,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// Answered with [`Recorded`].
+    Record(Batch),
+    /// Answered with a [`PolicyRecord`] or `null`.
+    Policy,
+    /// Answered with [`PutPolicyAnswer`].
+    PutPolicy(Box<PutPolicy>),
+    /// Answered with [`ServerPage`].
+    Servers { after: Option<String>, limit: u32 },
+    /// Answered with a [`ServerRow`] with its transitions and evidence, or `null`.
+    Server { id: ServerId },
+    /// Does nothing but what is due.
+    Tick,
+}
+
+/// Observations of one tenant, added up in one isolate.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Batch {
+    /// By which a batch that comes twice is known; none where it is not sent again.
+    pub sent: Option<Sent>,
+    pub items: Vec<Item>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Sent {
+    pub isolate: String,
+    /// Rises by one with every batch of this isolate to this tenant.
+    pub sequence: u64,
+}
+
+/// What was answered to messages of one server, node and build in one hour.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Item {
+    pub server: ServerId,
+    pub name: String,
+    pub connector: Connector,
+    pub node: Node,
+    pub shown: ShownDocument,
+    /// The first message, the newest that differs from it, and the last: at most three, in order.
+    pub sights: Vec<Sight>,
+    /// Of messages without an event id.
+    pub counts: Counts,
+    /// Messages with one: a repetition within 10 minutes counts once.
+    pub events: Vec<Event>,
+    pub evidence: Evidence,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Sight {
+    pub at: Timestamp,
+    #[serde(with = "hex")]
+    pub fingerprint: u64,
+}
+
+/// What became of messages.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Counts {
+    pub accept: u32,
+    pub defer: u32,
+    pub reject: u32,
+    pub would_defer: u32,
+    pub would_reject: u32,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: Self) {
+        self.accept = self.accept.saturating_add(other.accept);
+        self.defer = self.defer.saturating_add(other.defer);
+        self.reject = self.reject.saturating_add(other.reject);
+        self.would_defer = self.would_defer.saturating_add(other.would_defer);
+        self.would_reject = self.would_reject.saturating_add(other.would_reject);
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Event {
+    #[serde(with = "hex")]
+    pub hash: u64,
+    pub counts: Counts,
+}
+
+/// The evidence of an item's last message.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Evidence {
+    pub field: usize,
+    pub component: Component,
+    pub telling: String,
+    pub received: String,
+}
+
+/// The engine's [`Shown`] as it travels.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShownDocument {
+    Update(Build),
+    Lane(Build),
+    Product(Build),
+    Nothing,
+}
+
+impl From<Shown> for ShownDocument {
+    fn from(shown: Shown) -> Self {
+        match shown {
+            Shown::Update(build) => Self::Update(build),
+            Shown::Lane(build) => Self::Lane(build),
+            Shown::Product(build) => Self::Product(build),
+            Shown::Nothing => Self::Nothing,
+        }
+    }
+}
+
+impl From<ShownDocument> for Shown {
+    fn from(shown: ShownDocument) -> Self {
+        match shown {
+            ShownDocument::Update(build) => Self::Update(build),
+            ShownDocument::Lane(build) => Self::Lane(build),
+            ShownDocument::Product(build) => Self::Product(build),
+            ShownDocument::Nothing => Self::Nothing,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Recorded {
+    /// Records that changed, so that the caller reads its own write.
+    pub phases: Vec<(ServerId, PhaseRecord)>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub struct PutPolicy {
+    pub policy: Policy,
+    /// The revision that the caller knows; `None`: whatever it is.
+    pub if_rev: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PutPolicyAnswer {
+    Stored {
+        record: PolicyRecord,
+        phases: Vec<(ServerId, PhaseRecord)>,
+        /// Servers in a spell that the change concerns.
+        servers: Vec<ServerRow>,
+    },
+    /// `if_rev` was another one.
+    Stale,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub struct ServerPage {
+    pub servers: Vec<ServerRow>,
+    /// There are more behind the last.
+    pub more: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ServerRow {
+    pub id: ServerId,
+    pub name: String,
+    pub connector: Connector,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub record: ServerRecord,
+    /// Only where one server was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct History {
+    pub transitions: Vec<TransitionRow>,
+    /// The latest three a node, newest first.
+    pub evidence: Vec<EvidenceRow>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct TransitionRow {
+    pub at: Timestamp,
+    pub kind: String,
+    pub build: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct EvidenceRow {
+    pub node: String,
+    pub at: Timestamp,
+    pub field: usize,
+    pub component: String,
+    pub build: Option<String>,
+    pub telling: String,
+    pub received: String,
+}
+
+/// 64 bits do not fit into a JSON number that JavaScript keeps.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{number:016x}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        u64::from_str_radix(&text, 16).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,147 @@
+//! SQLite behind two doors: reads, and one transaction for each change.
+
+use serde::de::DeserializeOwned;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+use worker::{SqlStorage, SqlStorageValue, Storage};
+
+/// What a Durable Object stores in SQLite.
+pub struct Sql {
+    sql: SqlStorage,
+    storage: JsValue,
+}
+
+/// Writes; only inside [`Sql::change`].
+pub struct Change<'a>(&'a Sql);
+
+/// A statement failed, or stored text could not be read. Ours, never the caller's.
+#[derive(Clone, Debug)]
+pub struct SqlError(String);
+
+impl Sql {
+    pub fn new(storage: &Storage) -> Self {
+        Self {
+            sql: storage.sql(),
+            storage: storage.as_raw().into(),
+        }
+    }
+
+    /// The rows of a query whose one column is JSON text (`SELECT json_object(…)`): storage and wire are read alike.
+    pub fn rows<T: DeserializeOwned>(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>, SqlError> {
+        let rows = self.sql.exec(query, values)?.raw();
+        rows.map(|row| match row?.into_iter().next() {
+            Some(SqlStorageValue::String(json)) => from_text(&json),
+            _ => Err(SqlError("a query did not answer with text".to_owned())),
+        })
+        .collect()
+    }
+
+    /// As [`Self::rows`], the first one.
+    pub fn row<T: DeserializeOwned>(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Option<T>, SqlError> {
+        Ok(self.rows(query, values)?.into_iter().next())
+    }
+
+    /// The one number that a query answers with; `None` for NULL or no row.
+    pub fn number(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Option<i64>, SqlError> {
+        match self
+            .sql
+            .exec(query, values)?
+            .raw()
+            .next()
+            .transpose()?
+            .and_then(|row| row.into_iter().next())
+        {
+            Some(SqlStorageValue::Integer(number)) => Ok(Some(number)),
+            Some(SqlStorageValue::Null) | None => Ok(None),
+            Some(_) => Err(SqlError("a query did not answer with a number".to_owned())),
+        }
+    }
+
+    /// Runs `change` in one transaction. An error rolls everything back.
+    pub fn change<T>(&self, change: impl FnOnce(&Change<'_>) -> Result<T, SqlError>) -> Result<T, SqlError> {
+        let mut change = Some(change);
+        let mut outcome = None;
+        let mut run = || {
+            let done = change.take().map(|change| change(&Change(self)));
+            let failed = done
+                .as_ref()
+                .and_then(|done| done.as_ref().err())
+                .map(|error| JsValue::from_str(&error.0));
+            outcome = done;
+            failed.map_or(Ok(()), Err)
+        };
+        let ended = self
+            .storage
+            .unchecked_ref::<TransactionSync>()
+            .transaction_sync(&mut run);
+        match (ended, outcome) {
+            (_, Some(Err(error))) => Err(error),
+            (Ok(_), Some(Ok(value))) => Ok(value),
+            (Err(error), _) => Err(SqlError(format!("the transaction failed: {error:?}"))),
+            (Ok(_), None) => Err(SqlError("the transaction did not run".to_owned())),
+        }
+    }
+}
+
+impl Change<'_> {
+    pub fn run(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<(), SqlError> {
+        self.0.sql.exec(statement, values).map(drop).map_err(SqlError::from)
+    }
+}
+
+impl std::ops::Deref for Change<'_> {
+    type Target = Sql;
+
+    fn deref(&self) -> &Sql {
+        self.0
+    }
+}
+
+/// The values of a statement's placeholders.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$(worker::SqlStorageValue::from($value)),*] };
+}
+pub(super) use values;
+
+/// Counts are far below the numbers that JavaScript holds exactly.
+pub fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub fn to_text(value: &impl serde::Serialize) -> Result<String, SqlError> {
+    serde_json::to_string(value).map_err(|error| SqlError(error.to_string()))
+}
+
+pub fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, SqlError> {
+    serde_json::from_slice(text.as_bytes()).map_err(|error| SqlError(format!("stored text is malformed: {error}")))
+}
+
+impl SqlError {
+    pub fn no_facts() -> Self {
+        Self("the catalog or the policy's baseline is not there".to_owned())
+    }
+}
+
+impl From<worker::Error> for SqlError {
+    fn from(error: worker::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<SqlError> for worker::Error {
+    fn from(error: SqlError) -> Self {
+        Self::RustError(error.0)
+    }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// The storage of a Durable Object, for the one method that `worker` does not bind.
+    type TransactionSync;
+
+    #[wasm_bindgen(method, catch, js_name = transactionSync)]
+    fn transaction_sync(
+        this: &TransactionSync,
+        run: &mut dyn FnMut() -> Result<(), JsValue>,
+    ) -> Result<JsValue, JsValue>;
+}

@@ -1,0 +1,31 @@
+//! Tidegate's edge worker: takes mail events from gateways over HTTPS, looks the server's phase up in the KV store and
+//! answers accept, defer or reject.
+//!
+//! Everything that can be decided without clock and I/O lies in `tidegate-engine`, everything that is bytes in
+//! `tidegate-wire`. Here is the rest, and imports run one way:
+//! - [`api`]: routes and what they answer. Above everything else.
+//! - [`observations`]: what was answered, added up in the isolate and sent to the ledger after the answer.
+//! - [`ledger`]: the Durable Object that is the only writer of a tenant's state, and the calls to it.
+//! - [`store`]: what the edge reads from KV, and the isolate's cache of it.
+//! - [`config`], [`platform`]: variables and secrets; time, deadlines and other things of the runtime.
+
+#![allow(clippy::future_not_send, reason = "the runtime has one thread")]
+
+mod api;
+mod config;
+mod ledger;
+mod observations;
+mod platform;
+mod store;
+
+use worker::{Context, Env, Request, Response, event};
+
+#[event(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+    api::answer(request, env, context).await
+}

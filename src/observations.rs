@@ -1,0 +1,292 @@
+//! What was answered, added up in the isolate and sent to the ledger after the answer.
+//!
+//! Decisions of one second go as one batch, sealed once under a number and sent one at a time for each tenant. A batch
+//! that fails is kept with its number and sent again by a later request; the ledger takes each number once. What a
+//! dying isolate holds is lost: asynchronous observations are at most once.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use tidegate_engine::decision::Decision;
+use tidegate_engine::event::{Connector, TenantId};
+use tidegate_engine::server::{ConnectingServer, Node, ServerId};
+use tidegate_engine::time::{HOUR, Timestamp};
+use tidegate_engine::window::{Action, fnv1a};
+use worker::{Context, Delay};
+
+use crate::ledger::{
+    Batch, Call, Counts, Event, Evidence, Item, LedgerClient, LedgerError, Recorded, Sent, ShownDocument, Sight,
+};
+use crate::platform::{random_id, real_millis};
+use crate::store::{self, PhaseRecord};
+
+/// How long decisions are added up.
+const COLLECT: Duration = Duration::from_millis(500);
+/// A mark that something is under way expires after this.
+const MARK_MILLIS: u64 = 2_000;
+const SEND_DEADLINE: Duration = Duration::from_millis(MARK_MILLIS);
+/// Batches kept for one tenant while the ledger fails.
+const MAX_SEALED: usize = 8;
+/// Items in one batch; together with the bound on evidence and events that is less than 256 KiB for nearly all mail.
+const MAX_ITEMS: usize = 64;
+const MAX_EVENTS: usize = 2_000;
+
+/// One answered message as it is written down.
+pub fn observe(
+    server: &ConnectingServer<'_>,
+    connector: Connector,
+    decision: &Decision<'_>,
+    event_id: Option<&str>,
+    now: Timestamp,
+) -> Item {
+    let counts = counts(decision.action, decision.would);
+    let event = event_id.map(|id| Event {
+        hash: fnv1a(id.as_bytes()),
+        counts,
+    });
+    Item {
+        server: server.id.clone(),
+        name: server.name.to_owned(),
+        connector,
+        node: server.node,
+        shown: server.shown.into(),
+        sights: vec![Sight {
+            at: now,
+            fingerprint: server.evidence.fingerprint(),
+        }],
+        counts: if event.is_some() { Counts::default() } else { counts },
+        events: event.into_iter().collect(),
+        evidence: Evidence {
+            field: server.evidence.field,
+            component: server.evidence.component,
+            telling: server.evidence.text(),
+            received: server.evidence.field_text(),
+        },
+    }
+}
+
+/// Writes one observation down before the answer. Yields the server's phase if it changed by that.
+pub async fn record_now(
+    ledger: &LedgerClient,
+    tenant: &TenantId,
+    item: Item,
+    deadline: Duration,
+) -> Result<Option<PhaseRecord>, LedgerError> {
+    let server = item.server.clone();
+    let batch = Batch {
+        sent: None,
+        items: vec![item],
+    };
+    let recorded: Recorded = ledger.call(Call::Record(batch), deadline).await?;
+    let phase = recorded
+        .phases
+        .iter()
+        .find(|(changed, _)| *changed == server)
+        .map(|(_, phase)| phase.clone());
+    remember(tenant, recorded);
+    Ok(phase)
+}
+
+/// Adds one observation up, and sees to it that it is sent within a second.
+pub fn record_later(context: &Context, ledger: LedgerClient, tenant: &TenantId, item: Item) {
+    if with_queue(tenant, |queue| queue.add(item, real_millis())) {
+        let tenant = tenant.clone();
+        context.wait_until(async move {
+            Delay::from(COLLECT).await;
+            send(&ledger, &tenant).await;
+        });
+    }
+}
+
+/// Sends what is sealed, oldest first, unless another request is at it.
+async fn send(ledger: &LedgerClient, tenant: &TenantId) {
+    with_queue(tenant, Queue::seal);
+    while let Some(batch) = with_queue(tenant, |queue| queue.next(real_millis())) {
+        let sequence = batch.sent.as_ref().map(|sent| sent.sequence);
+        let answer = ledger.call::<Recorded>(Call::Record(batch), SEND_DEADLINE).await;
+        with_queue(tenant, |queue| queue.sent(sequence, answer.is_ok()));
+        match answer {
+            Ok(recorded) => remember(tenant, recorded),
+            Err(_) => return,
+        }
+    }
+}
+
+fn remember(tenant: &TenantId, recorded: Recorded) {
+    for (server, record) in recorded.phases {
+        store::remember_phase(tenant, &server, record);
+    }
+}
+
+fn counts(action: Action, would: Action) -> Counts {
+    let one = |is: bool| u32::from(is);
+    Counts {
+        accept: one(action == Action::Accept),
+        defer: one(action == Action::Defer),
+        reject: one(action == Action::Reject),
+        would_defer: one(would == Action::Defer && action != would),
+        would_reject: one(would == Action::Reject && action != would),
+    }
+}
+
+/// What one isolate holds for one tenant.
+struct Queue {
+    isolate: String,
+    sequence: u64,
+    open: BTreeMap<Key, Item>,
+    sealed: VecDeque<Batch>,
+    /// When a flush was last promised, and when a batch was last sent off: marks that expire by themselves, since the
+    /// request that set one may be gone.
+    promised_at: u64,
+    sending_since: u64,
+    dropped: u64,
+}
+
+type Key = (ServerId, Node, ShownDocument, i64);
+
+fn with_queue<T>(tenant: &TenantId, use_it: impl FnOnce(&mut Queue) -> T) -> T {
+    thread_local! {
+        static QUEUES: RefCell<BTreeMap<TenantId, Queue>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    QUEUES.with_borrow_mut(|queues| {
+        let queue = match queues.get_mut(tenant) {
+            Some(queue) => queue,
+            None => queues.entry(tenant.clone()).or_insert_with(Queue::new),
+        };
+        use_it(queue)
+    })
+}
+
+impl Queue {
+    fn new() -> Self {
+        Self {
+            isolate: random_id(),
+            sequence: 0,
+            open: BTreeMap::new(),
+            sealed: VecDeque::new(),
+            promised_at: 0,
+            sending_since: 0,
+            dropped: 0,
+        }
+    }
+
+    /// Whether the caller has to promise a flush.
+    fn add(&mut self, item: Item, now: u64) -> bool {
+        let hour = item.sights.first().map_or(0, |sight| sight.at.0.div_euclid(HOUR));
+        let key = (item.server.clone(), item.node, item.shown, hour);
+        if let Some(known) = self.open.get_mut(&key) {
+            merge(known, item);
+        } else if self.open.len() < MAX_ITEMS || self.seal() {
+            self.open.insert(key, item);
+        } else {
+            self.dropped += 1;
+        }
+        let promise = now.saturating_sub(self.promised_at) >= MARK_MILLIS;
+        if promise {
+            self.promised_at = now;
+        }
+        promise
+    }
+
+    /// Closes what was added up under the next number. Whether there is room for more.
+    fn seal(&mut self) -> bool {
+        self.promised_at = 0;
+        if self.open.is_empty() {
+            return true;
+        }
+        if self.sealed.len() >= MAX_SEALED {
+            return false;
+        }
+        self.sequence += 1;
+        let sent = Sent {
+            isolate: self.isolate.clone(),
+            sequence: self.sequence,
+        };
+        let items = std::mem::take(&mut self.open).into_values().collect();
+        self.sealed.push_back(Batch {
+            sent: Some(sent),
+            items,
+        });
+        true
+    }
+
+    fn next(&mut self, now: u64) -> Option<Batch> {
+        if now.saturating_sub(self.sending_since) < MARK_MILLIS {
+            return None;
+        }
+        let batch = self.sealed.front()?.clone();
+        self.sending_since = now;
+        Some(batch)
+    }
+
+    fn sent(&mut self, sequence: Option<u64>, done: bool) {
+        self.sending_since = 0;
+        if done {
+            self.sealed
+                .retain(|batch| batch.sent.as_ref().map(|sent| sent.sequence) != sequence);
+        }
+    }
+}
+
+fn merge(known: &mut Item, item: Item) {
+    known.counts.add(item.counts);
+    for event in item.events {
+        if known.events.len() < MAX_EVENTS {
+            if !known.events.iter().rev().take(64).any(|seen| seen.hash == event.hash) {
+                known.events.push(event);
+            }
+        } else {
+            known.counts.add(event.counts);
+        }
+    }
+    known.evidence = item.evidence;
+    for sight in item.sights {
+        see(&mut known.sights, sight);
+    }
+}
+
+/// Keeps the first sight, the newest that differs from it, and the last.
+fn see(sights: &mut Vec<Sight>, sight: Sight) {
+    let Some(first) = sights.first().copied() else {
+        return sights.push(sight);
+    };
+    if sight.fingerprint == first.fingerprint {
+        let other = sights
+            .get(1)
+            .copied()
+            .filter(|other| other.fingerprint != first.fingerprint);
+        *sights = [Some(first), other, Some(sight)].into_iter().flatten().collect();
+    } else {
+        *sights = vec![first, sight];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sight(at: i64, fingerprint: u64) -> Sight {
+        Sight {
+            at: Timestamp(at),
+            fingerprint,
+        }
+    }
+
+    #[test]
+    fn two_different_messages_survive_being_added_up() {
+        let mut sights = vec![sight(1, 7)];
+        for (at, fingerprint) in [(2, 7), (3, 8), (4, 7), (5, 7)] {
+            see(&mut sights, sight(at, fingerprint));
+        }
+        assert_eq!(sights, [sight(1, 7), sight(3, 8), sight(5, 7)]);
+    }
+
+    #[test]
+    fn would_counts_what_enforcement_would_have_done() {
+        let would = counts(Action::Accept, Action::Reject);
+        assert_eq!((would.accept, would.would_reject, would.reject), (1, 1, 0));
+        let did = counts(Action::Defer, Action::Defer);
+        assert_eq!((did.defer, did.would_defer, did.accept), (1, 0, 0));
+    }
+}

@@ -1,0 +1,38 @@
+//! The runtime's own things: time and deadlines.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use tidegate_engine::time::Timestamp;
+use worker::{Date, Delay};
+
+/// No await on KV or ledger delays an answer longer.
+pub const STORAGE_DEADLINE: Duration = Duration::from_millis(300);
+
+/// Milliseconds since 1970: the age of what an isolate holds. Stands still while code runs.
+pub fn real_millis() -> u64 {
+    Date::now().as_millis()
+}
+
+pub fn real_now() -> Timestamp {
+    Timestamp(i64::try_from(real_millis() / 1_000).unwrap_or(i64::MAX))
+}
+
+/// What `future` yields, or [`Late`] if it takes longer than `deadline`.
+pub async fn within<T>(deadline: Duration, future: impl Future<Output = T>) -> Result<T, Late> {
+    match select(pin!(future), pin!(Delay::from(deadline))).await {
+        Either::Left((value, _)) => Ok(value),
+        Either::Right(((), _)) => Err(Late),
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Late;
+
+/// A number that no other isolate is likely to draw. Not a secret.
+pub fn random_id() -> String {
+    let draw = || js_sys::Math::random().to_bits();
+    format!("{:016x}{:016x}", draw(), draw())
+}

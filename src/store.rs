@@ -1,0 +1,237 @@
+//! What the edge reads from KV, each family of keys a type, through the isolate's cache.
+//!
+//! The ledger is the only writer of these keys. An entry is served for 30 s as it is, to 60 s while one refresh runs
+//! after the answer, and read anew when it is older: memory alone never defers or rejects.
+
+mod cache;
+
+use std::rc::Rc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tidegate_engine::clock::Freezes;
+use tidegate_engine::event::TenantId;
+use tidegate_engine::policy::Policy;
+use tidegate_engine::server::ServerId;
+use tidegate_engine::spell::Phase;
+use worker::Env;
+use worker::kv::KvStore;
+
+use crate::platform::{STORAGE_DEADLINE, real_millis, within};
+use cache::{Age, Cache};
+
+/// The KV namespace's binding.
+pub const BINDING: &str = "STATE";
+/// The least that KV allows.
+const CACHE_TTL_SECONDS: u64 = 30;
+
+/// A family of KV keys: what they look like and what they hold.
+pub trait Family {
+    type Record: DeserializeOwned + Serialize;
+
+    fn key(&self) -> String;
+}
+
+/// `policy/{tenant}`: a tenant's policy, and the times during which its clocks stood still.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyKey<'a>(pub &'a TenantId);
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct PolicyRecord {
+    /// Counts the changes; 0 for a tenant without a policy.
+    pub rev: u64,
+    pub policy: Policy,
+    pub freezes: Freezes,
+}
+
+impl Family for PolicyKey<'_> {
+    type Record = PolicyRecord;
+
+    fn key(&self) -> String {
+        format!("policy/{}", self.0)
+    }
+}
+
+/// `phase/{tenant}/{server}`: what an out-of-date server's decisions rest on.
+#[derive(Clone, Copy, Debug)]
+pub struct PhaseKey<'a>(pub &'a TenantId, pub &'a ServerId);
+
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PhaseRecord {
+    /// Counts the publications.
+    pub rev: u64,
+    pub phase: Phase,
+}
+
+impl Family for PhaseKey<'_> {
+    type Record = PhaseRecord;
+
+    fn key(&self) -> String {
+        format!("phase/{}/{}", self.0, self.1)
+    }
+}
+
+/// A record, or the certainty that there is none.
+type Found<R> = Option<Rc<R>>;
+
+/// What one read brought. `refresh` asks for [`Reader::refresh`] after the answer.
+#[derive(Debug)]
+pub struct Read {
+    pub policy: Found<PolicyRecord>,
+    pub phase: Found<PhaseRecord>,
+    pub refresh: bool,
+}
+
+/// Nothing could be had: KV was late, failed, or held something malformed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StoreError {
+    Late,
+    Failed,
+    Malformed,
+}
+
+impl StoreError {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Late => "the KV store did not answer in time",
+            Self::Failed => "the KV store failed",
+            Self::Malformed => "the KV store holds a malformed record",
+        }
+    }
+}
+
+/// Reads one tenant's records.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    pub env: &'a Env,
+    pub tenant: &'a TenantId,
+    /// Reads KV whatever the cache holds. For tests.
+    pub fresh: bool,
+}
+
+impl Reader<'_> {
+    /// The policy, if the cache can serve it; the flag asks for a refresh.
+    pub fn cached_policy(&self) -> Option<(Found<PolicyRecord>, bool)> {
+        if self.fresh {
+            return None;
+        }
+        Cache::with(|cache| cache.policy(&PolicyKey(self.tenant).key(), real_millis())).and_then(servable)
+    }
+
+    pub fn cached_phase(&self, server: &ServerId) -> Option<(Found<PhaseRecord>, bool)> {
+        if self.fresh {
+            return None;
+        }
+        Cache::with(|cache| cache.phase(&PhaseKey(self.tenant, server).key(), real_millis())).and_then(servable)
+    }
+
+    /// The policy and, where asked for, a server's phase, in one bulk read unless the cache can serve both.
+    pub async fn read(&self, server: Option<&ServerId>) -> Result<Read, StoreError> {
+        let policy = self.cached_policy();
+        let phase = server.map(|server| self.cached_phase(server));
+        match (policy, phase) {
+            (Some((policy, refresh)), None) => Ok(Read {
+                policy,
+                phase: None,
+                refresh,
+            }),
+            (Some((policy, one)), Some(Some((phase, other)))) => Ok(Read {
+                policy,
+                phase,
+                refresh: one || other,
+            }),
+            _ => self.read_kv(server).await,
+        }
+    }
+
+    /// Reads KV, so that the next request finds the cache fresh. A failure is left to that request.
+    pub async fn refresh(&self, server: Option<&ServerId>) {
+        let _ = self.read_kv(server).await;
+    }
+
+    async fn read_kv(&self, server: Option<&ServerId>) -> Result<Read, StoreError> {
+        let kv = self.env.kv(BINDING).map_err(|_| StoreError::Failed)?;
+        let policy_key = PolicyKey(self.tenant).key();
+        let phase_key = server.map(|server| PhaseKey(self.tenant, server).key());
+        let (policy, phase) = match &phase_key {
+            Some(phase_key) => {
+                let keys = [policy_key.as_str(), phase_key.as_str()];
+                let read = kv.get_bulk(&keys).cache_ttl(CACHE_TTL_SECONDS).text();
+                let mut texts = within(STORAGE_DEADLINE, read)
+                    .await
+                    .map_err(|_| StoreError::Late)?
+                    .map_err(|_| StoreError::Failed)?;
+                (texts.remove(&policy_key).flatten(), texts.remove(phase_key).flatten())
+            }
+            None => (read_one(&kv, &policy_key).await?, None),
+        };
+        let policy = parse::<PolicyKey<'_>>(policy)?;
+        let phase = parse::<PhaseKey<'_>>(phase)?;
+        let now = real_millis();
+        Ok(Cache::with(|cache| Read {
+            policy: cache.put_policy(policy_key, policy, now),
+            phase: phase_key.and_then(|key| cache.put_phase(key, phase, now)),
+            refresh: false,
+        }))
+    }
+}
+
+/// Takes in a policy that the ledger just answered with.
+pub fn remember_policy(tenant: &TenantId, record: PolicyRecord) {
+    Cache::with(|cache| cache.put_policy(PolicyKey(tenant).key(), Some(record), real_millis()));
+}
+
+/// Takes in a phase that the ledger just answered with.
+pub fn remember_phase(tenant: &TenantId, server: &ServerId, record: PhaseRecord) {
+    Cache::with(|cache| cache.put_phase(PhaseKey(tenant, server).key(), Some(record), real_millis()));
+}
+
+async fn read_one(kv: &KvStore, key: &str) -> Result<Option<String>, StoreError> {
+    let read = kv.get(key).cache_ttl(CACHE_TTL_SECONDS).text();
+    within(STORAGE_DEADLINE, read)
+        .await
+        .map_err(|_| StoreError::Late)?
+        .map_err(|_| StoreError::Failed)
+}
+
+fn parse<F: Family>(text: Option<String>) -> Result<Option<F::Record>, StoreError> {
+    text.map(|text| serde_json::from_slice(text.as_bytes()).map_err(|_| StoreError::Malformed))
+        .transpose()
+}
+
+fn servable<R>((record, age): (Found<R>, Age)) -> Option<(Found<R>, bool)> {
+    match age {
+        Age::Fresh => Some((record, false)),
+        Age::Stale { refresh } => Some((record, refresh)),
+        Age::Old => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_records_keep_their_layout() {
+        let policy: PolicyRecord =
+            serde_json::from_str(include_str!("../tests/stored/policy.json")).expect("a policy stored earlier is read");
+        assert_eq!(
+            serde_json::to_string_pretty(&policy).unwrap(),
+            include_str!("../tests/stored/policy.json").trim_end()
+        );
+        let phase: PhaseRecord =
+            serde_json::from_str(include_str!("../tests/stored/phase.json")).expect("a phase stored earlier is read");
+        assert_eq!(
+            serde_json::to_string_pretty(&phase).unwrap(),
+            include_str!("../tests/stored/phase.json").trim_end()
+        );
+    }
+
+    #[test]
+    fn keys_name_their_family() {
+        let tenant = "contoso".parse().unwrap();
+        let server = ServerId::try_from("ex01.contoso.com".to_owned()).unwrap();
+        assert_eq!(PolicyKey(&tenant).key(), "policy/contoso");
+        assert_eq!(PhaseKey(&tenant, &server).key(), "phase/contoso/ex01.contoso.com");
+    }
+}
