@@ -1,0 +1,74 @@
+# Builds, runs and tests Tidegate. "make" lists the targets; whatever is missing, tools/setup.sh installs.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup worker dev test test-native test-wasm test-worker lint fmt bench fuzz deploy clean
+
+FUZZ_SECONDS ?= 60
+
+env := . tools/env.sh &&
+wasm_env := . tools/env.sh && wasm_env &&
+
+# All that the worker is made from; folders too, so that a removed file counts.
+crates := crates/engine crates/wire
+sources := $(shell find src data $(crates:%=%/src)) $(crates:%=%/Cargo.toml) Cargo.toml Cargo.lock \
+    package-lock.json tools/env.sh tools/setup.sh
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what is missing (Rust's wasm target, worker-build, wasm-bindgen, npm packages)
+	@bash tools/setup.sh
+
+worker: build/index.js ## build the worker into build/
+build/index.js: $(sources)
+	@bash tools/setup.sh
+	@$(wasm_env) worker-build --release
+	@touch $@
+
+dev: ## run the worker on http://127.0.0.1:8787 (PORT, STATE_DIR, ADMIN_KEY, TEST_CLOCK=1)
+	@bash tools/dev.sh check
+	@bash tools/setup.sh
+	@$(MAKE) --silent worker
+	@exec bash tools/dev.sh
+
+test: setup test-native test-wasm test-worker ## all tests, the fast ones first
+
+test-native: ## the tests that run natively
+	$(env) cargo test --workspace
+
+test-wasm: setup ## the engine's tests in WebAssembly, in Node
+	$(wasm_env) cargo test -p tidegate-engine --target wasm32-unknown-unknown --test wasm
+
+test-worker: setup worker ## the tests of the built worker on workerd: end to end, and with failing storage
+	$(env) node --test --test-concurrency=1 tests/e2e/*.test.mjs
+	$(env) node --test --test-concurrency=1 tests/faults/*.test.mjs
+
+# Crates that are no members of the workspace; and what is JavaScript.
+apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)
+scripts := $(wildcard tests benches www tools)
+
+lint: setup ## formatting, Clippy and Biome; warnings are errors
+	cargo fmt --all --check
+	@for manifest in $(apart); do cargo fmt --manifest-path $$manifest --check || exit 1; done
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(env) biome check --error-on-warnings --no-errors-on-unmatched $(scripts)
+
+fmt: setup ## format Rust and JavaScript
+	cargo fmt --all
+	@for manifest in $(apart); do cargo fmt --manifest-path $$manifest || exit 1; done
+	$(env) biome check --write --no-errors-on-unmatched $(scripts)
+
+bench: setup worker ## measure on workerd; writes target/bench.json
+	$(env) node benches/run.mjs
+
+fuzz: ## fuzz each target of fuzz/ for FUZZ_SECONDS (60), with nightly Rust
+	@bash tools/setup.sh fuzz
+	@$(env) for target in $$(cargo +nightly fuzz list); do \
+	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+deploy: setup worker ## publish the built worker to Cloudflare (asks you to log in)
+	$(env) wrangler deploy
+
+clean: ## remove what was built (the data of "make dev" stays)
+	rm -rf build target fuzz/target benches/*/target .wrangler
