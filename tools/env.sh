@@ -13,7 +13,6 @@ export WRANGLER_SEND_METRICS=false
 export WRANGLER_WRITE_LOGS=false
 
 wasm=wasm32-unknown-unknown
-debian_std=/usr/lib/rustlib/$wasm
 
 # Does the active toolchain have the standard library of the wasm target?
 has_wasm_std() {

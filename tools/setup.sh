@@ -12,8 +12,10 @@ die() { echo "setup: $*" >&2; exit 1; }
 pinned() { sed -n "s/^$1 = .*\"=\([0-9.]*\)\".*/\1/p" Cargo.toml; }
 
 prerequisites() {
-    local minor
-    command -v cargo >/dev/null && command -v rustc >/dev/null || die "cargo is missing: install Rust with rustup"
+    local tool minor
+    for tool in cargo rustc; do
+        command -v $tool >/dev/null || die "$tool is missing: install Rust with rustup"
+    done
     for tool in make cc git; do
         command -v $tool >/dev/null || die "$tool is missing: install it with your system's package manager"
     done
@@ -28,8 +30,8 @@ prerequisites() {
 # One installation at a time on this machine; a lock whose owner is gone does not count.
 lock() {
     [ -z "${locked:-}" ] || return 0
-    mkdir -p "$TIDEGATE_TOOLS"
-    local owner waiting=
+    local owner waiting=""
+    mkdir -p "$TIDEGATE_TOOLS" && [ -w "$TIDEGATE_TOOLS" ] || die "$TIDEGATE_TOOLS cannot be written to"
     until ln -s $$ "$TIDEGATE_TOOLS/lock" 2>/dev/null; do
         owner=$(readlink "$TIDEGATE_TOOLS/lock") || continue
         kill -0 "$owner" 2>/dev/null || { rm -f "$TIDEGATE_TOOLS/lock"; continue; }
@@ -61,6 +63,7 @@ has_crate() { grep -qs "^\"$1 $2 " "$TIDEGATE_TOOLS/.crates.toml" && [ -x "$TIDE
 
 # crate CRATE VERSION BINARY MINUTES
 crate() {
+    [ -n "$2" ] || die "Cargo.toml pins no version that $1 could follow"
     has_crate "$1" "$2" "$3" && return
     lock
     has_crate "$1" "$2" "$3" && return
@@ -87,12 +90,13 @@ wasm_target() {
 
 # Where Rust's own download server cannot be reached, Debian's packages bring a compiler and the library's sources.
 # The library that is built from them belongs to one version of rustc: the file built-by tells which.
+debian_std=/usr/lib/rustlib/$wasm
 debian_link=${RUSTUP_HOME:-$HOME/.rustup}/toolchains/debian-web
 has_debian_std() {
     [ -x /usr/bin/rustc ] && [ "$(cat $debian_std/built-by 2>/dev/null)" = "$(/usr/bin/rustc --version)" ]
 }
 build_debian_std() {
-    local packages="rustc-web cargo-web rust-web-src" root= started=$SECONDS
+    local packages="rustc-web cargo-web rust-web-src" root="" started=$SECONDS
     local built=$scratch/std/target/$wasm/release/deps
     grep -qs '^ID=debian' /etc/os-release || die "the Rust target $wasm is missing and could not be downloaded"
     if [ "$(id -u)" != 0 ]; then
