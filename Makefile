@@ -24,6 +24,7 @@ worker: build/index.js ## build the worker into build/
 build/index.js: $(sources)
 	@bash tools/setup.sh
 	@$(wasm_env) worker-build --release
+	@$(env) wasm-opt --strip-debug build/index_bg.wasm -o build/index_bg.wasm # function names are a fifth of it
 	@touch $@
 
 dev: ## run the worker on http://127.0.0.1:8787 (PORT, STATE_DIR, ADMIN_KEY, TEST_CLOCK=1)
@@ -64,6 +65,7 @@ bench: setup worker ## measure on workerd; writes target/bench.json
 
 fuzz: ## fuzz each target of fuzz/ for FUZZ_SECONDS (60), with nightly Rust
 	@bash tools/setup.sh fuzz
+	@bash fuzz/seeds.sh
 	@$(env) for target in $$(cargo +nightly fuzz list); do \
 	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 

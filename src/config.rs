@@ -29,12 +29,7 @@ impl Config {
     }
 
     fn read(env: &Env) -> Self {
-        let var = |name| {
-            env.var(name)
-                .ok()
-                .map(|value| value.to_string())
-                .filter(|value| !value.is_empty())
-        };
+        let var = |name| env.var(name).ok().map(|value| value.to_string()).filter(|value| !value.is_empty());
         Self {
             admin_key: var("ADMIN_KEY").map(AdminKey),
             is_test: var("ENVIRONMENT").as_deref() == Some("test"),

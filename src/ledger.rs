@@ -6,6 +6,7 @@
 //! the same transaction, until KV has it.
 
 mod client;
+mod documents;
 mod outbox;
 mod policies;
 mod protocol;
@@ -14,18 +15,23 @@ mod servers;
 mod sql;
 
 use tidegate_engine::time::Timestamp;
+use tidegate_wire::problem::Problem;
+use worker::worker_sys::web_sys;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::config::Config;
+use crate::http;
 use crate::platform::real_now;
 use sql::{Sql, SqlError};
 
 pub use client::{Ledger as LedgerClient, LedgerError};
 use protocol::Envelope;
 pub use protocol::{
-    Batch, Call, Counts, Event, Evidence, EvidenceRow, Item, PutPolicy, PutPolicyAnswer, Recorded, Sent, ServerPage,
-    ServerRow, ShownDocument, Sight, TransitionRow,
+    Batch, Call, Counts, Event, Evidence, Item, PutPolicy, PutPolicyAnswer, Recorded, Sent, ShownDocument, Sight,
 };
+
+/// Changes and reports may take longer than a decision.
+pub const ADMIN_DEADLINE: std::time::Duration = std::time::Duration::from_secs(6);
 
 /// The Durable Object's binding.
 pub const BINDING: &str = "LEDGER";
@@ -39,34 +45,23 @@ pub struct Ledger {
 
 impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
-        Self {
-            state,
-            env,
-            ready: std::cell::Cell::new(false),
-        }
+        Self { state, env, ready: std::cell::Cell::new(false) }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
         let envelope: Envelope = serde_json::from_slice(&body)?;
-        let sql = self.sql().map_err(worker::Error::from)?;
-        let now = envelope.clock.unwrap_or_else(real_now);
+        let sql = self.sql()?;
         if let Some(clock) = envelope.clock {
             servers::settle_due(&sql, &envelope.tenant, clock)?;
         }
-        let answer = match envelope.call {
-            Call::Record(batch) => to_json(&servers::record(&sql, &envelope.tenant, &batch, now)?),
-            Call::Policy => to_json(&policies::get(&sql)?),
-            Call::PutPolicy(put) => to_json(&policies::put(&sql, &envelope.tenant, *put, now)?),
-            Call::Servers { after, limit } => to_json(&servers::page(&sql, after.as_deref(), limit)?),
-            Call::Server { id } => to_json(&servers::one(&sql, &id)?),
-            Call::Tick => to_json(&()),
-        }?;
-        if envelope.clock.is_some() {
+        let is_tested = envelope.clock.is_some();
+        let response = answer(&sql, envelope)?;
+        if is_tested {
             outbox::publish(&sql, &self.env).await;
         }
         self.set_alarm(&sql).await?;
-        Response::from_bytes(answer)
+        Ok(response.into())
     }
 
     /// Publishes the outbox and ends spells that fell silent. Whatever fails is tried again: the alarm is set anew.
@@ -95,18 +90,40 @@ impl Ledger {
     async fn set_alarm(&self, sql: &Sql) -> worker::Result<()> {
         let is_test = Config::get(&self.env).is_test;
         let spell = if is_test { None } else { servers::next_silence(sql)? };
-        let due = outbox::next_due_millis(sql)?
-            .into_iter()
-            .chain(spell.map(|Timestamp(at)| at.saturating_mul(1_000)))
-            .min();
+        let due =
+            outbox::next_due_millis(sql)?.into_iter().chain(spell.map(|Timestamp(at)| at.saturating_mul(1_000))).min();
         let Some(due) = due else { return Ok(()) };
-        let wait = due
-            .saturating_sub(i64::try_from(crate::platform::real_millis()).unwrap_or(i64::MAX))
-            .max(0);
+        let wait = due.saturating_sub(i64::try_from(crate::platform::real_millis()).unwrap_or(i64::MAX)).max(0);
         self.state.storage().set_alarm(wait).await
     }
 }
 
-fn to_json(answer: &impl serde::Serialize) -> worker::Result<Vec<u8>> {
-    Ok(serde_json::to_vec(answer)?)
+fn answer(sql: &Sql, envelope: Envelope) -> worker::Result<web_sys::Response> {
+    let Envelope { tenant, clock, call } = envelope;
+    let now = clock.unwrap_or_else(real_now);
+    match call {
+        Call::Record(batch) => json(&servers::record(sql, &tenant, &batch, now)?),
+        Call::PutPolicy(put) => json(&policies::put(sql, &tenant, *put, now)?),
+        Call::Policy => {
+            let record = policies::current(sql)?;
+            let tag = etag(record.rev);
+            let policy = serde_json::to_vec(&record.policy)?;
+            Ok(http::respond(200, "application/json", Some(("etag", &tag)), &policy)?)
+        }
+        Call::Servers { after, limit } => json(&servers::page(sql, after.as_deref(), limit, now)?),
+        Call::Server { id } => match servers::one(sql, &id, now)? {
+            Some(server) => json(&server),
+            None => Ok(http::problem(&Problem::not_found("there is no such server"))?),
+        },
+        Call::Tick => Ok(http::no_content()?),
+    }
+}
+
+/// A policy's `ETag` is its revision.
+pub fn etag(rev: u64) -> String {
+    format!("\"{rev}\"")
+}
+
+fn json(answer: &impl serde::Serialize) -> worker::Result<web_sys::Response> {
+    Ok(http::json(&serde_json::to_vec(answer)?)?)
 }

@@ -7,18 +7,20 @@
 //! - [`observations`]: what was answered, added up in the isolate and sent to the ledger after the answer.
 //! - [`ledger`]: the Durable Object that is the only writer of a tenant's state, and the calls to it.
 //! - [`store`]: what the edge reads from KV, and the isolate's cache of it.
-//! - [`config`], [`platform`]: variables and secrets; time, deadlines and other things of the runtime.
+//! - [`config`], [`http`], [`platform`]: variables and secrets; requests and responses; time and deadlines.
 
 #![allow(clippy::future_not_send, reason = "the runtime has one thread")]
 
 mod api;
 mod config;
+mod http;
 mod ledger;
 mod observations;
 mod platform;
 mod store;
 
-use worker::{Context, Env, Request, Response, event};
+use worker::worker_sys::web_sys;
+use worker::{Context, Env, event};
 
 #[event(start)]
 fn start() {
@@ -26,6 +28,6 @@ fn start() {
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
-    api::answer(request, env, context).await
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+    Ok(api::answer(http::Request::new(request), env, context).await?)
 }

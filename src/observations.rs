@@ -41,20 +41,14 @@ pub fn observe(
     now: Timestamp,
 ) -> Item {
     let counts = counts(decision.action, decision.would);
-    let event = event_id.map(|id| Event {
-        hash: fnv1a(id.as_bytes()),
-        counts,
-    });
+    let event = event_id.map(|id| Event { hash: fnv1a(id.as_bytes()), counts });
     Item {
         server: server.id.clone(),
         name: server.name.to_owned(),
         connector,
         node: server.node,
         shown: server.shown.into(),
-        sights: vec![Sight {
-            at: now,
-            fingerprint: server.evidence.fingerprint(),
-        }],
+        sights: vec![Sight { at: now, fingerprint: server.evidence.fingerprint() }],
         counts: if event.is_some() { Counts::default() } else { counts },
         events: event.into_iter().collect(),
         evidence: Evidence {
@@ -74,16 +68,9 @@ pub async fn record_now(
     deadline: Duration,
 ) -> Result<Option<PhaseRecord>, LedgerError> {
     let server = item.server.clone();
-    let batch = Batch {
-        sent: None,
-        items: vec![item],
-    };
+    let batch = Batch { sent: None, items: vec![item] };
     let recorded: Recorded = ledger.call(Call::Record(batch), deadline).await?;
-    let phase = recorded
-        .phases
-        .iter()
-        .find(|(changed, _)| *changed == server)
-        .map(|(_, phase)| phase.clone());
+    let phase = recorded.phases.iter().find(|(changed, _)| *changed == server).map(|(_, phase)| phase.clone());
     remember(tenant, recorded);
     Ok(phase)
 }
@@ -199,15 +186,9 @@ impl Queue {
             return false;
         }
         self.sequence += 1;
-        let sent = Sent {
-            isolate: self.isolate.clone(),
-            sequence: self.sequence,
-        };
+        let sent = Sent { isolate: self.isolate.clone(), sequence: self.sequence };
         let items = std::mem::take(&mut self.open).into_values().collect();
-        self.sealed.push_back(Batch {
-            sent: Some(sent),
-            items,
-        });
+        self.sealed.push_back(Batch { sent: Some(sent), items });
         true
     }
 
@@ -223,8 +204,7 @@ impl Queue {
     fn sent(&mut self, sequence: Option<u64>, done: bool) {
         self.sending_since = 0;
         if done {
-            self.sealed
-                .retain(|batch| batch.sent.as_ref().map(|sent| sent.sequence) != sequence);
+            self.sealed.retain(|batch| batch.sent.as_ref().map(|sent| sent.sequence) != sequence);
         }
     }
 }
@@ -252,10 +232,7 @@ fn see(sights: &mut Vec<Sight>, sight: Sight) {
         return sights.push(sight);
     };
     if sight.fingerprint == first.fingerprint {
-        let other = sights
-            .get(1)
-            .copied()
-            .filter(|other| other.fingerprint != first.fingerprint);
+        let other = sights.get(1).copied().filter(|other| other.fingerprint != first.fingerprint);
         *sights = [Some(first), other, Some(sight)].into_iter().flatten().collect();
     } else {
         *sights = vec![first, sight];
@@ -267,10 +244,7 @@ mod tests {
     use super::*;
 
     fn sight(at: i64, fingerprint: u64) -> Sight {
-        Sight {
-            at: Timestamp(at),
-            fingerprint,
-        }
+        Sight { at: Timestamp(at), fingerprint }
     }
 
     #[test]

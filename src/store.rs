@@ -4,6 +4,7 @@
 //! after the answer, and read anew when it is older: memory alone never defers or rejects.
 
 mod cache;
+mod kv;
 
 use std::rc::Rc;
 
@@ -15,15 +16,13 @@ use tidegate_engine::policy::Policy;
 use tidegate_engine::server::ServerId;
 use tidegate_engine::spell::Phase;
 use worker::Env;
-use worker::kv::KvStore;
 
 use crate::platform::{STORAGE_DEADLINE, real_millis, within};
 use cache::{Age, Cache};
+pub use kv::Kv;
 
 /// The KV namespace's binding.
 pub const BINDING: &str = "STATE";
-/// The least that KV allows.
-const CACHE_TTL_SECONDS: u64 = 30;
 
 /// A family of KV keys: what they look like and what they hold.
 pub trait Family {
@@ -130,16 +129,8 @@ impl Reader<'_> {
         let policy = self.cached_policy();
         let phase = server.map(|server| self.cached_phase(server));
         match (policy, phase) {
-            (Some((policy, refresh)), None) => Ok(Read {
-                policy,
-                phase: None,
-                refresh,
-            }),
-            (Some((policy, one)), Some(Some((phase, other)))) => Ok(Read {
-                policy,
-                phase,
-                refresh: one || other,
-            }),
+            (Some((policy, refresh)), None) => Ok(Read { policy, phase: None, refresh }),
+            (Some((policy, one)), Some(Some((phase, other)))) => Ok(Read { policy, phase, refresh: one || other }),
             _ => self.read_kv(server).await,
         }
     }
@@ -150,21 +141,17 @@ impl Reader<'_> {
     }
 
     async fn read_kv(&self, server: Option<&ServerId>) -> Result<Read, StoreError> {
-        let kv = self.env.kv(BINDING).map_err(|_| StoreError::Failed)?;
+        let kv = Kv::new(self.env, BINDING).ok_or(StoreError::Failed)?;
         let policy_key = PolicyKey(self.tenant).key();
         let phase_key = server.map(|server| PhaseKey(self.tenant, server).key());
-        let (policy, phase) = match &phase_key {
-            Some(phase_key) => {
-                let keys = [policy_key.as_str(), phase_key.as_str()];
-                let read = kv.get_bulk(&keys).cache_ttl(CACHE_TTL_SECONDS).text();
-                let mut texts = within(STORAGE_DEADLINE, read)
-                    .await
-                    .map_err(|_| StoreError::Late)?
-                    .map_err(|_| StoreError::Failed)?;
-                (texts.remove(&policy_key).flatten(), texts.remove(phase_key).flatten())
+        let read = async {
+            match &phase_key {
+                Some(phase_key) => kv.read_two([policy_key.as_str(), phase_key.as_str()]).await,
+                None => kv.read(&policy_key).await.map(|policy| [policy, None]),
             }
-            None => (read_one(&kv, &policy_key).await?, None),
         };
+        let read = within(STORAGE_DEADLINE, read).await.map_err(|_| StoreError::Late)?;
+        let [policy, phase] = read.map_err(|_| StoreError::Failed)?;
         let policy = parse::<PolicyKey<'_>>(policy)?;
         let phase = parse::<PhaseKey<'_>>(phase)?;
         let now = real_millis();
@@ -186,17 +173,8 @@ pub fn remember_phase(tenant: &TenantId, server: &ServerId, record: PhaseRecord)
     Cache::with(|cache| cache.put_phase(PhaseKey(tenant, server).key(), Some(record), real_millis()));
 }
 
-async fn read_one(kv: &KvStore, key: &str) -> Result<Option<String>, StoreError> {
-    let read = kv.get(key).cache_ttl(CACHE_TTL_SECONDS).text();
-    within(STORAGE_DEADLINE, read)
-        .await
-        .map_err(|_| StoreError::Late)?
-        .map_err(|_| StoreError::Failed)
-}
-
 fn parse<F: Family>(text: Option<String>) -> Result<Option<F::Record>, StoreError> {
-    text.map(|text| serde_json::from_slice(text.as_bytes()).map_err(|_| StoreError::Malformed))
-        .transpose()
+    text.map(|text| serde_json::from_slice(text.as_bytes()).map_err(|_| StoreError::Malformed)).transpose()
 }
 
 fn servable<R>((record, age): (Found<R>, Age)) -> Option<(Found<R>, bool)> {

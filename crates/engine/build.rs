@@ -32,23 +32,25 @@ fn releases(path: &Path) -> Value {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let columns = reader.headers().unwrap_or_else(|error| stop(path, error)).clone();
     let kept = ["cu", "su", "release_date", "build", "extended_support_end", "product"];
-    reader
+    let mut rows: Vec<Map<String, Value>> = reader
         .records()
         .map(|record| {
             let record = record.unwrap_or_else(|error| stop(path, error));
             let cells = columns.iter().zip(record.iter());
             let cells = cells.filter(|(name, value)| kept.contains(name) && !value.is_empty());
-            Value::Object(cells.map(|(name, value)| (name.to_owned(), json!(value))).collect())
+            cells.map(|(name, value)| (name.to_owned(), json!(value))).collect()
         })
-        .collect()
+        .collect();
+    // by number, so that the engine has nothing left to sort
+    rows.sort_by_key(|row| {
+        let build = row.get("build").and_then(Value::as_str).unwrap_or_default();
+        build.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u64>>()
+    });
+    rows.into_iter().map(Value::Object).collect()
 }
 
 fn hosts(path: &Path) -> Value {
-    read(path)
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .collect()
+    read(path).lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
 }
 
 fn toml_as_json(path: &Path) -> Value {
@@ -60,12 +62,9 @@ fn from_toml(value: toml::Value) -> Value {
     match value {
         toml::Value::Datetime(date) => json!(date.to_string()),
         toml::Value::Array(items) => items.into_iter().map(from_toml).collect(),
-        toml::Value::Table(table) => Value::Object(
-            table
-                .into_iter()
-                .map(|(key, value)| (key, from_toml(value)))
-                .collect::<Map<_, _>>(),
-        ),
+        toml::Value::Table(table) => {
+            Value::Object(table.into_iter().map(|(key, value)| (key, from_toml(value))).collect::<Map<_, _>>())
+        }
         toml::Value::String(text) => json!(text),
         toml::Value::Integer(number) => json!(number),
         toml::Value::Float(number) => json!(number),

@@ -1,13 +1,13 @@
 //! Who may do what. Checked before the body is read.
 
 use tidegate_wire::problem::Problem;
-use worker::Request;
 
 use crate::config::Config;
+use crate::http::Request;
 
 /// Lets the admin key pass.
 pub fn admin(config: &Config, request: &Request) -> Result<(), Problem> {
-    let presented = request.headers().get("authorization").ok().flatten();
+    let presented = request.header("authorization");
     let key = presented.as_deref().and_then(bearer);
     match (key, &config.admin_key) {
         (Some(presented), Some(admin)) if admin.matches(presented) => Ok(()),

@@ -14,41 +14,33 @@ use tidegate_engine::spell::Rules;
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::native::{self, Circumstances, Record};
 use tidegate_wire::problem::Problem;
-use worker::{Context, Env, Request, Response};
+use wasm_bindgen::JsValue;
+use worker::worker_sys::web_sys::Response;
+use worker::{Context, Env};
 
-use super::{access, http};
+use super::{access, test_clock};
 use crate::config::{Config, facts};
+use crate::http::{self, Request};
 use crate::ledger::LedgerClient;
 use crate::observations;
 use crate::platform::{STORAGE_DEADLINE, real_now};
 use crate::store::{PhaseRecord, PolicyRecord, Reader, StoreError};
 
-pub async fn answer(mut request: Request, env: Env, context: Context) -> worker::Result<Response> {
-    let config = Config::get(&env);
-    match decide_posted(&config, &mut request, &env, &context).await {
-        Ok(answer) => http::json(answer),
+pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
+    let config = Config::get(env);
+    match decide_posted(&config, request, env, context).await {
+        Ok(answer) => http::json(&answer),
         Err(problem) => http::problem(&problem),
     }
 }
 
-async fn decide_posted(
-    config: &Config,
-    request: &mut Request,
-    env: &Env,
-    context: &Context,
-) -> Result<Vec<u8>, Problem> {
+async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &Context) -> Result<Vec<u8>, Problem> {
     access::admin(config, request)?;
-    let clock = http::test_clock(config, request)?;
-    let fresh = http::wants_fresh(config, request);
-    let body = http::body(request).await?;
+    let clock = test_clock(config, request)?;
+    let fresh = config.is_test && request.header("x-tidegate-fresh").is_some();
+    let body = request.body().await?;
     let posted = native::Request::parse(&body)?;
-    let site = Site {
-        config,
-        env,
-        context,
-        clock,
-        fresh,
-    };
+    let site = Site { config, env, context, clock, fresh };
     Ok(decide_event(&site, &posted).await)
 }
 
@@ -67,21 +59,12 @@ async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> 
     let Some(facts) = facts() else {
         return undecided(event, None, "the catalog is not there");
     };
-    let reader = Reader {
-        env: site.env,
-        tenant: &event.tenant,
-        fresh: site.fresh,
-    };
+    let reader = Reader { env: site.env, tenant: &event.tenant, fresh: site.fresh };
     let known = match look_up(&reader, event, &facts, now).await {
         Ok(known) => known,
         Err((recognition, error)) => return undecided(event, Some(&recognition), error.as_str()),
     };
-    let Known {
-        recognition,
-        policy,
-        phase,
-        ..
-    } = &known;
+    let Known { recognition, policy, phase, .. } = &known;
     let (Finding::Server(server), Some(policy)) = (&recognition.finding, policy) else {
         return match decide_without_server(event, recognition) {
             Some(decision) => native::answer(&decision, Circumstances::default()),
@@ -96,12 +79,7 @@ async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> 
     };
     let decide = |phase: Option<&PhaseRecord>| {
         let phase = phase.map(|record| &record.phase);
-        let context = decision::Context {
-            rules,
-            ceiling: site.config.mode_ceiling,
-            phase,
-            now,
-        };
+        let context = decision::Context { rules, ceiling: site.config.mode_ceiling, phase, now };
         decision::decide(event, server, recognition.behind_relay, &context)
     };
     let decision = decide(phase.as_deref());
@@ -113,10 +91,7 @@ async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> 
             let after = after.filter(|after| (after.action, after.would) == (decision.action, decision.would));
             native::answer(
                 after.as_ref().unwrap_or(&decision),
-                Circumstances {
-                    recorded: true,
-                    ..Circumstances::default()
-                },
+                Circumstances { recorded: true, ..Circumstances::default() },
             )
         }
         Err(why) => undecided(event, Some(recognition), why),
@@ -135,13 +110,7 @@ enum Recording {
 fn undecided(event: &MailEvent<'_>, recognition: Option<&Recognition<'_>>, why: &str) -> Vec<u8> {
     worker::console_warn!("degraded: {why}");
     let decision = accept_undecided(event, recognition, &format!("Accepted without a decision: {why}."));
-    native::answer(
-        &decision,
-        Circumstances {
-            degraded: true,
-            ..Circumstances::default()
-        },
-    )
+    native::answer(&decision, Circumstances { degraded: true, ..Circumstances::default() })
 }
 
 /// What is known for a decision.
@@ -166,12 +135,7 @@ async fn look_up<'a>(
             // before the policy says which relays are trusted, the topmost server is the likely one
             let recognition = recognise(event, &[], &facts.catalog);
             if !shows_exchange(&event.header, &facts.catalog) {
-                return Ok(Known {
-                    recognition,
-                    policy: None,
-                    phase: None,
-                    refresh: false,
-                });
+                return Ok(Known { recognition, policy: None, phase: None, refresh: false });
             }
             let likely = match &recognition.finding {
                 Finding::Server(server) => Some(server.id.clone()),
@@ -200,25 +164,14 @@ async fn look_up<'a>(
             }
         }
     }
-    Ok(Known {
-        recognition,
-        policy: Some(policy),
-        phase,
-        refresh,
-    })
+    Ok(Known { recognition, policy: Some(policy), phase, refresh })
 }
 
 /// Reads KV again after the answer, so that the next message finds the cache fresh.
 fn refresh_later(site: &Site<'_>, event: &MailEvent<'_>, server: &ServerId) {
     let (env, tenant, server) = (site.env.clone(), event.tenant.clone(), server.clone());
     site.context.wait_until(async move {
-        Reader {
-            env: &env,
-            tenant: &tenant,
-            fresh: false,
-        }
-        .refresh(Some(&server))
-        .await;
+        Reader { env: &env, tenant: &tenant, fresh: false }.refresh(Some(&server)).await;
     });
 }
 

@@ -8,7 +8,7 @@ use worker::Env;
 
 use super::sql::{Change, Sql, SqlError, integer, to_text, values};
 use crate::platform::{real_millis, within};
-use crate::store::{self, Family};
+use crate::store::{self, Family, Kv};
 
 /// KV takes one write a key and second; a margin, since its clock is not ours.
 const PUT_SPACING_MILLIS: i64 = 1_100;
@@ -48,13 +48,12 @@ pub async fn publish(sql: &Sql, env: &Env) {
     let Ok(rows) = sql.rows::<Row>(due, values![now, MAX_PUTS]) else {
         return;
     };
-    let Ok(kv) = env.kv(store::BINDING) else { return };
+    let Some(kv) = Kv::new(env, store::BINDING) else { return };
     for row in rows {
         if set_due(sql, &row.key, now + IN_FLIGHT_MILLIS).is_err() {
             continue;
         }
-        let put = async { kv.put(&row.key, row.json.as_str()).ok()?.execute().await.ok() };
-        let told = matches!(within(PUT_DEADLINE, put).await, Ok(Some(())));
+        let told = matches!(within(PUT_DEADLINE, kv.write(&row.key, &row.json)).await, Ok(Ok(())));
         let after = integer(real_millis()) + if told { PUT_SPACING_MILLIS } else { RETRY_MILLIS };
         let _ = set_due(sql, &row.key, after);
         if told {

@@ -6,6 +6,7 @@ use tidegate_engine::policy::Mode;
 use tidegate_engine::spell::{Rules, held_after_change};
 use tidegate_engine::time::Timestamp;
 
+use super::documents::{PolicyChange, ServerDocument};
 use super::protocol::{PutPolicy, PutPolicyAnswer};
 use super::sql::{Change, Sql, SqlError, to_text, values};
 use super::{outbox, servers};
@@ -40,11 +41,7 @@ pub fn put(sql: &Sql, tenant: &TenantId, put: PutPolicy, now: Timestamp) -> Resu
             return Ok(PutPolicyAnswer::Stale);
         }
         let freezes = freezes_after(&old, put.policy.mode, now);
-        let record = PolicyRecord {
-            rev: old.rev + 1,
-            policy: put.policy,
-            freezes,
-        };
+        let record = PolicyRecord { rev: old.rev + 1, policy: put.policy, freezes };
         let before = Rules::new(&facts, &old.policy, &old.freezes).ok_or_else(SqlError::no_facts)?;
         let after = Rules::new(&facts, &record.policy, &record.freezes).ok_or_else(SqlError::no_facts)?;
         let left_enforce = old.freezes.open_since();
@@ -64,11 +61,9 @@ pub fn put(sql: &Sql, tenant: &TenantId, put: PutPolicy, now: Timestamp) -> Resu
         outbox::lay(change, &PolicyKey(tenant), record.rev, &record)?;
         store(change, "policy", &to_text(&record)?)?;
         set_tenant(change, tenant)?;
-        Ok(PutPolicyAnswer::Stored {
-            record,
-            phases,
-            servers,
-        })
+        let servers = servers.into_iter().map(|server| ServerDocument::new(server, &after, now)).collect();
+        let shown = to_text(&PolicyChange { policy: &record.policy, servers })?;
+        Ok(PutPolicyAnswer::Stored { record, phases, shown })
     })
 }
 

@@ -6,7 +6,6 @@ use tidegate_engine::event::{Connector, TenantId};
 use tidegate_engine::policy::Policy;
 use tidegate_engine::received::Component;
 use tidegate_engine::server::{Node, ServerId, Shown};
-use tidegate_engine::spell::ServerRecord;
 use tidegate_engine::time::Timestamp;
 
 use crate::store::{PhaseRecord, PolicyRecord};
@@ -25,13 +24,13 @@ pub struct Envelope {
 pub enum Call {
     /// Answered with [`Recorded`].
     Record(Batch),
-    /// Answered with a [`PolicyRecord`] or `null`.
+    /// Answered with the policy as the API shows it.
     Policy,
     /// Answered with [`PutPolicyAnswer`].
     PutPolicy(Box<PutPolicy>),
-    /// Answered with [`ServerPage`].
+    /// Answered with one page of servers as the API shows them.
     Servers { after: Option<String>, limit: u32 },
-    /// Answered with a [`ServerRow`] with its transitions and evidence, or `null`.
+    /// Answered with one server as the API shows it.
     Server { id: ServerId },
     /// Does nothing but what is due.
     Tick,
@@ -78,12 +77,25 @@ pub struct Sight {
 
 /// What became of messages.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(from = "[u32; 5]", into = "[u32; 5]")]
 pub struct Counts {
     pub accept: u32,
     pub defer: u32,
     pub reject: u32,
     pub would_defer: u32,
     pub would_reject: u32,
+}
+
+impl From<[u32; 5]> for Counts {
+    fn from([accept, defer, reject, would_defer, would_reject]: [u32; 5]) -> Self {
+        Self { accept, defer, reject, would_defer, would_reject }
+    }
+}
+
+impl From<Counts> for [u32; 5] {
+    fn from(counts: Counts) -> Self {
+        [counts.accept, counts.defer, counts.reject, counts.would_defer, counts.would_reject]
+    }
 }
 
 impl Counts {
@@ -163,56 +175,11 @@ pub enum PutPolicyAnswer {
     Stored {
         record: PolicyRecord,
         phases: Vec<(ServerId, PhaseRecord)>,
-        /// Servers in a spell that the change concerns.
-        servers: Vec<ServerRow>,
+        /// What the caller is shown, as JSON.
+        shown: String,
     },
     /// `if_rev` was another one.
     Stale,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-pub struct ServerPage {
-    pub servers: Vec<ServerRow>,
-    /// There are more behind the last.
-    pub more: bool,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct ServerRow {
-    pub id: ServerId,
-    pub name: String,
-    pub connector: Connector,
-    pub first_seen: Timestamp,
-    pub last_seen: Timestamp,
-    pub record: ServerRecord,
-    /// Only where one server was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub history: Option<History>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct History {
-    pub transitions: Vec<TransitionRow>,
-    /// The latest three a node, newest first.
-    pub evidence: Vec<EvidenceRow>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct TransitionRow {
-    pub at: Timestamp,
-    pub kind: String,
-    pub build: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct EvidenceRow {
-    pub node: String,
-    pub at: Timestamp,
-    pub field: usize,
-    pub component: String,
-    pub build: Option<String>,
-    pub telling: String,
-    pub received: String,
 }
 
 /// 64 bits do not fit into a JSON number that JavaScript keeps.

@@ -1,12 +1,14 @@
 //! A tenant's servers: registered exactly once, their records merged from observations.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tidegate_engine::event::{Connector, TenantId};
 use tidegate_engine::server::{ServerId, Shown};
 use tidegate_engine::spell::{Rules, ServerRecord, Sighting, Transition};
 use tidegate_engine::time::{HOUR, MINUTE, Timestamp};
 
-use super::protocol::{Batch, Counts, EvidenceRow, History, Item, Recorded, ServerPage, ServerRow, TransitionRow};
+use super::documents::{Page, ServerDocument};
+use super::protocol::{Batch, Counts, Item, Recorded};
 use super::sql::{Change, Sql, SqlError, integer, to_text, values};
 use super::{outbox, policies};
 use crate::config::facts;
@@ -20,6 +22,7 @@ const REPEAT_SECONDS: i64 = 10 * MINUTE;
 const ISOLATE_SECONDS: i64 = 24 * HOUR;
 const MAX_EVIDENCE: i64 = 3;
 const MAX_TRANSITIONS: i64 = 200;
+const MAX_EVIDENCE_SHOWN: i64 = 192;
 
 /// Takes in a batch, once.
 pub fn record(sql: &Sql, tenant: &TenantId, batch: &Batch, now: Timestamp) -> Result<Recorded, SqlError> {
@@ -43,9 +46,9 @@ pub fn record(sql: &Sql, tenant: &TenantId, batch: &Batch, now: Timestamp) -> Re
 pub fn settle_due(sql: &Sql, tenant: &TenantId, now: Timestamp) -> Result<(), SqlError> {
     sql.change(|change| {
         let due = select("WHERE silent_at <= ?1 LIMIT 1000");
-        for row in change.rows::<StoredServer>(&due, values![now.0])? {
-            let mut server = Server::from(row);
-            let transitions: Vec<_> = server.row.record.settle(now).into_iter().collect();
+        for row in change.rows::<Server>(&due, values![now.0])? {
+            let mut server = row;
+            let transitions: Vec<_> = server.record.settle(now).into_iter().collect();
             save(change, tenant, &mut server, &transitions, None)?;
         }
         Ok(())
@@ -62,35 +65,50 @@ pub fn settle_all_due(sql: &Sql, now: Timestamp) -> Result<(), SqlError> {
 
 /// When the next spell falls silent.
 pub fn next_silence(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
-    Ok(sql
-        .number("SELECT MIN(silent_at) FROM server", Vec::new())?
-        .map(Timestamp))
+    Ok(sql.number("SELECT MIN(silent_at) FROM server", Vec::new())?.map(Timestamp))
 }
 
-pub fn page(sql: &Sql, after: Option<&str>, limit: u32) -> Result<ServerPage, SqlError> {
+/// One page of servers, by id.
+pub fn page(sql: &Sql, after: Option<&str>, limit: u32, now: Timestamp) -> Result<Page, SqlError> {
     let rows = select("WHERE id > ?1 ORDER BY id LIMIT ?2");
-    let mut rows = sql.rows::<StoredServer>(&rows, values![after.unwrap_or(""), i64::from(limit) + 1])?;
+    let mut rows = sql.rows::<Server>(&rows, values![after.unwrap_or(""), i64::from(limit) + 1])?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let servers = rows.into_iter().map(|row| Server::from(row).row).collect();
-    Ok(ServerPage { servers, more })
+    let next = rows.last().filter(|_| more).map(|server| server.id.clone());
+    let items = show(sql, rows, now)?;
+    Ok(Page { items, next })
 }
 
-pub fn one(sql: &Sql, id: &ServerId) -> Result<Option<ServerRow>, SqlError> {
-    let Some(row) = sql.row::<StoredServer>(&select("WHERE id = ?1"), values![id.as_str()])? else {
+pub fn one(sql: &Sql, id: &ServerId, now: Timestamp) -> Result<Option<ServerDocument>, SqlError> {
+    let row = sql.row::<Server>(&select("WHERE id = ?1"), values![id.as_str()])?;
+    let Some(server) = show(sql, row.into_iter().collect(), now)?.pop() else {
         return Ok(None);
     };
-    let transitions = "SELECT json_object('at', at, 'kind', kind, 'build', build) FROM transition
-                       WHERE server = ?1 ORDER BY number DESC LIMIT ?2";
-    let transitions = sql.rows::<TransitionRow>(transitions, values![id.as_str(), MAX_TRANSITIONS])?;
-    let evidence = "SELECT json_object('node', node, 'at', at, 'field', field, 'component', component, 'build', build,
-                        'telling', telling, 'received', received) FROM evidence
-                    WHERE server = ?1 ORDER BY number DESC";
-    let evidence = sql.rows::<EvidenceRow>(evidence, values![id.as_str()])?;
-    let mut server = Server::from(row).row;
-    server.history = Some(History { transitions, evidence });
-    Ok(Some(server))
+    Ok(Some(server.with_history(history(sql, id)?)))
+}
+
+/// A server's transitions and evidence, newest first, as the API shows them.
+fn history(sql: &Sql, id: &ServerId) -> Result<(Box<RawValue>, Box<RawValue>), SqlError> {
+    let transitions = "SELECT json_group_array(json_object('at', strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'),
+            'kind', kind, 'build', build)) FROM
+        (SELECT * FROM transition WHERE server = ?1 ORDER BY number DESC LIMIT ?2)";
+    let evidence = "SELECT json_group_array(json_object('node', node, 'at',
+            strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'), 'field', field, 'component', component, 'build', build,
+            'text', telling, 'received', received)) FROM
+        (SELECT * FROM evidence WHERE server = ?1 ORDER BY number DESC LIMIT ?2)";
+    let list = |query, most: i64| {
+        let none = || SqlError::from(worker::Error::RustError("no list".to_owned()));
+        sql.row::<Box<RawValue>>(query, values![id.as_str(), most])?.ok_or_else(none)
+    };
+    Ok((list(transitions, MAX_TRANSITIONS)?, list(evidence, MAX_EVIDENCE_SHOWN)?))
+}
+
+fn show(sql: &Sql, servers: Vec<Server>, now: Timestamp) -> Result<Vec<ServerDocument>, SqlError> {
+    let facts = facts().ok_or_else(SqlError::no_facts)?;
+    let record = policies::current(sql)?;
+    let rules = Rules::new(&facts, &record.policy, &record.freezes).ok_or_else(SqlError::no_facts)?;
+    Ok(servers.into_iter().map(|server| ServerDocument::new(server, &rules, now)).collect())
 }
 
 /// Changes the records of all servers in a spell; those that `change_record` changed are published and returned.
@@ -98,13 +116,13 @@ pub fn change_spells(
     change: &Change<'_>,
     tenant: &TenantId,
     mut change_record: impl FnMut(&mut ServerRecord),
-) -> Result<(Vec<(ServerId, PhaseRecord)>, Vec<ServerRow>), SqlError> {
+) -> Result<(Vec<(ServerId, PhaseRecord)>, Vec<Server>), SqlError> {
     let (mut phases, mut servers) = (Vec::new(), Vec::new());
-    for row in change.rows::<StoredServer>(&select("WHERE silent_at IS NOT NULL"), Vec::new())? {
-        let mut server = Server::from(row);
-        change_record(&mut server.row.record);
+    for row in change.rows::<Server>(&select("WHERE silent_at IS NOT NULL"), Vec::new())? {
+        let mut server = row;
+        change_record(&mut server.record);
         phases.extend(save(change, tenant, &mut server, &[], None)?);
-        servers.push(server.row);
+        servers.push(server);
     }
     Ok((phases, servers))
 }
@@ -112,17 +130,11 @@ pub fn change_spells(
 /// Whether the batch has not been taken in before. Batches of one isolate come in order.
 fn is_new(change: &Change<'_>, batch: &Batch, now: Timestamp) -> Result<bool, SqlError> {
     let Some(sent) = &batch.sent else { return Ok(true) };
-    let known = change.number(
-        "SELECT sequence FROM isolate WHERE id = ?1",
-        values![sent.isolate.as_str()],
-    )?;
+    let known = change.number("SELECT sequence FROM isolate WHERE id = ?1", values![sent.isolate.as_str()])?;
     if known.is_some_and(|known| integer(sent.sequence) <= known) {
         return Ok(false);
     }
-    change.run(
-        "DELETE FROM isolate WHERE seen_at < ?1",
-        values![now.plus(-ISOLATE_SECONDS).0],
-    )?;
+    change.run("DELETE FROM isolate WHERE seen_at < ?1", values![now.plus(-ISOLATE_SECONDS).0])?;
     change.run(
         "INSERT INTO isolate (id, sequence, seen_at) VALUES (?1, ?2, ?3)
          ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, seen_at = excluded.seen_at",
@@ -146,17 +158,12 @@ fn take_in(
     let Some(mut server) = get_or_register(change, tenant, item, at(first.at))? else {
         return Ok(None);
     };
-    server.row.last_seen = server.row.last_seen.max(at(last.at));
+    server.last_seen = server.last_seen.max(at(last.at));
     let mut transitions = Vec::new();
     for sight in &item.sights {
         let shown: Shown = item.shown.into();
-        let sighting = Sighting {
-            at: at(sight.at),
-            node: item.node,
-            shown,
-            fingerprint: sight.fingerprint,
-        };
-        transitions.extend(server.row.record.observe(&sighting, rules));
+        let sighting = Sighting { at: at(sight.at), node: item.node, shown, fingerprint: sight.fingerprint };
+        transitions.extend(server.record.observe(&sighting, rules));
     }
     count(change, item, at(last.at), now)?;
     keep_evidence(change, item, at(last.at))?;
@@ -171,24 +178,23 @@ fn get_or_register(
     now: Timestamp,
 ) -> Result<Option<Server>, SqlError> {
     let id = item.server.as_str();
-    if let Some(row) = change.row::<StoredServer>(&select("WHERE id = ?1"), values![id])? {
-        return Ok(Some(row.into()));
+    if let Some(row) = change.row::<Server>(&select("WHERE id = ?1"), values![id])? {
+        return Ok(Some(row));
     }
     let count = change.number("SELECT COUNT(*) FROM server", Vec::new())?.unwrap_or(0);
     if count >= MAX_SERVERS {
         return Ok(None);
     }
     policies::set_tenant(change, tenant)?;
-    let row = ServerRow {
+    Ok(Some(Server {
         id: item.server.clone(),
         name: item.name.clone(),
         connector: item.connector,
         first_seen: now,
         last_seen: now,
         record: ServerRecord::default(),
-        history: None,
-    };
-    Ok(Some(Server { row, phase: None }))
+        phase: None,
+    }))
 }
 
 /// Writes a server and its transitions, and lays its phase ready for KV if a decision could change by it.
@@ -199,27 +205,15 @@ fn save(
     transitions: &[Transition],
     build: Option<String>,
 ) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
-    let ServerRow {
-        id,
-        name,
-        connector,
-        first_seen,
-        last_seen,
-        record,
-        ..
-    } = &server.row;
+    let Server { id, name, connector, first_seen, last_seen, record, phase: published } = server;
     let phase = record.phase();
-    let published = server.phase.as_ref();
     // a server that never was in a spell has nothing to tell
-    let changed = published.map_or(phase.spell.is_some(), |published| phase.supersedes(&published.phase));
+    let changed = published.as_ref().map_or(phase.spell.is_some(), |published| phase.supersedes(&published.phase));
     let mut told = None;
     if changed {
-        let next = PhaseRecord {
-            rev: published.map_or(1, |published| published.rev + 1),
-            phase,
-        };
+        let next = PhaseRecord { rev: published.as_ref().map_or(0, |published| published.rev) + 1, phase };
         outbox::lay(change, &PhaseKey(tenant, id), next.rev, &next)?;
-        server.phase = Some(next.clone());
+        *published = Some(next.clone());
         told = Some((id.clone(), next));
     }
     change.run(
@@ -234,8 +228,8 @@ fn save(
             first_seen.0,
             last_seen.0,
             record.spell().map(|spell| spell.silent_at().0),
-            to_text(record)?,
-            server.phase.as_ref().map(to_text).transpose()?,
+            to_text(&*record)?,
+            published.as_ref().map(to_text).transpose()?,
         ],
     )?;
     for transition in transitions {
@@ -252,10 +246,7 @@ fn count(change: &Change<'_>, item: &Item, at: Timestamp, now: Timestamp) -> Res
     change.run("DELETE FROM event WHERE at < ?1", values![now.plus(-REPEAT_SECONDS).0])?;
     for event in &item.events {
         let hash = format!("{:016x}", event.hash);
-        if change
-            .number("SELECT at FROM event WHERE hash = ?1", values![hash.as_str()])?
-            .is_none()
-        {
+        if change.number("SELECT at FROM event WHERE hash = ?1", values![hash.as_str()])?.is_none() {
             counts.add(event.counts);
             change.run("INSERT INTO event (hash, at) VALUES (?1, ?2)", values![hash, now.0])?;
         }
@@ -263,9 +254,7 @@ fn count(change: &Change<'_>, item: &Item, at: Timestamp, now: Timestamp) -> Res
     if counts == Counts::default() {
         return Ok(());
     }
-    let build = Shown::from(item.shown)
-        .build()
-        .map_or_else(String::new, |build| build.to_string());
+    let build = Shown::from(item.shown).build().map_or_else(String::new, |build| build.to_string());
     change.run(
         "INSERT INTO hourly (server, hour, build, accept, defer, reject, would_defer, would_reject)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -308,47 +297,17 @@ fn keep_evidence(change: &Change<'_>, item: &Item, at: Timestamp) -> Result<(), 
     )
 }
 
-/// A server and what KV was last told of it.
-struct Server {
-    row: ServerRow,
+/// A server as it is stored.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Server {
+    pub id: ServerId,
+    pub name: String,
+    pub connector: Connector,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub record: ServerRecord,
+    /// What KV was last told.
     phase: Option<PhaseRecord>,
-}
-
-#[derive(Deserialize)]
-struct StoredServer {
-    id: ServerId,
-    name: String,
-    connector: Connector,
-    first_seen: Timestamp,
-    last_seen: Timestamp,
-    record: ServerRecord,
-    phase: Option<PhaseRecord>,
-}
-
-impl From<StoredServer> for Server {
-    fn from(stored: StoredServer) -> Self {
-        let StoredServer {
-            id,
-            name,
-            connector,
-            first_seen,
-            last_seen,
-            record,
-            phase,
-        } = stored;
-        Self {
-            row: ServerRow {
-                id,
-                name,
-                connector,
-                first_seen,
-                last_seen,
-                record,
-                history: None,
-            },
-            phase,
-        }
-    }
 }
 
 fn select(which: &str) -> String {

@@ -20,10 +20,7 @@ pub struct SqlError(String);
 
 impl Sql {
     pub fn new(storage: &Storage) -> Self {
-        Self {
-            sql: storage.sql(),
-            storage: storage.as_raw().into(),
-        }
+        Self { sql: storage.sql(), storage: storage.as_raw().into() }
     }
 
     /// The rows of a query whose one column is JSON text (`SELECT json_object(…)`): storage and wire are read alike.
@@ -43,14 +40,7 @@ impl Sql {
 
     /// The one number that a query answers with; `None` for NULL or no row.
     pub fn number(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Option<i64>, SqlError> {
-        match self
-            .sql
-            .exec(query, values)?
-            .raw()
-            .next()
-            .transpose()?
-            .and_then(|row| row.into_iter().next())
-        {
+        match self.sql.exec(query, values)?.raw().next().transpose()?.and_then(|row| row.into_iter().next()) {
             Some(SqlStorageValue::Integer(number)) => Ok(Some(number)),
             Some(SqlStorageValue::Null) | None => Ok(None),
             Some(_) => Err(SqlError("a query did not answer with a number".to_owned())),
@@ -63,17 +53,11 @@ impl Sql {
         let mut outcome = None;
         let mut run = || {
             let done = change.take().map(|change| change(&Change(self)));
-            let failed = done
-                .as_ref()
-                .and_then(|done| done.as_ref().err())
-                .map(|error| JsValue::from_str(&error.0));
+            let failed = done.as_ref().and_then(|done| done.as_ref().err()).map(|error| JsValue::from_str(&error.0));
             outcome = done;
             failed.map_or(Ok(()), Err)
         };
-        let ended = self
-            .storage
-            .unchecked_ref::<TransactionSync>()
-            .transaction_sync(&mut run);
+        let ended = self.storage.unchecked_ref::<TransactionSync>().transaction_sync(&mut run);
         match (ended, outcome) {
             (_, Some(Err(error))) => Err(error),
             (Ok(_), Some(Ok(value))) => Ok(value),

@@ -56,10 +56,7 @@ impl Cache {
     }
 
     fn new() -> Self {
-        Self {
-            entries: LruCache::unbounded(),
-            bytes: 0,
-        }
+        Self { entries: LruCache::unbounded(), bytes: 0 }
     }
 
     pub(super) fn policy(&mut self, key: &str, now: u64) -> Option<(Found<PolicyRecord>, Age)> {
@@ -79,42 +76,22 @@ impl Cache {
     /// Keeps the newer of what is known and what was read, and returns it: KV may answer with the past for a while.
     pub(super) fn put_policy(&mut self, key: String, read: Option<PolicyRecord>, now: u64) -> Found<PolicyRecord> {
         let known = match self.entries.peek(&key) {
-            Some(Entry {
-                record: Record::Policy(Some(known)),
-                confirmed_at,
-                ..
-            }) => Some((known, *confirmed_at)),
+            Some(Entry { record: Record::Policy(Some(known)), confirmed_at, .. }) => Some((known, *confirmed_at)),
             _ => None,
         };
         let (record, confirmed_at) = newer(known, read, |record| record.rev, now);
-        self.put(
-            key,
-            Record::Policy(record.clone()),
-            size(record.as_deref()),
-            now,
-            confirmed_at,
-        );
+        self.put(key, Record::Policy(record.clone()), size(record.as_deref()), now, confirmed_at);
         record
     }
 
     /// As [`Self::put_policy`].
     pub(super) fn put_phase(&mut self, key: String, read: Option<PhaseRecord>, now: u64) -> Found<PhaseRecord> {
         let known = match self.entries.peek(&key) {
-            Some(Entry {
-                record: Record::Phase(Some(known)),
-                confirmed_at,
-                ..
-            }) => Some((known, *confirmed_at)),
+            Some(Entry { record: Record::Phase(Some(known)), confirmed_at, .. }) => Some((known, *confirmed_at)),
             _ => None,
         };
         let (record, confirmed_at) = newer(known, read, |record| record.rev, now);
-        self.put(
-            key,
-            Record::Phase(record.clone()),
-            size(record.as_deref()),
-            now,
-            confirmed_at,
-        );
+        self.put(key, Record::Phase(record.clone()), size(record.as_deref()), now, confirmed_at);
         record
     }
 
@@ -137,16 +114,9 @@ impl Cache {
     fn put(&mut self, key: String, record: Record, bytes: usize, now: u64, confirmed_at: u64) {
         let bytes = bytes + key.len() + size_of::<Entry>();
         self.bytes += bytes;
-        if let Some(replaced) = self.entries.put(
-            key,
-            Entry {
-                record,
-                read_at: now,
-                confirmed_at,
-                refreshing_since: 0,
-                bytes,
-            },
-        ) {
+        if let Some(replaced) =
+            self.entries.put(key, Entry { record, read_at: now, confirmed_at, refreshing_since: 0, bytes })
+        {
             self.bytes = self.bytes.saturating_sub(replaced.bytes);
         }
         while self.bytes > MAX_BYTES {
@@ -170,9 +140,7 @@ fn newer<R>(known: Option<(&Rc<R>, u64)>, read: Option<R>, rev: impl Fn(&R) -> u
 }
 
 fn size(record: Option<&impl Serialize>) -> usize {
-    record
-        .and_then(|record| serde_json::to_vec(record).ok())
-        .map_or(0, |json| json.len())
+    record.and_then(|record| serde_json::to_vec(record).ok()).map_or(0, |json| json.len())
 }
 
 #[cfg(test)]
@@ -180,10 +148,7 @@ mod tests {
     use super::*;
 
     fn policy(rev: u64) -> PolicyRecord {
-        PolicyRecord {
-            rev,
-            ..PolicyRecord::default()
-        }
+        PolicyRecord { rev, ..PolicyRecord::default() }
     }
 
     #[test]
@@ -194,11 +159,7 @@ mod tests {
         assert_eq!(age(129_999), Age::Fresh);
         assert_eq!(age(130_000), Age::Stale { refresh: true });
         assert_eq!(age(130_001), Age::Stale { refresh: false });
-        assert_eq!(
-            age(132_001),
-            Age::Stale { refresh: true },
-            "a refresh that died does not keep others from theirs"
-        );
+        assert_eq!(age(132_001), Age::Stale { refresh: true }, "a refresh that died does not keep others from theirs");
         assert_eq!(age(160_000), Age::Old);
     }
 
@@ -209,11 +170,7 @@ mod tests {
         assert_eq!(cache.put_policy("policy/a".into(), Some(policy(1)), 1).unwrap().rev, 2);
         assert_eq!(cache.put_policy("policy/a".into(), Some(policy(3)), 2).unwrap().rev, 3);
         assert_eq!(cache.put_policy("policy/a".into(), None, 3).unwrap().rev, 3);
-        assert_eq!(
-            cache.put_policy("policy/a".into(), None, 90_002),
-            None,
-            "what stays deleted is forgotten"
-        );
+        assert_eq!(cache.put_policy("policy/a".into(), None, 90_002), None, "what stays deleted is forgotten");
     }
 
     #[test]
@@ -223,9 +180,6 @@ mod tests {
             cache.put_policy(format!("policy/{number}"), Some(policy(1)), 0);
         }
         assert!(cache.bytes <= MAX_BYTES && cache.entries.len() < 20_000);
-        assert_eq!(
-            cache.entries.iter().map(|(_, entry)| entry.bytes).sum::<usize>(),
-            cache.bytes
-        );
+        assert_eq!(cache.entries.iter().map(|(_, entry)| entry.bytes).sum::<usize>(), cache.bytes);
     }
 }

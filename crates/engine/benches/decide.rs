@@ -23,27 +23,17 @@ fn main() {
 fn whole_decision(bencher: Bencher<'_, '_>) {
     let header = HEADER.replace('\n', "\r\n");
     let facts = Facts::built_in().unwrap();
-    let policy = Policy {
-        mode: Mode::Enforce,
-        ..Policy::default()
-    };
+    let policy = Policy { mode: Mode::Enforce, ..Policy::default() };
     let freezes = Freezes::default();
     let rules = Rules::new(&facts, &policy, &freezes).unwrap();
     let detected: Timestamp = "2026-09-10T08:15:08Z".parse().unwrap();
     let now = detected.plus(95 * DAY);
     let phase = known(&header, &rules, detected, now);
-    let context = Context {
-        rules,
-        ceiling: Mode::Enforce,
-        phase: Some(&phase),
-        now,
-    };
+    let context = Context { rules, ceiling: Mode::Enforce, phase: Some(&phase), now };
     bencher.bench_local(|| {
         let event = event(black_box(header.as_bytes()));
         let recognition = recognise(&event, &policy.trusted_relays, &facts.catalog);
-        let Finding::Server(server) = &recognition.finding else {
-            panic!("no server")
-        };
+        let Finding::Server(server) = &recognition.finding else { panic!("no server") };
         let decision = decide(&event, server, recognition.behind_relay, &context);
         assert!(decision.reply.is_some());
         black_box(decision.why.len())
@@ -57,12 +47,9 @@ fn hostile_header(bencher: Bencher<'_, '_>, what: &str) {
         "fields" => "A: 1\r\n".repeat(180_000),
         "received" => "Received: from a (10.0.0.9) by b with ESMTP id 1; Mon\r\n".repeat(5_000),
         "field" => format!("Received: {}\r\n", "x".repeat(1 << 20)),
-        "parentheses" => format!(
-            "Received: from {0}{1} by b; Mon\r\n",
-            "(".repeat(30_000),
-            ")".repeat(30_000)
-        )
-        .repeat(17),
+        "parentheses" => {
+            format!("Received: from {0}{1} by b; Mon\r\n", "(".repeat(30_000), ")".repeat(30_000)).repeat(17)
+        }
         "folds" => format!("Received: by b\r\n{}\r\n", " \r\n".repeat(340_000)),
         _ => format!("Received: {}\r\n", "x ".repeat(32_000)).repeat(16),
     };
@@ -71,10 +58,7 @@ fn hostile_header(bencher: Bencher<'_, '_>, what: &str) {
         let event = event(black_box(header.as_bytes()));
         let recognition = recognise(&event, &[], &facts.catalog);
         let shows = tidegate_engine::server::shows_exchange(&event.header, &facts.catalog);
-        black_box((
-            decide_without_server(&event, &recognition).map(|decision| decision.why.len()),
-            shows,
-        ))
+        black_box((decide_without_server(&event, &recognition).map(|decision| decision.why.len()), shows))
     });
 }
 
@@ -93,21 +77,11 @@ fn event(header: &[u8]) -> MailEvent<'_> {
 fn known(header: &str, rules: &Rules<'_>, detected: Timestamp, now: Timestamp) -> Phase {
     let event = event(header.as_bytes());
     let recognition = recognise(&event, &[], &rules.facts.catalog);
-    let Finding::Server(server) = &recognition.finding else {
-        panic!("no server")
-    };
+    let Finding::Server(server) = &recognition.finding else { panic!("no server") };
     let mut record = ServerRecord::default();
     let (node, shown): (Node, Shown) = (server.node, server.shown);
     for fingerprint in 0..2 {
-        record.observe(
-            &Sighting {
-                at: detected,
-                node,
-                shown,
-                fingerprint,
-            },
-            rules,
-        );
+        record.observe(&Sighting { at: detected, node, shown, fingerprint }, rules);
     }
     record.spell_mut().unwrap().last_out_of_date = now;
     record.phase()

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::Build;
 use crate::catalog::{Catalog, Known, Place, Product, Release};
+use crate::order::ordered;
 use crate::server::Shown;
 use crate::time::Date;
 
@@ -122,9 +123,7 @@ impl Baseline {
     /// Whether the catalog knows every product and minimum that is named.
     pub fn check(&self, catalog: &Catalog) -> Result<(), BaselineError> {
         for (name, requirement) in self.editions.iter().flat_map(|edition| &edition.products) {
-            let product = catalog
-                .product_named(name)
-                .ok_or_else(|| BaselineError::UnknownProduct(name.clone()))?;
+            let product = catalog.product_named(name).ok_or_else(|| BaselineError::UnknownProduct(name.clone()))?;
             if let Requirement::Minimum(builds) = requirement {
                 for build in builds {
                     if catalog.release(*build).is_none() || catalog.product(*build) != Some(product) {
@@ -152,11 +151,7 @@ impl Baseline {
         };
         let requirement = edition.products.get(&known.product.name);
         if requirement == Some(&Requirement::Unsupported) || edition.is_past_support(&known, day) {
-            return Standing::OutOfDate(Failing {
-                fault: Fault::Unsupported,
-                required: None,
-                behind_days: None,
-            });
+            return Standing::OutOfDate(Failing { fault: Fault::Unsupported, required: None, behind_days: None });
         }
         if known.place == Place::Ahead {
             return Standing::Current(Pass::AheadOfCatalog);
@@ -208,17 +203,9 @@ fn against_lag(catalog: &Catalog, known: &Known<'_>, shown: Shown, stamped: Buil
 }
 
 fn failing(catalog: &Catalog, known: &Known<'_>, fault: Fault, required: Option<Build>) -> Standing {
-    let released = required
-        .and_then(|build| catalog.release(build))
-        .map(|release| release.date);
-    let behind_days = released
-        .zip(known.release)
-        .map(|(required, own)| required.days_since(own.date));
-    Standing::OutOfDate(Failing {
-        fault,
-        required,
-        behind_days,
-    })
+    let released = required.and_then(|build| catalog.release(build)).map(|release| release.date);
+    let behind_days = released.zip(known.release).map(|(required, own)| required.days_since(own.date));
+    Standing::OutOfDate(Failing { fault, required, behind_days })
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -233,7 +220,7 @@ impl TryFrom<BaselineDocument> for Baseline {
     type Error = BaselineError;
 
     fn try_from(document: BaselineDocument) -> Result<Self, BaselineError> {
-        let BaselineDocument { name, mut editions } = document;
+        let BaselineDocument { name, editions } = document;
         let plain = |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-' || octet == b'_';
         if !(1..=63).contains(&name.len()) || !name.bytes().all(plain) {
             return Err(BaselineError::Name);
@@ -241,7 +228,7 @@ impl TryFrom<BaselineDocument> for Baseline {
         if !(1..=MAX_EDITIONS).contains(&editions.len()) {
             return Err(BaselineError::Editions(editions.len()));
         }
-        editions.sort_unstable_by_key(|edition| edition.effective);
+        let editions = ordered(editions, |edition| edition.effective);
         for (one, next) in editions.iter().zip(editions.iter().skip(1)) {
             if one.effective == next.effective {
                 return Err(BaselineError::DateTwice(one.effective));
@@ -260,11 +247,11 @@ impl Requirement {
             Self::Unsupported | Self::MaxLagDays(..=MAX_LAG_DAYS) => Ok(()),
             Self::MaxLagDays(_) => Err(BaselineError::Lag(product.to_owned())),
             Self::Minimum(builds) => {
-                let lanes: BTreeSet<_> = builds.iter().map(|build| build.lane()).collect();
-                if builds.is_empty() || lanes.len() < builds.len() {
-                    Err(BaselineError::Minimum(product.to_owned()))
-                } else {
+                let mut lanes = BTreeSet::new();
+                if !builds.is_empty() && builds.iter().all(|build| lanes.insert(build.lane())) {
                     Ok(())
+                } else {
+                    Err(BaselineError::Minimum(product.to_owned()))
                 }
             }
         }
@@ -273,10 +260,7 @@ impl Requirement {
 
 impl From<Baseline> for BaselineDocument {
     fn from(baseline: Baseline) -> Self {
-        Self {
-            name: baseline.name,
-            editions: baseline.editions,
-        }
+        Self { name: baseline.name, editions: baseline.editions }
     }
 }
 
@@ -300,10 +284,9 @@ impl fmt::Display for BaselineError {
             Self::Name => f.write_str("a baseline's name is 1 to 63 of `a-z`, `0-9`, `-`, `_`"),
             Self::Editions(count) => write!(f, "a baseline has 1 to {MAX_EDITIONS} editions, not {count}"),
             Self::DateTwice(date) => write!(f, "two editions are effective on `{date}`"),
-            Self::Minimum(product) => write!(
-                f,
-                "`{product}`: `minimum` needs one build for each accepted lane, at least one"
-            ),
+            Self::Minimum(product) => {
+                write!(f, "`{product}`: `minimum` needs one build for each accepted lane, at least one")
+            }
             Self::Lag(product) => write!(f, "`{product}`: `max_lag_days` is at most {MAX_LAG_DAYS}"),
             Self::UnknownProduct(product) => write!(f, "`{product}` is no product of the catalog"),
             Self::UnknownMinimum(product, build) => write!(f, "`{build}` is no release of `{product}` in the catalog"),
@@ -320,17 +303,9 @@ mod tests {
     #[test]
     fn the_newest_edition_whose_day_has_come_applies() {
         let edition = |day: &str| format!(r#"{{"effective":"{day}","products":{{}}}}"#);
-        let json = format!(
-            r#"{{"name":"x","editions":[{},{}]}}"#,
-            edition("2026-03-01"),
-            edition("2026-01-01")
-        );
+        let json = format!(r#"{{"name":"x","editions":[{},{}]}}"#, edition("2026-03-01"), edition("2026-01-01"));
         let baseline: Baseline = serde_json::from_str(&json).unwrap();
-        let effective = |day: &str| {
-            baseline
-                .edition(day.parse().unwrap())
-                .map(|edition| edition.effective.to_string())
-        };
+        let effective = |day: &str| baseline.edition(day.parse().unwrap()).map(|edition| edition.effective.to_string());
         assert_eq!(effective("2025-12-31"), None);
         assert_eq!(effective("2026-01-01"), Some("2026-01-01".into()));
         assert_eq!(effective("2026-02-28"), Some("2026-01-01".into()));
@@ -339,13 +314,8 @@ mod tests {
 
     #[test]
     fn a_long_list_of_minimums_is_refused_in_no_time() {
-        let builds: Vec<_> = (0..=u16::MAX)
-            .map(|build| Build::new(15, 1, build, 0))
-            .chain([Build::new(15, 1, 0, 1)])
-            .collect();
-        assert_eq!(
-            Requirement::Minimum(builds).check("x"),
-            Err(BaselineError::Minimum("x".into()))
-        );
+        let builds: Vec<_> =
+            (0..=u16::MAX).map(|build| Build::new(15, 1, build, 0)).chain([Build::new(15, 1, 0, 1)]).collect();
+        assert_eq!(Requirement::Minimum(builds).check("x"), Err(BaselineError::Minimum("x".into())));
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use crate::build::{Build, Lane};
+use crate::order;
 use crate::time::Date;
 
 /// Known releases and products, checked when it is made.
@@ -104,10 +105,7 @@ impl Catalog {
 
     /// The row of exactly this build.
     pub fn release(&self, build: Build) -> Option<&Release> {
-        let index = self
-            .releases
-            .binary_search_by_key(&build, |release| release.build)
-            .ok()?;
+        let index = self.releases.binary_search_by_key(&build, |release| release.build).ok()?;
         self.releases.get(index)
     }
 
@@ -117,12 +115,8 @@ impl Catalog {
     }
 
     pub fn releases_of(&self, product: &Product) -> &[Release] {
-        let from = self
-            .releases
-            .partition_point(|release| release.build < product.builds.start);
-        let to = self
-            .releases
-            .partition_point(|release| release.build < product.builds.end);
+        let from = self.releases.partition_point(|release| release.build < product.builds.start);
+        let to = self.releases.partition_point(|release| release.build < product.builds.end);
         self.releases.get(from..to).unwrap_or_default()
     }
 
@@ -138,29 +132,19 @@ impl Catalog {
                 Some(_) if build > last.build => Place::Ahead,
                 Some(_) => Place::InLane,
             };
-            return Some(Known {
-                product,
-                release: release.or(Some(first)),
-                place,
-            });
+            return Some(Known { product, release: release.or(Some(first)), place });
         }
         let rows = self.releases_of(product);
         let newest = rows.last().is_none_or(|last| build.lane() > last.build.lane());
         // rows of another minor version are another service pack or product altogether
         let nearest = at_or_below(rows).and_then(|index| rows.get(index));
         let nearest = nearest.filter(|row| !product.cumulative_updates && row.build.minor == build.minor);
-        Some(Known {
-            product,
-            release: nearest,
-            place: if newest { Place::Ahead } else { Place::UnknownLane },
-        })
+        Some(Known { product, release: nearest, place: if newest { Place::Ahead } else { Place::UnknownLane } })
     }
 
     /// Whether `host` is Exchange Online's: equal to or below one of its names, by labels, case and final dot ignored.
     pub fn is_exchange_online_host(&self, host: &[u8]) -> bool {
-        self.exchange_online_hosts
-            .iter()
-            .any(|suffix| is_at_or_below(host, suffix.as_bytes()))
+        self.exchange_online_hosts.iter().any(|suffix| is_at_or_below(host, suffix.as_bytes()))
     }
 
     fn between(&self, first: Build, last: Build) -> &[Release] {
@@ -219,27 +203,19 @@ impl TryFrom<CatalogDocument> for Catalog {
     type Error = CatalogError;
 
     fn try_from(document: CatalogDocument) -> Result<Self, CatalogError> {
-        let mut products = document
-            .products
-            .into_iter()
-            .map(Product::try_from)
-            .collect::<Result<Vec<_>, _>>()?;
-        products.sort_unstable_by_key(|product| product.builds.start);
+        let mut products = Vec::new();
+        for product in document.products {
+            order::insert(&mut products, Product::try_from(product)?, |product| product.builds.start);
+        }
         for (one, next) in products.iter().zip(products.iter().skip(1)) {
             if one.builds.end > next.builds.start {
                 return Err(CatalogError::ProductsOverlap(one.name.clone(), next.name.clone()));
             }
         }
-        let exchange_online_hosts = document
-            .exchange_online_hosts
-            .iter()
-            .map(|host| host.trim_matches('.').to_ascii_lowercase());
+        let exchange_online_hosts =
+            document.exchange_online_hosts.iter().map(|host| host.trim_matches('.').to_ascii_lowercase());
         let exchange_online_hosts = exchange_online_hosts.filter(|host| !host.is_empty()).collect();
-        let mut catalog = Self {
-            products,
-            releases: Vec::new(),
-            exchange_online_hosts,
-        };
+        let mut catalog = Self { products, releases: Vec::new(), exchange_online_hosts };
         let mut releases = Vec::with_capacity(document.releases.len());
         for row in document.releases {
             let build = Build::parse_padded(&row.build).map_err(|_| CatalogError::Build(row.build.clone()))?;
@@ -247,15 +223,9 @@ impl TryFrom<CatalogDocument> for Catalog {
                 return Err(CatalogError::WrongProduct(build, row.product));
             }
             let extended_support_end = row.extended_support_end;
-            releases.push(Release {
-                build,
-                date: row.release_date,
-                cu: row.cu,
-                su: row.su,
-                extended_support_end,
-            });
+            let release = Release { build, date: row.release_date, cu: row.cu, su: row.su, extended_support_end };
+            order::insert(&mut releases, release, |release| release.build);
         }
-        releases.sort_unstable_by_key(|release| release.build);
         for (one, next) in releases.iter().zip(releases.iter().skip(1)) {
             if one.build == next.build {
                 return Err(CatalogError::BuildTwice(one.build));

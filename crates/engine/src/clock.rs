@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::order::ordered;
 use crate::time::Timestamp;
 
 /// A time during which clocks stand still.
@@ -20,11 +21,10 @@ pub struct Freeze {
 pub struct Freezes(Vec<Freeze>);
 
 impl From<Vec<Freeze>> for Freezes {
-    fn from(mut freezes: Vec<Freeze>) -> Self {
-        freezes.retain(|freeze| freeze.until.is_none_or(|until| until > freeze.from));
-        freezes.sort_unstable_by_key(|freeze| freeze.from);
-        let mut merged: Vec<Freeze> = Vec::with_capacity(freezes.len());
-        for freeze in freezes {
+    fn from(freezes: Vec<Freeze>) -> Self {
+        let lasting = freezes.into_iter().filter(|freeze| freeze.until.is_none_or(|until| until > freeze.from));
+        let mut merged: Vec<Freeze> = Vec::new();
+        for freeze in ordered(lasting, |freeze| freeze.from) {
             match merged.last_mut() {
                 Some(last) if last.until.is_none_or(|until| freeze.from <= until) => {
                     last.until = last.until.zip(freeze.until).map(|(one, other)| one.max(other));
@@ -45,10 +45,7 @@ impl From<Freezes> for Vec<Freeze> {
 impl Freezes {
     /// When the freeze began that has no end.
     pub fn open_since(&self) -> Option<Timestamp> {
-        self.0
-            .iter()
-            .find(|freeze| freeze.until.is_none())
-            .map(|freeze| freeze.from)
+        self.0.iter().find(|freeze| freeze.until.is_none()).map(|freeze| freeze.from)
     }
 
     /// Seconds between `from` and `to` that are frozen.
@@ -70,11 +67,7 @@ pub struct Clock<'a> {
 
 impl<'a> Clock<'a> {
     pub fn new(detected_at: Timestamp, wave: Option<Timestamp>, freezes: &'a Freezes, held: i64) -> Self {
-        Self {
-            start: wave.map(|wave| wave.max(detected_at)),
-            freezes,
-            held,
-        }
+        Self { start: wave.map(|wave| wave.max(detected_at)), freezes, held }
     }
 
     /// Seconds that count up to `now`.
@@ -114,22 +107,14 @@ mod tests {
     use super::*;
 
     fn freezes(list: &[(i64, Option<i64>)]) -> Freezes {
-        let freeze = |&(from, until): &(i64, Option<i64>)| Freeze {
-            from: Timestamp(from),
-            until: until.map(Timestamp),
-        };
+        let freeze =
+            |&(from, until): &(i64, Option<i64>)| Freeze { from: Timestamp(from), until: until.map(Timestamp) };
         list.iter().map(freeze).collect::<Vec<_>>().into()
     }
 
     #[test]
     fn overlapping_freezes_count_once() {
-        let freezes = freezes(&[
-            (50, Some(60)),
-            (10, Some(20)),
-            (15, Some(30)),
-            (30, Some(35)),
-            (7, Some(7)),
-        ]);
+        let freezes = freezes(&[(50, Some(60)), (10, Some(20)), (15, Some(30)), (30, Some(35)), (7, Some(7))]);
         assert_eq!(freezes.0.len(), 2);
         assert_eq!(freezes.overlap(Timestamp(0), Timestamp(100)), 35);
         assert_eq!(freezes.overlap(Timestamp(12), Timestamp(55)), 28);
@@ -140,14 +125,8 @@ mod tests {
         let freezes = freezes(&[(200, Some(300)), (500, None)]);
         let clock = Clock::new(Timestamp(50), Some(Timestamp(100)), &freezes, 20);
         let elapsed = |now| clock.elapsed(Timestamp(now));
-        assert_eq!(
-            [elapsed(0), elapsed(100), elapsed(120), elapsed(121), elapsed(200)],
-            [0, 0, 0, 1, 80]
-        );
-        assert_eq!(
-            [elapsed(250), elapsed(300), elapsed(301), elapsed(500), elapsed(900)],
-            [80, 80, 81, 280, 280]
-        );
+        assert_eq!([elapsed(0), elapsed(100), elapsed(120), elapsed(121), elapsed(200)], [0, 0, 0, 1, 80]);
+        assert_eq!([elapsed(250), elapsed(300), elapsed(301), elapsed(500), elapsed(900)], [80, 80, 81, 280, 280]);
         assert_eq!(clock.reaches(80), Some(Timestamp(200)));
         assert_eq!(clock.reaches(81), Some(Timestamp(301)));
         assert_eq!(clock.reaches(280), Some(Timestamp(500)));

@@ -153,16 +153,11 @@ pub struct Context<'a> {
 pub fn decide_without_server<'a>(event: &MailEvent<'_>, recognition: &Recognition<'a>) -> Option<Decision<'a>> {
     let (state, evidence, why) = match &recognition.finding {
         Finding::Server(_) => return None,
-        Finding::NoHop => (
-            State::NotExchange(NotExchange::NoReceived),
-            None,
-            "No `Received` field was found.".to_owned(),
-        ),
+        Finding::NoHop => {
+            (State::NotExchange(NotExchange::NoReceived), None, "No `Received` field was found.".to_owned())
+        }
         Finding::Unreadable(unreadable, evidence) => {
-            let why = format!(
-                "The connecting server's `Received` field proves nothing: {}.",
-                unreadable.as_str()
-            );
+            let why = format!("The connecting server's `Received` field proves nothing: {}.", unreadable.as_str());
             (State::Unidentified(Unidentified::UnreadableField), Some(evidence), why)
         }
         Finding::NotExchange(evidence) => {
@@ -230,9 +225,7 @@ pub fn decide<'a>(
     };
     let in_scope = rules.policy.scope.contains(&event.connector);
     let recipients = event.recipients.iter().map(AsRef::as_ref);
-    let confirmed = context
-        .phase
-        .is_some_and(|phase| phase.confirms(server.node, &rules, now));
+    let confirmed = context.phase.is_some_and(|phase| phase.confirms(server.node, &rules, now));
     let mut obstacle = None;
     if stage.is_some() {
         obstacle = if !in_scope {
@@ -247,10 +240,9 @@ pub fn decide<'a>(
     }
     let offset = window::offset(&event.tenant, &server.id);
     let (would, retry_after) = match stage {
-        Some(stage) if obstacle.is_none() => (
-            window::action(stage.minutes, offset, now),
-            window::retry_after(stage.minutes, offset, now),
-        ),
+        Some(stage) if obstacle.is_none() => {
+            (window::action(stage.minutes, offset, now), window::retry_after(stage.minutes, offset, now))
+        }
         _ => (Action::Accept, None),
     };
     if would != Action::Accept {
@@ -261,10 +253,7 @@ pub fn decide<'a>(
         }
     }
     let action = if obstacle.is_none() { would } else { Action::Accept };
-    let known = server
-        .shown
-        .stamped()
-        .and_then(|build| rules.facts.catalog.look_up(build));
+    let known = server.shown.stamped().and_then(|build| rules.facts.catalog.look_up(build));
     let named = Server::new(server, known.as_ref());
     let retry_after = retry_after.filter(|_| action != Action::Accept);
     let reply = stage.and_then(|stage| reply(action, &named, standing, &stage, retry_after, &rules));
@@ -313,9 +302,7 @@ impl Obstacle {
 impl<'a> Server<'a> {
     fn new(server: &ConnectingServer<'a>, known: Option<&Known<'_>>) -> Self {
         // a component that lags tells the product, but neither the update nor the cumulative update
-        let release = known
-            .and_then(|known| known.release)
-            .filter(|_| server.shown.build().is_some());
+        let release = known.and_then(|known| known.release).filter(|_| server.shown.build().is_some());
         // without cumulative updates, the lane itself is the update
         let update = known.is_some_and(|known| {
             let above_lane = known.place != Place::BelowLane && matches!(server.shown, Shown::Update(_));
@@ -336,27 +323,15 @@ impl<'a> Server<'a> {
 /// The stage of a spell; before there is one, the stage that it would begin with.
 pub fn stage(spell: Option<&Spell>, build: Build, context: &Context<'_>) -> Stage {
     let now = context.now;
-    let begun = Spell {
-        detected_at: now,
-        held: 0,
-        last_out_of_date: now,
-    };
+    let begun = Spell { detected_at: now, held: 0, last_out_of_date: now };
     let spell = spell.unwrap_or(&begun);
     let clock = context.rules.clock(spell, build);
     let ladder = &context.rules.policy.ladder;
     let rung: Rung = ladder.at(clock.elapsed(now));
-    let since = if rung.number == 1 {
-        None
-    } else {
-        clock.reaches(rung.start)
-    };
+    let since = if rung.number == 1 { None } else { clock.reaches(rung.start) };
     let next = rung.end.map(|end| {
         let next = ladder.at(end);
-        NextStage {
-            number: next.number,
-            at: clock.reaches(end),
-            minutes: next.minutes,
-        }
+        NextStage { number: next.number, at: clock.reaches(end), minutes: next.minutes }
     });
     Stage {
         number: rung.number,
@@ -399,12 +374,7 @@ fn reply(
 fn explain(server: &Server<'_>, catalog: &Catalog, shown: Shown, standing: Standing, stage: Option<Stage>) -> String {
     let mut why = String::with_capacity(192);
     // writing into a string cannot fail
-    let _ = write!(
-        why,
-        "{} runs {}",
-        server.name,
-        Or(server.product.as_deref(), "an unknown Exchange version")
-    );
+    let _ = write!(why, "{} runs {}", server.name, Or(server.product.as_deref(), "an unknown Exchange version"));
     for part in [&server.cu, &server.su].into_iter().flatten() {
         let _ = write!(why, " {part}");
     }
@@ -415,10 +385,9 @@ fn explain(server: &Server<'_>, catalog: &Catalog, shown: Shown, standing: Stand
         Standing::Current(Pass::MeetsBaseline) => write!(why, "; it meets the baseline."),
         Standing::Current(Pass::AheadOfCatalog) => write!(why, "; it is newer than every release known here."),
         Standing::Current(Pass::NoRequirement) => write!(why, "; the baseline requires nothing of it."),
-        Standing::OutOfDate(Failing {
-            required: Some(required),
-            ..
-        }) => write!(why, "; {required} or later is required."),
+        Standing::OutOfDate(Failing { required: Some(required), .. }) => {
+            write!(why, "; {required} or later is required.")
+        }
         Standing::OutOfDate(_) => write!(why, "; it is no longer supported."),
         Standing::Unknown(Doubt::NoBuild) => write!(why, "; this message shows no build."),
         Standing::Unknown(Doubt::UpdateLevelNotShown) => write!(why, "; this message does not show its update level."),
@@ -487,10 +456,7 @@ mod tests {
 
     impl Default for World {
         fn default() -> Self {
-            let policy = Policy {
-                mode: Mode::Enforce,
-                ..Policy::default()
-            };
+            let policy = Policy { mode: Mode::Enforce, ..Policy::default() };
             let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
             Self {
                 facts,
@@ -513,31 +479,16 @@ mod tests {
         fn decide<'a>(&self, event: &'a MailEvent<'_>) -> Decision<'a> {
             let rules = Rules::new(&self.facts, &self.policy, &self.freezes).unwrap();
             let recognition = recognise(event, &[], &self.facts.catalog);
-            let Finding::Server(server) = &recognition.finding else {
-                panic!("no server")
-            };
+            let Finding::Server(server) = &recognition.finding else { panic!("no server") };
             let mut record = ServerRecord::default();
             let shown = Shown::Update("15.1.2507.39".parse().unwrap());
             let node = crate::server::Node("10.0.0.5".parse().ok());
             for fingerprint in 0..2 {
-                record.observe(
-                    &Sighting {
-                        at: detected(),
-                        node,
-                        shown,
-                        fingerprint,
-                    },
-                    &rules,
-                );
+                record.observe(&Sighting { at: detected(), node, shown, fingerprint }, &rules);
             }
             record.spell_mut().unwrap().last_out_of_date = self.now();
             let phase = Some(record.phase()).filter(|_| self.known);
-            let context = Context {
-                rules,
-                ceiling: self.ceiling,
-                phase: phase.as_ref(),
-                now: self.now(),
-            };
+            let context = Context { rules, ceiling: self.ceiling, phase: phase.as_ref(), now: self.now() };
             decide(event, server, self.behind_relay, &context)
         }
     }
@@ -571,12 +522,7 @@ mod tests {
             ),
             ("nothing known", |w, _| w.known = false, Action::Accept, Action::Accept),
             ("scope", |w, _| w.policy.scope.clear(), Action::Accept, Action::Accept),
-            (
-                "recipients",
-                |_, e| e.recipients = vec!["Abuse@example.org".into()],
-                Action::Accept,
-                Action::Accept,
-            ),
+            ("recipients", |_, e| e.recipients = vec!["Abuse@example.org".into()], Action::Accept, Action::Accept),
             ("relay", |w, _| w.behind_relay = true, Action::Accept, Action::Reject),
             (
                 "relay, yet enforced",
@@ -584,12 +530,7 @@ mod tests {
                 Action::Reject,
                 Action::Reject,
             ),
-            (
-                "mode",
-                |w, _| w.policy.mode = Mode::Report,
-                Action::Accept,
-                Action::Reject,
-            ),
+            ("mode", |w, _| w.policy.mode = Mode::Report, Action::Accept, Action::Reject),
             ("ceiling", |w, _| w.ceiling = Mode::Off, Action::Accept, Action::Reject),
         ];
         for (what, change, action, would) in changes {
@@ -612,21 +553,12 @@ mod tests {
         let boundaries = [0, 30, 40, 50, 60, 70, 80, 90];
         for (number, days) in (1u8..).zip(boundaries) {
             let stage_at = |seconds| {
-                let world = World {
-                    days,
-                    seconds,
-                    ..World::default()
-                };
+                let world = World { days, seconds, ..World::default() };
                 world.decide(&event(HEADER)).stage.unwrap()
             };
             let stage = stage_at(0);
-            assert_eq!(
-                (stage.number, stage.of, stage.since),
-                (number, 8, detected().plus(days * DAY))
-            );
-            let next = boundaries
-                .get(usize::from(number))
-                .map(|next| (number + 1, Some(detected().plus(next * DAY))));
+            assert_eq!((stage.number, stage.of, stage.since), (number, 8, detected().plus(days * DAY)));
+            let next = boundaries.get(usize::from(number)).map(|next| (number + 1, Some(detected().plus(next * DAY))));
             assert_eq!(stage.next.map(|next| (next.number, next.at)), next);
             if days > 0 {
                 assert_eq!(stage_at(-1).number, number - 1);
@@ -636,22 +568,12 @@ mod tests {
 
     #[test]
     fn a_freeze_moves_what_comes_after_it() {
-        let freeze = Freeze {
-            from: detected().plus(35 * DAY),
-            until: Some(detected().plus(45 * DAY)),
-        };
+        let freeze = Freeze { from: detected().plus(35 * DAY), until: Some(detected().plus(45 * DAY)) };
         let freezes: Freezes = vec![freeze].into();
         let stage = |days, freezes: &Freezes| {
-            let world = World {
-                days,
-                freezes: freezes.clone(),
-                ..World::default()
-            };
+            let world = World { days, freezes: freezes.clone(), ..World::default() };
             let stage = world.decide(&event(HEADER)).stage.unwrap();
-            (
-                stage.number,
-                stage.next.and_then(|next| next.at).map(|at| at.since(detected()) / DAY),
-            )
+            (stage.number, stage.next.and_then(|next| next.at).map(|at| at.since(detected()) / DAY))
         };
         assert_eq!(stage(34, &freezes), (2, Some(50)));
         assert_eq!(stage(49, &freezes), (2, Some(50)));
@@ -662,10 +584,7 @@ mod tests {
 
     #[test]
     fn the_answer_is_the_one_that_the_design_shows() {
-        let mut world = World {
-            days: 31,
-            ..World::default()
-        };
+        let mut world = World { days: 31, ..World::default() };
         world.policy.operator = "Example Mail".to_owned().try_into().unwrap();
         let event = event(HEADER);
         let server = match recognise(&event, &[], &world.facts.catalog).finding {
@@ -676,10 +595,7 @@ mod tests {
         let minute = i64::from(60 - offset + 1) % 60; // the second of the five
         world.seconds = (minute * MINUTE - detected().0.rem_euclid(3_600)).rem_euclid(3_600);
         let decision = world.decide(&event);
-        assert_eq!(
-            (decision.action, decision.retry_after),
-            (Action::Defer, Some(4 * MINUTE))
-        );
+        assert_eq!((decision.action, decision.retry_after), (Action::Defer, Some(4 * MINUTE)));
         assert_eq!(
             decision.reply.unwrap().text,
             "Connecting Exchange server version is out-of-date; connection to Example Mail throttled for 5 mins/hr."
@@ -693,10 +609,7 @@ mod tests {
             "by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39"
         );
         let failing = decision.state.failing().unwrap();
-        assert_eq!(
-            (failing.behind_days, decision.state.reason()),
-            (Some(539), "behind_on_updates")
-        );
+        assert_eq!((failing.behind_days, decision.state.reason()), (Some(539), "behind_on_updates"));
     }
 
     #[test]
@@ -719,10 +632,7 @@ mod tests {
         let event = event(&header);
         let facts = Facts::built_in().unwrap();
         let decision = decide_without_server(&event, &recognise(&event, &[], &facts.catalog)).unwrap();
-        assert_eq!(
-            decision.why,
-            "No `Received` field was found. Only the first 1000 header fields were read."
-        );
+        assert_eq!(decision.why, "No `Received` field was found. Only the first 1000 header fields were read.");
         let undecided = accept_undecided(&event, None, "KV is late.");
         assert_eq!(
             (undecided.action, undecided.state.as_str(), undecided.state.reason()),

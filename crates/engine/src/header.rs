@@ -17,8 +17,11 @@ pub enum Header<'a> {
     /// ends with LF; a CR before it is dropped.
     Block(Cow<'a, [u8]>),
     /// Names and values in order of appearance.
-    Pairs(Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>),
+    Pairs(Vec<Pair<'a>>),
 }
+
+/// A field's name and value.
+pub type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 impl Header<'_> {
     pub fn fields(&self) -> Fields<'_> {
@@ -26,16 +29,12 @@ impl Header<'_> {
             Self::Block(bytes) => Source::Block(bytes),
             Self::Pairs(pairs) => Source::Pairs(pairs.iter()),
         };
-        Fields {
-            source,
-            left: MAX_FIELDS,
-        }
+        Fields { source, left: MAX_FIELDS }
     }
 
     /// The `Received` fields, newest first.
     pub fn received(&self) -> impl Iterator<Item = Field<'_>> {
-        self.fields()
-            .filter(|field| field.name.eq_ignore_ascii_case(b"received"))
+        self.fields().filter(|field| field.name.eq_ignore_ascii_case(b"received"))
     }
 
     /// Whether there is more than [`MAX_FIELDS`] fields, so that some were not looked at.
@@ -69,7 +68,7 @@ pub struct Fields<'a> {
 #[derive(Clone, Debug)]
 enum Source<'a> {
     Block(&'a [u8]),
-    Pairs(std::slice::Iter<'a, (Cow<'a, [u8]>, Cow<'a, [u8]>)>),
+    Pairs(std::slice::Iter<'a, Pair<'a>>),
 }
 
 impl Fields<'_> {
@@ -114,19 +113,12 @@ fn next_line_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
     let field = field.strip_suffix(b"\n").unwrap_or(field);
     let field = field.strip_suffix(b"\r").unwrap_or(field);
     let read = field.get(..MAX_FIELD_BYTES).unwrap_or(field);
-    let colon = read
-        .iter()
-        .take_while(|byte| !matches!(byte, b'\n'))
-        .position(|byte| *byte == b':');
+    let colon = read.iter().take_while(|byte| !matches!(byte, b'\n')).position(|byte| *byte == b':');
     let (name, value) = match colon.and_then(|colon| read.split_at_checked(colon)) {
         Some((name, value)) => (name.trim_ascii_end(), value.get(1..).unwrap_or_default()),
         None => (&[][..], read),
     };
-    Some(Field {
-        name,
-        value,
-        cut: read.len() < field.len(),
-    })
+    Some(Field { name, value, cut: read.len() < field.len() })
 }
 
 /// The octet behind the field's last line: the first LF that no blank or tab follows.
@@ -146,11 +138,7 @@ fn end_of_field(bytes: &[u8]) -> usize {
 
 fn cut<'a>(name: &'a [u8], value: &'a [u8]) -> Field<'a> {
     let read = value.get(..MAX_FIELD_BYTES).unwrap_or(value);
-    Field {
-        name: name.trim_ascii(),
-        value: read,
-        cut: read.len() < value.len(),
-    }
+    Field { name: name.trim_ascii_end(), value: read, cut: read.len() < value.len() }
 }
 
 #[cfg(test)]
@@ -160,10 +148,7 @@ mod tests {
     fn fields(block: &str) -> Vec<(String, String)> {
         let header = Header::Block(block.as_bytes().into());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        header
-            .fields()
-            .map(|field| (text(field.name), text(field.value)))
-            .collect()
+        header.fields().map(|field| (text(field.name), text(field.value))).collect()
     }
 
     #[test]
@@ -178,10 +163,7 @@ mod tests {
     #[test]
     fn a_line_that_is_no_field_hides_nothing_below_it() {
         let found = fields("From a@b Mon\r\n continued: x\r\nReceived: by c\r\nno colon");
-        assert_eq!(
-            found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
-            ["", "Received", ""]
-        );
+        assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["", "Received", ""]);
     }
 
     #[test]

@@ -74,33 +74,16 @@ pub struct Rung {
 impl Ladder {
     /// The rung reached after `elapsed` seconds out of date.
     pub fn at(&self, elapsed: i64) -> Rung {
-        let index = self
-            .stages
-            .iter()
-            .rposition(|stage| stage.start <= elapsed)
-            .unwrap_or(0);
-        self.rungs().nth(index).unwrap_or(Rung {
-            number: 1,
-            minutes: Minutes::default(),
-            start: 0,
-            end: None,
-        })
+        let index = self.stages.iter().rposition(|stage| stage.start <= elapsed).unwrap_or(0);
+        self.rungs().nth(index).unwrap_or(Rung { number: 1, minutes: Minutes::default(), start: 0, end: None })
     }
 
     pub fn rungs(&self) -> impl DoubleEndedIterator<Item = Rung> + ExactSizeIterator {
         (0..self.stages.len()).map(|index| {
-            let stage = self.stages.get(index).copied().unwrap_or(Stage {
-                start: 0,
-                minutes: Minutes::default(),
-            });
+            let stage = self.stages.get(index).copied().unwrap_or(Stage { start: 0, minutes: Minutes::default() });
             let number = u8::try_from(index + 1).unwrap_or(u8::MAX);
             let end = self.stages.get(index + 1).map(|next| next.start);
-            Rung {
-                number,
-                minutes: stage.minutes,
-                start: stage.start,
-                end,
-            }
+            Rung { number, minutes: stage.minutes, start: stage.start, end }
         })
     }
 
@@ -114,34 +97,20 @@ impl Ladder {
 
     /// When, on the ladder, a server first loses mail; `None` if no stage closes a minute.
     pub fn first_closed(&self) -> Option<i64> {
-        self.stages
-            .iter()
-            .find(|stage| !stage.minutes.is_open())
-            .map(|stage| stage.start)
+        self.stages.iter().find(|stage| !stage.minutes.is_open()).map(|stage| stage.start)
     }
 }
 
 impl Default for Ladder {
     /// Exchange Online's: 30 days of report, then every 10 days a step, closed for good on day 90.
     fn default() -> Self {
-        let steps = [
-            (30, 0, 0),
-            (10, 5, 0),
-            (10, 10, 0),
-            (10, 20, 0),
-            (10, 30, 5),
-            (10, 30, 10),
-            (10, 30, 20),
-            (0, 0, 60),
-        ];
+        let steps =
+            [(30, 0, 0), (10, 5, 0), (10, 10, 0), (10, 20, 0), (10, 30, 5), (10, 30, 10), (10, 30, 20), (0, 0, 60)];
         let mut start = 0;
         let stages = steps
             .into_iter()
             .map(|(days, throttle, block)| {
-                let stage = Stage {
-                    start,
-                    minutes: Minutes { throttle, block },
-                };
+                let stage = Stage { start, minutes: Minutes { throttle, block } };
                 start += days * DAY;
                 stage
             })
@@ -174,10 +143,7 @@ impl TryFrom<Vec<StageDocument>> for Ladder {
         let mut stages = Vec::with_capacity(documents.len());
         for (number, document) in (1..).zip(&documents) {
             let minutes = Minutes::new(document.throttle_minutes, document.block_minutes);
-            stages.push(Stage {
-                start,
-                minutes: minutes.ok_or(LadderError::Hour(number))?,
-            });
+            stages.push(Stage { start, minutes: minutes.ok_or(LadderError::Hour(number))? });
             let length = match (document.days, document.minutes) {
                 (None, None) if number == last => 0,
                 (Some(days), None) => days.checked_mul(24 * 60).ok_or(LadderError::Length(number))?,
@@ -198,12 +164,8 @@ impl TryFrom<Vec<StageDocument>> for Ladder {
 impl From<Ladder> for Vec<StageDocument> {
     fn from(ladder: Ladder) -> Self {
         let document = |rung: Rung| {
-            let length = rung
-                .end
-                .map(|end| u32::try_from((end - rung.start) / MINUTE).unwrap_or(u32::MAX));
-            let days = length
-                .filter(|minutes| minutes % (24 * 60) == 0)
-                .map(|minutes| minutes / (24 * 60));
+            let length = rung.end.map(|end| u32::try_from((end - rung.start) / MINUTE).unwrap_or(u32::MAX));
+            let days = length.filter(|minutes| minutes % (24 * 60) == 0).map(|minutes| minutes / (24 * 60));
             StageDocument {
                 days,
                 minutes: length.filter(|_| days.is_none()),
@@ -228,15 +190,11 @@ impl fmt::Display for LadderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stages(count) => write!(f, "a ladder has 1 to {MAX_STAGES} stages, not {count}"),
-            Self::Hour(stage) => write!(
-                f,
-                "stage {stage}: `throttle_minutes` and `block_minutes` are at most 60 together"
-            ),
+            Self::Hour(stage) => {
+                write!(f, "stage {stage}: `throttle_minutes` and `block_minutes` are at most 60 together")
+            }
             Self::Length(stage) => {
-                write!(
-                    f,
-                    "stage {stage}: needs either `days` or `minutes`, one minute or more and ten years at most"
-                )
+                write!(f, "stage {stage}: needs either `days` or `minutes`, one minute or more and ten years at most")
             }
             Self::LastEnds => f.write_str("the last stage has no end: leave out `days` and `minutes`"),
         }
@@ -256,20 +214,10 @@ mod tests {
     #[test]
     fn the_default_ladder_is_exchange_onlines() {
         let ladder = Ladder::default();
-        let rungs: Vec<_> = ladder
-            .rungs()
-            .map(|rung| (rung.start / DAY, rung.minutes.throttle, rung.minutes.block))
-            .collect();
-        let days = [
-            (0, 0, 0),
-            (30, 5, 0),
-            (40, 10, 0),
-            (50, 20, 0),
-            (60, 30, 5),
-            (70, 30, 10),
-            (80, 30, 20),
-            (90, 0, 60),
-        ];
+        let rungs: Vec<_> =
+            ladder.rungs().map(|rung| (rung.start / DAY, rung.minutes.throttle, rung.minutes.block)).collect();
+        let days =
+            [(0, 0, 0), (30, 5, 0), (40, 10, 0), (50, 20, 0), (60, 30, 5), (70, 30, 10), (80, 30, 20), (90, 0, 60)];
         assert_eq!(rungs, days);
         assert_eq!(ladder.first_closed(), Some(30 * DAY));
         let text = serde_json::to_string(&ladder).unwrap();
@@ -311,15 +259,9 @@ mod tests {
                 r#"[{"days":4000000,"throttle_minutes":0,"block_minutes":0},{"throttle_minutes":0,"block_minutes":0}]"#,
                 "stage 1: needs",
             ),
-            (
-                r#"[{"days":1,"throttle_minutes":0,"block_minutes":0}]"#,
-                "the last stage has no end",
-            ),
+            (r#"[{"days":1,"throttle_minutes":0,"block_minutes":0}]"#, "the last stage has no end"),
             (r#"[{"throttle_minutes":0,"block_minutes":300}]"#, "invalid value"),
-            (
-                r#"[{"throttle_minutes":0,"block_minutes":0,"hours":3}]"#,
-                "unknown field",
-            ),
+            (r#"[{"throttle_minutes":0,"block_minutes":0,"hours":3}]"#, "unknown field"),
         ];
         for (json, expected) in cases {
             let error = read(json).unwrap_err();

@@ -24,6 +24,7 @@ pub mod header;
 pub mod ladder;
 pub mod mime_ole;
 pub mod network;
+mod order;
 pub mod policy;
 pub mod received;
 pub mod reply;

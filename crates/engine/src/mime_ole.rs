@@ -21,17 +21,10 @@ pub struct ProducedBy<'a> {
 /// Reads `X-MimeOLE: Produced By Microsoft Exchange V6.5.7226.0`. `None` for other software, such as Outlook Express
 /// (`Microsoft MimeOLE V6.00…`), and for versions that never wrote the field.
 pub fn produced_by<'a>(header: &Header<'_>, catalog: &'a Catalog) -> Option<ProducedBy<'a>> {
-    let field = header
-        .fields()
-        .find(|field| field.name.eq_ignore_ascii_case(b"x-mimeole"))?;
-    let mut words = field
-        .value
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty());
+    let field = header.fields().find(|field| field.name.eq_ignore_ascii_case(b"x-mimeole"))?;
+    let mut words = field.value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     for expected in ["produced", "by", "microsoft", "exchange"] {
-        words
-            .next()
-            .filter(|word| word.eq_ignore_ascii_case(expected.as_bytes()))?;
+        words.next().filter(|word| word.eq_ignore_ascii_case(expected.as_bytes()))?;
     }
     let version = words.next().filter(|_| words.next().is_none())?;
     let version = version.strip_prefix(b"V").or_else(|| version.strip_prefix(b"v"))?;
@@ -42,14 +35,8 @@ pub fn produced_by<'a>(header: &Header<'_>, catalog: &'a Catalog) -> Option<Prod
     }
     let known = catalog.look_up(build)?;
     let build = (parts > 2).then_some(build);
-    let release = known
-        .release
-        .filter(|release| build.is_some_and(|build| build.lane() == release.build.lane()));
-    Some(ProducedBy {
-        product: known.product,
-        build,
-        release,
-    })
+    let release = known.release.filter(|release| build.is_some_and(|build| build.lane() == release.build.lane()));
+    Some(ProducedBy { product: known.product, build, release })
 }
 
 #[cfg(test)]
@@ -74,26 +61,9 @@ mod tests {
         assert_eq!(told("V6.5.7226.0"), Some("Exchange Server 2003 SP1 6.5.7226.0".into()));
         assert_eq!(told("V6.5"), Some("Exchange Server 2003".into()));
         assert_eq!(told("V6.0.6487.1"), Some("Exchange 2000 Server SP3 6.0.6487.1".into()));
-        assert_eq!(
-            told("V6.5.7638.1"),
-            Some("Exchange Server 2003 6.5.7638.1".into()),
-            "a lane without a row"
-        );
-        assert_eq!(
-            produced_by(" produced\r\n\tby microsoft  exchange\r\n v6.0"),
-            Some("Exchange 2000 Server".into())
-        );
-        for none in [
-            "V6",
-            "V15.1.2507.6",
-            "V6.5.7226.0.1",
-            "V6.5.",
-            "V6.5.99999.0",
-            "6.5",
-            "V",
-            "V6.5 V6.5",
-            "",
-        ] {
+        assert_eq!(told("V6.5.7638.1"), Some("Exchange Server 2003 6.5.7638.1".into()), "a lane without a row");
+        assert_eq!(produced_by(" produced\r\n\tby microsoft  exchange\r\n v6.0"), Some("Exchange 2000 Server".into()));
+        for none in ["V6", "V15.1.2507.6", "V6.5.7226.0.1", "V6.5.", "V6.5.99999.0", "6.5", "V", "V6.5 V6.5", ""] {
             assert_eq!(told(none), None, "{none}");
         }
         for none in [

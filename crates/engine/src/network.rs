@@ -74,11 +74,9 @@ impl FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits
-                .parse()
-                .ok()
-                .filter(|prefix| *prefix <= most)
-                .ok_or(NotANetwork)?,
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits.parse().ok().filter(|prefix| *prefix <= most).ok_or(NotANetwork)?
+            }
             Some(_) => return Err(NotANetwork),
             None => most,
         };
@@ -124,19 +122,12 @@ mod tests {
     fn addresses_read_in_every_shape_seen_in_mail() {
         let read = |text: &str| parse_address(text.as_bytes()).map(|address| address.to_string());
         let v4 = Some("10.98.245.205".to_owned());
-        for shape in [
-            "10.98.245.205",
-            "[10.98.245.205]",
-            " [10.98.245.205] ",
-            "[10.98.245.205:21286]",
-            "::ffff:10.98.245.205",
-        ] {
+        for shape in
+            ["10.98.245.205", "[10.98.245.205]", " [10.98.245.205] ", "[10.98.245.205:21286]", "::ffff:10.98.245.205"]
+        {
             assert_eq!(read(shape), v4, "{shape}");
         }
-        assert_eq!(
-            read("[fe80::e6fd:5a3f:8946:92c4%10]"),
-            Some("fe80::e6fd:5a3f:8946:92c4".into())
-        );
+        assert_eq!(read("[fe80::e6fd:5a3f:8946:92c4%10]"), Some("fe80::e6fd:5a3f:8946:92c4".into()));
         assert_eq!(read("[IPv6:::1]"), Some("::1".into()));
         for none in ["", "unknown", "10.0.0", "[", "Not Verified"] {
             assert_eq!(read(none), None, "{none}");

@@ -69,25 +69,13 @@ impl Policy {
         let at = |field, reason| PolicyError { field, reason };
         match &self.baseline {
             BaselineChoice::Named(name) if !facts.baselines.contains_key(name) => {
-                return Err(at(
-                    "baseline",
-                    format!("there is no baseline `{}`", name.escape_default()),
-                ));
+                return Err(at("baseline", format!("there is no baseline `{}`", name.escape_default())));
             }
             BaselineChoice::Named(_) => {}
-            BaselineChoice::Own(own) => own
-                .check(&facts.catalog)
-                .map_err(|error| at("baseline", error.to_string()))?,
+            BaselineChoice::Own(own) => own.check(&facts.catalog).map_err(|error| at("baseline", error.to_string()))?,
         }
-        match self
-            .waves
-            .keys()
-            .find(|name| facts.catalog.product_named(name).is_none())
-        {
-            Some(name) => Err(at(
-                "waves",
-                format!("`{}` is no product of the catalog", name.escape_default()),
-            )),
+        match self.waves.keys().find(|name| facts.catalog.product_named(name).is_none()) {
+            Some(name) => Err(at("waves", format!("`{}` is no product of the catalog", name.escape_default()))),
             None => Ok(()),
         }
     }
@@ -215,10 +203,7 @@ pub struct Templates {
 
 impl Default for Templates {
     fn default() -> Self {
-        Self {
-            throttle: Template::default_throttle(),
-            block: Template::default_block(),
-        }
+        Self { throttle: Template::default_throttle(), block: Template::default_block() }
     }
 }
 
@@ -234,16 +219,12 @@ impl Facts {
     pub fn built_in() -> Result<Self, FactsError> {
         let catalog = Catalog::built_in().map_err(FactsError::Catalog)?;
         let baselines = Baseline::built_in().map_err(FactsError::Baseline)?;
-        for baseline in &baselines {
+        let mut named = BTreeMap::new();
+        for baseline in baselines {
             baseline.check(&catalog).map_err(FactsError::Baseline)?;
+            named.insert(baseline.name().to_owned(), baseline);
         }
-        Ok(Self {
-            catalog,
-            baselines: baselines
-                .into_iter()
-                .map(|baseline| (baseline.name().to_owned(), baseline))
-                .collect(),
-        })
+        Ok(Self { catalog, baselines: named })
     }
 
     /// The baseline that a policy chose; `None` if it names one that is not there.
@@ -309,9 +290,7 @@ fn local_parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
             && part.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'@')
     };
     if !parts.iter().all(valid) {
-        return Err(serde::de::Error::custom(
-            "local parts are 1 to 64 printable characters without `@`",
-        ));
+        return Err(serde::de::Error::custom("local parts are 1 to 64 printable characters without `@`"));
     }
     Ok(parts)
 }
@@ -328,10 +307,7 @@ mod tests {
     fn what_is_left_out_has_its_default_and_what_is_written_reads_back() {
         let policy = read("{}").unwrap();
         assert_eq!(policy, Policy::default());
-        assert_eq!(
-            (policy.mode, policy.scope.as_slice()),
-            (Mode::Report, &[Connector::OnPremises][..])
-        );
+        assert_eq!((policy.mode, policy.scope.as_slice()), (Mode::Report, &[Connector::OnPremises][..]));
         let json = r#"{"mode":"enforce","scope":["on_premises","partner"],"baseline":"strict","waves":{"Exchange Server SE":"2027-01-01",
             "Exchange Server 2016":null},"ladder":[{"minutes":90,"throttle_minutes":0,"block_minutes":0},{"throttle_minutes":0,"block_minutes":60}],
             "trusted_relays":[{"host":"relay.example","networks":["10.0.0.0/8"]}],"enforce_behind_relays":true,"always_accept":["help"],
@@ -354,25 +330,13 @@ mod tests {
             (r#"{"scope":"partner"}"#.into(), "invalid type"),
             (r#"{"baseline":7}"#.into(), "the name of a baseline or a baseline"),
             (r#"{"baseline":{"name":"x"}}"#.into(), "missing field `edition`"),
-            (
-                r#"{"baseline":"lenient"}"#.into(),
-                "`baseline`: there is no baseline `lenient`",
-            ),
-            (
-                r#"{"waves":{"Exchange 2016":null}}"#.into(),
-                "`waves`: `Exchange 2016` is no product",
-            ),
+            (r#"{"baseline":"lenient"}"#.into(), "`baseline`: there is no baseline `lenient`"),
+            (r#"{"waves":{"Exchange 2016":null}}"#.into(), "`waves`: `Exchange 2016` is no product"),
             (r#"{"waves":{"Exchange Server 2016":"soon"}}"#.into(), "not a date"),
             (r#"{"ladder":[]}"#.into(), "a ladder has 1 to 32 stages"),
             (format!(r#"{{"trusted_relays":[{relays}]}}"#), "at most 64 entries"),
-            (
-                r#"{"trusted_relays":[{"host":"","networks":[]}]}"#.into(),
-                "not a host name",
-            ),
-            (
-                r#"{"trusted_relays":[{"host":"a","networks":["10/8"]}]}"#.into(),
-                "not a network",
-            ),
+            (r#"{"trusted_relays":[{"host":"","networks":[]}]}"#.into(), "not a host name"),
+            (r#"{"trusted_relays":[{"host":"a","networks":["10/8"]}]}"#.into(), "not a network"),
             (r#"{"always_accept":["a@b"]}"#.into(), "local parts"),
             (r#"{"operator":"50%"}"#.into(), "needs 1 to 100 printable"),
             (r#"{"reply":{"throttle":"{who}"}}"#.into(), "braces enclose one of"),
@@ -395,11 +359,7 @@ mod tests {
     fn a_policy_can_move_a_wave_or_call_it_off() {
         let facts = Facts::built_in().unwrap();
         let policy = read(r#"{"waves":{"Exchange Server 2016":null,"Exchange Server SE":"2027-01-01"}}"#).unwrap();
-        let wave = |name| {
-            policy
-                .wave(facts.catalog.product_named(name).unwrap())
-                .map(|day| day.to_string())
-        };
+        let wave = |name| policy.wave(facts.catalog.product_named(name).unwrap()).map(|day| day.to_string());
         assert_eq!(wave("Exchange Server 2016"), None);
         assert_eq!(wave("Exchange Server SE"), Some("2027-01-01".into()));
         assert_eq!(wave("Exchange Server 2019"), Some("2024-03-01".into()));

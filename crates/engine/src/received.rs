@@ -147,10 +147,7 @@ fn keyword(kind: Kind, text: &[u8]) -> Option<Clause> {
         (b"via", Clause::Via),
         (b"for", Clause::For),
     ];
-    KEYWORDS
-        .iter()
-        .find(|(word, _)| text.eq_ignore_ascii_case(word))
-        .map(|(_, clause)| *clause)
+    KEYWORDS.iter().find(|(word, _)| text.eq_ignore_ascii_case(word)).map(|(_, clause)| *clause)
 }
 
 /// What has been read of each clause.
@@ -283,10 +280,7 @@ impl<'a> Clauses<'a> {
         } else if self.with.is(&["Internet", "Mail", "Service"]) {
             return (
                 Component::Legacy,
-                self.with
-                    .comment
-                    .and_then(Build::from_bytes)
-                    .map_or(Stamp::Absent, Stamp::Build),
+                self.with.comment.and_then(Build::from_bytes).map_or(Stamp::Absent, Stamp::Build),
             );
         } else if self.with.is(&["Microsoft", "SMTPSVC"]) && self.with.comment.is_some_and(is_windows_2000_or_2003) {
             return (Component::Legacy, Stamp::Absent);
@@ -304,9 +298,7 @@ impl<'a> Clauses<'a> {
 
 /// A comment that repeats the peer's HELO, as qmail writes before the one with the address.
 fn is_helo(comment: &[u8]) -> bool {
-    comment
-        .get(..4)
-        .is_some_and(|word| word.eq_ignore_ascii_case(b"helo") || word.eq_ignore_ascii_case(b"ehlo"))
+    comment.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"helo") || word.eq_ignore_ascii_case(b"ehlo"))
 }
 
 /// The version of the SMTP service of Windows 2000 and 2003, which Exchange 2000 and 2003 used as their own. Later
@@ -393,7 +385,8 @@ impl<'a> Iterator for Tokens<'a> {
             b')' | b'>' | b']' => return self.stop(),
             _ => {
                 let rest = self.value.get(self.at..)?;
-                let ends = |octet: &u8| blank(octet) || matches!(octet, b'(' | b')' | b'<' | b'>' | b'[' | b']' | b'"' | b';');
+                let ends =
+                    |octet: &u8| blank(octet) || matches!(octet, b'(' | b')' | b'<' | b'>' | b'[' | b']' | b'"' | b';');
                 let length = rest.iter().position(ends).unwrap_or(rest.len());
                 return self.token(Kind::Word, self.at + length);
             }
@@ -427,11 +420,8 @@ mod tests {
         assert_eq!(hop.from_address, "10.0.0.1".parse().ok());
         assert_eq!(hop.by_address, "10.0.0.5".parse().ok());
         assert_eq!((hop.component, hop.build), (Component::Smtp, build("15.1.2507.39")));
-        let telling = &value[hop.telling];
-        assert!(
-            telling.starts_with("by\r\n EX01") && telling.ends_with("id\r\n 15.1.2507.39"),
-            "{telling}"
-        );
+        let telling = value.get(hop.telling).unwrap();
+        assert!(telling.starts_with("by\r\n EX01") && telling.ends_with("id\r\n 15.1.2507.39"), "{telling}");
     }
 
     #[test]
@@ -447,11 +437,7 @@ mod tests {
         ];
         for value in &stepped_over {
             let hop = hop(value);
-            assert_eq!(
-                (hop.by_host, hop.component),
-                (&b"mx.example.net"[..], Component::Other),
-                "{value}"
-            );
+            assert_eq!((hop.by_host, hop.component), (&b"mx.example.net"[..], Component::Other), "{value}");
         }
         let refused = [
             format!("from a {forged} (x [203.0.113.9]) {real}"),
@@ -459,10 +445,7 @@ mod tests {
             format!("from a) {forged} (x {real}"),
             format!("from a ( {forged} {real}"),
             format!("from \" {forged} {real}"),
-            format!(
-                "from x by real with Microsoft SMTP Server id 15.1.2507.6 id 15.1.2507.61; {}",
-                "Mon"
-            ),
+            format!("from x by real with Microsoft SMTP Server id 15.1.2507.6 id 15.1.2507.61; {}", "Mon"),
             "from x by real other with Microsoft SMTP Server id 15.1.2507.6; Mon".to_owned(),
             "from x by real with Microsoft SMTP Server id 15.1.2507.6 15.1.2507.61; Mon".to_owned(),
         ];
@@ -476,21 +459,9 @@ mod tests {
     #[test]
     fn components_are_told_apart() {
         let cases = [
-            (
-                "from a (10.0.0.1) by b with mapi id 15.02.2562.049; x",
-                Component::Mapi,
-                build("15.2.2562.49"),
-            ),
-            (
-                "from a ([10.0.0.1]) by b ([::1]) with mapi; x",
-                Component::Mapi,
-                Stamp::Absent,
-            ),
-            (
-                "from a by b with ShadowRedundancy id 15.2.792.3; x",
-                Component::ShadowRedundancy,
-                build("15.2.792.3"),
-            ),
+            ("from a (10.0.0.1) by b with mapi id 15.02.2562.049; x", Component::Mapi, build("15.2.2562.49")),
+            ("from a ([10.0.0.1]) by b ([::1]) with mapi; x", Component::Mapi, Stamp::Absent),
+            ("from a by b with ShadowRedundancy id 15.2.792.3; x", Component::ShadowRedundancy, build("15.2.792.3")),
             (
                 "from Pickup by b with Microsoft SMTP Server id 15.1.2507.17; x",
                 Component::Pickup,
@@ -501,56 +472,20 @@ mod tests {
                 Component::Smtp,
                 build("15.1.2507.17"),
             ),
-            (
-                "by b with Internet Mail Service (5.5.2653.19)\r\n\tid <N>; x",
-                Component::Legacy,
-                build("5.5.2653.19"),
-            ),
-            (
-                "from a by b with Microsoft SMTPSVC(6.0.3790.4675);x",
-                Component::Legacy,
-                Stamp::Absent,
-            ),
+            ("by b with Internet Mail Service (5.5.2653.19)\r\n\tid <N>; x", Component::Legacy, build("5.5.2653.19")),
+            ("from a by b with Microsoft SMTPSVC(6.0.3790.4675);x", Component::Legacy, Stamp::Absent),
             (
                 "from a by b over TLS secured channel with Microsoft SMTPSVC(5.0.2195.6713);x",
                 Component::Legacy,
                 Stamp::Absent,
             ),
-            (
-                "from a by b with Microsoft SMTPSVC(10.0.17763.1697);x",
-                Component::Other,
-                Stamp::Absent,
-            ),
-            (
-                "from a by b with Microsoft SMTP Server (TLS) id 15.2.2562.53.1; x",
-                Component::Smtp,
-                Stamp::Unreadable,
-            ),
-            (
-                "from a by b with Microsoft SMTP Server; x",
-                Component::Smtp,
-                Stamp::Absent,
-            ),
-            (
-                "from a by b with Microsoft SMTP Server id 15.1.2507.6",
-                Component::Smtp,
-                build("15.1.2507.6"),
-            ),
-            (
-                "FROM a BY b WITH microsoft smtp server ID 15.1.2507.6;x",
-                Component::Smtp,
-                build("15.1.2507.6"),
-            ),
-            (
-                "from a by b with Microsoft SMTP Server via x; y",
-                Component::Smtp,
-                Stamp::Absent,
-            ),
-            (
-                "from a by b with ESMTP id 15.1.2507.6; x",
-                Component::Other,
-                Stamp::Absent,
-            ),
+            ("from a by b with Microsoft SMTPSVC(10.0.17763.1697);x", Component::Other, Stamp::Absent),
+            ("from a by b with Microsoft SMTP Server (TLS) id 15.2.2562.53.1; x", Component::Smtp, Stamp::Unreadable),
+            ("from a by b with Microsoft SMTP Server; x", Component::Smtp, Stamp::Absent),
+            ("from a by b with Microsoft SMTP Server id 15.1.2507.6", Component::Smtp, build("15.1.2507.6")),
+            ("FROM a BY b WITH microsoft smtp server ID 15.1.2507.6;x", Component::Smtp, build("15.1.2507.6")),
+            ("from a by b with Microsoft SMTP Server via x; y", Component::Smtp, Stamp::Absent),
+            ("from a by b with ESMTP id 15.1.2507.6; x", Component::Other, Stamp::Absent),
             ("from a by b id 15.1.2507.6; x", Component::Other, Stamp::Absent),
         ];
         for (value, component, stamp) in cases {
@@ -573,16 +508,9 @@ mod tests {
 
     #[test]
     fn the_peers_address_is_the_one_the_server_saw() {
-        let from = |value: &str| {
-            hop(&format!("from {value} by b; x"))
-                .from_address
-                .map(|address| address.to_string())
-        };
+        let from = |value: &str| hop(&format!("from {value} by b; x")).from_address.map(|address| address.to_string());
         assert_eq!(from("host (unknown [10.32.18.43])"), Some("10.32.18.43".into()));
-        assert_eq!(
-            from("unknown (HELO [10.9.9.9]) ([170.129.1.10])"),
-            Some("170.129.1.10".into())
-        );
+        assert_eq!(from("unknown (HELO [10.9.9.9]) ([170.129.1.10])"), Some("170.129.1.10".into()));
         assert_eq!(from("x (evil[10.9.9.9] [170.129.1.10])"), Some("170.129.1.10".into()));
         assert_eq!(from("[10.0.2.127] (86.200.157.137)"), Some("86.200.157.137".into()));
         assert_eq!(from("h ((192.168.64.154))"), Some("192.168.64.154".into()));
@@ -593,22 +521,15 @@ mod tests {
         );
         assert_eq!(from("h ([170.129.1.10] helo=[10.9.9.9])"), Some("170.129.1.10".into()));
         assert_eq!(from("[170.129.1.10] (helo=[10.9.9.9])"), Some("170.129.1.10".into()));
-        assert_eq!(
-            from("[10.9.9.9] (unknown [unknown])"),
-            None,
-            "the literal is the peer's HELO"
-        );
+        assert_eq!(from("[10.9.9.9] (unknown [unknown])"), None, "the literal is the peer's HELO");
         assert_eq!(from("h"), None);
     }
 
     #[test]
     fn the_for_clause_is_told_apart_wherever_it_stands() {
-        let recipient = |value: &str| value[hop(value).recipient].to_owned();
+        let recipient = |value: &str| value.get(hop(value).recipient).unwrap().to_owned();
         assert_eq!(recipient("from a by b with ESMTP id c for <x@y>; z"), "for <x@y>");
-        assert_eq!(
-            recipient("from a by b for\r\n x@y (and 3 more) with ESMTP id c; z"),
-            "for\r\n x@y (and 3 more)"
-        );
+        assert_eq!(recipient("from a by b for\r\n x@y (and 3 more) with ESMTP id c; z"), "for\r\n x@y (and 3 more)");
         assert_eq!(recipient("from a by b with ESMTP FOR<\"by\"@y>"), "FOR<\"by\"@y>");
         assert_eq!(recipient("from a by b (for x@y) with ESMTP; z"), "");
     }
@@ -616,16 +537,10 @@ mod tests {
     #[test]
     fn hostile_bytes_cost_no_more_than_their_length() {
         let open = "(".repeat(50_000);
-        assert_eq!(
-            parse(format!("from {open} by b").as_bytes()),
-            Err(Unreadable::Malformed)
-        );
+        assert_eq!(parse(format!("from {open} by b").as_bytes()), Err(Unreadable::Malformed));
         let nested = format!("from x {open}{} by b; y", ")".repeat(50_000));
         assert_eq!(hop(&nested).by_host, b"b");
-        assert_eq!(
-            parse(b"from \xff\x00 by \xfe with \xc3\x80; x").map(|hop| hop.by_host.len()),
-            Ok(1)
-        );
+        assert_eq!(parse(b"from \xff\x00 by \xfe with \xc3\x80; x").map(|hop| hop.by_host.len()), Ok(1));
         assert!(parse(&b"\\".repeat(1000)).is_err());
         assert!(parse(b"from a (\\").is_err());
     }

@@ -48,11 +48,7 @@ impl Reply {
         };
         let text = template.fill(values);
         // all of it spoke of an address that is not there
-        let text = if text.trim().is_empty() {
-            default().fill(values)
-        } else {
-            text
-        };
+        let text = if text.trim().is_empty() { default().fill(values) } else { text };
         Some(Self { code, enhanced, text })
     }
 }
@@ -62,17 +58,8 @@ impl Reply {
 #[serde(try_from = "String", into = "String")]
 pub struct Template(String);
 
-const PLACEHOLDERS: [&str; 9] = [
-    "operator",
-    "help_url",
-    "n",
-    "server",
-    "build",
-    "required",
-    "stage",
-    "next_change",
-    "retry_after",
-];
+const PLACEHOLDERS: [&str; 9] =
+    ["operator", "help_url", "n", "server", "build", "required", "stage", "next_change", "retry_after"];
 
 impl Template {
     pub fn default_throttle() -> Self {
@@ -139,9 +126,7 @@ impl TryFrom<String> for Template {
         let mut rest = text.as_str();
         while let Some(at) = rest.find(['{', '}']) {
             let behind = rest.get(at + 1..).unwrap_or_default();
-            let name = behind
-                .split_once('}')
-                .filter(|_| rest.as_bytes().get(at) == Some(&b'{'));
+            let name = behind.split_once('}').filter(|_| rest.as_bytes().get(at) == Some(&b'{'));
             match name {
                 Some((name, after)) if PLACEHOLDERS.contains(&name) => rest = after,
                 _ => return Err(ReplyError::Placeholder),
@@ -205,11 +190,7 @@ impl TryFrom<String> for HelpUrl {
     fn try_from(text: String) -> Result<Self, ReplyError> {
         printable(&text, MAX_URL)?;
         let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        if host.is_none_or(str::is_empty) || text.contains(' ') {
-            Err(ReplyError::Url)
-        } else {
-            Ok(Self(text))
-        }
+        if host.is_none_or(str::is_empty) || text.contains(' ') { Err(ReplyError::Url) } else { Ok(Self(text)) }
     }
 }
 
@@ -289,11 +270,8 @@ mod tests {
 
     #[test]
     fn the_default_texts_are_the_originals() {
-        let reply = Reply::new(
-            Action::Defer,
-            &Template::default_throttle(),
-            &values("x", Some("https://help.example/")),
-        );
+        let reply =
+            Reply::new(Action::Defer, &Template::default_throttle(), &values("x", Some("https://help.example/")));
         let reply = reply.unwrap();
         assert_eq!((reply.code, reply.enhanced), (450, "4.7.230"));
         assert_eq!(
@@ -307,10 +285,7 @@ mod tests {
             reply.text,
             "Connecting Exchange server version is out-of-date; connection to Example Mail blocked for 5 mins/hr."
         );
-        assert_eq!(
-            Reply::new(Action::Accept, &Template::default_block(), &values("x", None)),
-            None
-        );
+        assert_eq!(Reply::new(Action::Accept, &Template::default_block(), &values("x", None)), None);
         assert!(
             Template::try_from(Template::default_block().0).is_ok()
                 && Template::try_from(Template::default_throttle().0).is_ok()
@@ -328,14 +303,9 @@ mod tests {
     fn a_sentence_with_an_address_that_is_not_there_is_left_out() {
         let text = |template: &str| {
             let template = Template::try_from(template.to_owned()).unwrap();
-            Reply::new(Action::Reject, &template, &values("ex01", None))
-                .unwrap()
-                .text
+            Reply::new(Action::Reject, &template, &values("ex01", None)).unwrap().text
         };
-        assert_eq!(
-            text("Blocked. See {help_url}. Ask {operator}."),
-            "Blocked. Ask Example Mail."
-        );
+        assert_eq!(text("Blocked. See {help_url}. Ask {operator}."), "Blocked. Ask Example Mail.");
         assert_eq!(text("{server} is blocked. See {help_url}"), "ex01 is blocked.");
         for nothing_left in ["See {help_url}", "{help_url}", " "] {
             assert!(
@@ -355,29 +325,10 @@ mod tests {
 
     #[test]
     fn templates_that_mail_servers_would_mangle_are_refused() {
-        for wrong in [
-            "",
-            "100%",
-            "a|b",
-            "line\nbreak",
-            "ä",
-            "{who}",
-            "{n",
-            "n}",
-            "{{n}}",
-            "{}",
-            &"x".repeat(401),
-        ] {
+        for wrong in ["", "100%", "a|b", "line\nbreak", "ä", "{who}", "{n", "n}", "{{n}}", "{}", &"x".repeat(401)] {
             assert!(Template::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
-        for wrong in [
-            "",
-            "help.example",
-            "https://",
-            "ftp://x",
-            "https://a b",
-            "javascript:alert(1)",
-        ] {
+        for wrong in ["", "help.example", "https://", "ftp://x", "https://a b", "javascript:alert(1)"] {
             assert!(HelpUrl::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }

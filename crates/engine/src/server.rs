@@ -89,14 +89,8 @@ impl TryFrom<String> for ServerId {
             Some((host, address)) => (host, Some(address.parse().map_err(|_| InvalidServerId)?)),
             None => (text.as_str(), None),
         };
-        let connector = if address.is_some() {
-            Connector::Internet
-        } else {
-            Connector::OnPremises
-        };
-        Self::new(host.as_bytes(), connector, address)
-            .filter(|id| id.0 == text)
-            .ok_or(InvalidServerId)
+        let connector = if address.is_some() { Connector::Internet } else { Connector::OnPremises };
+        Self::new(host.as_bytes(), connector, address).filter(|id| id.0 == text).ok_or(InvalidServerId)
     }
 }
 
@@ -175,23 +169,11 @@ pub struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     fn of_hop(field: usize, value: &'a [u8], hop: &Hop<'a>) -> Self {
-        Self {
-            field,
-            component: hop.component,
-            value,
-            telling: hop.telling.clone(),
-            recipient: hop.recipient.clone(),
-        }
+        Self { field, component: hop.component, value, telling: hop.telling.clone(), recipient: hop.recipient.clone() }
     }
 
     fn of_unreadable(field: usize, value: &'a [u8]) -> Self {
-        Self {
-            field,
-            component: Component::Other,
-            value,
-            telling: 0..value.len(),
-            recipient: find_recipient(value),
-        }
+        Self { field, component: Component::Other, value, telling: 0..value.len(), recipient: find_recipient(value) }
     }
 
     /// The clauses that tell, from `by` to the build, unfolded; the whole field where none could be told.
@@ -238,10 +220,7 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
         let finding = candidate(event.connector, peer, catalog, (index, field, hop), fields);
         return Recognition { finding, behind_relay };
     }
-    Recognition {
-        finding: Finding::NoHop,
-        behind_relay,
-    }
+    Recognition { finding: Finding::NoHop, behind_relay }
 }
 
 /// Whether any field shows an on-premises Exchange server, wherever it stands. Mail without one needs no policy.
@@ -272,13 +251,7 @@ fn candidate<'a>(
         return Finding::Nameless(evidence);
     };
     let (shown, node, evidence) = level((hop, evidence), below);
-    Finding::Server(ConnectingServer {
-        id,
-        name,
-        node,
-        shown,
-        evidence,
-    })
+    Finding::Server(ConnectingServer { id, name, node, shown, evidence })
 }
 
 /// The update level that the candidate and the hops of the same host right below it show.
@@ -321,11 +294,7 @@ fn shown(hop: &Hop<'_>) -> Shown {
 }
 
 fn read<'a>(field: &Field<'a>) -> Result<Hop<'a>, Unreadable> {
-    if field.cut {
-        Err(Unreadable::Cut)
-    } else {
-        parse(field.value)
-    }
+    if field.cut { Err(Unreadable::Cut) } else { parse(field.value) }
 }
 
 /// Exchange Online by the family of its BY host, or by a build of 15.20 or newer, which never ran on-premises.
@@ -389,10 +358,7 @@ fn find_recipient(value: &[u8]) -> Range<usize> {
         word.eq_ignore_ascii_case(b"for") && ends_word(before) && ends_word(value.get(at + 3))
     });
     let Some((start, _)) = found else { return 0..0 };
-    let date = value
-        .iter()
-        .rposition(|octet| *octet == b';')
-        .filter(|date| *date > start);
+    let date = value.iter().rposition(|octet| *octet == b';').filter(|date| *date > start);
     start..date.unwrap_or(value.len())
 }
 
@@ -441,10 +407,7 @@ mod tests {
         let other = "Received: from a by b (Postfix) with ESMTP id 1; x\r\nReceived: (open\r\n";
         assert!(!shows("") && !shows(other) && !shows(cloud));
         assert!(shows(exchange) && shows(&format!("{other}{cloud}{exchange}")));
-        assert!(
-            !shows(&format!("Received: ({}){}", "x".repeat(65_536), exchange)),
-            "a field too long to be read"
-        );
+        assert!(!shows(&format!("Received: ({}){}", "x".repeat(65_536), exchange)), "a field too long to be read");
     }
 
     #[test]

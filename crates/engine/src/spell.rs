@@ -9,6 +9,7 @@ use crate::baseline::{Baseline, Standing};
 use crate::build::Build;
 use crate::clock::{Clock, Freezes};
 use crate::ladder::{Ladder, Rung};
+use crate::order;
 use crate::policy::{Facts, Policy};
 use crate::server::{Node, Shown};
 use crate::time::{DAY, Timestamp};
@@ -44,12 +45,7 @@ pub struct Rules<'a> {
 impl<'a> Rules<'a> {
     /// `None` if the policy names a baseline that is not there.
     pub fn new(facts: &'a Facts, policy: &'a Policy, freezes: &'a Freezes) -> Option<Self> {
-        Some(Self {
-            facts,
-            policy,
-            freezes,
-            baseline: facts.baseline(policy)?,
-        })
+        Some(Self { facts, policy, freezes, baseline: facts.baseline(policy)? })
     }
 
     pub fn assess(&self, shown: Shown, at: Timestamp) -> Standing {
@@ -58,17 +54,8 @@ impl<'a> Rules<'a> {
 
     /// The clock of a spell of a server that shows `build`.
     pub fn clock(&self, spell: &Spell, build: Build) -> Clock<'a> {
-        let wave = self
-            .facts
-            .catalog
-            .product(build)
-            .and_then(|product| self.policy.wave(product));
-        Clock::new(
-            spell.detected_at,
-            wave.map(|date| date.start()),
-            self.freezes,
-            spell.held,
-        )
+        let wave = self.facts.catalog.product(build).and_then(|product| self.policy.wave(product));
+        Clock::new(spell.detected_at, wave.map(|date| date.start()), self.freezes, spell.held)
     }
 }
 
@@ -100,11 +87,7 @@ pub struct SeenBuild {
 
 impl SeenBuild {
     const fn shown(&self) -> Shown {
-        if self.lane_only {
-            Shown::Lane(self.build)
-        } else {
-            Shown::Update(self.build)
-        }
+        if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }
     }
 }
 
@@ -208,15 +191,8 @@ impl ServerRecord {
             self.suspect = None;
             if let Some(spell) = self.spell.take() {
                 let at = sighting.at.max(spell.last_out_of_date);
-                self.ended = Some(EndedSpell {
-                    spell,
-                    at,
-                    reason: End::Patched,
-                });
-                transitions.push(Transition {
-                    at,
-                    kind: TransitionKind::Patched,
-                });
+                self.ended = Some(EndedSpell { spell, at, reason: End::Patched });
+                transitions.push(Transition { at, kind: TransitionKind::Patched });
             }
         }
         transitions
@@ -226,16 +202,9 @@ impl ServerRecord {
     pub fn settle(&mut self, now: Timestamp) -> Option<Transition> {
         let spell = self.spell.take_if(|spell| spell.silent_at() <= now)?;
         let at = spell.silent_at();
-        self.ended = Some(EndedSpell {
-            spell,
-            at,
-            reason: End::Silent,
-        });
+        self.ended = Some(EndedSpell { spell, at, reason: End::Silent });
         self.suspect = None;
-        Some(Transition {
-            at,
-            kind: TransitionKind::Silent,
-        })
+        Some(Transition { at, kind: TransitionKind::Silent })
     }
 
     /// The standing of the worst node that counts, with the build that shows it.
@@ -246,24 +215,13 @@ impl ServerRecord {
             Standing::Current(_) => 1,
             Standing::Unknown(_) => 0,
         };
-        self.nodes
-            .iter()
-            .filter(|record| self.counts(record, now))
-            .filter_map(judged)
-            .max_by_key(rank)
+        self.nodes.iter().filter(|record| self.counts(record, now)).filter_map(judged).max_by_key(rank)
     }
 
     /// What the edge needs to know.
     pub fn phase(&self) -> Phase {
-        let nodes = if self.spell.is_some() {
-            self.nodes.iter().map(NodePhase::from).collect()
-        } else {
-            Vec::new()
-        };
-        Phase {
-            spell: self.spell,
-            nodes,
-        }
+        let nodes = if self.spell.is_some() { self.nodes.iter().map(NodePhase::from).collect() } else { Vec::new() };
+        Phase { spell: self.spell, nodes }
     }
 
     fn accuse(&mut self, sighting: &Sighting, rules: &Rules<'_>) -> Option<Transition> {
@@ -276,30 +234,16 @@ impl ServerRecord {
             Some(suspect) if sighting.at.since(suspect.at).abs() <= WITNESS_SECONDS => suspect.at.min(sighting.at),
             Some(suspect) if sighting.at < suspect.at => return None,
             _ => {
-                self.suspect = Some(Suspect {
-                    at: sighting.at,
-                    fingerprint: sighting.fingerprint,
-                });
+                self.suspect = Some(Suspect { at: sighting.at, fingerprint: sighting.fingerprint });
                 return None;
             }
         };
         self.suspect = None;
-        let resumed = self
-            .ended
-            .take()
-            .and_then(|ended| resume(&ended, first, sighting.shown, rules));
-        let kind = if resumed.is_some() {
-            TransitionKind::Resumed
-        } else {
-            TransitionKind::Detected
-        };
+        let resumed = self.ended.take().and_then(|ended| resume(&ended, first, sighting.shown, rules));
+        let kind = if resumed.is_some() { TransitionKind::Resumed } else { TransitionKind::Detected };
         let last_out_of_date = first.max(sighting.at);
         let (detected_at, held) = resumed.unwrap_or((first, 0));
-        self.spell = Some(Spell {
-            detected_at,
-            held,
-            last_out_of_date,
-        });
+        self.spell = Some(Spell { detected_at, held, last_out_of_date });
         Some(Transition { at: first, kind })
     }
 
@@ -318,11 +262,7 @@ impl ServerRecord {
                         self.nodes.swap_remove(index);
                     }
                 }
-                self.nodes.push(NodeRecord {
-                    node: sighting.node,
-                    last_seen: sighting.at,
-                    builds: Vec::new(),
-                });
+                self.nodes.push(NodeRecord { node: sighting.node, last_seen: sighting.at, builds: Vec::new() });
                 self.nodes.len() - 1
             }
         };
@@ -330,16 +270,11 @@ impl ServerRecord {
             return;
         };
         record.last_seen = record.last_seen.max(sighting.at);
-        let at = match record
-            .builds
-            .iter()
-            .position(|seen| seen.build == build && seen.lane_only == lane_only)
-        {
+        let at = match record.builds.iter().position(|seen| seen.build == build && seen.lane_only == lane_only) {
             Some(known) => record.builds.remove(known).at.max(sighting.at),
             None => sighting.at,
         };
-        record.builds.push(SeenBuild { build, lane_only, at });
-        record.builds.sort_unstable_by_key(|seen| seen.at);
+        order::insert(&mut record.builds, SeenBuild { build, lane_only, at }, |seen| seen.at);
         let newest = record.last_seen;
         record.builds.retain(|seen| newest.since(seen.at) <= BEST_BUILD_SECONDS);
         let surplus = record.builds.len().saturating_sub(MAX_BUILDS);
@@ -352,8 +287,7 @@ impl ServerRecord {
     }
 
     fn is_out_of_date(&self, rules: &Rules<'_>, at: Timestamp) -> bool {
-        self.standing(rules, at)
-            .is_some_and(|(_, standing)| standing.is_out_of_date())
+        self.standing(rules, at).is_some_and(|(_, standing)| standing.is_out_of_date())
     }
 
     /// A node that has gone silent counts no more once another of that name was seen later.
@@ -410,19 +344,8 @@ pub struct PhaseBuild {
 
 impl From<&NodeRecord> for NodePhase {
     fn from(record: &NodeRecord) -> Self {
-        let mut builds: Vec<_> = record
-            .builds
-            .iter()
-            .map(|seen| PhaseBuild {
-                build: seen.build,
-                lane_only: seen.lane_only,
-            })
-            .collect();
-        builds.sort_unstable_by_key(|seen| (seen.build, seen.lane_only));
-        Self {
-            node: record.node,
-            builds,
-        }
+        let builds = record.builds.iter().map(|seen| PhaseBuild { build: seen.build, lane_only: seen.lane_only });
+        Self { node: record.node, builds: order::ordered(builds, |seen| (seen.build, seen.lane_only)) }
     }
 }
 
@@ -453,11 +376,7 @@ impl Phase {
             return false;
         };
         let builds = known.builds.iter().map(|seen| {
-            let seen = SeenBuild {
-                build: seen.build,
-                lane_only: seen.lane_only,
-                at: now,
-            };
+            let seen = SeenBuild { build: seen.build, lane_only: seen.lane_only, at: now };
             rules.assess(seen.shown(), now)
         });
         let (mut condemned, mut cleared) = (false, false);
@@ -476,16 +395,10 @@ pub fn held_after_change(old: Option<(&Clock<'_>, &Ladder)>, new: &Clock<'_>, la
     // not `elapsed`, which is 0 at least: what is held for longer than the clock has run stays held
     let counted = new.running(now).saturating_sub(new.held);
     let kept = match old {
-        None => ladder
-            .first_closed()
-            .map_or(counted, |first| counted.min(first - NOTICE_SECONDS)),
+        None => ladder.first_closed().map_or(counted, |first| counted.min(first - NOTICE_SECONDS)),
         Some((clock, old)) => with_minutes_of(old.at(clock.elapsed(now)), clock.elapsed(now), ladder, counted),
     };
-    if kept < counted {
-        new.running(now) - kept
-    } else {
-        new.held
-    }
+    if kept < counted { new.running(now) - kept } else { new.held }
 }
 
 /// Where on `ladder` a spell stands that has counted so many seconds but shall lose no more minutes than on `rung`,
@@ -494,10 +407,7 @@ fn with_minutes_of(rung: Rung, elapsed: i64, ladder: &Ladder, counted: i64) -> i
     if !ladder.at(counted).minutes.is_stricter_than(rung.minutes) {
         return counted;
     }
-    let milder = ladder
-        .rungs()
-        .take_while(|other| !other.minutes.is_stricter_than(rung.minutes))
-        .last();
+    let milder = ladder.rungs().take_while(|other| !other.minutes.is_stricter_than(rung.minutes)).last();
     let Some((milder, end)) = milder.and_then(|milder| Some((milder, milder.end?))) else {
         return 0;
     };
@@ -514,12 +424,7 @@ mod tests {
     fn sighting(hour: i64, build: &str, node: u8) -> Sighting {
         let at = START.plus(hour * 3_600);
         let shown = Shown::Update(build.parse().unwrap());
-        Sighting {
-            at,
-            node: Node(Some([10, 0, 0, node].into())),
-            shown,
-            fingerprint: at.0.unsigned_abs(),
-        }
+        Sighting { at, node: Node(Some([10, 0, 0, node].into())), shown, fingerprint: at.0.unsigned_abs() }
     }
 
     fn with_rules(test: impl FnOnce(&Rules<'_>)) {
@@ -535,20 +440,11 @@ mod tests {
                 record.observe(&sighting(node.into(), "15.1.2507.39", node), rules);
             }
             assert_eq!(record.nodes().len(), MAX_NODES);
-            assert!(
-                !record
-                    .nodes()
-                    .iter()
-                    .any(|known| known.node == sighting(0, "15.1.2507.39", 0).node)
-            );
+            assert!(!record.nodes().iter().any(|known| known.node == sighting(0, "15.1.2507.39", 0).node));
             for revision in 100..120 {
                 record.observe(&sighting(70, &format!("15.1.2507.{revision}"), 9), rules);
             }
-            let kept = record
-                .nodes()
-                .iter()
-                .find(|known| known.node == sighting(0, "15.1.2507.39", 9).node)
-                .unwrap();
+            let kept = record.nodes().iter().find(|known| known.node == sighting(0, "15.1.2507.39", 9).node).unwrap();
             assert_eq!(kept.builds.len(), MAX_BUILDS);
             assert_eq!(kept.last_seen, START.plus(70 * 3_600));
         });
@@ -559,31 +455,18 @@ mod tests {
         with_rules(|rules| {
             let mut record = ServerRecord::default();
             record.observe(&sighting(0, "15.1.2507.39", 1), rules);
-            assert_eq!(
-                record.phase(),
-                Phase::default(),
-                "nothing to tell before there is a spell"
-            );
+            assert_eq!(record.phase(), Phase::default(), "nothing to tell before there is a spell");
             record.observe(&sighting(1, "15.1.2507.39", 1), rules);
             record.observe(&sighting(2, "15.1.2507.61", 2), rules);
             let phase = record.phase();
             let told = phase.spell.unwrap();
-            assert_eq!((told.detected_at, told.last_out_of_date), (START, START.start_of_day()));
+            assert_eq!((told.detected_at, told.last_out_of_date), (START, START.plus(3_600)));
             assert!(phase.confirms(sighting(0, "15.1.2507.39", 1).node, rules, START));
-            assert!(
-                !phase.confirms(sighting(0, "15.1.2507.39", 2).node, rules, START),
-                "its best build passes"
-            );
-            assert!(
-                !phase.confirms(sighting(0, "15.1.2507.39", 3).node, rules, START),
-                "a machine never seen before"
-            );
+            assert!(!phase.confirms(sighting(0, "15.1.2507.39", 2).node, rules, START), "its best build passes");
+            assert!(!phase.confirms(sighting(0, "15.1.2507.39", 3).node, rules, START), "a machine never seen before");
             let silent = told.silent_at();
             assert!(phase.running_spell(silent.plus(-1)).is_some() && phase.running_spell(silent).is_none());
-            assert_eq!(
-                serde_json::from_str::<Phase>(&serde_json::to_string(&phase).unwrap()).unwrap(),
-                phase
-            );
+            assert_eq!(serde_json::from_str::<Phase>(&serde_json::to_string(&phase).unwrap()).unwrap(), phase);
         });
     }
 
@@ -594,15 +477,8 @@ mod tests {
             assert!(record.standing(rules, START).is_none());
             record.observe(&sighting(0, "15.1.2507.39", 1), rules);
             record.observe(&sighting(1, "15.1.2507.61", 2), rules);
-            let worst = |hour: i64| {
-                record
-                    .standing(rules, START.plus(hour * 3_600))
-                    .map(|(build, _)| build.revision)
-            };
-            assert_eq!(
-                (worst(1), worst(167), worst(168), worst(9_999)),
-                (Some(39), Some(39), Some(61), Some(61))
-            );
+            let worst = |hour: i64| record.standing(rules, START.plus(hour * 3_600)).map(|(build, _)| build.revision);
+            assert_eq!((worst(1), worst(167), worst(168), worst(9_999)), (Some(39), Some(39), Some(61), Some(61)));
         });
     }
 
@@ -620,10 +496,7 @@ mod tests {
         let after = |held: i64, now: Timestamp, ladder: &Ladder| -> (Rung, Option<i64>) {
             let clock = Clock { held, ..clock };
             let rung = ladder.at(clock.elapsed(now));
-            (
-                rung,
-                rung.end.and_then(|end| clock.reaches(end)).map(|at| at.since(now)),
-            )
+            (rung, rung.end.and_then(|end| clock.reaches(end)).map(|at| at.since(now)))
         };
         // day 43: stage 3, 10 minutes, 7 days left; the same minutes for the same 7 days
         let held = held_after_change(Some((&clock, &ladder)), &clock, &steep, day(43));
@@ -639,16 +512,10 @@ mod tests {
         for (ladder, expected) in [(&ladder, 7 * DAY), (&steep, 7 * DAY)] {
             let held = held_after_change(None, &clock, ladder, day(500));
             let clock = Clock { held, ..clock };
-            assert_eq!(
-                clock.reaches(ladder.first_closed().unwrap()),
-                Some(day(500).plus(expected))
-            );
+            assert_eq!(clock.reaches(ladder.first_closed().unwrap()), Some(day(500).plus(expected)));
         }
         // and what was held for longer stays so
-        let held = Clock {
-            held: 30 * DAY,
-            ..clock
-        };
+        let held = Clock { held: 30 * DAY, ..clock };
         assert_eq!(held_after_change(None, &held, &steep, day(1)), 30 * DAY);
         let open: Ladder = serde_json::from_str(r#"[{"throttle_minutes":0,"block_minutes":0}]"#).unwrap();
         assert_eq!(held_after_change(None, &clock, &open, day(500)), 0);

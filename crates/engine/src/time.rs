@@ -55,9 +55,7 @@ impl FromStr for Timestamp {
 
     /// Reads RFC 3339 with any offset; fractions of a second are dropped.
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        DateTime::parse_from_rfc3339(text)
-            .map(|time| Self(time.timestamp()))
-            .map_err(|_| TimeError::NotRfc3339)
+        DateTime::parse_from_rfc3339(text).map(|time| Self(time.timestamp())).map_err(|_| TimeError::NotRfc3339)
     }
 }
 
@@ -76,11 +74,7 @@ impl Date {
     }
 
     pub fn plus_days(self, days: u32) -> Self {
-        Self(
-            self.0
-                .checked_add_days(Days::new(days.into()))
-                .unwrap_or(NaiveDate::MAX),
-        )
+        Self(self.0.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX))
     }
 
     /// Days from `earlier` to this day; negative if `earlier` is the later one.
@@ -103,9 +97,7 @@ impl FromStr for Date {
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let mut parts = text.splitn(3, '-');
         let (year, month, day) = (parts.next(), parts.next(), parts.next());
-        let year = number(year, 4)
-            .and_then(|year| i32::try_from(year).ok())
-            .ok_or(TimeError::NotADate)?;
+        let year = number(year, 4).and_then(|year| i32::try_from(year).ok()).ok_or(TimeError::NotADate)?;
         let month = number(month, 2).ok_or(TimeError::NotADate)?;
         let date = match day {
             Some(day) => number(Some(day), 2).and_then(|day| NaiveDate::from_ymd_opt(year, month, day)),
@@ -148,9 +140,7 @@ impl fmt::Display for TimeError {
 impl std::error::Error for TimeError {}
 
 fn number(text: Option<&str>, digits: usize) -> Option<u32> {
-    text.filter(|text| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit()))?
-        .parse()
-        .ok()
+    text.filter(|text| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
 }
 
 #[cfg(test)]
@@ -163,15 +153,7 @@ mod tests {
         assert_eq!(read("2024-02-29"), Ok("2024-02-29".into()));
         assert_eq!(read("2024-02"), Ok("2024-02-29".into()));
         assert_eq!(read("2015-12"), Ok("2015-12-31".into()));
-        for wrong in [
-            "2024",
-            "2024-2-1",
-            "2023-02-29",
-            "2024-13",
-            "2024-02-29T00",
-            "-2024-02",
-            "",
-        ] {
+        for wrong in ["2024", "2024-2-1", "2023-02-29", "2024-13", "2024-02-29T00", "-2024-02", ""] {
             assert_eq!(read(wrong), Err(TimeError::NotADate), "{wrong}");
         }
     }

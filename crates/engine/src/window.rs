@@ -30,10 +30,7 @@ impl Action {
 
 /// By how many minutes the server's hour is shifted, 0 to 59.
 pub fn offset(tenant: &TenantId, server: &ServerId) -> u8 {
-    let hash = fnv1a_from(
-        fnv1a_from(fnv1a(tenant.as_str().as_bytes()), b"\0"),
-        server.as_str().as_bytes(),
-    );
+    let hash = fnv1a_from(fnv1a_from(fnv1a(tenant.as_str().as_bytes()), b"\0"), server.as_str().as_bytes());
     u8::try_from(hash % 60).unwrap_or(0)
 }
 
@@ -62,9 +59,7 @@ pub fn fnv1a(bytes: &[u8]) -> u64 {
 }
 
 fn fnv1a_from(state: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(state, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    bytes.iter().fold(state, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 fn position(offset: u8, now: Timestamp) -> u8 {

@@ -1,6 +1,7 @@
 //! The traps that design and issue name, as data: `tests/cases/*.toml`. What a case does not state is not compared, but
 //! for `behind_relay` and the bound of the evidence.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use std::borrow::Cow;
 use std::fs;
@@ -107,11 +108,7 @@ fn check(case: &Case, facts: &Facts) -> Vec<String> {
     let recognition = recognise(&event, &case.trusted_relays, &facts.catalog);
     let mut comparison = Comparison::default();
     comparison.add("finding", Some(&case.yields.finding), finding(&recognition));
-    comparison.add(
-        "behind_relay",
-        Some(&case.yields.behind_relay.to_string()),
-        recognition.behind_relay.to_string(),
-    );
+    comparison.add("behind_relay", Some(&case.yields.behind_relay.to_string()), recognition.behind_relay.to_string());
     let decision = match &recognition.finding {
         Finding::Server(server) => {
             comparison.add("id", case.yields.id.as_ref(), &server.id);
@@ -126,11 +123,7 @@ fn check(case: &Case, facts: &Facts) -> Vec<String> {
     comparison.add("state", case.yields.state.as_ref(), state);
     comparison.add("action", case.yields.action.as_ref(), decision.action.as_str());
     if let Some(evidence) = &decision.evidence {
-        comparison.add(
-            "field",
-            case.yields.field.map(|field| field.to_string()).as_ref(),
-            evidence.field,
-        );
+        comparison.add("field", case.yields.field.map(|field| field.to_string()).as_ref(), evidence.field);
         comparison.add("component", case.yields.component.as_ref(), evidence.component.as_str());
         comparison.add("evidence", case.yields.evidence.as_ref(), evidence.text());
         comparison.add("field_text", case.yields.field_text.as_ref(), evidence.field_text());
@@ -148,8 +141,7 @@ impl Comparison {
     fn add(&mut self, what: &str, expected: Option<&String>, found: impl ToString) {
         let found = found.to_string();
         if let Some(expected) = expected.filter(|expected| **expected != found) {
-            self.problems
-                .push(format!("{what}: expected `{expected}`, found `{found}`"));
+            self.problems.push(format!("{what}: expected `{expected}`, found `{found}`"));
         }
     }
 
@@ -159,27 +151,16 @@ impl Comparison {
                 self.problems.push(format!("evidence of {} octets", text.len()));
             }
             let shown = lacks.iter().filter(|lacking| text.contains(lacking.as_str()));
-            self.problems
-                .extend(shown.map(|lacking| format!("`{lacking}` is shown in `{text}`")));
+            self.problems.extend(shown.map(|lacking| format!("`{lacking}` is shown in `{text}`")));
         }
     }
 }
 
 fn event(case: &Case) -> MailEvent<'_> {
-    let fill = case
-        .repeat
-        .as_ref()
-        .map(|repeat| repeat.text.repeat(repeat.times))
-        .unwrap_or_default();
+    let fill = case.repeat.as_ref().map(|repeat| repeat.text.repeat(repeat.times)).unwrap_or_default();
     let header = match &case.pairs {
         Some(pairs) => Header::Pairs(pairs.iter().map(|[name, value]| (bytes(name), bytes(value))).collect()),
-        None => Header::Block(
-            case.header
-                .replace("{repeat}", &fill)
-                .replace('\n', "\r\n")
-                .into_bytes()
-                .into(),
-        ),
+        None => Header::Block(case.header.replace("{repeat}", &fill).replace('\n', "\r\n").into_bytes().into()),
     };
     MailEvent {
         tenant: "contoso".parse().unwrap(),
@@ -216,12 +197,7 @@ fn judge<'a>(
         event,
         server,
         recognition.behind_relay,
-        &Context {
-            rules,
-            ceiling: Mode::Enforce,
-            phase: Some(&phase),
-            now,
-        },
+        &Context { rules, ceiling: Mode::Enforce, phase: Some(&phase), now },
     )
 }
 
@@ -229,15 +205,8 @@ fn seen_for_100_days(server: &ConnectingServer<'_>, rules: &Rules<'_>, now: Time
     let mut record = ServerRecord::default();
     for day in 0..=100 {
         let at = now.plus(-(100 - day) * DAY - HOUR);
-        record.observe(
-            &Sighting {
-                at,
-                node: server.node,
-                shown: server.shown,
-                fingerprint: day.unsigned_abs(),
-            },
-            rules,
-        );
+        record
+            .observe(&Sighting { at, node: server.node, shown: server.shown, fingerprint: day.unsigned_abs() }, rules);
     }
     record.phase()
 }

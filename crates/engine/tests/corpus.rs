@@ -1,5 +1,6 @@
 //! Every block of `data/received-samples.txt` yields what its `yields` line says; the file's preamble explains it.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
 mod support;
 
@@ -26,21 +27,9 @@ type Yields = BTreeMap<String, String>;
 fn every_block_yields_what_it_says() {
     let facts = Facts::built_in().unwrap();
     let samples = samples(SAMPLES);
-    assert_eq!(
-        samples.iter().map(|sample| sample.number).collect::<Vec<_>>(),
-        (1..=92).collect::<Vec<_>>()
-    );
-    let problems: Vec<_> = samples
-        .iter()
-        .filter_map(|sample| check(sample, &facts).err())
-        .collect();
-    assert!(
-        problems.is_empty(),
-        "{} of {} blocks:\n{}",
-        problems.len(),
-        samples.len(),
-        problems.join("\n")
-    );
+    assert_eq!(samples.iter().map(|sample| sample.number).collect::<Vec<_>>(), (1..=92).collect::<Vec<_>>());
+    let problems: Vec<_> = samples.iter().filter_map(|sample| check(sample, &facts).err()).collect();
+    assert!(problems.is_empty(), "{} of {} blocks:\n{}", problems.len(), samples.len(), problems.join("\n"));
     println!("{} blocks yield what they say", samples.len());
 }
 
@@ -58,66 +47,31 @@ fn a_wrong_block_is_caught() {
         ("# yields:", "# yield:", "has no `yields` line"),
         ("finding=server ", "", "finding: expected None, found Some(\"server\")"),
         ("cu=RTM", "cu=RTM cu=RTM", "`cu` twice"),
-        (
-            "current:no_requirement",
-            "current",
-            "microsoft: expected Some(\"current\")",
-        ),
-        (
-            "id 15.2.2562.49",
-            "id 15.2.2562.45",
-            "build: expected Some(\"15.2.2562.49\")",
-        ),
-        (
-            "expect: build=15.2.2562.49",
-            "expect: build=15.2.2562.4",
-            "`expect` states build=15.2.2562.4,",
-        ),
-        (
-            "expect: build=15.2.2562.49 by=b.example",
-            "expect: by=b",
-            "`expect` states by=b,",
-        ),
-        (
-            "Sep26SU component=smtp",
-            "Sep26SU component=mapi",
-            "`expect` states component=mapi,",
-        ),
-        (
-            "product=SE RTM Sep26SU",
-            "product=SE RTM Aug26SU",
-            "`expect` states [\"SE\", \"RTM\", \"Aug26SU\"]",
-        ),
-        (
-            "expect: build",
-            "expect: none: build",
-            "`expect` states that no build is seen",
-        ),
+        ("current:no_requirement", "current", "microsoft: expected Some(\"current\")"),
+        ("id 15.2.2562.49", "id 15.2.2562.45", "build: expected Some(\"15.2.2562.49\")"),
+        ("expect: build=15.2.2562.49", "expect: build=15.2.2562.4", "`expect` states build=15.2.2562.4,"),
+        ("expect: build=15.2.2562.49 by=b.example", "expect: by=b", "`expect` states by=b,"),
+        ("Sep26SU component=smtp", "Sep26SU component=mapi", "`expect` states component=mapi,"),
+        ("product=SE RTM Sep26SU", "product=SE RTM Aug26SU", "`expect` states [\"SE\", \"RTM\", \"Aug26SU\"]"),
+        ("expect: build", "expect: none: build", "`expect` states that no build is seen"),
     ];
     for (right, wrong, expected) in wrong {
         assert!(block.contains(right), "{right}");
         let error = error(&block.replacen(right, wrong, 1));
-        assert!(
-            error.starts_with("block 7: ") && error.contains(expected),
-            "{wrong}: {error}"
-        );
+        assert!(error.starts_with("block 7: ") && error.contains(expected), "{wrong}: {error}");
     }
 }
 
 fn check(sample: &Sample<'_>, facts: &Facts) -> Result<(), String> {
     let at = |problem: String| format!("block {}: {problem}", sample.number);
-    let line = sample
-        .metadata("yields")
-        .ok_or_else(|| at("has no `yields` line".into()))?;
+    let line = sample.metadata("yields").ok_or_else(|| at("has no `yields` line".into()))?;
     let expected = read_yields(line).map_err(at)?;
     agrees(&expected, sample.metadata("expect").unwrap_or_default()).map_err(at)?;
     let found = run(sample, facts);
     if found == expected {
         return Ok(());
     }
-    let keys = expected
-        .keys()
-        .chain(found.keys().filter(|key| !expected.contains_key(*key)));
+    let keys = expected.keys().chain(found.keys().filter(|key| !expected.contains_key(*key)));
     let differences = keys.filter(|key| expected.get(*key) != found.get(*key));
     let differences =
         differences.map(|key| format!("{key}: expected {:?}, found {:?}", expected.get(key), found.get(key)));
@@ -131,9 +85,7 @@ fn read_yields(line: &str) -> Result<Yields, String> {
     while !rest.is_empty() {
         let (key, behind) = rest.split_once('=').ok_or_else(|| format!("`{rest}` is no pair"))?;
         let (value, behind) = match behind.strip_prefix('"') {
-            Some(quoted) => quoted
-                .split_once('"')
-                .ok_or_else(|| format!("`{key}`: an open quote"))?,
+            Some(quoted) => quoted.split_once('"').ok_or_else(|| format!("`{key}`: an open quote"))?,
             None => behind.find(' ').map_or((behind, ""), |blank| behind.split_at(blank)),
         };
         if yields.insert(key.to_owned(), value.to_owned()).is_some() {
@@ -146,18 +98,9 @@ fn read_yields(line: &str) -> Result<Yields, String> {
 
 /// What the `expect` line states in the same words has to be the same.
 fn agrees(yields: &Yields, expect: &str) -> Result<(), String> {
-    let stated = |key: &str| {
-        expect
-            .split([' ', ':', ';'])
-            .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
-    };
+    let stated = |key: &str| expect.split([' ', ':', ';']).find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
     let yielded = |key: &str| yields.get(key).map_or("", String::as_str);
-    for (word, key) in [
-        ("build", "build"),
-        ("reported", "build"),
-        ("by", "by"),
-        ("component", "component"),
-    ] {
+    for (word, key) in [("build", "build"), ("reported", "build"), ("by", "by"), ("component", "component")] {
         let Some(stated) = stated(word) else { continue };
         let stated = match stated {
             "unknown" | "none" => "",
@@ -165,25 +108,17 @@ fn agrees(yields: &Yields, expect: &str) -> Result<(), String> {
             _ => stated,
         };
         if stated != yielded(key) {
-            return Err(format!(
-                "`expect` states {word}={stated}, `yields` {key}={}",
-                yielded(key)
-            ));
+            return Err(format!("`expect` states {word}={stated}, `yields` {key}={}", yielded(key)));
         }
     }
     // as in `product=2016 CU23 Nov23SU component=smtp`
     if let Some((_, stated)) = expect.split_once("product=").filter(|_| yields.contains_key("product")) {
         let product = yielded("product").rsplit(' ').next().unwrap_or_default();
-        let release: Vec<_> = [product, yielded("cu"), yielded("su")]
-            .into_iter()
-            .filter(|word| !word.is_empty())
-            .collect();
+        let release: Vec<_> =
+            [product, yielded("cu"), yielded("su")].into_iter().filter(|word| !word.is_empty()).collect();
         let plain = |word: &&str| word.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'.');
         let stated: Vec<_> = stated.split(' ').take_while(plain).collect();
-        let same = release
-            .iter()
-            .zip(&stated)
-            .all(|(one, other)| other.split("..").next() == Some(one));
+        let same = release.iter().zip(&stated).all(|(one, other)| other.split("..").next() == Some(one));
         if !same || stated.len() > release.len() {
             return Err(format!("`expect` states {stated:?}, `yields` {release:?}"));
         }
@@ -219,9 +154,7 @@ fn run(sample: &Sample<'_>, facts: &Facts) -> Yields {
     }
     if let Some(found) = produced_by(&event.header, &facts.catalog) {
         let release = found.release.map(|release| [release.cu.as_str(), release.su.as_str()]);
-        let words = [found.product.name.as_str()]
-            .into_iter()
-            .chain(release.into_iter().flatten());
+        let words = [found.product.name.as_str()].into_iter().chain(release.into_iter().flatten());
         note("produced_by", words.collect::<Vec<_>>().join(" ").trim_end().into());
     }
     let recognition = recognise(&event, &[], &facts.catalog);
@@ -246,30 +179,15 @@ fn run(sample: &Sample<'_>, facts: &Facts) -> Yields {
 
 /// Decides under a policy that enforces `baseline`. Nothing is known of the server: it has to be accepted.
 fn judge<'a>(event: &MailEvent<'_>, recognition: &Recognition<'a>, facts: &Facts, baseline: &str) -> Decision<'a> {
-    let Finding::Server(server) = &recognition.finding else {
-        panic!("no server")
-    };
+    let Finding::Server(server) = &recognition.finding else { panic!("no server") };
     let policy: Policy =
         serde_json::from_value(serde_json::json!({ "mode": "enforce", "baseline": baseline })).unwrap();
     let freezes = Freezes::default();
     let rules = Rules::new(facts, &policy, &freezes).unwrap();
     let now: Timestamp = TODAY.parse().unwrap();
-    let decision = decide(
-        event,
-        server,
-        false,
-        &Context {
-            rules,
-            ceiling: Mode::Enforce,
-            phase: None,
-            now,
-        },
-    );
+    let decision = decide(event, server, false, &Context { rules, ceiling: Mode::Enforce, phase: None, now });
     assert_eq!(decision.action.as_str(), "accept");
-    assert_eq!(
-        decision.stage.is_some(),
-        matches!(decision.state, State::Judged(Standing::OutOfDate(_)))
-    );
+    assert_eq!(decision.stage.is_some(), matches!(decision.state, State::Judged(Standing::OutOfDate(_))));
     decision
 }
 

@@ -1,5 +1,6 @@
 //! The life of a spell as a table: what is seen when, and what becomes of it.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -62,14 +63,7 @@ const LIVES: &[Life] = &[
         transitions: &[(Detected, 0)],
         spell: Some((0, 0)),
     },
-    Life {
-        name: "one does not",
-        start: START,
-        steps: &[(0, OLD, 1, 1)],
-        until: 9_999,
-        transitions: &[],
-        spell: None,
-    },
+    Life { name: "one does not", start: START, steps: &[(0, OLD, 1, 1)], until: 9_999, transitions: &[], spell: None },
     Life {
         name: "a retry is no second message",
         start: START,
@@ -181,10 +175,7 @@ const LIVES: &[Life] = &[
     Life {
         name: "a lane that no update makes acceptable does condemn",
         start: START,
-        steps: &[
-            (0, Seen::Lane("15.0.1347.0"), 1, 1),
-            (1, Seen::Lane("15.0.1347.0"), 1, 2),
-        ],
+        steps: &[(0, Seen::Lane("15.0.1347.0"), 1, 1), (1, Seen::Lane("15.0.1347.0"), 1, 2)],
         until: 1,
         transitions: &[(Detected, 0)],
         spell: Some((0, 0)),
@@ -216,12 +207,7 @@ const LIVES: &[Life] = &[
     Life {
         name: "who spoke on day 31 of silence starts anew",
         start: START,
-        steps: &[
-            (0, OLD, 1, 1),
-            (1, OLD, 1, 2),
-            (1 + 31 * 24, OLD, 1, 3),
-            (2 + 31 * 24, OLD, 1, 4),
-        ],
+        steps: &[(0, OLD, 1, 1), (1, OLD, 1, 2), (1 + 31 * 24, OLD, 1, 3), (2 + 31 * 24, OLD, 1, 4)],
         until: 2 + 31 * 24,
         transitions: &[(Detected, 0), (Silent, 1 + 30 * 24), (Detected, 1 + 31 * 24)],
         spell: Some((1 + 31 * 24, 0)),
@@ -255,25 +241,13 @@ const LIVES: &[Life] = &[
             (901, OLD, 1, 8),
         ],
         until: 901,
-        transitions: &[
-            (Detected, 0),
-            (Patched, 500),
-            (Resumed, 600),
-            (Patched, 700),
-            (Resumed, 900),
-        ],
+        transitions: &[(Detected, 0), (Patched, 500), (Resumed, 600), (Patched, 700), (Resumed, 900)],
         spell: Some((0, 300)),
     },
     Life {
         name: "30 days after the patch it still does",
         start: START,
-        steps: &[
-            (0, OLD, 1, 1),
-            (1, OLD, 1, 2),
-            (10, NEW, 1, 3),
-            (730, OLD, 1, 4),
-            (731, OLD, 1, 5),
-        ],
+        steps: &[(0, OLD, 1, 1), (1, OLD, 1, 2), (10, NEW, 1, 3), (730, OLD, 1, 4), (731, OLD, 1, 5)],
         until: 731,
         transitions: &[(Detected, 0), (Patched, 10), (Resumed, 730)],
         spell: Some((0, 720)),
@@ -281,13 +255,7 @@ const LIVES: &[Life] = &[
     Life {
         name: "later, a new spell begins at stage 1",
         start: START,
-        steps: &[
-            (0, OLD, 1, 1),
-            (1, OLD, 1, 2),
-            (10, NEW, 1, 3),
-            (731, OLD, 1, 4),
-            (732, OLD, 1, 5),
-        ],
+        steps: &[(0, OLD, 1, 1), (1, OLD, 1, 2), (10, NEW, 1, 3), (731, OLD, 1, 4), (732, OLD, 1, 5)],
         until: 732,
         transitions: &[(Detected, 0), (Patched, 10), (Detected, 731)],
         spell: Some((731, 0)),
@@ -317,13 +285,7 @@ const LIVES: &[Life] = &[
     Life {
         name: "one machine of a farm keeps the spell of all",
         start: START,
-        steps: &[
-            (0, OLD, 1, 1),
-            (1, NEW, 2, 2),
-            (2, OLD, 1, 3),
-            (3, NEW, 2, 4),
-            (4, NEW, 3, 5),
-        ],
+        steps: &[(0, OLD, 1, 1), (1, NEW, 2, 2), (2, OLD, 1, 3), (3, NEW, 2, 4), (4, NEW, 3, 5)],
         until: 4,
         transitions: &[(Detected, 0)],
         spell: Some((0, 0)),
@@ -371,14 +333,7 @@ const LIVES: &[Life] = &[
     Life {
         name: "a late message from before the patch is no relapse",
         start: START,
-        steps: &[
-            (0, OLD, 1, 1),
-            (1, OLD, 1, 2),
-            (48, NEW, 1, 3),
-            (40, OLD, 1, 4),
-            (10, OLD, 1, 5),
-            (11, OLD, 1, 6),
-        ],
+        steps: &[(0, OLD, 1, 1), (1, OLD, 1, 2), (48, NEW, 1, 3), (40, OLD, 1, 4), (10, OLD, 1, 5), (11, OLD, 1, 6)],
         until: 48,
         transitions: &[(Detected, 0), (Patched, 48)],
         spell: None,
@@ -414,29 +369,14 @@ fn every_life_goes_as_it_says() {
         let mut transitions = Vec::new();
         for &(hour, seen, node, fingerprint) in life.steps {
             let node = Node(Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, node))));
-            transitions.extend(record.observe(
-                &Sighting {
-                    at: at(hour),
-                    node,
-                    shown: seen.shown(),
-                    fingerprint,
-                },
-                &rules,
-            ));
+            transitions
+                .extend(record.observe(&Sighting { at: at(hour), node, shown: seen.shown(), fingerprint }, &rules));
             // what is stored is what is remembered
             let stored = serde_json::to_string(&record).unwrap();
-            assert_eq!(
-                serde_json::from_str::<ServerRecord>(&stored).unwrap(),
-                record,
-                "{}",
-                life.name
-            );
+            assert_eq!(serde_json::from_str::<ServerRecord>(&stored).unwrap(), record, "{}", life.name);
         }
         transitions.extend(record.settle(at(life.until)));
-        let transitions: Vec<_> = transitions
-            .iter()
-            .map(|transition| (transition.kind, hour(transition.at)))
-            .collect();
+        let transitions: Vec<_> = transitions.iter().map(|transition| (transition.kind, hour(transition.at))).collect();
         assert_eq!(transitions, life.transitions, "{}", life.name);
         let spell = record.spell().map(|spell| (hour(spell.detected_at), spell.held / HOUR));
         assert_eq!(spell, life.spell, "{}", life.name);

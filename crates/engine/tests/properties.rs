@@ -1,5 +1,6 @@
 //! What holds for every message, ladder, freeze and history.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -52,11 +53,7 @@ fn ladder() -> impl Strategy<Value = Ladder> {
     (1..60_000u32, vec((1..60_000u32, minutes()), 0..8), minutes()).prop_map(|(first, middle, last)| {
         let closed = |minutes: Minutes| (minutes.throttle(), minutes.block());
         let rows = [(Some(first), (0, 0))].into_iter();
-        let rows = rows.chain(
-            middle
-                .into_iter()
-                .map(|(length, minutes)| (Some(length), closed(minutes))),
-        );
+        let rows = rows.chain(middle.into_iter().map(|(length, minutes)| (Some(length), closed(minutes))));
         let rows = rows.chain([(None, closed(last))]);
         let stage = |(length, (throttle, block))| match length {
             Some(length) => json!({"minutes": length, "throttle_minutes": throttle, "block_minutes": block}),
@@ -73,13 +70,7 @@ fn moment() -> impl Strategy<Value = Timestamp> {
 
 fn freezes() -> impl Strategy<Value = Vec<Freeze>> {
     let freeze = (moment(), option::weighted(0.9, -DAY..90 * DAY));
-    vec(
-        freeze.prop_map(|(from, length)| Freeze {
-            from,
-            until: length.map(|length| from.plus(length)),
-        }),
-        0..6,
-    )
+    vec(freeze.prop_map(|(from, length)| Freeze { from, until: length.map(|length| from.plus(length)) }), 0..6)
 }
 
 fn held() -> impl Strategy<Value = i64> {
@@ -138,10 +129,7 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
         8 => (0..PARTS.len()).prop_map(|index| PARTS[index].as_bytes().to_vec()),
         1 => vec(any::<u8>(), 0..20),
     ];
-    prop_oneof![
-        vec(any::<u8>(), 0..300),
-        vec(part, 0..60).prop_map(|parts| parts.concat())
-    ]
+    prop_oneof![vec(any::<u8>(), 0..300), vec(part, 0..60).prop_map(|parts| parts.concat())]
 }
 
 fn event(header: Vec<u8>) -> MailEvent<'static> {
@@ -160,10 +148,7 @@ fn hop(build: &str) -> String {
 }
 
 fn enforcing() -> Policy {
-    Policy {
-        mode: Mode::Enforce,
-        ..Policy::default()
-    }
+    Policy { mode: Mode::Enforce, ..Policy::default() }
 }
 
 /// Decides as if `phase` were known of whatever server shows itself.
@@ -180,67 +165,31 @@ fn decide_on<'a>(
         return decide_without_server(event, &recognition).unwrap();
     };
     let rules = Rules::new(facts, policy, freezes).unwrap();
-    decide(
-        event,
-        server,
-        recognition.behind_relay,
-        &Context {
-            rules,
-            ceiling: Mode::Enforce,
-            phase,
-            now,
-        },
-    )
+    decide(event, server, recognition.behind_relay, &Context { rules, ceiling: Mode::Enforce, phase, now })
 }
 
 /// What may be known of the server that `hop` shows, right or wrong.
 fn phase() -> impl Strategy<Value = Phase> {
     let builds = vec(
-        prop_oneof![
-            Just(OLD),
-            Just(PATCHED),
-            Just("15.0.1497.2"),
-            Just("15.2.2562.17"),
-            Just("15.1.2000.1")
-        ],
+        prop_oneof![Just(OLD), Just(PATCHED), Just("15.0.1497.2"), Just("15.2.2562.17"), Just("15.1.2000.1")],
         0..4,
     );
     let node = (prop_oneof![Just("10.0.0.5"), Just("10.0.0.6")], builds, any::<bool>());
     let node = node.prop_map(|(address, builds, lane_only)| NodePhase {
         node: Node(address.parse().ok()),
-        builds: builds
-            .into_iter()
-            .map(|text| PhaseBuild {
-                build: build(text),
-                lane_only,
-            })
-            .collect(),
+        builds: builds.into_iter().map(|text| PhaseBuild { build: build(text), lane_only }).collect(),
     });
     let spell = (moment(), held(), moment());
-    let spell = spell.prop_map(|(detected_at, held, last_out_of_date)| Spell {
-        detected_at,
-        held,
-        last_out_of_date,
-    });
+    let spell = spell.prop_map(|(detected_at, held, last_out_of_date)| Spell { detected_at, held, last_out_of_date });
     (option::of(spell), vec(node, 0..4)).prop_map(|(spell, nodes)| Phase { spell, nodes })
 }
 
 /// A server that has been out of date since `detected_at` and was heard of just now.
 fn condemned(detected_at: Timestamp, now: Timestamp) -> Phase {
-    let builds = vec![PhaseBuild {
-        build: build(OLD),
-        lane_only: false,
-    }];
+    let builds = vec![PhaseBuild { build: build(OLD), lane_only: false }];
     Phase {
-        spell: Some(Spell {
-            detected_at,
-            held: 0,
-            last_out_of_date: now,
-        }),
-        nodes: vec![NodePhase {
-            node: Node("10.0.0.5".parse().ok()),
-            builds,
-        }],
+        spell: Some(Spell { detected_at, held: 0, last_out_of_date: now }),
+        nodes: vec![NodePhase { node: Node("10.0.0.5".parse().ok()), builds }],
     }
 }
 
@@ -535,8 +484,5 @@ fn the_offset_of_a_server_is_pinned() {
     }
 }
 
-const OFFSETS: [(&str, &str, u8); 3] = [
-    ("contoso", "ex01.contoso.com", 20),
-    ("contoso", "ex01.contoso.com@203.0.113.7", 27),
-    ("a", "b", 54),
-];
+const OFFSETS: [(&str, &str, u8); 3] =
+    [("contoso", "ex01.contoso.com", 20), ("contoso", "ex01.contoso.com@203.0.113.7", 27), ("a", "b", 54)];

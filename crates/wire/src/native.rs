@@ -36,10 +36,8 @@ pub enum Record {
 impl<'a> Request<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, Problem> {
         let document: Document<'a> = read_json(body)?;
-        let tenant: TenantId = document
-            .tenant
-            .parse()
-            .map_err(|error| Problem::bad_request(format!("{error}")).in_field("tenant"))?;
+        let tenant: TenantId =
+            document.tenant.parse().map_err(|error| Problem::bad_request(format!("{error}")).in_field("tenant"))?;
         let own_hops = document.own_hops.unwrap_or(0);
         if own_hops > MAX_OWN_HOPS {
             return Err(Problem::bad_request(format!("at most {MAX_OWN_HOPS}")).in_field("own_hops"));
@@ -61,11 +59,7 @@ impl<'a> Request<'a> {
             header: document.header.0,
         };
         let event_id = document.event_id.map(|id| id.0);
-        Ok(Self {
-            event,
-            event_id,
-            record: document.record.unwrap_or_default(),
-        })
+        Ok(Self { event, event_id, record: document.record.unwrap_or_default() })
     }
 }
 
@@ -350,10 +344,7 @@ mod tests {
             "client":{"ip":"203.0.113.7","helo":"ex01"},"own_hops":1,
             "envelope":{"from":"a@b","to":["c@d","e@f"]},"header":"Received: by x\r\n"}"#;
         let request = Request::parse(body).unwrap();
-        assert_eq!(
-            (request.event_id.as_deref(), request.record),
-            (Some("4ABC"), Record::Sync)
-        );
+        assert_eq!((request.event_id.as_deref(), request.record), (Some("4ABC"), Record::Sync));
         assert_eq!(request.event.connector, Connector::OnPremises);
         assert_eq!(request.event.client_ip, "203.0.113.7".parse().ok());
         assert_eq!(request.event.recipients, ["c@d", "e@f"]);
@@ -363,10 +354,7 @@ mod tests {
     #[test]
     fn what_is_left_out_has_its_default() {
         let request = Request::parse(br#"{"tenant":"contoso","header":[["Received","by x"],["A","b"]]}"#).unwrap();
-        assert_eq!(
-            (request.event.connector, request.record),
-            (Connector::Internet, Record::Async)
-        );
+        assert_eq!((request.event.connector, request.record), (Connector::Internet, Record::Async));
         assert_eq!((request.event.own_hops, request.event.client_ip), (0, None));
         assert_eq!(request.event.header.fields().count(), 2);
     }
@@ -389,15 +377,27 @@ mod tests {
             (r#"{"tenant":"a","header":"","client":{"port":7}}"#, "client.port"),
             (r#"{"tenant":"a","header":"","envelope":{"to":[1]}}"#, "envelope.to[0]"),
             (r#"{"tenant":"a","header":"","conector":"internet"}"#, "conector"),
+            (r#"{"tenant":"a","header":"","tenant":"b"}"#, "tenant"),
+            (r#"{"tenant":"a","header":"","connector":null,"record":5}"#, "record"),
+            (r#"{"tenant":"a","header":"","connector":5}"#, "connector"),
+            (r#"{"tenant":"\ud800","header":""}"#, "tenant"),
         ];
         for (body, field) in cases {
             let (status, found, detail) = problem(body);
             assert_eq!((status, found.as_str()), (400, field), "{body}: {detail}");
         }
-        for malformed in ["", "{", "\"x", "nul"] {
+        for malformed in ["", "{", "\"x", "nul", "[", "{\"tenant\":}", r#"{"tenant":"a","header":""} x"#] {
             assert!(problem(malformed).2.starts_with("malformed JSON"), "{malformed}");
         }
-        assert_eq!(problem("[]").0, 400);
+        for other in ["[]", r#"["a",null,null,null,null,null,null,""]"#, "5"] {
+            assert_eq!(problem(other).2, "a JSON object is expected", "{other}");
+        }
+    }
+
+    #[test]
+    fn little_of_what_the_caller_wrote_goes_back() {
+        let (_, field, detail) = problem(&format!(r#"{{"{}":1}}"#, "ä".repeat(100_000)));
+        assert!(field.len() + detail.len() < 2_000);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use serde::Serialize;
 
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
+/// Characters of a member's name, or of what is wrong with it.
+const MAX_TEXT: usize = 400;
+
 /// What is wrong with a request, and in which member.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Problem {
@@ -15,6 +18,9 @@ pub struct Problem {
     /// The member concerned, as a path such as `client.ip`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The methods that the resource knows, for the header `Allow`.
+    #[serde(skip)]
+    pub allow: Option<&'static str>,
 }
 
 impl Problem {
@@ -39,19 +45,11 @@ impl Problem {
     }
 
     pub fn precondition_failed() -> Self {
-        Self::new(
-            412,
-            "Precondition Failed",
-            "the resource has changed: its `ETag` is not the one in `If-Match`",
-        )
+        Self::new(412, "Precondition Failed", "the resource has changed: its `ETag` is not the one in `If-Match`")
     }
 
     pub fn too_large(limit: usize) -> Self {
-        Self::new(
-            413,
-            "Content Too Large",
-            format!("the body is longer than {limit} octets"),
-        )
+        Self::new(413, "Content Too Large", format!("the body is longer than {limit} octets"))
     }
 
     pub fn unprocessable(detail: impl Into<String>) -> Self {
@@ -68,17 +66,18 @@ impl Problem {
         self
     }
 
+    #[must_use]
+    pub fn allowing(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
     fn new(status: u16, title: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            title,
-            detail: detail.into(),
-            field: None,
-        }
+        Self { status, title, detail: detail.into(), field: None, allow: None }
     }
 }
 
@@ -93,40 +92,60 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// Reads JSON into `T`. An error names the member that it lies in.
+/// Reads a JSON object into `T`. An error names the member that it lies in.
 pub fn read_json<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        // serde would take an array for the members in their order
+        return Err(match well_formed(body) {
+            Ok(_) => Problem::bad_request("a JSON object is expected"),
+            Err(error) => malformed(&error),
+        });
+    }
     serde_json::from_slice(body).map_err(|error| in_json(body, &error))
 }
 
+fn well_formed(body: &[u8]) -> serde_json::Result<serde::de::IgnoredAny> {
+    serde_json::from_slice(body)
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::bad_request(format!("malformed JSON: {error}"))
+}
+
 fn in_json(body: &[u8], error: &serde_json::Error) -> Problem {
-    let message = error.to_string();
-    if error.classify() != serde_json::error::Category::Data {
-        return Problem::bad_request(format!("malformed JSON: {message}"));
+    // a value of the wrong type may count as malformed: `null` where a variant's name is expected does
+    if error.classify() != serde_json::error::Category::Data && well_formed(body).is_err() {
+        return malformed(error);
     }
-    let detail = message
-        .rsplit_once(" at line ")
-        .map_or(message.as_str(), |(detail, _)| detail);
+    let message = error.to_string();
+    let detail = message.rsplit_once(" at line ").map_or(message.as_str(), |(detail, _)| detail);
     let lines = body.split_inclusive(|octet| *octet == b'\n');
     let above: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
-    let mut path = path_at(body.get(..above + error.column()).unwrap_or(body));
-    if let Some(name) = named_in(detail)
-        && path.last().is_none_or(|last| last != name)
-    {
-        path.push(name.to_owned());
+    let read = body.get(..above + error.column()).unwrap_or(body);
+    let mut path = path_at(read);
+    match named_in(detail) {
+        Some(name) if path.last().is_none_or(|last| last != name) => path.push(name.to_owned()),
+        // what is wrong with the last member is told behind the closing brace
+        None if path.is_empty() => path = read.strip_suffix(b"}").map(path_at).unwrap_or_default(),
+        _ => {}
     }
-    let problem = Problem::bad_request(detail);
-    if path.is_empty() {
-        problem
-    } else {
-        problem.in_field(path.join(".").replace(".[", "["))
-    }
+    let detail = match detail {
+        "expected value" => "a value of another type is expected",
+        detail => detail,
+    };
+    let problem = Problem::bad_request(shortened(detail));
+    if path.is_empty() { problem } else { problem.in_field(shortened(&path.join(".").replace(".[", "["))) }
+}
+
+/// What a caller wrote goes back in part: enough to find it by.
+fn shortened(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
 }
 
 /// The member that serde names in its own words: one that is missing lies at no place.
 fn named_in(detail: &str) -> Option<&str> {
-    let rest = detail
-        .strip_prefix("missing field `")
-        .or_else(|| detail.strip_prefix("unknown field `"))?;
+    let kinds = ["missing field `", "unknown field `", "duplicate field `"];
+    let rest = kinds.iter().find_map(|kind| detail.strip_prefix(kind))?;
     rest.split('`').next()
 }
 

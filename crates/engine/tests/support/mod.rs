@@ -12,10 +12,7 @@ pub(crate) struct Sample<'a> {
 impl<'a> Sample<'a> {
     /// The metadata line `# key: …`.
     pub(crate) fn metadata(&self, key: &str) -> Option<&'a str> {
-        self.metadata
-            .iter()
-            .find(|(name, _)| *name == key)
-            .map(|(_, value)| *value)
+        self.metadata.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
     }
 }
 
@@ -26,14 +23,7 @@ pub(crate) fn samples(text: &str) -> Vec<Sample<'_>> {
 /// `None` for the file's preamble and its end, which have no number.
 fn sample(block: &str) -> Option<Sample<'_>> {
     let (metadata, header): (Vec<_>, Vec<_>) = block.lines().partition(|line| line.starts_with('#'));
-    let metadata = metadata
-        .iter()
-        .filter_map(|line| line.strip_prefix("# ")?.split_once(": "))
-        .collect::<Vec<_>>();
+    let metadata = metadata.iter().filter_map(|line| line.strip_prefix("# ")?.split_once(": ")).collect::<Vec<_>>();
     let number = metadata.iter().find(|(key, _)| *key == "n")?.1.parse().ok()?;
-    Some(Sample {
-        number,
-        header: header.join("\r\n") + "\r\n",
-        metadata,
-    })
+    Some(Sample { number, header: header.join("\r\n") + "\r\n", metadata })
 }

@@ -1,0 +1,149 @@
+//! The same engine in WebAssembly: what the native tests show in full, shown to hold there too.
+#![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+
+mod support;
+
+use std::borrow::Cow;
+
+use support::{SAMPLES, samples};
+use tidegate_engine::clock::Freezes;
+use tidegate_engine::decision::{Context, Decision, decide, decide_without_server};
+use tidegate_engine::event::{Connector, MailEvent};
+use tidegate_engine::header::Header;
+use tidegate_engine::policy::{Facts, Mode, Policy};
+use tidegate_engine::server::{Finding, recognise};
+use tidegate_engine::spell::{Phase, Rules, ServerRecord, Sighting};
+use tidegate_engine::time::{DAY, HOUR, MINUTE, Timestamp};
+use tidegate_engine::window::Action;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+const DETECTED: &str = "2026-09-10T08:15:08Z";
+const OLD: &str = "Received: from a (10.0.0.9) by EX01.contoso.com (10.0.0.5) with\r\n Microsoft SMTP Server id 15.1.2507.39; Mon\r\n";
+
+/// The tenant's facts and policy, and what is known of the server that sent [`OLD`] since `DETECTED`.
+struct World {
+    facts: Facts,
+    policy: Policy,
+    freezes: Freezes,
+}
+
+impl World {
+    fn new() -> Self {
+        let policy = Policy { mode: Mode::Enforce, ..Policy::default() };
+        Self { facts: Facts::built_in().unwrap(), policy, freezes: Freezes::default() }
+    }
+
+    fn rules(&self) -> Rules<'_> {
+        Rules::new(&self.facts, &self.policy, &self.freezes).unwrap()
+    }
+
+    fn known(&self, now: Timestamp) -> Phase {
+        let event = event(OLD);
+        let Finding::Server(server) = recognise(&event, &[], &self.facts.catalog).finding else { panic!("no server") };
+        let mut record = ServerRecord::default();
+        for fingerprint in 0..2 {
+            let at = DETECTED.parse().unwrap();
+            record.observe(&Sighting { at, node: server.node, shown: server.shown, fingerprint }, &self.rules());
+        }
+        record.spell_mut().unwrap().last_out_of_date = now;
+        record.phase()
+    }
+
+    fn decide<'a>(&self, event: &'a MailEvent<'_>, phase: Option<&Phase>, now: Timestamp) -> Decision<'a> {
+        let recognition = recognise(event, &[], &self.facts.catalog);
+        match &recognition.finding {
+            Finding::Server(server) => {
+                decide(event, server, false, &Context { rules: self.rules(), ceiling: Mode::Enforce, phase, now })
+            }
+            _ => decide_without_server(event, &recognition).unwrap(),
+        }
+    }
+}
+
+fn event<'a>(header: impl Into<Cow<'a, str>>) -> MailEvent<'a> {
+    MailEvent {
+        tenant: "contoso".parse().unwrap(),
+        connector: Connector::OnPremises,
+        client_ip: "203.0.113.7".parse().ok(),
+        own_hops: 0,
+        recipients: vec!["ben@example.org".into()],
+        header: Header::Block(header.into().into_owned().into_bytes().into()),
+    }
+}
+
+fn after(days: i64) -> Timestamp {
+    DETECTED.parse::<Timestamp>().unwrap().plus(days * DAY)
+}
+
+#[wasm_bindgen_test]
+fn every_block_of_the_corpus_stands_as_it_says() {
+    let world = World::new();
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    let samples = samples(SAMPLES);
+    assert_eq!(samples.len(), 92);
+    for sample in samples {
+        let yields = sample.metadata("yields").unwrap();
+        let expected =
+            yields.split(' ').find_map(|pair| pair.strip_prefix("microsoft=").or(pair.strip_prefix("state=")));
+        let event = event(sample.header);
+        let state = world.decide(&event, None, now).state;
+        assert_eq!(
+            Some(format!("{}:{}", state.as_str(), state.reason()).as_str()),
+            expected,
+            "block {}",
+            sample.number
+        );
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_server_passes_all_stages() {
+    let world = World::new();
+    let stages =
+        [(0, 0, 0), (30, 5, 0), (40, 10, 0), (50, 20, 0), (60, 30, 5), (70, 30, 10), (80, 30, 20), (90, 0, 60)];
+    for (days, throttle, block) in stages {
+        let hour = after(days).plus(HOUR - after(days).0.rem_euclid(HOUR));
+        let event = event(OLD);
+        let actions = (0..60).map(|minute| {
+            let now = hour.plus(minute * MINUTE);
+            world.decide(&event, Some(&world.known(now)), now).action
+        });
+        let actions: Vec<_> = actions.collect();
+        let count = |action| actions.iter().filter(|found| **found == action).count();
+        assert_eq!((count(Action::Defer), count(Action::Reject)), (throttle, block), "day {days}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn a_reject_explains_itself_and_a_patch_frees() {
+    let world = World::new();
+    let now = after(95);
+    let phase = world.known(now);
+    let old = event(OLD);
+    let decision = world.decide(&old, Some(&phase), now);
+    let reply = decision.reply.unwrap();
+    assert_eq!((reply.code, reply.enhanced), (550, "5.7.230"));
+    assert!(reply.text.ends_with("blocked for 60 mins/hr."), "{}", reply.text);
+    assert_eq!(
+        decision.evidence.unwrap().text(),
+        "by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39"
+    );
+    let patched = event(OLD.replace(".39", ".61"));
+    assert_eq!(world.decide(&patched, Some(&phase), now).action, Action::Accept);
+    assert_eq!(world.decide(&old, None, now).action, Action::Accept);
+}
+
+#[wasm_bindgen_test]
+fn what_a_sender_writes_at_most_is_read() {
+    let world = World::new();
+    let hostile = [
+        format!("Received: from {}", "(".repeat(50_000)),
+        format!("Received: {}\r\n", "x".repeat(1 << 20)),
+        "Received: by b\r\n".repeat(5_000),
+        "\0\u{fffd}".repeat(100_000),
+    ];
+    for header in hostile {
+        assert_eq!(world.decide(&event(header), None, after(0)).action, Action::Accept);
+    }
+}

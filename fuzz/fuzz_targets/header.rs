@@ -1,0 +1,101 @@
+//! Whatever a sender writes into a header is read within its bounds, and explained within others.
+//! The first octet says how many own hops the gateway claims, the rest is the header block.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use tidegate_engine::build::Build;
+use tidegate_engine::clock::Freezes;
+use tidegate_engine::decision::{Context, Decision, decide, decide_without_server};
+use tidegate_engine::event::{Connector, MailEvent};
+use tidegate_engine::header::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
+use tidegate_engine::mime_ole::produced_by;
+use tidegate_engine::policy::{Facts, Mode, Policy, TrustedRelay};
+use tidegate_engine::reply::MAX_TEXT;
+use tidegate_engine::server::{ConnectingServer, Finding, MAX_EVIDENCE_BYTES, recognise, shows_exchange};
+use tidegate_engine::spell::{NodePhase, Phase, PhaseBuild, Rules, Spell};
+use tidegate_engine::time::{DAY, Timestamp};
+use tidegate_engine::window::Action;
+
+/// 2026-12-22, more than 90 days after the newest edition of the baseline came into force.
+const NOW: Timestamp = Timestamp(1_797_900_000);
+
+static FACTS: LazyLock<Facts> = LazyLock::new(|| Facts::built_in().expect("built in"));
+/// Enforces everything, even behind relays that may be anywhere.
+static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy {
+    mode: Mode::Enforce,
+    enforce_behind_relays: true,
+    trusted_relays: vec![TrustedRelay {
+        host: "intel.com".to_owned().try_into().expect("a host"),
+        networks: ["0.0.0.0/0", "::/0"].map(|network| network.parse().expect("a network")).to_vec(),
+    }],
+    ..Policy::default()
+});
+
+fuzz_target!(|data: &[u8]| {
+    let Some((own_hops, block)) = data.split_first() else { return };
+    let block = event(Header::Block(block.into()), own_hops % 3);
+    let fields: Vec<_> = block.header.fields().collect();
+    assert!(fields.len() <= MAX_FIELDS && fields.iter().all(|field| field.value.len() <= MAX_FIELD_BYTES));
+    let answer = check(&block);
+    // the same fields as names and values are the same message
+    if !fields.iter().any(|field| field.cut) && !block.header.is_cut() {
+        let pairs = fields.iter().map(|field| (field.name.into(), field.value.into())).collect();
+        assert_eq!(answer, check(&event(Header::Pairs(pairs), block.own_hops)));
+    }
+});
+
+fn event(header: Header<'_>, own_hops: u8) -> MailEvent<'_> {
+    MailEvent {
+        tenant: "contoso".parse().expect("a tenant"),
+        connector: Connector::OnPremises,
+        client_ip: "192.0.2.1".parse().ok(),
+        own_hops,
+        recipients: Vec::new(),
+        header,
+    }
+}
+
+/// Decides, and looks whether everything that is said stays within its bounds. Returns what is said.
+fn check(event: &MailEvent<'_>) -> String {
+    let recognition = recognise(event, &POLICY.trusted_relays, &FACTS.catalog);
+    let decision = match &recognition.finding {
+        Finding::Server(server) => {
+            assert!(shows_exchange(&event.header, &FACTS.catalog));
+            assert_eq!(server.id.to_string().try_into(), Ok(server.id.clone()));
+            judge(event, server, recognition.behind_relay)
+        }
+        _ => decide_without_server(event, &recognition).expect("no server"),
+    };
+    assert!(decision.why.len() < 800);
+    if let Some(reply) = &decision.reply {
+        assert!(reply.text.len() <= MAX_TEXT);
+        assert!(reply.text.bytes().all(|octet| matches!(octet, b' '..=b'~') && octet != b'%' && octet != b'|'));
+    }
+    let mut said = format!("{} {} {}", decision.action.as_str(), decision.state.reason(), decision.why);
+    if let Some(evidence) = &decision.evidence {
+        for text in [evidence.text(), evidence.field_text()] {
+            assert!(text.len() <= MAX_EVIDENCE_BYTES && !text.contains(char::is_control));
+            said += &text;
+        }
+    }
+    said += &format!("{:?}", produced_by(&event.header, &FACTS.catalog));
+    said
+}
+
+/// As if the server had been out of date for long, on the build that it shows now.
+fn judge<'a>(event: &MailEvent<'_>, server: &ConnectingServer<'a>, behind_relay: bool) -> Decision<'a> {
+    let build: Option<Build> = server.shown.build();
+    let builds = build.map(|build| PhaseBuild { build, lane_only: false }).into_iter().collect();
+    let phase = Phase {
+        spell: Some(Spell { detected_at: NOW.plus(-100 * DAY), held: 0, last_out_of_date: NOW }),
+        nodes: vec![NodePhase { node: server.node, builds }],
+    };
+    let freezes = Freezes::default();
+    let rules = Rules::new(&FACTS, &POLICY, &freezes).expect("a preset");
+    let decision =
+        decide(event, server, behind_relay, &Context { rules, ceiling: Mode::Enforce, phase: Some(&phase), now: NOW });
+    assert_eq!(decision.action == Action::Accept, decision.state.as_str() != "out_of_date" || decision.reply.is_none());
+    decision
+}

@@ -1,0 +1,126 @@
+//! Requests and responses, straight on the runtime's own types: those of `worker` ask for more than a decision needs.
+
+use js_sys::futures::JsFuture;
+use js_sys::{Reflect, Uint8Array};
+use tidegate_wire::problem::{self, Problem};
+use wasm_bindgen::{JsCast, JsValue};
+use worker::worker_sys::web_sys;
+
+/// A native request: 1 MiB of header and room for the frame around it.
+pub const MAX_BODY: usize = 1024 * 1024 + 64 * 1024;
+
+/// A request that came in.
+pub struct Request {
+    inner: web_sys::Request,
+    headers: web_sys::Headers,
+    pub method: String,
+    url: String,
+}
+
+impl Request {
+    pub fn new(inner: web_sys::Request) -> Self {
+        Self { headers: inner.headers(), method: inner.method(), url: inner.url(), inner }
+    }
+
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).ok().flatten()
+    }
+
+    /// The path as written. Taken from the address by hand: the `url` crate would bring its tables along.
+    pub fn path(&self) -> &str {
+        let (_, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
+        let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
+        path.split(['?', '#']).next().unwrap_or("/")
+    }
+
+    /// The value of a query parameter.
+    pub fn query(&self, name: &str) -> Option<String> {
+        let (_, query) = self.url.split_once('?')?;
+        let query = query.split('#').next().unwrap_or_default();
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).and_then(|(_, value)| percent_decode(&value.replace('+', " ")))
+    }
+
+    /// The body, up to [`MAX_BODY`]. One of unknown length is read piece by piece and left at the bound.
+    pub async fn body(&self) -> Result<Vec<u8>, Problem> {
+        let too_large = || Problem::too_large(MAX_BODY);
+        match self.header("content-length").and_then(|length| length.parse::<usize>().ok()) {
+            Some(length) if length > MAX_BODY => Err(too_large()),
+            Some(_) => {
+                let whole = whole_body(&self.inner).await.map_err(|_| broken())?;
+                if whole.len() > MAX_BODY { Err(too_large()) } else { Ok(whole) }
+            }
+            None => match self.inner.body() {
+                Some(stream) => read_pieces(&stream).await.map_err(|_| broken())?.ok_or_else(too_large),
+                None => Ok(Vec::new()),
+            },
+        }
+    }
+}
+
+/// `None` for what is not UTF-8 when decoded.
+pub fn percent_decode(text: &str) -> Option<String> {
+    percent_encoding::percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned())
+}
+
+/// A response, with one more header where asked for.
+pub fn respond(
+    status: u16,
+    content_type: &str,
+    more: Option<(&str, &str)>,
+    body: &[u8],
+) -> Result<web_sys::Response, JsValue> {
+    let headers = web_sys::Headers::new()?;
+    headers.set("content-type", content_type)?;
+    if let Some((name, value)) = more {
+        headers.set(name, value)?;
+    }
+    let init = web_sys::ResponseInit::new();
+    init.set_status(status);
+    init.set_headers(&headers);
+    web_sys::Response::new_with_opt_js_u8_array_and_init(Some(&Uint8Array::from(body)), &init)
+}
+
+pub fn json(body: &[u8]) -> Result<web_sys::Response, JsValue> {
+    respond(200, "application/json", None, body)
+}
+
+pub fn no_content() -> Result<web_sys::Response, JsValue> {
+    let init = web_sys::ResponseInit::new();
+    init.set_status(204);
+    web_sys::Response::new_with_opt_str_and_init(None, &init)
+}
+
+pub fn problem(problem: &Problem) -> Result<web_sys::Response, JsValue> {
+    let more = match problem.status {
+        401 => Some(("www-authenticate", "Bearer")),
+        _ => problem.allow.map(|methods| ("allow", methods)),
+    };
+    respond(problem.status, problem::CONTENT_TYPE, more, &problem.to_json())
+}
+
+async fn whole_body(request: &web_sys::Request) -> Result<Vec<u8>, JsValue> {
+    let buffer = JsFuture::from(request.array_buffer()?).await?;
+    Ok(Uint8Array::new(&buffer).to_vec())
+}
+
+/// `None` for a body beyond the bound.
+async fn read_pieces(stream: &web_sys::ReadableStream) -> Result<Option<Vec<u8>>, JsValue> {
+    let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
+    let mut body = Vec::new();
+    loop {
+        let piece = JsFuture::from(reader.read()).await?;
+        if Reflect::get(&piece, &"done".into())?.as_bool() != Some(false) {
+            return Ok(Some(body));
+        }
+        let piece: Uint8Array = Reflect::get(&piece, &"value".into())?.dyn_into()?;
+        if body.len() + piece.length() as usize > MAX_BODY {
+            return Ok(None);
+        }
+        body.extend_from_slice(&piece.to_vec());
+    }
+}
+
+fn broken() -> Problem {
+    Problem::bad_request("the body could not be read")
+}
