@@ -44,7 +44,8 @@ impl Request {
     /// The body, up to [`MAX_BODY`]. One of unknown length is read piece by piece and left at the bound.
     pub async fn body(&self) -> Result<Vec<u8>, Problem> {
         let too_large = || Problem::too_large(MAX_BODY);
-        match self.header("content-length").and_then(|length| length.parse::<usize>().ok()) {
+        // more than 32 bits hold is too large as well
+        match self.header("content-length").map(|length| length.parse::<usize>().unwrap_or(usize::MAX)) {
             Some(length) if length > MAX_BODY => Err(too_large()),
             Some(_) => {
                 let whole = whole_body(&self.inner).await.map_err(|_| broken())?;

@@ -31,32 +31,69 @@ const MAX_SEALED: usize = 8;
 /// Items in one batch; together with the bound on evidence and events that is less than 256 KiB for nearly all mail.
 const MAX_ITEMS: usize = 64;
 const MAX_EVENTS: usize = 2_000;
+/// How far back a repeated event id is looked for before the ledger does.
+const REPEATS_LOOKED_FOR: usize = 16;
 
-/// One answered message as it is written down.
-pub fn observe(
-    server: &ConnectingServer<'_>,
+/// One answered message.
+pub struct Observation<'a> {
+    server: &'a ConnectingServer<'a>,
     connector: Connector,
-    decision: &Decision<'_>,
-    event_id: Option<&str>,
-    now: Timestamp,
-) -> Item {
-    let counts = counts(decision.action, decision.would);
-    let event = event_id.map(|id| Event { hash: fnv1a(id.as_bytes()), counts });
-    Item {
-        server: server.id.clone(),
-        name: server.name.to_owned(),
-        connector,
-        node: server.node,
-        shown: server.shown.into(),
-        sights: vec![Sight { at: now, fingerprint: server.evidence.fingerprint() }],
-        counts: if event.is_some() { Counts::default() } else { counts },
-        events: event.into_iter().collect(),
-        evidence: Evidence {
-            field: server.evidence.field,
-            component: server.evidence.component,
-            telling: server.evidence.text(),
-            received: server.evidence.field_text(),
-        },
+    counts: Counts,
+    event: Option<u64>,
+    sight: Sight,
+}
+
+impl<'a> Observation<'a> {
+    pub fn new(
+        server: &'a ConnectingServer<'a>,
+        connector: Connector,
+        decision: &Decision<'_>,
+        event_id: Option<&str>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            server,
+            connector,
+            counts: counts(decision.action, decision.would),
+            event: event_id.map(|id| fnv1a(id.as_bytes())),
+            sight: Sight { at: now, fingerprint: server.evidence.fingerprint() },
+        }
+    }
+
+    fn key(&self) -> Key {
+        (self.server.id.clone(), self.server.node, self.server.shown.into(), self.sight.at.0.div_euclid(HOUR))
+    }
+
+    fn into_item(self) -> Item {
+        let event = self.event.map(|hash| Event { hash, counts: self.counts });
+        Item {
+            server: self.server.id.clone(),
+            name: self.server.name.to_owned(),
+            connector: self.connector,
+            node: self.server.node,
+            shown: self.server.shown.into(),
+            sights: vec![self.sight],
+            counts: if event.is_some() { Counts::default() } else { self.counts },
+            events: event.into_iter().collect(),
+            evidence: Evidence {
+                field: self.server.evidence.field,
+                component: self.server.evidence.component,
+                telling: self.server.evidence.text(),
+                received: self.server.evidence.field_text(),
+            },
+        }
+    }
+
+    fn merge_into(self, known: &mut Item) {
+        see(&mut known.sights, self.sight);
+        match self.event {
+            Some(hash) if known.events.len() < MAX_EVENTS => {
+                if !known.events.iter().rev().take(REPEATS_LOOKED_FOR).any(|seen| seen.hash == hash) {
+                    known.events.push(Event { hash, counts: self.counts });
+                }
+            }
+            _ => known.counts.add(self.counts),
+        }
     }
 }
 
@@ -64,21 +101,26 @@ pub fn observe(
 pub async fn record_now(
     ledger: &LedgerClient,
     tenant: &TenantId,
-    item: Item,
+    observation: Observation<'_>,
     deadline: Duration,
 ) -> Result<Option<PhaseRecord>, LedgerError> {
-    let server = item.server.clone();
-    let batch = Batch { sent: None, items: vec![item] };
+    let server = &observation.server.id.clone();
+    let batch = Batch { sent: None, items: vec![observation.into_item()] };
     let recorded: Recorded = ledger.call(Call::Record(batch), deadline).await?;
-    let phase = recorded.phases.iter().find(|(changed, _)| *changed == server).map(|(_, phase)| phase.clone());
+    let phase = recorded.phases.iter().find(|(changed, _)| changed == server).map(|(_, phase)| phase.clone());
     remember(tenant, recorded);
     Ok(phase)
 }
 
 /// Adds one observation up, and sees to it that it is sent within a second.
-pub fn record_later(context: &Context, ledger: LedgerClient, tenant: &TenantId, item: Item) {
-    if with_queue(tenant, |queue| queue.add(item, real_millis())) {
-        let tenant = tenant.clone();
+pub fn record_later(
+    context: &Context,
+    tenant: &TenantId,
+    observation: Observation<'_>,
+    ledger: impl FnOnce() -> LedgerClient,
+) {
+    if with_queue(tenant, |queue| queue.add(observation, real_millis())) {
+        let (ledger, tenant) = (ledger(), tenant.clone());
         context.wait_until(async move {
             Delay::from(COLLECT).await;
             send(&ledger, &tenant).await;
@@ -159,13 +201,12 @@ impl Queue {
     }
 
     /// Whether the caller has to promise a flush.
-    fn add(&mut self, item: Item, now: u64) -> bool {
-        let hour = item.sights.first().map_or(0, |sight| sight.at.0.div_euclid(HOUR));
-        let key = (item.server.clone(), item.node, item.shown, hour);
+    fn add(&mut self, observation: Observation<'_>, now: u64) -> bool {
+        let key = observation.key();
         if let Some(known) = self.open.get_mut(&key) {
-            merge(known, item);
+            observation.merge_into(known);
         } else if self.open.len() < MAX_ITEMS || self.seal() {
-            self.open.insert(key, item);
+            self.open.insert(key, observation.into_item());
         } else {
             self.dropped += 1;
         }
@@ -206,23 +247,6 @@ impl Queue {
         if done {
             self.sealed.retain(|batch| batch.sent.as_ref().map(|sent| sent.sequence) != sequence);
         }
-    }
-}
-
-fn merge(known: &mut Item, item: Item) {
-    known.counts.add(item.counts);
-    for event in item.events {
-        if known.events.len() < MAX_EVENTS {
-            if !known.events.iter().rev().take(64).any(|seen| seen.hash == event.hash) {
-                known.events.push(event);
-            }
-        } else {
-            known.counts.add(event.counts);
-        }
-    }
-    known.evidence = item.evidence;
-    for sight in item.sights {
-        see(&mut known.sights, sight);
     }
 }
 

@@ -22,7 +22,7 @@ use super::{access, test_clock};
 use crate::config::{Config, facts};
 use crate::http::{self, Request};
 use crate::ledger::LedgerClient;
-use crate::observations;
+use crate::observations::{self, Observation};
 use crate::platform::{STORAGE_DEADLINE, real_now};
 use crate::store::{PhaseRecord, PolicyRecord, Reader, StoreError};
 
@@ -190,15 +190,16 @@ async fn record(
     if !known_tenant || !in_scope || decision.mode == Some(Mode::Off) {
         return Ok(Recording::Later);
     }
-    let item = observations::observe(server, event.connector, decision, posted.event_id.as_deref(), now);
-    let ledger = LedgerClient::new(site.env, &event.tenant, site.clock);
+    let event_id = posted.event_id.as_deref();
+    let observation = Observation::new(server, event.connector, decision, event_id, now);
+    let ledger = || LedgerClient::new(site.env, &event.tenant, site.clock);
     match posted.record {
         Record::Async => {
-            observations::record_later(site.context, ledger, &event.tenant, item);
+            observations::record_later(site.context, &event.tenant, observation, ledger);
             Ok(Recording::Later)
         }
         Record::Sync => {
-            let recorded = observations::record_now(&ledger, &event.tenant, item, STORAGE_DEADLINE).await;
+            let recorded = observations::record_now(&ledger(), &event.tenant, observation, STORAGE_DEADLINE).await;
             recorded.map(Recording::Done).map_err(|error| error.as_str())
         }
     }

@@ -316,3 +316,16 @@ fn select(which: &str) -> String {
              'last_seen', last_seen, 'record', json(record), 'phase', json(phase)) FROM server {which}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_stored_earlier_is_read() {
+        let stored = include_str!("../../tests/stored/server.json");
+        let server: Server = serde_json::from_str(stored).unwrap();
+        let stored: serde_json::Value = serde_json::from_str(stored).unwrap();
+        assert_eq!(serde_json::to_value(&server.record).unwrap(), stored["record"]);
+    }
+}
