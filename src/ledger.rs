@@ -7,12 +7,15 @@
 
 mod client;
 mod documents;
+mod events;
 mod outbox;
 mod policies;
 mod protocol;
 mod schema;
 mod servers;
 mod sql;
+
+use std::cell::{Cell, RefCell};
 
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::problem::Problem;
@@ -40,12 +43,13 @@ pub const BINDING: &str = "LEDGER";
 pub struct Ledger {
     state: State,
     env: Env,
-    ready: std::cell::Cell<bool>,
+    ready: Cell<bool>,
+    recent: RefCell<events::RecentEvents>,
 }
 
 impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, ready: std::cell::Cell::new(false) }
+        Self { state, env, ready: Cell::new(false), recent: RefCell::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -56,7 +60,7 @@ impl DurableObject for Ledger {
             servers::settle_due(&sql, &envelope.tenant, clock)?;
         }
         let is_tested = envelope.clock.is_some();
-        let response = answer(&sql, envelope)?;
+        let response = self.answer(&sql, envelope)?;
         if is_tested {
             outbox::publish(&sql, &self.env).await;
         }
@@ -77,6 +81,27 @@ impl DurableObject for Ledger {
 }
 
 impl Ledger {
+    fn answer(&self, sql: &Sql, envelope: Envelope) -> worker::Result<web_sys::Response> {
+        let Envelope { tenant, clock, call } = envelope;
+        let now = clock.unwrap_or_else(real_now);
+        match call {
+            Call::Record(batch) => json(&servers::record(sql, &mut self.recent.borrow_mut(), &tenant, &batch, now)?),
+            Call::PutPolicy(put) => json(&policies::put(sql, &tenant, *put, now)?),
+            Call::Policy => {
+                let record = policies::current(sql)?;
+                let tag = etag(record.rev);
+                let policy = serde_json::to_vec(&record.policy)?;
+                Ok(http::respond(200, "application/json", Some(("etag", &tag)), &policy)?)
+            }
+            Call::Servers { after, limit } => json(&servers::page(sql, after.as_deref(), limit, now)?),
+            Call::Server { id } => match servers::one(sql, &id, now)? {
+                Some(server) => json(&server),
+                None => Ok(http::problem(&Problem::not_found("there is no such server"))?),
+            },
+            Call::Tick => Ok(http::no_content()?),
+        }
+    }
+
     fn sql(&self) -> Result<Sql, SqlError> {
         let sql = Sql::new(&self.state.storage());
         if !self.ready.get() {
@@ -95,27 +120,6 @@ impl Ledger {
         let Some(due) = due else { return Ok(()) };
         let wait = due.saturating_sub(i64::try_from(crate::platform::real_millis()).unwrap_or(i64::MAX)).max(0);
         self.state.storage().set_alarm(wait).await
-    }
-}
-
-fn answer(sql: &Sql, envelope: Envelope) -> worker::Result<web_sys::Response> {
-    let Envelope { tenant, clock, call } = envelope;
-    let now = clock.unwrap_or_else(real_now);
-    match call {
-        Call::Record(batch) => json(&servers::record(sql, &tenant, &batch, now)?),
-        Call::PutPolicy(put) => json(&policies::put(sql, &tenant, *put, now)?),
-        Call::Policy => {
-            let record = policies::current(sql)?;
-            let tag = etag(record.rev);
-            let policy = serde_json::to_vec(&record.policy)?;
-            Ok(http::respond(200, "application/json", Some(("etag", &tag)), &policy)?)
-        }
-        Call::Servers { after, limit } => json(&servers::page(sql, after.as_deref(), limit, now)?),
-        Call::Server { id } => match servers::one(sql, &id, now)? {
-            Some(server) => json(&server),
-            None => Ok(http::problem(&Problem::not_found("there is no such server"))?),
-        },
-        Call::Tick => Ok(http::no_content()?),
     }
 }
 

@@ -28,9 +28,9 @@ const MARK_MILLIS: u64 = 2_000;
 const SEND_DEADLINE: Duration = Duration::from_millis(MARK_MILLIS);
 /// Batches kept for one tenant while the ledger fails.
 const MAX_SEALED: usize = 8;
-/// Items in one batch; together with the bound on evidence and events that is less than 256 KiB for nearly all mail.
-const MAX_ITEMS: usize = 64;
-const MAX_EVENTS: usize = 2_000;
+/// Items and events in one batch: less than 256 KiB.
+const MAX_ITEMS: usize = 40;
+const MAX_EVENTS: usize = 1_500;
 /// How far back a repeated event id is looked for before the ledger does.
 const REPEATS_LOOKED_FOR: usize = 16;
 
@@ -87,12 +87,12 @@ impl<'a> Observation<'a> {
     fn merge_into(self, known: &mut Item) {
         see(&mut known.sights, self.sight);
         match self.event {
-            Some(hash) if known.events.len() < MAX_EVENTS => {
+            Some(hash) => {
                 if !known.events.iter().rev().take(REPEATS_LOOKED_FOR).any(|seen| seen.hash == hash) {
                     known.events.push(Event { hash, counts: self.counts });
                 }
             }
-            _ => known.counts.add(self.counts),
+            None => known.counts.add(self.counts),
         }
     }
 }
@@ -164,6 +164,8 @@ struct Queue {
     isolate: String,
     sequence: u64,
     open: BTreeMap<Key, Item>,
+    /// Event ids in `open`.
+    events: usize,
     sealed: VecDeque<Batch>,
     /// When a flush was last promised, and when a batch was last sent off: marks that expire by themselves, since the
     /// request that set one may be gone.
@@ -193,6 +195,7 @@ impl Queue {
             isolate: random_id(),
             sequence: 0,
             open: BTreeMap::new(),
+            events: 0,
             sealed: VecDeque::new(),
             promised_at: 0,
             sending_since: 0,
@@ -203,12 +206,16 @@ impl Queue {
     /// Whether the caller has to promise a flush.
     fn add(&mut self, observation: Observation<'_>, now: u64) -> bool {
         let key = observation.key();
-        if let Some(known) = self.open.get_mut(&key) {
-            observation.merge_into(known);
-        } else if self.open.len() < MAX_ITEMS || self.seal() {
-            self.open.insert(key, observation.into_item());
-        } else {
+        let full = self.events >= MAX_EVENTS || self.open.len() >= MAX_ITEMS && !self.open.contains_key(&key);
+        if full && !self.seal() {
             self.dropped += 1;
+        } else {
+            self.events += usize::from(observation.event.is_some());
+            if let Some(known) = self.open.get_mut(&key) {
+                observation.merge_into(known);
+            } else {
+                self.open.insert(key, observation.into_item());
+            }
         }
         let promise = now.saturating_sub(self.promised_at) >= MARK_MILLIS;
         if promise {
@@ -227,6 +234,7 @@ impl Queue {
             return false;
         }
         self.sequence += 1;
+        self.events = 0;
         let sent = Sent { isolate: self.isolate.clone(), sequence: self.sequence };
         let items = std::mem::take(&mut self.open).into_values().collect();
         self.sealed.push_back(Batch { sent: Some(sent), items });

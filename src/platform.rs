@@ -9,7 +9,24 @@ use tidegate_engine::time::Timestamp;
 use worker::{Date, Delay};
 
 /// No await on KV or ledger delays an answer longer.
-pub const STORAGE_DEADLINE: Duration = Duration::from_millis(300);
+const STORAGE_DEADLINE: Duration = Duration::from_millis(300);
+/// Nor do all of them together: a decision may await two reads and a record.
+const ANSWER_MILLIS: u64 = 500;
+
+/// By when an answer has awaited enough.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(u64);
+
+impl Deadline {
+    pub fn for_answer() -> Self {
+        Self(real_millis() + ANSWER_MILLIS)
+    }
+
+    /// What the next await may take.
+    pub fn left(self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(real_millis())).min(STORAGE_DEADLINE)
+    }
+}
 
 /// Milliseconds since 1970: the age of what an isolate holds. Stands still while code runs.
 pub fn real_millis() -> u64 {

@@ -17,7 +17,7 @@ use tidegate_engine::server::ServerId;
 use tidegate_engine::spell::Phase;
 use worker::Env;
 
-use crate::platform::{STORAGE_DEADLINE, real_millis, within};
+use crate::platform::{Deadline, real_millis, within};
 use cache::{Age, Cache};
 pub use kv::Kv;
 
@@ -106,6 +106,7 @@ pub struct Reader<'a> {
     pub tenant: &'a TenantId,
     /// Reads KV whatever the cache holds. For tests.
     pub fresh: bool,
+    pub deadline: Deadline,
 }
 
 impl Reader<'_> {
@@ -150,7 +151,7 @@ impl Reader<'_> {
                 None => kv.read(&policy_key).await.map(|policy| [policy, None]),
             }
         };
-        let read = within(STORAGE_DEADLINE, read).await.map_err(|_| StoreError::Late)?;
+        let read = within(self.deadline.left(), read).await.map_err(|_| StoreError::Late)?;
         let [policy, phase] = read.map_err(|_| StoreError::Failed)?;
         let policy = parse::<PolicyKey<'_>>(policy)?;
         let phase = parse::<PhaseKey<'_>>(phase)?;
@@ -193,7 +194,8 @@ mod tests {
     fn what_was_stored_earlier_is_read_and_written_back_the_same() {
         fn keeps<R: DeserializeOwned + Serialize>(stored: &str) {
             let record: R = serde_json::from_str(stored).unwrap();
-            assert_eq!(serde_json::to_string_pretty(&record).unwrap(), stored.trim_end());
+            let stored: serde_json::Value = serde_json::from_str(stored).unwrap();
+            assert_eq!(serde_json::to_value(&record).unwrap(), stored);
         }
         keeps::<PolicyRecord>(include_str!("../tests/stored/policy.json"));
         keeps::<PhaseRecord>(include_str!("../tests/stored/phase.json"));

@@ -23,7 +23,7 @@ use crate::config::{Config, facts};
 use crate::http::{self, Request};
 use crate::ledger::LedgerClient;
 use crate::observations::{self, Observation};
-use crate::platform::{STORAGE_DEADLINE, real_now};
+use crate::platform::{Deadline, real_now};
 use crate::store::{PhaseRecord, PolicyRecord, Reader, StoreError};
 
 pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
@@ -40,7 +40,7 @@ async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &
     let fresh = config.is_test && request.header("x-tidegate-fresh").is_some();
     let body = request.body().await?;
     let posted = native::Request::parse(&body)?;
-    let site = Site { config, env, context, clock, fresh };
+    let site = Site { config, env, context, clock, fresh, deadline: Deadline::for_answer() };
     Ok(decide_event(&site, &posted).await)
 }
 
@@ -51,6 +51,7 @@ struct Site<'a> {
     context: &'a Context,
     clock: Option<Timestamp>,
     fresh: bool,
+    deadline: Deadline,
 }
 
 async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> {
@@ -59,7 +60,7 @@ async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> 
     let Some(facts) = facts() else {
         return undecided(event, None, "the catalog is not there");
     };
-    let reader = Reader { env: site.env, tenant: &event.tenant, fresh: site.fresh };
+    let reader = Reader { env: site.env, tenant: &event.tenant, fresh: site.fresh, deadline: site.deadline };
     let known = match look_up(&reader, event, &facts, now).await {
         Ok(known) => known,
         Err((recognition, error)) => return undecided(event, Some(&recognition), error.as_str()),
@@ -171,7 +172,9 @@ async fn look_up<'a>(
 fn refresh_later(site: &Site<'_>, event: &MailEvent<'_>, server: &ServerId) {
     let (env, tenant, server) = (site.env.clone(), event.tenant.clone(), server.clone());
     site.context.wait_until(async move {
-        Reader { env: &env, tenant: &tenant, fresh: false }.refresh(Some(&server)).await;
+        Reader { env: &env, tenant: &tenant, fresh: false, deadline: Deadline::for_answer() }
+            .refresh(Some(&server))
+            .await;
     });
 }
 
@@ -199,7 +202,7 @@ async fn record(
             Ok(Recording::Later)
         }
         Record::Sync => {
-            let recorded = observations::record_now(&ledger(), &event.tenant, observation, STORAGE_DEADLINE).await;
+            let recorded = observations::record_now(&ledger(), &event.tenant, observation, site.deadline.left()).await;
             recorded.map(Recording::Done).map_err(|error| error.as_str())
         }
     }

@@ -35,7 +35,6 @@ pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
 
 #[derive(Deserialize)]
 struct Row {
-    key: String,
     rev: i64,
     json: String,
 }
@@ -44,26 +43,30 @@ struct Row {
 pub async fn publish(sql: &Sql, env: &Env) {
     let now = integer(real_millis());
     // rows that are told stay until their second has passed, with rev 0, so that the next put keeps its distance
-    let due = "SELECT json_object('key', key, 'rev', rev, 'json', json) FROM outbox WHERE rev > 0 AND due <= ?1 ORDER BY due LIMIT ?2";
-    let Ok(rows) = sql.rows::<Row>(due, values![now, MAX_PUTS]) else {
+    let due = "SELECT json_quote(key) FROM outbox WHERE rev > 0 AND due <= ?1 ORDER BY due LIMIT ?2";
+    let Ok(keys) = sql.rows::<String>(due, values![now, MAX_PUTS]) else {
         return;
     };
     let Some(kv) = Kv::new(env, store::BINDING) else { return };
-    for row in rows {
-        if set_due(sql, &row.key, now + IN_FLIGHT_MILLIS).is_err() {
-            continue;
-        }
-        let told = matches!(within(PUT_DEADLINE, kv.write(&row.key, &row.json)).await, Ok(Ok(())));
+    for key in keys {
+        let Ok(Some(row)) = take(sql, &key) else { continue };
+        let told = matches!(within(PUT_DEADLINE, kv.write(&key, &row.json)).await, Ok(Ok(())));
         let after = integer(real_millis()) + if told { PUT_SPACING_MILLIS } else { RETRY_MILLIS };
-        let _ = set_due(sql, &row.key, after);
-        if told {
-            let set_told = "UPDATE outbox SET rev = 0, json = '' WHERE key = ?1 AND rev = ?2";
-            let _ = sql.change(|change| change.run(set_told, values![row.key.as_str(), row.rev]));
-        }
+        let _ = sql.change(|change| {
+            if told {
+                let set_told = "UPDATE outbox SET rev = 0, json = '' WHERE key = ?1 AND rev = ?2";
+                change.run(set_told, values![key.as_str(), row.rev])?;
+            }
+            change.run("UPDATE outbox SET due = ?1 WHERE key = ?2", values![after, key.as_str()])
+        });
     }
     let _ = sql.change(|change| change.run("DELETE FROM outbox WHERE rev = 0 AND due <= ?1", values![now]));
 }
 
-fn set_due(sql: &Sql, key: &str, due: i64) -> Result<(), SqlError> {
-    sql.change(|change| change.run("UPDATE outbox SET due = ?1 WHERE key = ?2", values![due, key]))
+/// Takes a row for one put, as it is now: while others were put, it may have changed, or have been put elsewhere.
+fn take(sql: &Sql, key: &str) -> Result<Option<Row>, SqlError> {
+    let now = integer(real_millis());
+    let take = "UPDATE outbox SET due = ?1 WHERE key = ?2 AND rev > 0 AND due <= ?3
+                RETURNING json_object('rev', rev, 'json', json)";
+    sql.change(|change| change.row(take, values![now + IN_FLIGHT_MILLIS, key, now]))
 }

@@ -24,9 +24,9 @@ const TABLES: &[&str] = &[
         would_defer INTEGER NOT NULL, would_reject INTEGER NOT NULL,
         PRIMARY KEY (server, hour, build)) WITHOUT ROWID",
     // the highest batch of each isolate, and the events counted lately: what comes twice counts once
-    "CREATE TABLE IF NOT EXISTS isolate (id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, seen_at INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS event (hash TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS event_at ON event (at)",
+    "CREATE TABLE IF NOT EXISTS isolate (
+        id TEXT PRIMARY KEY, sequence INTEGER NOT NULL, seen_at INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS event_batch (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, hashes BLOB NOT NULL)",
     // what KV has to be told: a row goes when KV has this very revision
     "CREATE TABLE IF NOT EXISTS outbox (
         key TEXT PRIMARY KEY, rev INTEGER NOT NULL, json TEXT NOT NULL, due INTEGER NOT NULL) WITHOUT ROWID",

@@ -5,19 +5,18 @@ use serde_json::value::RawValue;
 use tidegate_engine::event::{Connector, TenantId};
 use tidegate_engine::server::{ServerId, Shown};
 use tidegate_engine::spell::{Rules, ServerRecord, Sighting, Transition};
-use tidegate_engine::time::{HOUR, MINUTE, Timestamp};
+use tidegate_engine::time::{HOUR, Timestamp};
 
 use super::documents::{Page, ServerDocument};
+use super::events::RecentEvents;
 use super::protocol::{Batch, Counts, Item, Recorded};
 use super::sql::{Change, Sql, SqlError, integer, to_text, values};
-use super::{outbox, policies};
+use super::{events, outbox, policies};
 use crate::config::facts;
 use crate::store::{PhaseKey, PhaseRecord};
 
 /// Servers of one tenant; further ones are answered and not recorded.
 const MAX_SERVERS: i64 = 25_000;
-/// An event id seen again within this time counts once.
-const REPEAT_SECONDS: i64 = 10 * MINUTE;
 /// Isolates are forgotten so long after their last batch.
 const ISOLATE_SECONDS: i64 = 24 * HOUR;
 const MAX_EVIDENCE: i64 = 3;
@@ -25,21 +24,40 @@ const MAX_TRANSITIONS: i64 = 200;
 const MAX_EVIDENCE_SHOWN: i64 = 192;
 
 /// Takes in a batch, once.
-pub fn record(sql: &Sql, tenant: &TenantId, batch: &Batch, now: Timestamp) -> Result<Recorded, SqlError> {
+pub fn record(
+    sql: &Sql,
+    recent: &mut RecentEvents,
+    tenant: &TenantId,
+    batch: &Batch,
+    now: Timestamp,
+) -> Result<Recorded, SqlError> {
     let facts = facts().ok_or_else(SqlError::no_facts)?;
-    sql.change(|change| {
+    recent.load(sql, now)?;
+    let mut counted = Vec::new();
+    let recorded = sql.change(|change| {
         let mut phases = Vec::new();
         if !is_new(change, batch, now)? {
             return Ok(Recorded { phases });
         }
-        let tenant_policy = policies::current(change)?;
+        let policy = policies::current(change)?;
+        let rules = Rules::new(&facts, &policy.policy, &policy.freezes).ok_or_else(SqlError::no_facts)?;
         for item in &batch.items {
-            let rules = Rules::new(&facts, &tenant_policy.policy, &tenant_policy.freezes);
-            let rules = rules.ok_or_else(SqlError::no_facts)?;
-            phases.extend(take_in(change, tenant, item, &rules, now)?);
+            let mut counts = item.counts;
+            for event in &item.events {
+                if recent.insert(event.hash, now) {
+                    counts.add(event.counts);
+                    counted.push(event.hash);
+                }
+            }
+            phases.extend(take_in(change, tenant, item, counts, &rules, now)?);
         }
+        events::store(change, &counted, now)?;
         Ok(Recorded { phases })
-    })
+    });
+    if recorded.is_err() {
+        recent.forget(&counted);
+    }
+    recorded
 }
 
 /// Ends the spells of which nothing was heard, as `silent`.
@@ -147,6 +165,7 @@ fn take_in(
     change: &Change<'_>,
     tenant: &TenantId,
     item: &Item,
+    counts: Counts,
     rules: &Rules<'_>,
     now: Timestamp,
 ) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
@@ -165,7 +184,7 @@ fn take_in(
         let sighting = Sighting { at: at(sight.at), node: item.node, shown, fingerprint: sight.fingerprint };
         transitions.extend(server.record.observe(&sighting, rules));
     }
-    count(change, item, at(last.at), now)?;
+    count(change, item, counts, at(last.at))?;
     keep_evidence(change, item, at(last.at))?;
     let build = Shown::from(item.shown).build().map(|build| build.to_string());
     save(change, tenant, &mut server, &transitions, build)
@@ -241,16 +260,7 @@ fn save(
     Ok(told)
 }
 
-fn count(change: &Change<'_>, item: &Item, at: Timestamp, now: Timestamp) -> Result<(), SqlError> {
-    let mut counts = item.counts;
-    change.run("DELETE FROM event WHERE at < ?1", values![now.plus(-REPEAT_SECONDS).0])?;
-    for event in &item.events {
-        let hash = format!("{:016x}", event.hash);
-        if change.number("SELECT at FROM event WHERE hash = ?1", values![hash.as_str()])?.is_none() {
-            counts.add(event.counts);
-            change.run("INSERT INTO event (hash, at) VALUES (?1, ?2)", values![hash, now.0])?;
-        }
-    }
+fn count(change: &Change<'_>, item: &Item, counts: Counts, at: Timestamp) -> Result<(), SqlError> {
     if counts == Counts::default() {
         return Ok(());
     }

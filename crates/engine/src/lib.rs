@@ -12,6 +12,8 @@
 //!    a stage and [`window`] into this minute's action;
 //! 5. [`decision`] puts them together under the tenant's [`policy`], [`reply`] words the SMTP reply.
 //!
+//! Beside that way stands [`mime_ole`], a hint for people who check a header.
+//!
 //! All that a sender wrote is hostile: every loop over it is bounded, nothing panics, and doubt always means accept.
 
 pub mod baseline;

@@ -118,6 +118,9 @@ struct EndedSpell {
     spell: Spell,
     at: Timestamp,
     reason: End,
+    /// The build that ended it by being acceptable then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accepted: Option<Build>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -191,7 +194,8 @@ impl ServerRecord {
             self.suspect = None;
             if let Some(spell) = self.spell.take() {
                 let at = sighting.at.max(spell.last_out_of_date);
-                self.ended = Some(EndedSpell { spell, at, reason: End::Patched });
+                let accepted = sighting.shown.build();
+                self.ended = Some(EndedSpell { spell, at, reason: End::Patched, accepted });
                 transitions.push(Transition { at, kind: TransitionKind::Patched });
             }
         }
@@ -202,7 +206,7 @@ impl ServerRecord {
     pub fn settle(&mut self, now: Timestamp) -> Option<Transition> {
         let spell = self.spell.take_if(|spell| spell.silent_at() <= now)?;
         let at = spell.silent_at();
-        self.ended = Some(EndedSpell { spell, at, reason: End::Silent });
+        self.ended = Some(EndedSpell { spell, at, reason: End::Silent, accepted: None });
         self.suspect = None;
         Some(Transition { at, kind: TransitionKind::Silent })
     }
@@ -314,7 +318,9 @@ fn best(builds: &[SeenBuild], rules: &Rules<'_>, at: Timestamp) -> Option<(Build
 fn resume(ended: &EndedSpell, first: Timestamp, shown: Shown, rules: &Rules<'_>) -> Option<(Timestamp, i64)> {
     let build = shown.build()?;
     let soon = ended.reason == End::Patched && first.since(ended.at) <= RELAPSE_SECONDS;
-    if !soon || !rules.assess(shown, ended.at).is_out_of_date() {
+    // the rules may have changed since: what was accepted then did not fail, whatever they say of that day now
+    let accepted = ended.accepted.is_some_and(|accepted| build.lane() == accepted.lane() && build >= accepted);
+    if !soon || accepted || !rules.assess(shown, ended.at).is_out_of_date() {
         return None;
     }
     let clock = rules.clock(&ended.spell, build);
@@ -468,6 +474,25 @@ mod tests {
             assert!(phase.running_spell(silent.plus(-1)).is_some() && phase.running_spell(silent).is_none());
             assert_eq!(serde_json::from_str::<Phase>(&serde_json::to_string(&phase).unwrap()).unwrap(), phase);
         });
+    }
+
+    #[test]
+    fn stricter_rules_do_not_resume_a_spell_for_the_build_that_ended_it() {
+        let (facts, microsoft, freezes) = (Facts::built_in().unwrap(), Policy::default(), Freezes::default());
+        let strict: Policy = serde_json::from_str(r#"{"baseline":"strict"}"#).unwrap();
+        let mut record = ServerRecord::default();
+        let rules = Rules::new(&facts, &microsoft, &freezes).unwrap();
+        for (hour, build) in [(0, "15.1.2507.39"), (1, "15.1.2507.39"), (48, "15.1.2507.61")] {
+            record.observe(&sighting(hour, build, 1), &rules);
+        }
+        let rules = Rules::new(&facts, &strict, &freezes).unwrap();
+        for (build, expected) in [("15.1.2507.61", TransitionKind::Detected), ("15.1.2507.58", TransitionKind::Resumed)]
+        {
+            let mut record = record.clone();
+            let mut seen = |hour| record.observe(&sighting(hour, build, 1), &rules);
+            let transitions = [seen(100), seen(101)].concat();
+            assert_eq!(transitions.iter().map(|transition| transition.kind).collect::<Vec<_>>(), [expected], "{build}");
+        }
     }
 
     #[test]
