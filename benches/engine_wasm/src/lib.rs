@@ -1,0 +1,56 @@
+//! The engine's whole decision in WebAssembly: from the header's bytes to action, reply and reasons.
+
+use tidegate_engine::clock::Freezes;
+use tidegate_engine::decision::{Context, decide};
+use tidegate_engine::event::{Connector, MailEvent};
+use tidegate_engine::header::Header;
+use tidegate_engine::policy::{Facts, Mode, Policy};
+use tidegate_engine::server::{Finding, recognise};
+use tidegate_engine::spell::{Rules, ServerRecord, Sighting};
+use tidegate_engine::time::{DAY, Timestamp};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// A header of 2 KB with five `Received` fields, the topmost by a server that is out of date.
+const HEADER: &str = include_str!("../../header.txt");
+
+/// Decides so many times on a message of a server in stage 8. Returns how many of them were rejected with a reply.
+#[wasm_bindgen]
+pub fn run(decisions: u32) -> u32 {
+    decide_times(decisions).unwrap_or(0)
+}
+
+fn decide_times(decisions: u32) -> Option<u32> {
+    let facts = Facts::built_in().ok()?;
+    let policy = Policy { mode: Mode::Enforce, ..Policy::default() };
+    let freezes = Freezes::default();
+    let rules = Rules::new(&facts, &policy, &freezes)?;
+    let detected: Timestamp = "2026-09-10T08:15:08Z".parse().ok()?;
+    let now = detected.plus(95 * DAY);
+    let header = HEADER.replace('\n', "\r\n");
+    let event = MailEvent {
+        tenant: "contoso".parse().ok()?,
+        connector: Connector::OnPremises,
+        client_ip: "203.0.113.7".parse().ok(),
+        own_hops: 0,
+        recipients: vec!["ben@example.org".into()],
+        header: Header::Block(header.as_bytes().into()),
+    };
+    let Finding::Server(server) = recognise(&event, &[], &facts.catalog).finding else { return None };
+    let mut record = ServerRecord::default();
+    // often enough that the spell does not end in silence
+    for day in (0..95).step_by(5) {
+        let at = detected.plus(day * DAY);
+        record.observe(
+            &Sighting { at, node: server.node, shown: server.shown, fingerprint: at.0.unsigned_abs() },
+            &rules,
+        );
+    }
+    let phase = record.phase();
+    let context = Context { rules, ceiling: Mode::Enforce, phase: Some(&phase), now };
+    let rejected = (0..decisions).filter(|_| {
+        let recognition = recognise(&event, &policy.trusted_relays, &facts.catalog);
+        let Finding::Server(server) = &recognition.finding else { return false };
+        decide(&event, server, recognition.behind_relay, &context).reply.is_some()
+    });
+    u32::try_from(rejected.count()).ok()
+}

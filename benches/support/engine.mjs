@@ -1,0 +1,69 @@
+/**
+ * The time of one decision by the engine alone, natively and in WebAssembly.
+ */
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { buildEngineWasm, shell } from "./build.mjs";
+
+/** How long one sample in WebAssembly should take, in milliseconds, and how many there are. */
+const SAMPLE_MS = 50;
+const SAMPLES = 21;
+
+/** Nanoseconds of the units in which divan prints. */
+const UNITS = /** @type {Record<string, number>} */ ({ ps: 1e-3, ns: 1, µs: 1e3, ms: 1e6, s: 1e9 });
+
+/**
+ * The median of the bench `whole_decision`, in nanoseconds.
+ * @returns {Promise<number>}
+ */
+export async function engineNative() {
+  const table = await shell("cargo bench --quiet -p tidegate-engine --bench decide");
+  return divanMedian(table, "whole_decision");
+}
+
+/**
+ * Reads divan's table: name and fastest, then slowest, median, mean, samples and iterations.
+ * @param {string} table
+ * @param {string} name
+ */
+export function divanMedian(table, name) {
+  for (const line of table.split("\n")) {
+    const [first, , median = ""] = line.split("│").map((cell) => cell.trim());
+    const [value, unit] = median.split(" ");
+    if (/^[├╰]─\s+(\S+)/.exec(first)?.[1] === name && unit in UNITS) return Number(value) * UNITS[unit];
+  }
+  throw new Error(`no bench ${name} in\n${table}`);
+}
+
+/**
+ * The median in Node's V8, the engine that workerd has too, in nanoseconds.
+ * @returns {Promise<number>}
+ */
+export async function engineWasm() {
+  const { module, wasm } = await buildEngineWasm();
+  const { initSync, run } = await import(pathToFileURL(module).href);
+  initSync({ module: readFileSync(wasm) });
+  let decisions = 1000;
+  // V8 recompiles hot code in the background: the first samples are for warming up, and to find the sample's size.
+  for (let warmup = 0; warmup < 20; warmup += 1) {
+    decisions = Math.ceil((decisions * SAMPLE_MS) / Math.max(time(run, decisions), 1));
+  }
+  const samples = Array.from({ length: SAMPLES }, () => (time(run, decisions) * 1e6) / decisions);
+  return median(samples);
+}
+
+/**
+ * @param {(decisions: number) => number} run
+ * @param {number} decisions
+ * @returns {number} milliseconds
+ */
+function time(run, decisions) {
+  const start = performance.now();
+  if (run(decisions) !== decisions) throw new Error("the engine did not decide as it should");
+  return performance.now() - start;
+}
+
+/** @param {number[]} values an odd number of them */
+export function median(values) {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
+}

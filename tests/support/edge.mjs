@@ -1,0 +1,89 @@
+/**
+ * The built worker on bare workerd, with its KV service in a process of its own and a ledger that fails on demand.
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { at, Client, event, received, until } from "./client.mjs";
+import { startKv } from "./kv-service.mjs";
+import { startWorkerd } from "./workerd.mjs";
+
+const BUILD = join(fileURLToPath(new URL("../..", import.meta.url)), "build");
+const KEY = "test-admin-key";
+const DAY = 24 * 3600;
+
+/**
+ * @typedef {object} Edge
+ * @property {Client} client
+ * @property {import("./kv-service.mjs").KvService} kv
+ * @property {import("./workerd.mjs").Workerd} worker
+ * @property {() => Promise<void>} stop
+ */
+
+/**
+ * @param {{ kv?: import("./kv-service.mjs").KvService, stateDir?: string, vars?: Record<string, string> }} [options]
+ * @returns {Promise<Edge>}
+ */
+export async function startEdge({ kv, stateDir, vars } = {}) {
+  const service = kv ?? (await startKv());
+  const worker = await startWorkerd({
+    build: BUILD,
+    kv: service,
+    stateDir,
+    faultyLedger: true,
+    vars: { ADMIN_KEY: KEY, ENVIRONMENT: "test", AUTO_TENANTS: "on", ...vars },
+    readyPath: "/v1/health",
+  });
+  return {
+    client: new Client({ url: worker.url, key: KEY }),
+    kv: service,
+    worker,
+    stop: async () => {
+      await worker.stop();
+      if (!kv) await service.stop();
+    },
+  };
+}
+
+/** When a server made by `blockedServer` is blocked in every minute: at stage 8. */
+export const BLOCKED = at("2027-01-04T08:15:08Z");
+
+/**
+ * Brings a server to stage 8 in a tenant that enforces, and waits until KV knows it.
+ * @param {Edge} edge
+ * @param {string} tenant
+ * @param {string} [host]
+ */
+export async function blockedServer({ client, kv }, tenant, host = "EX01.contoso.com") {
+  const start = BLOCKED - 95 * DAY;
+  await client.putPolicy(tenant, { mode: "enforce" }, { now: start - DAY });
+  for (const day of [0, 1, 20, 40, 60, 80, 94]) {
+    const now = start + day * DAY;
+    await client.decide(event({ tenant, record: "sync", header: received({ host, now }) }), { now });
+  }
+  await published(kv, `policy/${tenant}`, () => true);
+  const phase = `phase/${tenant}/${host.toLowerCase()}`;
+  return published(kv, phase, ({ phase: { spell } }) => spell.last_out_of_date === BLOCKED - DAY);
+}
+
+/**
+ * The record under `key` once KV holds one that `isIt`.
+ * @param {import("./kv-service.mjs").KvService} kv
+ * @param {string} key
+ * @param {(record: any) => boolean} isIt
+ */
+export function published(kv, key, isIt) {
+  return until(`${key} is published`, async () => {
+    const found = (await kv.keys()).find(({ name }) => name === key);
+    const record = found && JSON.parse(found.value);
+    return record && isIt(record) && record;
+  });
+}
+
+/**
+ * A message at `BLOCKED` from the server that `blockedServer` made.
+ * @param {string} tenant
+ * @param {Record<string, unknown>} [members]
+ */
+export function blockedMessage(tenant, members) {
+  return event({ tenant, header: received({ host: "EX01.contoso.com", now: BLOCKED }), ...members });
+}

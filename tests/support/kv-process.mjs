@@ -1,0 +1,149 @@
+/**
+ * The process of the KV service: an HTTP server on 127.0.0.1 that fails as its parent tells it to.
+ * Started by kv-service.mjs; commands and their answers go over the channel between parent and child.
+ */
+import { createServer } from "node:http";
+import { KvStore, operation, Refusal } from "./kv-protocol.mjs";
+
+/** @typedef {"ok" | "refuse" | "hang" | "500" | "truncated" | "cut" | "slow"} Mode */
+/** @typedef {{ kind: string, keys: string[], cacheTtl?: number, status: number | null }} LogEntry null: never answered */
+
+const HOST = "127.0.0.1";
+const LOG_LENGTH = 1000;
+
+const store = new KvStore();
+/** @type {{ mode: Mode, ms: number, kinds: string[] | null }} */
+let fault = { mode: "ok", ms: 0, kinds: null };
+/** @type {LogEntry[]} */
+let log = [];
+let stats = emptyStats();
+let port = 0;
+
+function emptyStats() {
+  return {
+    total: 0,
+    requests: { get: 0, put: 0, delete: 0, list: 0, bulk: 0 },
+    statuses: /** @type {Record<string, number>} */ ({}),
+    unanswered: 0,
+  };
+}
+
+const server = createServer((request, response) => {
+  answer(request, response).catch((error) => {
+    console.error(error);
+    response.destroy();
+  });
+});
+// The binding keeps its connections; closing an idle one just as it is used again would look like a fault.
+server.keepAliveTimeout = 0;
+
+/**
+ * @param {import("node:http").IncomingMessage} request
+ * @param {import("node:http").ServerResponse} response
+ */
+async function answer(request, response) {
+  const body = Buffer.concat(await request.toArray());
+  const asked = operation(store, {
+    method: request.method ?? "",
+    url: request.url ?? "",
+    headers: request.headers,
+    body,
+  });
+  /** @type {LogEntry} */
+  const entry = { kind: asked.kind, keys: asked.keys, cacheTtl: asked.cacheTtl, status: null };
+  stats.total += 1;
+  stats.requests[asked.kind] += 1;
+  log = [...log.slice(1 - LOG_LENGTH), entry];
+
+  const { mode, ms } =
+    fault.kinds === null || fault.kinds.includes(asked.kind) ? fault : { mode: "ok", ms: 0 };
+  if (mode === "hang") {
+    stats.unanswered += 1;
+    return;
+  }
+  if (mode === "slow") await new Promise((resolve) => setTimeout(resolve, ms));
+  const { status, headers = {}, body: full = "" } = mode === "500" ? failure() : run(asked);
+  entry.status = status;
+  stats.statuses[status] = (stats.statuses[status] ?? 0) + 1;
+  const bytes = Buffer.from(full);
+  const half = bytes.subarray(0, bytes.length / 2);
+  const sent = mode === "truncated" ? half : bytes;
+  response.writeHead(status, { ...headers, "Content-Length": sent.length });
+  if (mode === "cut") response.write(half, () => response.destroy());
+  else response.end(sent);
+}
+
+/**
+ * @param {import("./kv-protocol.mjs").Operation} asked
+ * @returns {import("./kv-protocol.mjs").Answer}
+ */
+function run(asked) {
+  try {
+    return asked.run();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { status: error.status, body: error.message };
+  }
+}
+
+/** @returns {import("./kv-protocol.mjs").Answer} */
+function failure() {
+  return { status: 500, body: "the KV service fails on demand" };
+}
+
+function listen() {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, HOST, () => {
+      server.off("error", reject);
+      port = /** @type {import("node:net").AddressInfo} */ (server.address()).port;
+      resolve(port);
+    });
+  });
+}
+
+function closeListener() {
+  return new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections();
+  });
+}
+
+/** @type {Record<string, (argument: any) => unknown>} */
+const COMMANDS = {
+  start: listen,
+  async fault(/** @type {typeof fault} */ next) {
+    // Connections whose request still hangs, or that a fault must reach at once, are of no more use.
+    if (server.listening && fault.mode === "hang") server.closeAllConnections();
+    if (server.listening && next.mode === "refuse") await closeListener();
+    if (!server.listening && next.mode !== "refuse") await listen();
+    fault = next;
+  },
+  stats: () => stats,
+  log: () => log,
+  reset() {
+    stats = emptyStats();
+    log = [];
+  },
+  keys: () =>
+    store.names().map((name) => {
+      const { value, metadata, expiration } = /** @type {import("./kv-protocol.mjs").Entry} */ (
+        store.read(name)
+      );
+      return { name, value: value.toString(), metadata: JSON.parse(metadata ?? "null"), expiration };
+    }),
+  put({ key, value, metadata }) {
+    const text = metadata === undefined ? undefined : JSON.stringify(metadata);
+    store.put(key, value === null ? undefined : { value: Buffer.from(value), metadata: text });
+  },
+};
+
+process.on("message", async (/** @type {{ id: number, command: string, argument: unknown }} */ message) => {
+  const { id, command, argument } = message;
+  try {
+    process.send?.({ id, result: await COMMANDS[command](argument) });
+  } catch (error) {
+    process.send?.({ id, error: String(error) });
+  }
+});
+process.on("disconnect", () => process.exit());

@@ -1,0 +1,266 @@
+/**
+ * Runs a built worker on bare workerd, the runtime itself without any development proxy before it.
+ */
+import { spawn } from "node:child_process";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { embed, toCapnp, VOID } from "./capnp.mjs";
+import { adopt, endProcess } from "./processes.mjs";
+
+/** How long workerd may take until its worker has answered for the first time. */
+const START_TIMEOUT_MS = 20_000;
+/** How much of workerd's own output is kept. */
+const OUTPUT_CHARS = 64 * 1024;
+
+const HOST = "127.0.0.1";
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import.meta.url));
+
+/**
+ * @typedef {object} WorkerdOptions
+ * @property {string} build folder that worker-build wrote: `index.js` and the `.wasm` files beside it
+ * @property {Record<string, string>} [vars] text bindings, such as ADMIN_KEY, ENVIRONMENT, AUTO_TENANTS, MODE_CEILING
+ * @property {{ port: number }} [kv] the KV service behind the binding STATE; without it there is no such binding
+ * @property {boolean} [ledger] binds LEDGER to the worker's Durable Object class `Ledger`, with SQLite
+ * @property {string} [stateDir] folder of the Durable Objects' data; without it they end with this workerd
+ * @property {boolean} [faultyLedger] puts a relay before the ledger whose faults `setLedgerMode` switches
+ * @property {number} [port] a fixed port, for a restart at the same address; else a free one
+ * @property {string} [readyPath] path of the first request, which must be answered, with whatever status
+ * @property {string} [compatibilityDate] default: that of wrangler.toml
+ */
+
+/** @typedef {"ok" | "throw" | "hang" | "error" | "truncated"} LedgerMode */
+
+/**
+ * @typedef {object} Workerd
+ * @property {string} url such as `http://127.0.0.1:40123`, without a slash at its end
+ * @property {number} port
+ * @property {number} pid
+ * @property {() => Promise<void>} stop TERM, then KILL after two seconds; removes the temporary folder
+ * @property {() => Promise<void>} kill KILL at once, as a crash would
+ * @property {() => string} output what workerd and the worker have written so far (the last 64 K)
+ * @property {(mode: LedgerMode) => Promise<void>} setLedgerMode with `faultyLedger` only
+ * @property {() => Promise<number>} ledgerAsked how often the ledger was asked in this mode; with `faultyLedger` only
+ */
+
+/**
+ * @param {WorkerdOptions} options
+ * @returns {Promise<Workerd>}
+ */
+export async function startWorkerd(options) {
+  const folder = mkdtempSync(join(tmpdir(), "tidegate-workerd-"));
+  try {
+    writeConfig(folder, options);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+  const child = spawn(
+    workerdBinary(),
+    ["serve", "--experimental", "--control-fd=3", join(folder, "config.capnp")],
+    {
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      env: { ...process.env, RUST_BACKTRACE: "0" },
+    },
+  );
+  adopt(child, folder);
+  const output = collectOutput(child);
+  const sockets = options.faultyLedger ? ["http", "ledger-control"] : ["http"];
+  try {
+    const ports = await withinStart(child, listening(child, sockets));
+    const url = `http://${HOST}:${ports.http}`;
+    const first = await withinStart(child, fetch(url + (options.readyPath ?? "/")));
+    await first.arrayBuffer();
+    return {
+      url,
+      port: ports.http,
+      pid: /** @type {number} */ (child.pid),
+      stop: () => endProcess(child),
+      kill: () => endProcess(child, { graceMs: 0 }),
+      output,
+      setLedgerMode: async (mode) => void (await ledgerControl(ports["ledger-control"], "PUT", mode)),
+      ledgerAsked: async () => Number(await ledgerControl(ports["ledger-control"], "GET")),
+    };
+  } catch (error) {
+    await endProcess(child);
+    throw new Error(`workerd did not start: ${error}\n${output()}`, { cause: error });
+  }
+}
+
+/** The path of workerd's executable for this platform. */
+function workerdBinary() {
+  return createRequire(import.meta.url)("workerd").default;
+}
+
+/**
+ * @param {string} folder
+ * @param {WorkerdOptions} options
+ */
+function writeConfig(folder, options) {
+  const ledger = options.ledger || options.faultyLedger;
+  const build = resolve(options.build);
+  const wasm = readdirSync(build).filter((name) => name.endsWith(".wasm"));
+  for (const name of ["index.js", ...wasm]) copyFileSync(join(build, name), join(folder, name));
+
+  const compatibilityDate = options.compatibilityDate ?? wranglerCompatibilityDate();
+  const main = {
+    compatibilityDate,
+    modules: [
+      { name: "index.js", esModule: embed("index.js") },
+      ...wasm.map((name) => ({ name, wasm: embed(name) })),
+    ],
+    bindings: [
+      ...Object.entries(options.vars ?? {}).map(([name, text]) => ({ name, text })),
+      ...(options.kv ? [{ name: "STATE", kvNamespace: "kv" }] : []),
+      ...(ledger ? [ledgerBinding("LEDGER", options.faultyLedger ? "faulty-ledger" : "main")] : []),
+    ],
+    ...(ledger ? durableObjects({ localDisk: "state" }) : {}),
+  };
+  const services = [
+    { name: "main", worker: main },
+    // Nothing that a test runs reaches beyond this machine.
+    { name: "internet", network: { allow: ["local"] } },
+  ];
+  const sockets = [socket("http", options.port ?? 0, "main")];
+  if (options.kv)
+    services.push({ name: "kv", external: { address: `${HOST}:${options.kv.port}`, http: {} } });
+  if (ledger) {
+    // On disk in any case: objects in memory have no SQL.
+    const path = resolve(options.stateDir ?? join(folder, "state"));
+    mkdirSync(path, { recursive: true });
+    services.push({ name: "state", disk: { path, writable: true } });
+  }
+  if (options.faultyLedger) {
+    copyFileSync(FAULTY_LEDGER, join(folder, "faulty-ledger.js"));
+    const relay = {
+      compatibilityDate,
+      modules: [{ name: "faulty-ledger.js", esModule: embed("faulty-ledger.js") }],
+      bindings: [ledgerBinding("REAL", "main")],
+      ...durableObjects({ inMemory: VOID }),
+    };
+    services.push({ name: "faulty-ledger", worker: relay });
+    sockets.push(socket("ledger-control", 0, "faulty-ledger"));
+  }
+  const config = toCapnp({ services, sockets });
+  const head = 'using Workerd = import "/workerd/workerd.capnp";\n';
+  writeFileSync(join(folder, "config.capnp"), `${head}const config :Workerd.Config = ${config};\n`);
+}
+
+/**
+ * @param {string} name
+ * @param {string} serviceName
+ */
+function ledgerBinding(name, serviceName) {
+  return { name, durableObjectNamespace: { className: "Ledger", serviceName } };
+}
+
+/** @param {object} durableObjectStorage */
+function durableObjects(durableObjectStorage) {
+  return {
+    durableObjectNamespaces: [{ className: "Ledger", uniqueKey: "tidegate-ledger", enableSql: true }],
+    durableObjectStorage,
+  };
+}
+
+/**
+ * @param {string} name
+ * @param {number} port
+ * @param {string} service
+ */
+function socket(name, port, service) {
+  return { name, address: `${HOST}:${port}`, http: {}, service };
+}
+
+function wranglerCompatibilityDate() {
+  const date = /^compatibility_date\s*=\s*"([^"]+)"/m.exec(readFileSync(join(ROOT, "wrangler.toml"), "utf8"));
+  if (!date) throw new Error("wrangler.toml names no compatibility_date");
+  return date[1];
+}
+
+/**
+ * The ports of `names`, from the messages that workerd writes to its control pipe as it begins to listen.
+ * @param {import("node:child_process").ChildProcess} child
+ * @param {string[]} names
+ * @returns {Promise<Record<string, number>>}
+ */
+function listening(child, names) {
+  const control = /** @type {import("node:stream").Readable} */ (child.stdio[3]);
+  /** @type {Record<string, number>} */
+  const ports = {};
+  let text = "";
+  return new Promise((resolve, reject) => {
+    control.on("error", reject);
+    control.on("data", (chunk) => {
+      text += chunk;
+      const lines = text.split("\n");
+      text = lines.pop() ?? "";
+      for (const line of lines) {
+        const message = JSON.parse(line);
+        if (message.event === "listen") ports[message.socket] = message.port;
+      }
+      if (names.every((name) => ports[name])) resolve(ports);
+    });
+  });
+}
+
+/**
+ * `promise`, unless workerd ends or the time for its start runs out before.
+ * @template T
+ * @param {import("node:child_process").ChildProcess} child
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+async function withinStart(child, promise) {
+  const end = new AbortController();
+  const { signal } = end;
+  const failure = new Promise((_, reject) => {
+    const onExit = (/** @type {unknown} */ code) => reject(new Error(`it ended (${code})`));
+    const onError = (/** @type {unknown} */ error) => reject(error);
+    const timer = setTimeout(() => reject(new Error("it took too long")), START_TIMEOUT_MS);
+    child.once("exit", onExit).once("error", onError);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      child.off("exit", onExit).off("error", onError);
+    });
+  });
+  try {
+    return await /** @type {Promise<T>} */ (Promise.race([promise, failure]));
+  } finally {
+    end.abort();
+  }
+}
+
+/** @param {import("node:child_process").ChildProcess} child */
+function collectOutput(child) {
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk) => {
+      text = (text + chunk).slice(-OUTPUT_CHARS);
+    });
+  }
+  return () => text;
+}
+
+/**
+ * @param {number | undefined} port
+ * @param {"GET" | "PUT"} method
+ * @param {LedgerMode | ""} [mode]
+ */
+async function ledgerControl(port, method, mode = "") {
+  if (!port) throw new Error("start workerd with `faultyLedger` first");
+  const answer = await fetch(`http://${HOST}:${port}/${mode}`, { method });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${method} ledger mode ${mode}: ${answer.status} ${text}`);
+  return text;
+}
