@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tidegate_engine::time::Timestamp;
-use worker::{Date, Delay};
+use worker::Delay;
 
 /// No await on KV or ledger delays an answer longer.
 const STORAGE_DEADLINE: Duration = Duration::from_millis(300);
@@ -30,7 +30,7 @@ impl Deadline {
 
 /// Milliseconds since 1970: the age of what an isolate holds. Stands still while code runs.
 pub fn real_millis() -> u64 {
-    Date::now().as_millis()
+    js_sys::Date::now() as u64
 }
 
 pub fn real_now() -> Timestamp {

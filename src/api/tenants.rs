@@ -45,7 +45,7 @@ pub async fn put_policy(ledger: &LedgerClient, tenant: &TenantId, request: &Requ
         PutPolicyAnswer::Stale => Err(Problem::precondition_failed().into()),
         PutPolicyAnswer::Stored { record, phases, shown } => {
             let tag = etag(record.rev);
-            store::remember_policy(tenant, record);
+            store::remember_policy(tenant, *record);
             for (server, phase) in phases {
                 store::remember_phase(tenant, &server, phase);
             }

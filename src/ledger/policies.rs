@@ -63,7 +63,7 @@ pub fn put(sql: &Sql, tenant: &TenantId, put: PutPolicy, now: Timestamp) -> Resu
         set_tenant(change, tenant)?;
         let servers = servers.into_iter().map(|server| ServerDocument::new(server, &after, now)).collect();
         let shown = to_text(&PolicyChange { policy: &record.policy, servers })?;
-        Ok(PutPolicyAnswer::Stored { record, phases, shown })
+        Ok(PutPolicyAnswer::Stored { record: Box::new(record), phases, shown })
     })
 }
 

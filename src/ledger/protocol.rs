@@ -156,10 +156,13 @@ impl From<ShownDocument> for Shown {
     }
 }
 
+/// Phases that a change has published.
+pub type ChangedPhases = Vec<(ServerId, PhaseRecord)>;
+
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Recorded {
     /// Records that changed, so that the caller reads its own write.
-    pub phases: Vec<(ServerId, PhaseRecord)>,
+    pub phases: ChangedPhases,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -173,8 +176,8 @@ pub struct PutPolicy {
 #[serde(rename_all = "snake_case")]
 pub enum PutPolicyAnswer {
     Stored {
-        record: PolicyRecord,
-        phases: Vec<(ServerId, PhaseRecord)>,
+        record: Box<PolicyRecord>,
+        phases: ChangedPhases,
         /// What the caller is shown, as JSON.
         shown: String,
     },

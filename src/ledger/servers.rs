@@ -9,7 +9,7 @@ use tidegate_engine::time::{HOUR, Timestamp};
 
 use super::documents::{Page, ServerDocument};
 use super::events::RecentEvents;
-use super::protocol::{Batch, Counts, Item, Recorded};
+use super::protocol::{Batch, ChangedPhases, Counts, Item, Recorded};
 use super::sql::{Change, Sql, SqlError, integer, to_text, values};
 use super::{events, outbox, policies};
 use crate::config::facts;
@@ -134,7 +134,7 @@ pub fn change_spells(
     change: &Change<'_>,
     tenant: &TenantId,
     mut change_record: impl FnMut(&mut ServerRecord),
-) -> Result<(Vec<(ServerId, PhaseRecord)>, Vec<Server>), SqlError> {
+) -> Result<(ChangedPhases, Vec<Server>), SqlError> {
     let (mut phases, mut servers) = (Vec::new(), Vec::new());
     for row in change.rows::<Server>(&select("WHERE silent_at IS NOT NULL"), Vec::new())? {
         let mut server = row;
