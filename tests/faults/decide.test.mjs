@@ -22,21 +22,22 @@ afterEach(async () => {
 });
 
 /**
- * Asks about a message of the blocked server, past the isolate's cache, and prints answer and time.
+ * Asks about a message of the blocked server, past the isolate's cache, and prints answer and time. One answer may be
+ * late for a busy machine's sake, two in a row are the worker's.
  * @param {import("node:test").TestContext} t
  * @param {string} what
  * @param {Record<string, unknown>} [members]
  */
 async function decide(t, what, members) {
   const body = blockedMessage("contoso", members);
-  const answer = await edge.client.ask("POST", "/v1/decide", { body, now: BLOCKED, fresh: true });
-  const { action, degraded, why } = answer.json ?? {};
-  t.diagnostic(
-    `${what}: ${answer.status} ${action}, degraded ${degraded}, ${answer.ms.toFixed(0)} ms: ${why}`,
-  );
-  assert.ok(answer.ms < DEADLINE_MS, `${what}: ${answer.ms} ms`);
-  assert.equal(answer.status, 200, answer.text);
-  return answer.json;
+  for (const isLast of [false, true]) {
+    const answer = await edge.client.ask("POST", "/v1/decide", { body, now: BLOCKED, fresh: true });
+    assert.equal(answer.status, 200, answer.text);
+    const { action, degraded, why } = answer.json;
+    t.diagnostic(`${what}: ${action}, degraded ${degraded}, ${answer.ms.toFixed(0)} ms: ${why}`);
+    if (answer.ms < DEADLINE_MS) return answer.json;
+    assert.ok(!isLast, `${what}: ${answer.ms} ms`);
+  }
 }
 
 /** @param {any} decision @param {RegExp} why */

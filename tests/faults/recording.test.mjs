@@ -89,10 +89,10 @@ for (const mode of /** @type {const} */ (["throw", "error", "truncated", "hang"]
 }
 
 test("hundreds of messages of many servers within a second are counted to the last one", async () => {
-  const hosts = Array.from({ length: 100 }, (_, index) => `EX${index}.contoso.com`);
+  const hosts = Array.from({ length: 25 }, (_, index) => `EX${index}.contoso.com`);
   for (let wave = 0; wave < 20; wave += 1) {
     const decisions = await post("crowd", 25, (index) => ({
-      header: received({ host: hosts[(wave * 25 + index) % 100], now: BLOCKED + wave }),
+      header: received({ host: hosts[index], now: BLOCKED + wave }),
     }));
     assert.ok(decisions.every(({ degraded }) => !degraded));
   }
@@ -100,7 +100,7 @@ test("hundreds of messages of many servers within a second are counted to the la
   const counts = [...countsOf(stateDir, "crowd").values()];
   assert.deepEqual(
     counts.map(({ accept }) => accept),
-    hosts.map(() => 5),
+    hosts.map(() => 20),
   );
 });
 

@@ -313,6 +313,16 @@ mod tests {
     }
 
     #[test]
+    fn names_are_safe_as_keys() {
+        let named = |name: &str| {
+            let json = format!(r#"{{"name":"{name}","editions":[{{"effective":"2026-01-01","products":{{}}}}]}}"#);
+            serde_json::from_str::<Baseline>(&json).is_ok()
+        };
+        assert!(["a", "7", "_x-9", &"a".repeat(63)].into_iter().all(named));
+        assert!(!["", "A", "a b", "a/b", "ä", &"a".repeat(64)].into_iter().any(named));
+    }
+
+    #[test]
     fn a_long_list_of_minimums_is_refused_in_no_time() {
         let builds: Vec<_> =
             (0..=u16::MAX).map(|build| Build::new(15, 1, build, 0)).chain([Build::new(15, 1, 0, 1)]).collect();

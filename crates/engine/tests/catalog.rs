@@ -156,6 +156,15 @@ fn planted_errors_in_the_catalog_are_caught() {
 }
 
 #[test]
+fn two_updates_of_a_lane_may_have_the_same_day() {
+    let mut document = parse(CATALOG);
+    let rows = document["releases"].as_array_mut().unwrap();
+    let row = rows.iter_mut().find(|row| row["build"] == "15.1.2507.61").unwrap();
+    row["release_date"] = json!("2025-09-08");
+    assert!(check_catalog(&document).is_ok());
+}
+
+#[test]
 fn planted_errors_in_the_baselines_are_caught() {
     const NEWEST: &str = "/edition/4/products";
     fn products(document: &mut Value) -> &mut Value {
@@ -214,6 +223,8 @@ fn editions_stand_in_order_of_their_dates() {
     let reversed: Baseline = serde_json::from_value(document).unwrap();
     let straight: Baseline = serde_json::from_str(MICROSOFT).unwrap();
     assert_eq!(reversed, straight);
+    let days: Vec<_> = straight.editions().iter().map(|edition| edition.effective.to_string()).collect();
+    assert_eq!(days, ["2023-06-23", "2023-09-01", "2023-12-01", "2024-03-01", "2026-09-08"]);
     let written = serde_json::to_string(&straight).unwrap();
     assert_eq!(serde_json::from_str::<Baseline>(&written).unwrap(), straight);
 }
