@@ -88,6 +88,8 @@ impl Policy {
     /// Whether a message to these recipients is accepted whatever its server.
     pub fn accepts_always<'a>(&self, mut recipients: impl Iterator<Item = &'a str> + Clone) -> bool {
         let listed = |recipient: &str| {
+            // some gateways hand over the path of the RCPT command as it is
+            let recipient = recipient.trim().trim_start_matches('<').trim_end_matches('>');
             let local = recipient.rsplit_once('@').map_or(recipient, |(local, _domain)| local);
             self.always_accept.iter().any(|part| part.eq_ignore_ascii_case(local))
         };
@@ -351,7 +353,7 @@ mod tests {
     #[test]
     fn mail_to_the_operators_own_boxes_alone_is_always_accepted() {
         let accepts = |recipients: &[&str]| Policy::default().accepts_always(recipients.iter().copied());
-        assert!(accepts(&["PostMaster@example.org"]) && accepts(&["abuse@a", "postmaster"]));
+        assert!(accepts(&["PostMaster@example.org"]) && accepts(&["<abuse@a>", "postmaster"]));
         assert!(!accepts(&[]) && !accepts(&["abuse@a", "ben@a"]) && !accepts(&["x@abuse"]) && !accepts(&["abuse+x@a"]));
     }
 
