@@ -44,6 +44,12 @@ pub struct Batch {
     pub items: Vec<Item>,
 }
 
+impl Batch {
+    pub fn latest(&self) -> Option<Timestamp> {
+        self.items.iter().flat_map(|item| &item.sights).map(|sight| sight.at).max()
+    }
+}
+
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Sent {
     pub isolate: String,

@@ -1,0 +1,366 @@
+/**
+ * Servers' lives, from the first message to the patch, on workerd with a clock that the test sets.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { at, Client, event, received, rfc3339, until } from "../support/client.mjs";
+import { startDev } from "../support/dev.mjs";
+import { actionAt, retryAfter, STAGES } from "../support/ladder.mjs";
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+
+const OUTDATED = "15.1.2507.39";
+const PATCHED = "15.1.2507.61";
+
+const POLICY = { mode: "enforce", operator: "Example Mail", help_url: "https://help.example/exchange" };
+/** Before anything is sent. */
+const POLICY_AT = at("2026-09-10T00:00:00Z");
+
+/** @type {import("../support/dev.mjs").Dev} */
+let dev;
+/** @type {Client} */
+let client;
+
+before(async () => {
+  dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
+  client = new Client(dev);
+});
+after(() => dev.stop());
+
+/** One server and the mail that it hands over. */
+class Server {
+  /**
+   * @param {string} tenant
+   * @param {string} host
+   */
+  constructor(tenant, host) {
+    this.tenant = tenant;
+    this.host = host;
+    this.id = host.toLowerCase();
+  }
+
+  /**
+   * Hands one message over; each `now` makes another message.
+   * @param {number} now
+   * @param {{ build?: string, kind?: "smtp" | "pickup" | "no_build", to?: string[], record?: "sync" | "async" }} [message]
+   */
+  send(now, { build = OUTDATED, kind = "smtp", to = ["b@example.org"], record = "sync" } = {}) {
+    const header = received({ host: this.host, now, build, kind });
+    const envelope = { from: "a@contoso.com", to };
+    return client.decide(event({ tenant: this.tenant, header, record, envelope }), { now });
+  }
+
+  /**
+   * Is first seen at `start` and sends on until so many days have passed.
+   * @param {number} start
+   * @param {number} days
+   */
+  async age(start, days) {
+    await this.send(start);
+    await this.send(start + HOUR);
+    for (let day = 20; day < days; day += 20) await this.send(start + day * DAY);
+  }
+
+  /** @param {number} now */
+  shown(now) {
+    return client.server(this.tenant, this.id, { now });
+  }
+
+  /** @param {number} now */
+  async transitions(now) {
+    const { transitions } = await this.shown(now);
+    return transitions.map((/** @type {any} */ { at, kind }) => `${kind} ${at}`);
+  }
+}
+
+/**
+ * @param {string} tenant
+ * @param {object} [policy]
+ */
+async function serverOf(tenant, policy = POLICY) {
+  await client.putPolicy(tenant, policy, { now: POLICY_AT });
+  return new Server(tenant, "EX01.contoso.com");
+}
+
+/**
+ * The stage as an answer shows it, and all that follows from it at that moment.
+ * @param {any} decision
+ * @param {Server} server
+ * @param {number} number of the stage, from 1
+ * @param {number} now
+ */
+function assertDecided(decision, server, number, now) {
+  const { throttle, block } = STAGES[number - 1];
+  const when = `stage ${number}, ${rfc3339(now)}`;
+  const action = actionAt(server.tenant, server.id, STAGES[number - 1], now);
+  const { stage } = decision;
+  assert.deepEqual(
+    [stage.number, stage.throttle_minutes, stage.block_minutes],
+    [number, throttle, block],
+    when,
+  );
+  assert.deepEqual([decision.action, decision.would, decision.degraded], [action, action, false], when);
+  const retry = action === "accept" ? null : retryAfter(server.tenant, server.id, STAGES[number - 1], now);
+  assert.equal(decision.retry_after, retry, when);
+  const head = "Connecting Exchange server version is out-of-date; connection to Example Mail";
+  const tail = "mins/hr. For more information see https://help.example/exchange";
+  const replies = {
+    accept: null,
+    defer: { code: 450, enhanced: "4.7.230", text: `${head} throttled for ${throttle} ${tail}` },
+    reject: { code: 550, enhanced: "5.7.230", text: `${head} blocked for ${block} ${tail}` },
+  };
+  assert.deepEqual(decision.reply, replies[action], when);
+}
+
+test("a vulnerable server is recorded, passes all eight stages, and is free with its patch", async (t) => {
+  const server = await serverOf("life");
+  const start = at("2026-10-01T08:15:08Z");
+  /** @param {number} stage from 1; its start, from the default ladder's days */
+  const startOf = (stage) => start + [0, 30, 40, 50, 60, 70, 80, 90][stage - 1] * DAY;
+
+  await t.test("its first message is recorded and accuses nobody, nor does a retry of it", async () => {
+    const first = await server.send(start);
+    assert.deepEqual([first.action, first.recorded, first.degraded], ["accept", true, false]);
+    assert.equal(first.standing.state, "out_of_date");
+    const header = received({ host: server.host, now: start });
+    const retry = await client.decide(event({ tenant: server.tenant, header, record: "sync" }), {
+      now: start + 600,
+    });
+    assert.equal(retry.action, "accept");
+    const shown = await server.shown(start + 601);
+    assert.equal(shown.first_seen, "2026-10-01T08:15:08Z");
+    assert.deepEqual([shown.stage, shown.detected_at, shown.transitions], [null, null, []]);
+  });
+
+  await t.test("its second message starts the clock at the first, to the second", async () => {
+    const second = await server.send(start + 50 * 60);
+    assert.equal(second.action, "accept");
+    assert.deepEqual(second.stage, {
+      number: 1,
+      since: "2026-10-01T08:15:08Z",
+      throttle_minutes: 0,
+      block_minutes: 0,
+      next: { number: 2, at: "2026-10-31T08:15:08Z", throttle_minutes: 5, block_minutes: 0 },
+    });
+  });
+
+  await t.test("its administrator finds which line of which message condemned it", async () => {
+    const shown = await server.shown(start + HOUR);
+    assert.deepEqual(shown.transitions, [{ at: "2026-10-01T08:15:08Z", kind: "detected", build: OUTDATED }]);
+    assert.deepEqual([shown.build, shown.product], [OUTDATED, "Exchange Server 2016"]);
+    assert.deepEqual(shown.standing, {
+      state: "out_of_date",
+      reason: "behind_on_updates",
+      required: PATCHED,
+      behind_days: 539,
+    });
+    const [newest, ...older] = shown.evidence;
+    assert.ok(older.length === 2, "one entry for each message");
+    assert.deepEqual(
+      [newest.at, newest.node, newest.field, newest.component, newest.build],
+      ["2026-10-01T09:05:08Z", "10.53.40.201", 0, "smtp", OUTDATED],
+    );
+    assert.match(newest.text, /^by EX01\.contoso\.com \(10\.53\.40\.201\) with .* id 15\.1\.2507\.39$/);
+    assert.match(newest.received, /^from mbx-essen-01\.secunet\.de .* 09:05:08 \+0000$/);
+  });
+
+  for (let number = 1; number <= 8; number += 1) {
+    const begin = startOf(number);
+    if (number > 1) {
+      await t.test(`stage ${number} begins at the exact second`, async () => {
+        const before = await server.send(begin - 1);
+        assertDecided(before, server, number - 1, begin - 1);
+        assert.equal(before.stage.next.at, rfc3339(begin));
+        const then = await server.send(begin);
+        assertDecided(then, server, number, begin);
+        assert.equal(then.stage.since, rfc3339(begin));
+        const next = number < 8 ? rfc3339(startOf(number + 1)) : undefined;
+        assert.equal(then.stage.next?.at, next);
+      });
+    }
+    await t.test(`stage ${number} accepts, defers and rejects in its very minutes of the hour`, async () => {
+      const hour = Math.ceil((begin + 3 * DAY) / HOUR) * HOUR;
+      const minutes = Array.from({ length: 60 }, (_, minute) => hour + minute * 60 + ((minute * 7) % 60));
+      const counts = { accept: 0, defer: 0, reject: 0 };
+      for (let from = 0; from < 60; from += 10) {
+        const some = minutes.slice(from, from + 10);
+        const decisions = await Promise.all(some.map((now) => server.send(now, { record: "async" })));
+        for (const [index, decision] of decisions.entries()) {
+          assertDecided(decision, server, number, some[index]);
+          counts[/** @type {"accept" | "defer" | "reject"} */ (decision.action)] += 1;
+        }
+      }
+      const { throttle, block } = STAGES[number - 1];
+      assert.deepEqual(counts, { accept: 60 - throttle - block, defer: throttle, reject: block });
+    });
+  }
+
+  const blocked = startOf(8) + 5 * DAY;
+
+  await t.test("while blocked, a Pickup message and one without a build are accepted", async () => {
+    const pickup = await server.send(blocked, { kind: "pickup", build: "15.1.2507.17" });
+    assert.deepEqual([pickup.action, pickup.would, pickup.standing.state], ["accept", "accept", "unknown"]);
+    assert.equal(pickup.server.id, server.id);
+    const bare = await server.send(blocked + 60, { kind: "no_build" });
+    assert.deepEqual([bare.action, bare.standing.reason, bare.server.id], ["accept", "no_build", server.id]);
+    const usual = await server.send(blocked + 120);
+    assertDecided(usual, server, 8, blocked + 120);
+  });
+
+  await t.test(
+    "while blocked, its administrator can write to postmaster and abuse, and to nobody else",
+    async () => {
+      const cases = /** @type {[string[], string][]} */ ([
+        [["postmaster@example.org"], "accept"],
+        [["POSTMASTER@EXAMPLE.ORG", "Abuse@example.org"], "accept"],
+        [["postmaster"], "accept"],
+        [["postmaster@example.org", "b@example.org"], "reject"],
+        [["postmaster.b@example.org"], "reject"],
+        [["b@postmaster"], "reject"],
+        [[], "reject"],
+      ]);
+      for (const [to, action] of cases) {
+        const decision = await server.send(blocked + 180, { to });
+        assert.deepEqual([decision.action, decision.stage.number], [action, 8], to.join());
+      }
+    },
+  );
+
+  const patchedAt = blocked + DAY;
+
+  await t.test("its first message with the patch is accepted and ends it all", async () => {
+    const decision = await server.send(patchedAt, { build: PATCHED });
+    assert.deepEqual([decision.action, decision.would, decision.stage], ["accept", "accept", null]);
+    assert.equal(decision.standing.state, "current");
+    const shown = await server.shown(patchedAt + 1);
+    assert.deepEqual([shown.stage, shown.detected_at, shown.standing.state], [null, null, "current"]);
+    assert.deepEqual(await server.transitions(patchedAt + 1), [
+      `patched ${rfc3339(patchedAt)}`,
+      "detected 2026-10-01T08:15:08Z",
+    ]);
+    for (const minute of [1, 20, 40]) {
+      const next = await server.send(patchedAt + minute * 60, { build: PATCHED, record: "async" });
+      assert.equal(next.action, "accept");
+    }
+  });
+
+  await t.test("one stale component does not condemn a patched machine", async () => {
+    for (const minute of [100, 200]) {
+      const stale = await server.send(patchedAt + minute * 60);
+      assert.deepEqual([stale.action, stale.would], ["accept", "accept"]);
+    }
+    const shown = await server.shown(patchedAt + 4 * HOUR);
+    assert.deepEqual([shown.detected_at, shown.transitions.length], [null, 2]);
+  });
+
+  await t.test("back on the old build within 30 days it is blocked again", async () => {
+    const relapse = patchedAt + 20 * DAY;
+    assert.equal((await server.send(relapse)).action, "accept", "one message is one witness");
+    assert.equal((await server.send(relapse + HOUR)).action, "accept", "the second one is only just known");
+    assertDecided(await server.send(relapse + 2 * HOUR), server, 8, relapse + 2 * HOUR);
+    const [newest] = await server.transitions(relapse + 3 * HOUR);
+    assert.equal(newest, `resumed ${rfc3339(relapse)}`);
+  });
+});
+
+test("a relapse within 30 days resumes the clock where the patch stopped it, to the second", async () => {
+  const server = await serverOf("relapse");
+  await server.age(at("2026-10-03T23:59:59Z"), 41);
+  // stage 3 since 2026-11-12T23:59:59Z, and 4 days 20:38:53 before stage 4
+  await server.send(at("2026-11-18T03:21:06Z"), { build: PATCHED });
+  await server.send(at("2026-11-30T07:26:12Z"));
+  const second = await server.send(at("2026-11-30T09:00:00Z"));
+  assert.equal(second.stage.number, 3);
+  assert.deepEqual(
+    [second.stage.next.number, second.stage.next.at],
+    [4, "2026-12-05T04:05:05Z"],
+    "2026-11-30T07:26:12Z and 4 days 20:38:53",
+  );
+  assert.deepEqual(await server.transitions(at("2026-11-30T09:00:01Z")), [
+    "resumed 2026-11-30T07:26:12Z",
+    "patched 2026-11-18T03:21:06Z",
+    "detected 2026-10-03T23:59:59Z",
+  ]);
+  const [last, next] = [at("2026-12-05T04:05:04Z"), at("2026-12-05T04:05:05Z")];
+  assertDecided(await server.send(last), server, 3, last);
+  assertDecided(await server.send(next), server, 4, next);
+});
+
+test("a relapse more than 30 days after the patch starts anew at stage 1", async () => {
+  const server = await serverOf("late-relapse");
+  await server.age(at("2026-10-02T10:20:30Z"), 95);
+  const patchedAt = at("2027-01-05T00:00:01Z");
+  await server.send(patchedAt, { build: PATCHED });
+  const relapse = patchedAt + 30 * DAY + 1;
+  await server.send(relapse);
+  await server.send(relapse + HOUR);
+  const third = await server.send(relapse + 2 * HOUR);
+  assert.deepEqual([third.action, third.stage.number, third.stage.since], ["accept", 1, rfc3339(relapse)]);
+  assert.deepEqual((await server.transitions(relapse + 3 * HOUR)).slice(0, 2), [
+    `detected ${rfc3339(relapse)}`,
+    "patched 2027-01-05T00:00:01Z",
+  ]);
+});
+
+test("a server that was silent for 31 days starts anew at stage 1, one silent for less does not", async () => {
+  const server = await serverOf("silent");
+  await server.age(at("2026-10-02T10:20:30Z"), 95);
+  const kept = at("2026-12-21T10:20:30Z") + 30 * DAY - 1;
+  assertDecided(await server.send(kept), server, 8, kept);
+  const back = kept + 31 * DAY;
+  assert.equal((await server.send(back)).action, "accept");
+  const second = await server.send(back + HOUR);
+  assert.deepEqual([second.action, second.stage.number, second.stage.since], ["accept", 1, rfc3339(back)]);
+  assert.deepEqual(await server.transitions(back + 2 * HOUR), [
+    `detected ${rfc3339(back)}`,
+    `silent ${rfc3339(kept + 30 * DAY)}`,
+    "detected 2026-10-02T10:20:30Z",
+  ]);
+});
+
+test("report mode delays no mail and tells in every minute what enforcement would do", async () => {
+  const server = await serverOf("report", { ...POLICY, mode: "report" });
+  const start = at("2026-10-01T08:15:08Z");
+  await server.age(start, 65);
+  const hour = Math.ceil((start + 65 * DAY) / HOUR) * HOUR;
+  for (let minute = 0; minute < 60; minute += 1) {
+    const now = hour + minute * 60 + 30;
+    const decision = await server.send(now, { record: "async" });
+    const would = actionAt(server.tenant, server.id, STAGES[4], now);
+    const { action, reply, retry_after, mode, stage } = decision;
+    assert.deepEqual([action, reply, retry_after, mode, stage.number], ["accept", null, null, "report", 5]);
+    assert.equal(decision.would, would, rfc3339(now));
+  }
+});
+
+test("without a policy a tenant's mail is judged and never delayed", async () => {
+  const server = new Server("nobody", "EX01.contoso.com");
+  await server.age(at("2026-10-01T08:15:08Z"), 95);
+  const decision = await server.send(at("2027-01-04T08:15:08Z"));
+  assert.deepEqual([decision.action, decision.would, decision.mode], ["accept", "reject", "report"]);
+});
+
+test("what was published lies in KV itself: a restarted worker goes on where it stopped", async () => {
+  const server = await serverOf("restart");
+  const start = at("2026-10-01T08:15:08Z");
+  const now = start + 92 * DAY;
+  await server.age(start, 92);
+  assertDecided(await server.send(now), server, 8, now);
+  await client.tick(server.tenant, { now });
+  const before = await server.shown(now);
+
+  await dev.stop({ keepState: true });
+  dev = await startDev({ stateDir: dev.stateDir, vars: { LOG_LEVEL: "warn" } });
+  client = new Client(dev);
+  const header = received({ host: server.host, now });
+  const message = event({ tenant: server.tenant, header });
+  // A key takes one write a second: the last one may have to wait for the alarm.
+  const decision = await until("KV holds policy and phase", async () => {
+    const decision = await client.decide(message, { now, fresh: true });
+    return decision.stage?.number === 8 && decision.mode === "enforce" && decision;
+  });
+  assertDecided(decision, server, 8, now);
+  const { evidence: _, ...unchanged } = before;
+  assert.partialDeepStrictEqual(await server.shown(now), unchanged);
+});
