@@ -24,7 +24,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::config::Config;
 use crate::http;
-use crate::platform::real_now;
+use crate::platform::{real_millis, real_now};
 use sql::{Sql, SqlError};
 
 pub use client::{Ledger as LedgerClient, LedgerError};
@@ -35,6 +35,9 @@ pub use protocol::{
 
 /// Changes and reports may take longer than a decision.
 pub const ADMIN_DEADLINE: std::time::Duration = std::time::Duration::from_secs(6);
+
+/// How long the alarm waits at least before it ends silent spells.
+const SETTLE_MILLIS: i64 = 60_000;
 
 /// The Durable Object's binding.
 pub const BINDING: &str = "LEDGER";
@@ -71,10 +74,12 @@ impl DurableObject for Ledger {
     /// Publishes the outbox and ends spells that fell silent. Whatever fails is tried again: the alarm is set anew.
     async fn alarm(&self) -> worker::Result<Response> {
         let sql = self.sql()?;
-        if !Config::get(&self.env).is_test {
-            servers::settle_all_due(&sql, real_now())?;
-        }
         outbox::publish(&sql, &self.env).await;
+        if !Config::get(&self.env).is_test
+            && let Err(error) = servers::settle_all_due(&sql, real_now())
+        {
+            worker::console_error!("silent spells: {error}");
+        }
         self.set_alarm(&sql).await?;
         Response::empty()
     }
@@ -117,13 +122,14 @@ impl Ledger {
 
     /// One alarm serves everything that is due: it is set to the earliest.
     async fn set_alarm(&self, sql: &Sql) -> worker::Result<()> {
-        let is_test = Config::get(&self.env).is_test;
-        let spell = if is_test { None } else { servers::next_silence(sql)? };
-        let due =
-            outbox::next_due_millis(sql)?.into_iter().chain(spell.map(|Timestamp(at)| at.saturating_mul(1_000))).min();
-        let Some(due) = due else { return Ok(()) };
-        let wait = due.saturating_sub(i64::try_from(crate::platform::real_millis()).unwrap_or(i64::MAX)).max(0);
-        self.state.storage().set_alarm(wait).await
+        let now = sql::integer(real_millis());
+        let silence = if Config::get(&self.env).is_test { None } else { servers::next_silence(sql)? };
+        // that a spell has ended in silence is derived wherever it matters: writing it down can wait
+        let silence = silence.map(|Timestamp(at)| at.saturating_mul(1_000).max(now + SETTLE_MILLIS));
+        match outbox::next_due_millis(sql)?.into_iter().chain(silence).min() {
+            Some(due) => self.state.storage().set_alarm((due - now).max(0)).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -30,6 +30,8 @@ const SEND_DEADLINE: Duration = Duration::from_millis(MARK_MILLIS);
 const MAX_SEALED: usize = 8;
 /// Items and events in one batch: less than 256 KiB.
 const MAX_ITEMS: usize = 40;
+/// Tenants whose queues are kept though nothing is in them.
+const MAX_IDLE_QUEUES: usize = 1_000;
 const MAX_EVENTS: usize = 1_500;
 /// How far back a repeated event id is looked for before the ledger does.
 const REPEATS_LOOKED_FOR: usize = 16;
@@ -119,13 +121,18 @@ pub fn record_later(
     observation: Observation<'_>,
     ledger: impl FnOnce() -> LedgerClient,
 ) {
-    if with_queue(tenant, |queue| queue.add(observation, real_millis())) {
-        let (ledger, tenant) = (ledger(), tenant.clone());
-        context.wait_until(async move {
-            Delay::from(COLLECT).await;
-            send(&ledger, &tenant).await;
-        });
-    }
+    let wait = match with_queue(tenant, |queue| queue.add(observation, real_millis())) {
+        Flush::Promised => return,
+        Flush::Soon => Some(COLLECT),
+        Flush::Now => None,
+    };
+    let (ledger, tenant) = (ledger(), tenant.clone());
+    context.wait_until(async move {
+        if let Some(wait) = wait {
+            Delay::from(wait).await;
+        }
+        send(&ledger, &tenant).await;
+    });
 }
 
 /// Sends what is sealed, oldest first, unless another request is at it.
@@ -140,6 +147,7 @@ async fn send(ledger: &LedgerClient, tenant: &TenantId) {
             Err(_) => return,
         }
     }
+    forget_if_idle(tenant);
 }
 
 fn remember(tenant: &TenantId, recorded: Recorded) {
@@ -176,17 +184,33 @@ struct Queue {
 
 type Key = (ServerId, Node, ShownDocument, i64);
 
+/// What has to be done for an observation to be sent.
+enum Flush {
+    /// Another request sees to it.
+    Promised,
+    Soon,
+    /// A batch is full.
+    Now,
+}
+
+thread_local! {
+    static QUEUES: RefCell<BTreeMap<TenantId, Queue>> = const { RefCell::new(BTreeMap::new()) };
+}
+
 fn with_queue<T>(tenant: &TenantId, use_it: impl FnOnce(&mut Queue) -> T) -> T {
-    thread_local! {
-        static QUEUES: RefCell<BTreeMap<TenantId, Queue>> = const { RefCell::new(BTreeMap::new()) };
-    }
-    QUEUES.with_borrow_mut(|queues| {
-        let queue = match queues.get_mut(tenant) {
-            Some(queue) => queue,
-            None => queues.entry(tenant.clone()).or_insert_with(Queue::new),
-        };
-        use_it(queue)
+    QUEUES.with_borrow_mut(|queues| match queues.get_mut(tenant) {
+        Some(queue) => use_it(queue),
+        None => use_it(queues.entry(tenant.clone()).or_insert_with(Queue::new)),
     })
+}
+
+/// Keeps an isolate that serves very many tenants from holding a queue for each forever.
+fn forget_if_idle(tenant: &TenantId) {
+    QUEUES.with_borrow_mut(|queues| {
+        if queues.len() > MAX_IDLE_QUEUES && queues.get(tenant).is_some_and(Queue::is_idle) {
+            queues.remove(tenant);
+        }
+    });
 }
 
 impl Queue {
@@ -203,25 +227,31 @@ impl Queue {
         }
     }
 
-    /// Whether the caller has to promise a flush.
-    fn add(&mut self, observation: Observation<'_>, now: u64) -> bool {
+    fn add(&mut self, observation: Observation<'_>, now: u64) -> Flush {
         let key = observation.key();
         let full = self.events >= MAX_EVENTS || self.open.len() >= MAX_ITEMS && !self.open.contains_key(&key);
         if full && !self.seal() {
             self.dropped += 1;
+            return Flush::Now;
+        }
+        self.events += usize::from(observation.event.is_some());
+        if let Some(known) = self.open.get_mut(&key) {
+            observation.merge_into(known);
         } else {
-            self.events += usize::from(observation.event.is_some());
-            if let Some(known) = self.open.get_mut(&key) {
-                observation.merge_into(known);
-            } else {
-                self.open.insert(key, observation.into_item());
-            }
+            self.open.insert(key, observation.into_item());
         }
-        let promise = now.saturating_sub(self.promised_at) >= MARK_MILLIS;
-        if promise {
+        if full {
+            Flush::Now
+        } else if now.saturating_sub(self.promised_at) >= MARK_MILLIS {
             self.promised_at = now;
+            Flush::Soon
+        } else {
+            Flush::Promised
         }
-        promise
+    }
+
+    fn is_idle(&self) -> bool {
+        self.open.is_empty() && self.sealed.is_empty()
     }
 
     /// Closes what was added up under the next number. Whether there is room for more.

@@ -127,13 +127,21 @@ impl Reader<'_> {
 
     /// The policy and, where asked for, a server's phase, in one bulk read unless the cache can serve both.
     pub async fn read(&self, server: Option<&ServerId>) -> Result<Read, StoreError> {
-        let policy = self.cached_policy();
-        let phase = server.map(|server| self.cached_phase(server));
-        match (policy, phase) {
-            (Some((policy, refresh)), None) => Ok(Read { policy, phase: None, refresh }),
-            (Some((policy, one)), Some(Some((phase, other)))) => Ok(Read { policy, phase, refresh: one || other }),
-            _ => self.read_kv(server).await,
+        if let Some(cached) = self.cached(server) {
+            return Ok(cached);
         }
+        match self.read_kv(server).await {
+            // meanwhile another request may have been luckier
+            Err(error) => self.cached(server).ok_or(error),
+            read => read,
+        }
+    }
+
+    fn cached(&self, server: Option<&ServerId>) -> Option<Read> {
+        let (policy, refresh) = self.cached_policy()?;
+        let Some(server) = server else { return Some(Read { policy, phase: None, refresh }) };
+        let (phase, too) = self.cached_phase(server)?;
+        Some(Read { policy, phase, refresh: refresh || too })
     }
 
     /// Reads KV, so that the next request finds the cache fresh. A failure is left to that request.

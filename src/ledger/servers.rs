@@ -197,8 +197,12 @@ fn get_or_register(
     now: Timestamp,
 ) -> Result<Option<Server>, SqlError> {
     let id = item.server.as_str();
-    if let Some(row) = change.row::<Server>(&select("WHERE id = ?1"), values![id])? {
-        return Ok(Some(row));
+    match change.row::<Server>(&select("WHERE id = ?1"), values![id]) {
+        Ok(Some(server)) => return Ok(Some(server)),
+        Ok(None) => {}
+        // better a server that begins anew than a batch that comes again for ever
+        Err(SqlError::Malformed(error)) => worker::console_error!("server {id}: {error}"),
+        Err(error) => return Err(error),
     }
     let count = change.number("SELECT COUNT(*) FROM server", Vec::new())?.unwrap_or(0);
     if count >= MAX_SERVERS {

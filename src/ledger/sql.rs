@@ -14,9 +14,14 @@ pub struct Sql {
 /// Writes; only inside [`Sql::change`].
 pub struct Change<'a>(&'a Sql);
 
-/// A statement failed, or stored text could not be read. Ours, never the caller's.
+/// Ours, never the caller's.
 #[derive(Clone, Debug)]
-pub struct SqlError(String);
+pub enum SqlError {
+    /// A statement failed, or could not be made.
+    Failed(String),
+    /// Stored text could not be read.
+    Malformed(String),
+}
 
 impl Sql {
     pub fn new(storage: &Storage) -> Self {
@@ -28,7 +33,7 @@ impl Sql {
         let rows = self.sql.exec(query, values)?.raw();
         rows.map(|row| match row?.into_iter().next() {
             Some(SqlStorageValue::String(json)) => from_text(&json),
-            _ => Err(SqlError("a query did not answer with text".to_owned())),
+            _ => Err(SqlError::Failed("a query did not answer with text".to_owned())),
         })
         .collect()
     }
@@ -43,7 +48,7 @@ impl Sql {
         match self.sql.exec(query, values)?.raw().next().transpose()?.and_then(|row| row.into_iter().next()) {
             Some(SqlStorageValue::Integer(number)) => Ok(Some(number)),
             Some(SqlStorageValue::Null) | None => Ok(None),
-            Some(_) => Err(SqlError("a query did not answer with a number".to_owned())),
+            Some(_) => Err(SqlError::Failed("a query did not answer with a number".to_owned())),
         }
     }
 
@@ -53,7 +58,8 @@ impl Sql {
         let mut outcome = None;
         let mut run = || {
             let done = change.take().map(|change| change(&Change(self)));
-            let failed = done.as_ref().and_then(|done| done.as_ref().err()).map(|error| JsValue::from_str(&error.0));
+            let failed =
+                done.as_ref().and_then(|done| done.as_ref().err()).map(|error| JsValue::from_str(&error.to_string()));
             outcome = done;
             failed.map_or(Ok(()), Err)
         };
@@ -61,8 +67,8 @@ impl Sql {
         match (ended, outcome) {
             (_, Some(Err(error))) => Err(error),
             (Ok(_), Some(Ok(value))) => Ok(value),
-            (Err(error), _) => Err(SqlError(format!("the transaction failed: {error:?}"))),
-            (Ok(_), None) => Err(SqlError("the transaction did not run".to_owned())),
+            (Err(error), _) => Err(SqlError::Failed(format!("the transaction failed: {error:?}"))),
+            (Ok(_), None) => Err(SqlError::Failed("the transaction did not run".to_owned())),
         }
     }
 }
@@ -93,28 +99,37 @@ pub fn integer(number: u64) -> i64 {
 }
 
 pub fn to_text(value: &impl serde::Serialize) -> Result<String, SqlError> {
-    serde_json::to_string(value).map_err(|error| SqlError(error.to_string()))
+    serde_json::to_string(value).map_err(|error| SqlError::Failed(error.to_string()))
 }
 
 pub fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, SqlError> {
-    serde_json::from_slice(text.as_bytes()).map_err(|error| SqlError(format!("stored text is malformed: {error}")))
+    serde_json::from_slice(text.as_bytes()).map_err(|error| SqlError::Malformed(error.to_string()))
 }
 
 impl SqlError {
     pub fn no_facts() -> Self {
-        Self("the catalog or the policy's baseline is not there".to_owned())
+        Self::Failed("the catalog or the policy's baseline is not there".to_owned())
+    }
+}
+
+impl std::fmt::Display for SqlError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failed(error) => f.write_str(error),
+            Self::Malformed(error) => write!(f, "stored text is malformed: {error}"),
+        }
     }
 }
 
 impl From<worker::Error> for SqlError {
     fn from(error: worker::Error) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 }
 
 impl From<SqlError> for worker::Error {
     fn from(error: SqlError) -> Self {
-        Self::RustError(error.0)
+        Self::RustError(error.to_string())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::baseline::{Doubt, Failing, Fault, Pass, Standing};
 use crate::build::Build;
 use crate::catalog::{Catalog, Known, Place};
 use crate::event::MailEvent;
-use crate::header::MAX_FIELDS;
+use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
 use crate::ladder::{Minutes, Rung};
 use crate::policy::Mode;
 use crate::reply::{Reply, Values};
@@ -401,8 +401,12 @@ fn explain(server: &Server<'_>, catalog: &Catalog, shown: Shown, standing: Stand
 }
 
 fn note_bounds(why: &mut String, event: &MailEvent<'_>) {
-    if event.header.is_cut() {
+    // writing into a string cannot fail
+    if event.header.has_unread_fields() {
         let _ = write!(why, " Only the first {MAX_FIELDS} header fields were read.");
+    }
+    if event.header.has_cut_field() {
+        let _ = write!(why, " Of a header field only the first {MAX_FIELD_BYTES} octets were read.");
     }
 }
 

@@ -37,8 +37,8 @@ impl Header<'_> {
         self.fields().filter(|field| field.name.eq_ignore_ascii_case(b"received"))
     }
 
-    /// Whether there is more than [`MAX_FIELDS`] fields, so that some were not looked at.
-    pub fn is_cut(&self) -> bool {
+    /// Whether there are more than [`MAX_FIELDS`] fields, so that some were not looked at.
+    pub fn has_unread_fields(&self) -> bool {
         // every field but the last ends a line: counting those is much faster than reading fields
         if matches!(self, Self::Block(bytes) if line_ends(bytes) < MAX_FIELDS) {
             return false;
@@ -46,6 +46,12 @@ impl Header<'_> {
         let mut fields = self.fields();
         while fields.next().is_some() {}
         fields.source_has_more()
+    }
+
+    /// Whether a field is longer than [`MAX_FIELD_BYTES`], so that its end was not looked at.
+    pub fn has_cut_field(&self) -> bool {
+        let may_have = !matches!(self, Self::Block(bytes) if bytes.len() <= MAX_FIELD_BYTES);
+        may_have && self.fields().any(|field| field.cut)
     }
 }
 
@@ -169,11 +175,11 @@ mod tests {
     #[test]
     fn bounds_end_the_reading_and_are_told() {
         let many = "A: 1\r\n".repeat(MAX_FIELDS);
-        assert!(!Header::Block(format!("{many}\r\nbody").as_bytes().into()).is_cut());
+        assert!(!Header::Block(format!("{many}\r\nbody").as_bytes().into()).has_unread_fields());
         let header = Header::Block(format!("{many}Received: by x\r\n").into_bytes().into());
         assert_eq!(header.fields().count(), MAX_FIELDS);
         assert_eq!(header.received().count(), 0);
-        assert!(header.is_cut());
+        assert!(header.has_unread_fields());
 
         let long = format!("Received: {}\r\nB: 1\r\n", "x".repeat(1024 * 1024));
         let header = Header::Block(long.as_bytes().into());
@@ -186,6 +192,6 @@ mod tests {
     fn pairs_read_like_lines() {
         let header = Header::Pairs(vec![(b"RECEIVED"[..].into(), b" by x"[..].into())]);
         assert_eq!(header.received().next().map(|field| field.value), Some(&b" by x"[..]));
-        assert!(!header.is_cut());
+        assert!(!header.has_unread_fields());
     }
 }
