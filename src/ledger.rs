@@ -48,11 +48,13 @@ pub struct Ledger {
     env: Env,
     ready: Cell<bool>,
     recent: RefCell<events::RecentEvents>,
+    /// For when this object has set its alarm, in milliseconds; `None` if it does not know.
+    alarm_at: Cell<Option<i64>>,
 }
 
 impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, ready: Cell::new(false), recent: RefCell::default() }
+        Self { state, env, ready: Cell::new(false), recent: RefCell::default(), alarm_at: Cell::new(None) }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -67,20 +69,22 @@ impl DurableObject for Ledger {
         if is_tested {
             outbox::publish(&sql, &self.env).await;
         }
-        self.set_alarm(&sql).await?;
+        self.set_alarm(&sql, 0).await?;
         Ok(response.into())
     }
 
     /// Publishes the outbox and ends spells that fell silent. Whatever fails is tried again: the alarm is set anew.
     async fn alarm(&self) -> worker::Result<Response> {
         let sql = self.sql()?;
-        outbox::publish(&sql, &self.env).await;
+        let published = outbox::publish(&sql, &self.env).await;
         if !Config::get(&self.env).is_test
             && let Err(error) = servers::settle_all_due(&sql, real_now())
         {
             worker::console_error!("silent spells: {error}");
         }
-        self.set_alarm(&sql).await?;
+        // not at once: what could not be published now would only be tried again and again
+        self.alarm_at.set(None);
+        self.set_alarm(&sql, if published { 0 } else { outbox::RETRY_MILLIS }).await?;
         Response::empty()
     }
 }
@@ -120,16 +124,19 @@ impl Ledger {
         Ok(sql)
     }
 
-    /// One alarm serves everything that is due: it is set to the earliest.
-    async fn set_alarm(&self, sql: &Sql) -> worker::Result<()> {
+    /// One alarm serves everything that is due: it is set to the earliest, unless it is set to that or earlier already.
+    async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
         let now = sql::integer(real_millis());
         let silence = if Config::get(&self.env).is_test { None } else { servers::next_silence(sql)? };
         // that a spell has ended in silence is derived wherever it matters: writing it down can wait
         let silence = silence.map(|Timestamp(at)| at.saturating_mul(1_000).max(now + SETTLE_MILLIS));
-        match outbox::next_due_millis(sql)?.into_iter().chain(silence).min() {
-            Some(due) => self.state.storage().set_alarm((due - now).max(0)).await,
-            None => Ok(()),
+        let Some(due) = outbox::next_due_millis(sql)?.into_iter().chain(silence).min() else { return Ok(()) };
+        let due = due.max(now + wait_at_least);
+        if self.alarm_at.get().is_some_and(|set| set <= due && set > now - SETTLE_MILLIS) {
+            return Ok(());
         }
+        self.alarm_at.set(Some(due));
+        self.state.storage().set_alarm(due - now).await
     }
 }
 

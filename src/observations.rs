@@ -121,23 +121,25 @@ pub fn record_later(
     observation: Observation<'_>,
     ledger: impl FnOnce() -> LedgerClient,
 ) {
-    let wait = match with_queue(tenant, |queue| queue.add(observation, real_millis())) {
-        Flush::Promised => return,
-        Flush::Soon => Some(COLLECT),
-        Flush::Now => None,
-    };
+    let flush = with_queue(tenant, |queue| queue.add(observation, real_millis()));
+    if !flush.now && !flush.soon {
+        return;
+    }
     let (ledger, tenant) = (ledger(), tenant.clone());
     context.wait_until(async move {
-        if let Some(wait) = wait {
-            Delay::from(wait).await;
+        if flush.now {
+            send(&ledger, &tenant).await;
         }
-        send(&ledger, &tenant).await;
+        if flush.soon {
+            Delay::from(COLLECT).await;
+            with_queue(&tenant, Queue::keep_promise);
+            send(&ledger, &tenant).await;
+        }
     });
 }
 
 /// Sends what is sealed, oldest first, unless another request is at it.
 async fn send(ledger: &LedgerClient, tenant: &TenantId) {
-    with_queue(tenant, Queue::seal);
     while let Some(batch) = with_queue(tenant, |queue| queue.next(real_millis())) {
         let sequence = batch.sent.as_ref().map(|sent| sent.sequence);
         let answer = ledger.call::<Recorded>(Call::Record(batch), SEND_DEADLINE).await;
@@ -184,13 +186,12 @@ struct Queue {
 
 type Key = (ServerId, Node, ShownDocument, i64);
 
-/// What has to be done for an observation to be sent.
-enum Flush {
-    /// Another request sees to it.
-    Promised,
-    Soon,
-    /// A batch is full.
-    Now,
+/// What a request has to do for its observation to be sent.
+struct Flush {
+    /// A batch is full: send it.
+    now: bool,
+    /// Nobody has promised to close and send the open batch.
+    soon: bool,
 }
 
 thread_local! {
@@ -230,9 +231,13 @@ impl Queue {
     fn add(&mut self, observation: Observation<'_>, now: u64) -> Flush {
         let key = observation.key();
         let full = self.events >= MAX_EVENTS || self.open.len() >= MAX_ITEMS && !self.open.contains_key(&key);
+        let soon = now.saturating_sub(self.promised_at) >= MARK_MILLIS;
+        if soon {
+            self.promised_at = now;
+        }
         if full && !self.seal() {
             self.dropped += 1;
-            return Flush::Now;
+            return Flush { now: true, soon };
         }
         self.events += usize::from(observation.event.is_some());
         if let Some(known) = self.open.get_mut(&key) {
@@ -240,14 +245,12 @@ impl Queue {
         } else {
             self.open.insert(key, observation.into_item());
         }
-        if full {
-            Flush::Now
-        } else if now.saturating_sub(self.promised_at) >= MARK_MILLIS {
-            self.promised_at = now;
-            Flush::Soon
-        } else {
-            Flush::Promised
-        }
+        Flush { now: full, soon }
+    }
+
+    fn keep_promise(&mut self) {
+        self.promised_at = 0;
+        self.seal();
     }
 
     fn is_idle(&self) -> bool {
@@ -256,7 +259,6 @@ impl Queue {
 
     /// Closes what was added up under the next number. Whether there is room for more.
     fn seal(&mut self) -> bool {
-        self.promised_at = 0;
         if self.open.is_empty() {
             return true;
         }

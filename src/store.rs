@@ -15,6 +15,7 @@ use tidegate_engine::event::TenantId;
 use tidegate_engine::policy::Policy;
 use tidegate_engine::server::ServerId;
 use tidegate_engine::spell::Phase;
+use tidegate_engine::time::Timestamp;
 use worker::Env;
 
 use crate::platform::{Deadline, real_millis, within};
@@ -41,6 +42,12 @@ pub struct PolicyRecord {
     pub rev: u64,
     pub policy: Policy,
     pub freezes: Freezes,
+    /// The last revision that held clocks back. A phase from before it says too much.
+    #[serde(default)]
+    pub softened_rev: u64,
+    /// When what a spell meets last changed: mode, ladder, waves, scope or relays.
+    #[serde(default)]
+    pub changed_at: Timestamp,
 }
 
 impl Family for PolicyKey<'_> {
@@ -59,6 +66,9 @@ pub struct PhaseKey<'a>(pub &'a TenantId, pub &'a ServerId);
 pub struct PhaseRecord {
     /// Counts the publications.
     pub rev: u64,
+    /// The policy's revision by which it was made.
+    #[serde(default)]
+    pub policy_rev: u64,
     pub phase: Phase,
 }
 

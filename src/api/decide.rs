@@ -9,7 +9,7 @@ use std::rc::Rc;
 use tidegate_engine::decision::{self, Decision, accept_undecided, decide_without_server};
 use tidegate_engine::event::MailEvent;
 use tidegate_engine::policy::{Facts, Mode};
-use tidegate_engine::server::{ConnectingServer, Finding, Recognition, ServerId, recognise, shows_exchange};
+use tidegate_engine::server::{ConnectingServer, Finding, Recognition, recognise, shows_exchange};
 use tidegate_engine::spell::Rules;
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::native::{self, Circumstances, Record};
@@ -66,20 +66,21 @@ async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> 
         Err((recognition, error)) => return undecided(event, Some(&recognition), error.as_str()),
     };
     let Known { recognition, policy, phase, .. } = &known;
+    if known.refresh {
+        refresh_later(site, event, recognition);
+    }
     let (Finding::Server(server), Some(policy)) = (&recognition.finding, policy) else {
         return match decide_without_server(event, recognition) {
             Some(decision) => native::answer(&decision, Circumstances::default()),
             None => undecided(event, Some(recognition), "the policy was not read"),
         };
     };
-    if known.refresh {
-        refresh_later(site, event, &server.id);
-    }
     let Some(rules) = Rules::new(&facts, &policy.policy, &policy.freezes) else {
         return undecided(event, Some(recognition), "the policy's baseline is not there");
     };
     let decide = |phase: Option<&PhaseRecord>| {
-        let phase = phase.map(|record| &record.phase);
+        // policy and phases reach KV apart: one from before a change that held its clock back is none
+        let phase = phase.filter(|record| record.policy_rev >= policy.softened_rev).map(|record| &record.phase);
         let context = decision::Context { rules, ceiling: site.config.mode_ceiling, phase, now };
         decision::decide(event, server, recognition.behind_relay, &context)
     };
@@ -169,12 +170,15 @@ async fn look_up<'a>(
 }
 
 /// Reads KV again after the answer, so that the next message finds the cache fresh.
-fn refresh_later(site: &Site<'_>, event: &MailEvent<'_>, server: &ServerId) {
-    let (env, tenant, server) = (site.env.clone(), event.tenant.clone(), server.clone());
+fn refresh_later(site: &Site<'_>, event: &MailEvent<'_>, recognition: &Recognition<'_>) {
+    let server = match &recognition.finding {
+        Finding::Server(server) => Some(server.id.clone()),
+        _ => None,
+    };
+    let (env, tenant) = (site.env.clone(), event.tenant.clone());
     site.context.wait_until(async move {
-        Reader { env: &env, tenant: &tenant, fresh: false, deadline: Deadline::for_answer() }
-            .refresh(Some(&server))
-            .await;
+        let reader = Reader { env: &env, tenant: &tenant, fresh: false, deadline: Deadline::for_answer() };
+        reader.refresh(server.as_ref()).await;
     });
 }
 

@@ -59,12 +59,14 @@ impl RecentEvents {
         first
     }
 
-    /// Takes back what a change inserted that failed.
+    /// Takes back what a change inserted last, because it failed.
     pub fn forget(&mut self, hashes: &[u64]) {
-        for hash in hashes {
+        for hash in hashes.iter().rev() {
             self.known.remove(hash);
+            if self.order.back().is_some_and(|(_, last)| last == hash) {
+                self.order.pop_back();
+            }
         }
-        self.order.retain(|(_, hash)| !hashes.contains(hash));
     }
 }
 

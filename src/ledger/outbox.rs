@@ -12,7 +12,7 @@ use crate::store::{self, Family, Kv};
 
 /// KV takes one write a key and second; a margin, since its clock is not ours.
 const PUT_SPACING_MILLIS: i64 = 1_100;
-const RETRY_MILLIS: i64 = 2_000;
+pub const RETRY_MILLIS: i64 = 2_000;
 const PUT_DEADLINE: std::time::Duration = std::time::Duration::from_secs(10);
 /// How long a put that is under way keeps its key from another: longer than its deadline.
 const IN_FLIGHT_MILLIS: i64 = 12_000;
@@ -39,18 +39,19 @@ struct Row {
     json: String,
 }
 
-/// Puts what is due. What fails stays, and is due again later. Never fails itself: the alarm goes on.
-pub async fn publish(sql: &Sql, env: &Env) {
+/// Puts what is due, and tells whether any was put. What fails stays, and is due again later.
+pub async fn publish(sql: &Sql, env: &Env) -> bool {
+    let mut any = false;
     let now = integer(real_millis());
     // rows that are told stay until their second has passed, with rev 0, so that the next put keeps its distance
-    let due = "SELECT json_quote(key) FROM outbox WHERE rev > 0 AND due <= ?1 ORDER BY due LIMIT ?2";
-    let Ok(keys) = sql.rows::<String>(due, values![now, MAX_PUTS]) else {
-        return;
-    };
-    let Some(kv) = Kv::new(env, store::BINDING) else { return };
+    let due = "SELECT json_quote(key) FROM outbox WHERE rev > 0 AND due <= ?1
+               ORDER BY key LIKE 'policy/%' DESC, due LIMIT ?2";
+    let Ok(keys) = sql.rows::<String>(due, values![now, MAX_PUTS]) else { return any };
+    let Some(kv) = Kv::new(env, store::BINDING) else { return any };
     for key in keys {
         let Ok(Some(row)) = take(sql, &key) else { continue };
         let told = matches!(within(PUT_DEADLINE, kv.write(&key, &row.json)).await, Ok(Ok(())));
+        any |= told;
         let after = integer(real_millis()) + if told { PUT_SPACING_MILLIS } else { RETRY_MILLIS };
         let _ = sql.change(|change| {
             if told {
@@ -61,6 +62,7 @@ pub async fn publish(sql: &Sql, env: &Env) {
         });
     }
     let _ = sql.change(|change| change.run("DELETE FROM outbox WHERE rev = 0 AND due <= ?1", values![now]));
+    any
 }
 
 /// Takes a row for one put, as it is now: while others were put, it may have changed, or have been put elsewhere.

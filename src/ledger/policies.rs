@@ -2,8 +2,8 @@
 
 use tidegate_engine::clock::{Freeze, Freezes};
 use tidegate_engine::event::TenantId;
-use tidegate_engine::policy::Mode;
-use tidegate_engine::spell::{Rules, held_after_change};
+use tidegate_engine::policy::{Facts, Mode, Policy};
+use tidegate_engine::spell::{Rules, ServerRecord, held_after_change};
 use tidegate_engine::time::Timestamp;
 
 use super::documents::{PolicyChange, ServerDocument};
@@ -13,6 +13,8 @@ use super::{outbox, servers};
 use crate::config::facts;
 use crate::store::{PolicyKey, PolicyRecord};
 
+/// Servers that the answer to a change lists.
+const MAX_SHOWN: usize = 1_000;
 const DOCUMENT: &str = "SELECT json FROM document WHERE name = ?1";
 
 pub fn get(sql: &Sql) -> Result<Option<PolicyRecord>, SqlError> {
@@ -40,31 +42,68 @@ pub fn put(sql: &Sql, tenant: &TenantId, put: PutPolicy, now: Timestamp) -> Resu
         if put.if_rev.is_some_and(|rev| rev != old.rev) {
             return Ok(PutPolicyAnswer::Stale);
         }
-        let freezes = freezes_after(&old, put.policy.mode, now);
-        let record = PolicyRecord { rev: old.rev + 1, policy: put.policy, freezes };
-        let before = Rules::new(&facts, &old.policy, &old.freezes).ok_or_else(SqlError::no_facts)?;
-        let after = Rules::new(&facts, &record.policy, &record.freezes).ok_or_else(SqlError::no_facts)?;
-        let left_enforce = old.freezes.open_since();
-        let (phases, servers) = servers::change_spells(change, tenant, |server| {
-            let Some((build, _)) = server.standing(&after, now) else {
-                return;
-            };
-            let Some(spell) = server.spell_mut() else { return };
-            let (old_clock, new_clock) = (before.clock(spell, build), after.clock(spell, build));
-            let was_enforced =
-                old.policy.mode == Mode::Enforce || left_enforce.is_some_and(|at| spell.detected_at < at);
-            if record.policy.mode == Mode::Enforce {
-                let met = was_enforced.then_some((&old_clock, &old.policy.ladder));
-                spell.held = held_after_change(met, &new_clock, &record.policy.ladder, now);
+        let mut record = PolicyRecord {
+            rev: old.rev + 1,
+            freezes: freezes_after(&old, put.policy.mode, now),
+            changed_at: if meets_the_same(&old.policy, &put.policy) { old.changed_at } else { now },
+            softened_rev: old.softened_rev,
+            policy: put.policy,
+        };
+        let mut servers = servers::in_spells(change)?;
+        let (before, after) = (rules_of(&facts, &old)?, rules_of(&facts, &record)?);
+        let held: Vec<_> =
+            servers.iter_mut().map(|server| hold(&mut server.record, &old, &before, &after, now)).collect();
+        let mut phases = Vec::new();
+        if held.contains(&true) {
+            record.softened_rev = record.rev;
+            for server in &mut servers {
+                phases.extend(servers::republish(change, tenant, server, record.rev)?);
             }
-        })?;
+        }
         outbox::lay(change, &PolicyKey(tenant), record.rev, &record)?;
         store(change, "policy", &to_text(&record)?)?;
         set_tenant(change, tenant)?;
-        let servers = servers.into_iter().map(|server| ServerDocument::new(server, &after, now)).collect();
+        let after = rules_of(&facts, &record)?;
+        let concerned = servers.into_iter().zip(held).filter(|(_, held)| *held).take(MAX_SHOWN);
+        let servers = concerned.map(|(server, _)| ServerDocument::new(server, &after, now)).collect();
         let shown = to_text(&PolicyChange { policy: &record.policy, servers })?;
         Ok(PutPolicyAnswer::Stored { record: Box::new(record), phases, shown })
     })
+}
+
+pub fn rules_of<'a>(facts: &'a Facts, record: &'a PolicyRecord) -> Result<Rules<'a>, SqlError> {
+    let rules = Rules::new(facts, &record.policy, &record.freezes).ok_or_else(SqlError::no_facts)?;
+    Ok(rules.changed_at(record.changed_at))
+}
+
+/// Holds the clock of a server's spell back, so that the change makes nothing stricter at once. Whether that was needed.
+fn hold(server: &mut ServerRecord, old: &PolicyRecord, before: &Rules<'_>, after: &Rules<'_>, now: Timestamp) -> bool {
+    let Some(spell) = server.spell().copied() else { return false };
+    let left_enforce = old.freezes.open_since();
+    let was_enforced = old.policy.mode == Mode::Enforce || left_enforce.is_some_and(|at| spell.detected_at < at);
+    if !was_enforced && after.policy.mode != Mode::Enforce {
+        return false;
+    }
+    // machines of one name may run different products, whose waves differ
+    let builds = server.nodes().iter().flat_map(|node| &node.builds).map(|seen| seen.build);
+    let held = builds.map(|build| {
+        let met = before.clock(&spell, build);
+        let met = was_enforced.then_some((&met, &old.policy.ladder));
+        held_after_change(met, &after.clock(&spell, build), &after.policy.ladder, now)
+    });
+    match (held.max(), server.spell_mut()) {
+        (Some(held), Some(spell)) if held > spell.held => {
+            spell.held = held;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Whether a spell meets the same under both policies.
+fn meets_the_same(old: &Policy, new: &Policy) -> bool {
+    (old.mode, &old.ladder, &old.waves) == (new.mode, &new.ladder, &new.waves)
+        && (&old.scope, old.enforce_behind_relays) == (&new.scope, new.enforce_behind_relays)
 }
 
 /// Time out of enforce stands still for a tenant that was in it; before the first time the clock runs as if it were.

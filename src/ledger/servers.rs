@@ -9,8 +9,8 @@ use tidegate_engine::time::{HOUR, Timestamp};
 
 use super::documents::{Page, ServerDocument};
 use super::events::RecentEvents;
-use super::protocol::{Batch, ChangedPhases, Counts, Item, Recorded};
-use super::sql::{Change, Sql, SqlError, integer, to_text, values};
+use super::protocol::{Batch, Counts, Item, Recorded};
+use super::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
 use super::{events, outbox, policies};
 use crate::config::facts;
 use crate::store::{PhaseKey, PhaseRecord};
@@ -19,9 +19,9 @@ use crate::store::{PhaseKey, PhaseRecord};
 const MAX_SERVERS: i64 = 25_000;
 /// Isolates are forgotten so long after their last batch.
 const ISOLATE_SECONDS: i64 = 24 * HOUR;
-const MAX_EVIDENCE: i64 = 3;
+const MAX_NODE_EVIDENCE: i64 = 3;
 const MAX_TRANSITIONS: i64 = 200;
-const MAX_EVIDENCE_SHOWN: i64 = 192;
+const MAX_SERVER_EVIDENCE: i64 = 192;
 
 /// Takes in a batch, once.
 pub fn record(
@@ -40,7 +40,7 @@ pub fn record(
             return Ok(Recorded { phases });
         }
         let policy = policies::current(change)?;
-        let rules = Rules::new(&facts, &policy.policy, &policy.freezes).ok_or_else(SqlError::no_facts)?;
+        let rules = policies::rules_of(&facts, &policy)?;
         for item in &batch.items {
             let mut counts = item.counts;
             for event in &item.events {
@@ -49,7 +49,7 @@ pub fn record(
                     counted.push(event.hash);
                 }
             }
-            phases.extend(take_in(change, tenant, item, counts, &rules, now)?);
+            phases.extend(take_in(change, tenant, item, counts, (&rules, policy.rev), now)?);
         }
         events::store(change, &counted, now)?;
         Ok(Recorded { phases })
@@ -63,11 +63,10 @@ pub fn record(
 /// Ends the spells of which nothing was heard, as `silent`.
 pub fn settle_due(sql: &Sql, tenant: &TenantId, now: Timestamp) -> Result<(), SqlError> {
     sql.change(|change| {
-        let due = select("WHERE silent_at <= ?1 LIMIT 1000");
-        for row in change.rows::<Server>(&due, values![now.0])? {
-            let mut server = row;
+        let policy = policies::current(change)?;
+        for mut server in readable(change, "WHERE silent_at <= ?1 LIMIT 1000", values![now.0])? {
             let transitions: Vec<_> = server.record.settle(now).into_iter().collect();
-            save(change, tenant, &mut server, &transitions, None)?;
+            save(change, tenant, &mut server, policy.rev, false, (&transitions, None))?;
         }
         Ok(())
     })
@@ -83,13 +82,13 @@ pub fn settle_all_due(sql: &Sql, now: Timestamp) -> Result<(), SqlError> {
 
 /// When the next spell falls silent.
 pub fn next_silence(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
-    Ok(sql.number("SELECT MIN(silent_at) FROM server", Vec::new())?.map(Timestamp))
+    Ok(sql.number("SELECT MIN(silent_at) FROM server WHERE silent_at IS NOT NULL", Vec::new())?.map(Timestamp))
 }
 
 /// One page of servers, by id.
 pub fn page(sql: &Sql, after: Option<&str>, limit: u32, now: Timestamp) -> Result<Page, SqlError> {
-    let rows = select("WHERE id > ?1 ORDER BY id LIMIT ?2");
-    let mut rows = sql.rows::<Server>(&rows, values![after.unwrap_or(""), i64::from(limit) + 1])?;
+    let some = values![after.unwrap_or(""), i64::from(limit) + 1];
+    let mut rows = readable(sql, "WHERE id > ?1 ORDER BY id LIMIT ?2", some)?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -119,30 +118,29 @@ fn history(sql: &Sql, id: &ServerId) -> Result<(Box<RawValue>, Box<RawValue>), S
         let none = || SqlError::from(worker::Error::RustError("no list".to_owned()));
         sql.row::<Box<RawValue>>(query, values![id.as_str(), most])?.ok_or_else(none)
     };
-    Ok((list(transitions, MAX_TRANSITIONS)?, list(evidence, MAX_EVIDENCE_SHOWN)?))
+    Ok((list(transitions, MAX_TRANSITIONS)?, list(evidence, MAX_SERVER_EVIDENCE)?))
 }
 
 fn show(sql: &Sql, servers: Vec<Server>, now: Timestamp) -> Result<Vec<ServerDocument>, SqlError> {
     let facts = facts().ok_or_else(SqlError::no_facts)?;
     let record = policies::current(sql)?;
-    let rules = Rules::new(&facts, &record.policy, &record.freezes).ok_or_else(SqlError::no_facts)?;
+    let rules = policies::rules_of(&facts, &record)?;
     Ok(servers.into_iter().map(|server| ServerDocument::new(server, &rules, now)).collect())
 }
 
-/// Changes the records of all servers in a spell; those that `change_record` changed are published and returned.
-pub fn change_spells(
+/// All servers in a spell.
+pub fn in_spells(sql: &Sql) -> Result<Vec<Server>, SqlError> {
+    readable(sql, "WHERE silent_at IS NOT NULL", Vec::new())
+}
+
+/// Writes a server whose spell a policy of this revision changed, and lays its phase ready for KV.
+pub fn republish(
     change: &Change<'_>,
     tenant: &TenantId,
-    mut change_record: impl FnMut(&mut ServerRecord),
-) -> Result<(ChangedPhases, Vec<Server>), SqlError> {
-    let (mut phases, mut servers) = (Vec::new(), Vec::new());
-    for row in change.rows::<Server>(&select("WHERE silent_at IS NOT NULL"), Vec::new())? {
-        let mut server = row;
-        change_record(&mut server.record);
-        phases.extend(save(change, tenant, &mut server, &[], None)?);
-        servers.push(server);
-    }
-    Ok((phases, servers))
+    server: &mut Server,
+    policy_rev: u64,
+) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
+    save(change, tenant, server, policy_rev, true, (&[], None))
 }
 
 /// Whether the batch has not been taken in before. Batches of one isolate come in order.
@@ -166,7 +164,7 @@ fn take_in(
     tenant: &TenantId,
     item: &Item,
     counts: Counts,
-    rules: &Rules<'_>,
+    (rules, policy_rev): (&Rules<'_>, u64),
     now: Timestamp,
 ) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
     // the earlier of the edge's clock and ours
@@ -187,7 +185,7 @@ fn take_in(
     count(change, item, counts, at(last.at))?;
     keep_evidence(change, item, at(last.at))?;
     let build = Shown::from(item.shown).build().map(|build| build.to_string());
-    save(change, tenant, &mut server, &transitions, build)
+    save(change, tenant, &mut server, policy_rev, false, (&transitions, build))
 }
 
 fn get_or_register(
@@ -197,15 +195,22 @@ fn get_or_register(
     now: Timestamp,
 ) -> Result<Option<Server>, SqlError> {
     let id = item.server.as_str();
+    let mut phase = None;
     match change.row::<Server>(&select("WHERE id = ?1"), values![id]) {
         Ok(Some(server)) => return Ok(Some(server)),
         Ok(None) => {}
         // better a server that begins anew than a batch that comes again for ever
-        Err(SqlError::Malformed(error)) => worker::console_error!("server {id}: {error}"),
+        Err(SqlError::Malformed(error)) => {
+            worker::console_error!("server {id}: {error}");
+            let rev = u64::try_from(now.0).unwrap_or(0);
+            let emptied = PhaseRecord { rev, ..PhaseRecord::default() };
+            outbox::lay(change, &PhaseKey(tenant, &item.server), rev, &emptied)?;
+            phase = Some(emptied);
+        }
         Err(error) => return Err(error),
     }
     let count = change.number("SELECT COUNT(*) FROM server", Vec::new())?.unwrap_or(0);
-    if count >= MAX_SERVERS {
+    if count >= MAX_SERVERS && phase.is_none() {
         return Ok(None);
     }
     policies::set_tenant(change, tenant)?;
@@ -216,25 +221,28 @@ fn get_or_register(
         first_seen: now,
         last_seen: now,
         record: ServerRecord::default(),
-        phase: None,
+        phase,
     }))
 }
 
-/// Writes a server and its transitions, and lays its phase ready for KV if a decision could change by it.
+/// Writes a server and its transitions, and lays its phase ready for KV if a decision could change by it, or in any
+/// case.
 fn save(
     change: &Change<'_>,
     tenant: &TenantId,
     server: &mut Server,
-    transitions: &[Transition],
-    build: Option<String>,
+    policy_rev: u64,
+    publish: bool,
+    (transitions, build): (&[Transition], Option<String>),
 ) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
     let Server { id, name, connector, first_seen, last_seen, record, phase: published } = server;
     let phase = record.phase();
     // a server that never was in a spell has nothing to tell
     let changed = published.as_ref().map_or(phase.spell.is_some(), |published| phase.supersedes(&published.phase));
     let mut told = None;
-    if changed {
-        let next = PhaseRecord { rev: published.as_ref().map_or(0, |published| published.rev) + 1, phase };
+    if changed || publish {
+        let rev = published.as_ref().map_or(0, |published| published.rev) + 1;
+        let next = PhaseRecord { rev, policy_rev, phase };
         outbox::lay(change, &PhaseKey(tenant, id), next.rev, &next)?;
         *published = Some(next.clone());
         told = Some((id.clone(), next));
@@ -260,6 +268,11 @@ fn save(
             "INSERT INTO transition (server, at, kind, build) VALUES (?1, ?2, ?3, ?4)",
             values![id.as_str(), transition.at.0, transition.kind.as_str(), build.clone()],
         )?;
+    }
+    if !transitions.is_empty() {
+        let oldest = "DELETE FROM transition WHERE server = ?1 AND number NOT IN
+            (SELECT number FROM transition WHERE server = ?1 ORDER BY number DESC LIMIT ?2)";
+        change.run(oldest, values![id.as_str(), MAX_TRANSITIONS])?;
     }
     Ok(told)
 }
@@ -307,7 +320,13 @@ fn keep_evidence(change: &Change<'_>, item: &Item, at: Timestamp) -> Result<(), 
     change.run(
         "DELETE FROM evidence WHERE server = ?1 AND node = ?2 AND number NOT IN
              (SELECT number FROM evidence WHERE server = ?1 AND node = ?2 ORDER BY number DESC LIMIT ?3)",
-        values![server, node.as_str(), MAX_EVIDENCE],
+        values![server, node.as_str(), MAX_NODE_EVIDENCE],
+    )?;
+    // nodes come and go, and their number is the sender's to choose
+    change.run(
+        "DELETE FROM evidence WHERE server = ?1 AND number NOT IN
+             (SELECT number FROM evidence WHERE server = ?1 ORDER BY number DESC LIMIT ?2)",
+        values![server, MAX_SERVER_EVIDENCE],
     )
 }
 
@@ -322,6 +341,21 @@ pub struct Server {
     pub record: ServerRecord,
     /// What KV was last told.
     phase: Option<PhaseRecord>,
+}
+
+/// The servers whose rows can be read; what cannot is logged and left alone.
+fn readable(sql: &Sql, which: &str, values: Vec<worker::SqlStorageValue>) -> Result<Vec<Server>, SqlError> {
+    let (mut servers, mut unreadable) = (Vec::new(), 0);
+    for row in sql.texts(&select(which), values)? {
+        match from_text(&row) {
+            Ok(server) => servers.push(server),
+            Err(_) => unreadable += 1,
+        }
+    }
+    if unreadable > 0 {
+        worker::console_error!("{unreadable} servers cannot be read");
+    }
+    Ok(servers)
 }
 
 fn select(which: &str) -> String {

@@ -30,9 +30,14 @@ impl Sql {
 
     /// The rows of a query whose one column is JSON text (`SELECT json_object(…)`): storage and wire are read alike.
     pub fn rows<T: DeserializeOwned>(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>, SqlError> {
+        self.texts(query, values)?.iter().map(|json| from_text(json)).collect()
+    }
+
+    /// The texts that a query of one column answers with.
+    pub fn texts(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<String>, SqlError> {
         let rows = self.sql.exec(query, values)?.raw();
         rows.map(|row| match row?.into_iter().next() {
-            Some(SqlStorageValue::String(json)) => from_text(&json),
+            Some(SqlStorageValue::String(text)) => Ok(text),
             _ => Err(SqlError::Failed("a query did not answer with text".to_owned())),
         })
         .collect()

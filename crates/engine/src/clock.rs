@@ -75,6 +75,11 @@ impl<'a> Clock<'a> {
         self.running(now).saturating_sub(self.held).max(0)
     }
 
+    /// Whether the clock has yet to make up for what is held before anything counts, so that nothing is closed.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.held > 0 && self.running(now) < self.held
+    }
+
     /// Seconds for which the clock has run up to `now`, whether or not they are held.
     pub fn running(&self, now: Timestamp) -> i64 {
         match self.start {

@@ -328,16 +328,21 @@ pub fn stage(spell: Option<&Spell>, build: Build, context: &Context<'_>) -> Stag
     let clock = context.rules.clock(spell, build);
     let ladder = &context.rules.policy.ladder;
     let rung: Rung = ladder.at(clock.elapsed(now));
-    let since = if rung.number == 1 { None } else { clock.reaches(rung.start) };
-    let next = rung.end.map(|end| {
-        let next = ladder.at(end);
-        NextStage { number: next.number, at: clock.reaches(end), minutes: next.minutes }
-    });
+    let (minutes, next) = if clock.is_held(now) && !rung.minutes.is_open() {
+        // a change that began with closed minutes: they are still to come
+        (Minutes::default(), Some(NextStage { number: rung.number, at: clock.reaches(0), minutes: rung.minutes }))
+    } else {
+        let next = rung.end.map(|end| {
+            let next = ladder.at(end);
+            NextStage { number: next.number, at: clock.reaches(end), minutes: next.minutes }
+        });
+        (rung.minutes, next)
+    };
     Stage {
         number: rung.number,
         of: u8::try_from(ladder.len()).unwrap_or(u8::MAX),
-        since: since.unwrap_or(spell.detected_at),
-        minutes: rung.minutes,
+        since: clock.reaches(rung.start).filter(|_| rung.number > 1).unwrap_or(spell.detected_at),
+        minutes,
         next,
     }
 }

@@ -40,12 +40,19 @@ pub struct Rules<'a> {
     pub policy: &'a Policy,
     pub freezes: &'a Freezes,
     baseline: &'a Baseline,
+    changed_at: Timestamp,
 }
 
 impl<'a> Rules<'a> {
     /// `None` if the policy names a baseline that is not there.
     pub fn new(facts: &'a Facts, policy: &'a Policy, freezes: &'a Freezes) -> Option<Self> {
-        Some(Self { facts, policy, freezes, baseline: facts.baseline(policy)? })
+        Some(Self { facts, policy, freezes, baseline: facts.baseline(policy)?, changed_at: Timestamp(i64::MIN) })
+    }
+
+    /// The same rules, known to have changed then: a spell that ended before does not resume, since nobody was told what
+    /// it would resume to.
+    pub fn changed_at(self, changed_at: Timestamp) -> Self {
+        Self { changed_at, ..self }
     }
 
     pub fn assess(&self, shown: Shown, at: Timestamp) -> Standing {
@@ -213,7 +220,7 @@ impl ServerRecord {
 
     /// The standing of the worst node that counts, with the build that shows it.
     pub fn standing(&self, rules: &Rules<'_>, now: Timestamp) -> Option<(Build, Standing)> {
-        let judged = |record: &NodeRecord| best(&record.builds, rules, now);
+        let judged = |record: &NodeRecord| best(record.builds.iter().map(SeenBuild::shown), rules, now);
         let rank = |(_, standing): &(Build, Standing)| match standing {
             Standing::OutOfDate(_) => 2,
             Standing::Current(_) => 1,
@@ -287,7 +294,7 @@ impl ServerRecord {
 
     fn node_standing(&self, node: Node, rules: &Rules<'_>, at: Timestamp) -> Option<Standing> {
         let record = self.nodes.iter().find(|record| record.node == node)?;
-        best(&record.builds, rules, at).map(|(_, standing)| standing)
+        best(record.builds.iter().map(SeenBuild::shown), rules, at).map(|(_, standing)| standing)
     }
 
     fn is_out_of_date(&self, rules: &Rules<'_>, at: Timestamp) -> bool {
@@ -302,8 +309,8 @@ impl ServerRecord {
 }
 
 /// The best of a node's builds: the highest of those that pass, else of those that fail; doubt neither clears nor condemns.
-fn best(builds: &[SeenBuild], rules: &Rules<'_>, at: Timestamp) -> Option<(Build, Standing)> {
-    let judged = builds.iter().map(|seen| (seen.build, rules.assess(seen.shown(), at)));
+fn best(builds: impl Iterator<Item = Shown>, rules: &Rules<'_>, at: Timestamp) -> Option<(Build, Standing)> {
+    let judged = builds.filter_map(|shown| Some((shown.build()?, rules.assess(shown, at))));
     judged.max_by_key(|(build, standing)| {
         let rank = match standing {
             Standing::Current(_) => 2,
@@ -317,7 +324,7 @@ fn best(builds: &[SeenBuild], rules: &Rules<'_>, at: Timestamp) -> Option<(Build
 /// Detection and held time of a resumed spell; `None` if the relapse begins a new one.
 fn resume(ended: &EndedSpell, first: Timestamp, shown: Shown, rules: &Rules<'_>) -> Option<(Timestamp, i64)> {
     let build = shown.build()?;
-    let soon = ended.reason == End::Patched && first.since(ended.at) <= RELAPSE_SECONDS;
+    let soon = ended.reason == End::Patched && first.since(ended.at) <= RELAPSE_SECONDS && ended.at >= rules.changed_at;
     // the rules may have changed since: what was accepted then did not fail, whatever they say of that day now
     let accepted = ended.accepted.is_some_and(|accepted| build.lane() == accepted.lane() && build >= accepted);
     if !soon || accepted || !rules.assess(shown, ended.at).is_out_of_date() {
@@ -346,6 +353,12 @@ pub struct PhaseBuild {
     pub build: Build,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lane_only: bool,
+}
+
+impl PhaseBuild {
+    const fn shown(&self) -> Shown {
+        if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }
+    }
 }
 
 impl From<&NodeRecord> for NodePhase {
@@ -378,19 +391,9 @@ impl Phase {
 
     /// The second witness: whether the best build lately seen from `node` is out of date too.
     pub fn confirms(&self, node: Node, rules: &Rules<'_>, now: Timestamp) -> bool {
-        let Some(known) = self.nodes.iter().find(|known| known.node == node) else {
-            return false;
-        };
-        let builds = known.builds.iter().map(|seen| {
-            let seen = SeenBuild { build: seen.build, lane_only: seen.lane_only, at: now };
-            rules.assess(seen.shown(), now)
-        });
-        let (mut condemned, mut cleared) = (false, false);
-        for standing in builds {
-            condemned |= standing.is_out_of_date();
-            cleared |= matches!(standing, Standing::Current(_));
-        }
-        condemned && !cleared
+        let known = self.nodes.iter().find(|known| known.node == node);
+        let best = known.and_then(|known| best(known.builds.iter().map(PhaseBuild::shown), rules, now));
+        best.is_some_and(|(_, standing)| standing.is_out_of_date())
     }
 }
 
@@ -415,7 +418,7 @@ fn with_minutes_of(rung: Rung, elapsed: i64, ladder: &Ladder, counted: i64) -> i
     }
     let milder = ladder.rungs().take_while(|other| !other.minutes.is_stricter_than(rung.minutes)).last();
     let Some((milder, end)) = milder.and_then(|milder| Some((milder, milder.end?))) else {
-        return 0;
+        return -rung.end.map_or(NOTICE_SECONDS, |end| end - elapsed);
     };
     let left = rung.end.map_or(end - milder.start, |end| end - elapsed);
     (end - left).clamp(milder.start, end - 1)
