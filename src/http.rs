@@ -3,7 +3,7 @@
 use js_sys::futures::JsFuture;
 use js_sys::{Reflect, Uint8Array};
 use tidegate_wire::problem::{self, Problem};
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::prelude::{JsCast, JsValue, wasm_bindgen};
 use worker::worker_sys::web_sys;
 
 /// A native request: 1 MiB of header and room for the frame around it.
@@ -82,8 +82,19 @@ pub fn respond(
     web_sys::Response::new_with_opt_js_u8_array_and_init(Some(&Uint8Array::from(body)), &init)
 }
 
+/// As [`respond`] with 200 and JSON, in one call to JavaScript instead of seven: every decision ends here.
 pub fn json(body: &[u8]) -> Result<web_sys::Response, JsValue> {
-    respond(200, "application/json", None, body)
+    json_response(body)
+}
+
+#[wasm_bindgen(inline_js = r#"
+const INIT = { headers: { "content-type": "application/json" } };
+// a copy: the bytes lie in WebAssembly's memory, which goes on changing
+export const json_response = (body) => new Response(body.slice(), INIT);
+"#)]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    fn json_response(body: &[u8]) -> Result<web_sys::Response, JsValue>;
 }
 
 pub fn no_content() -> Result<web_sys::Response, JsValue> {

@@ -22,7 +22,7 @@ use crate::platform::{random_id, real_millis};
 use crate::store::{self, PhaseRecord};
 
 /// How long decisions are added up.
-const COLLECT: Duration = Duration::from_millis(500);
+const COLLECT: Duration = Duration::from_millis(800);
 /// A mark that something is under way expires after this.
 const MARK_MILLIS: u64 = 2_000;
 const SEND_DEADLINE: Duration = Duration::from_millis(MARK_MILLIS);
