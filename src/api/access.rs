@@ -7,8 +7,7 @@ use crate::http::Request;
 
 /// Lets the admin key pass.
 pub fn admin(config: &Config, request: &Request) -> Result<(), Problem> {
-    let presented = request.header("authorization");
-    let key = presented.as_deref().and_then(bearer);
+    let key = request.authorization.as_deref().and_then(bearer);
     match (key, &config.admin_key) {
         (Some(presented), Some(admin)) if admin.matches(presented) => Ok(()),
         _ => Err(Problem::unauthorized()),
