@@ -334,6 +334,40 @@ test("report mode delays no mail and tells in every minute what enforcement woul
   }
 });
 
+test("a tenant that goes from 100 days of report to enforce loses no mail for 7 days, and is told whose", async () => {
+  const server = await serverOf("surprise", { ...POLICY, mode: "report" });
+  const start = at("2026-10-01T08:15:08Z");
+  await server.age(start, 100);
+  const change = start + 100 * DAY;
+  assert.equal((await server.send(change - 1)).would, "reject");
+  const { servers } = await client.putPolicy(server.tenant, POLICY, { now: change });
+  assert.deepEqual(
+    servers.map((/** @type {any} */ { id, stage }) => [id, stage.number, stage.next.at]),
+    [[server.id, 1, rfc3339(change + 7 * DAY)]],
+  );
+  for (const now of [change, change + 7 * DAY - 1]) assertDecided(await server.send(now), server, 1, now);
+  assertDecided(await server.send(change + 7 * DAY), server, 2, change + 7 * DAY);
+  assertDecided(await server.send(change + 17 * DAY), server, 3, change + 17 * DAY);
+  const again = await client.putPolicy(
+    server.tenant,
+    { ...POLICY, operator: "Example Mail" },
+    { now: change + 18 * DAY },
+  );
+  assert.deepEqual(again.servers, [], "a change that concerns no clock lists nobody");
+});
+
+test("a server that was patched before its tenant was enforced begins anew when it falls back", async () => {
+  const server = await serverOf("notice", { ...POLICY, mode: "report" });
+  const start = at("2026-10-01T08:15:08Z");
+  await server.age(start, 95);
+  await server.send(start + 95 * DAY, { build: PATCHED });
+  await client.putPolicy(server.tenant, POLICY, { now: start + 96 * DAY });
+  const back = start + 100 * DAY;
+  await server.send(back);
+  const decision = await server.send(back + HOUR);
+  assert.deepEqual([decision.stage.number, decision.stage.since], [1, rfc3339(back)]);
+});
+
 test("without a policy a tenant's mail is judged and never delayed", async () => {
   const server = new Server("nobody", "EX01.contoso.com");
   await server.age(at("2026-10-01T08:15:08Z"), 95);

@@ -153,4 +153,14 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_clock_is_held_until_it_has_made_up_for_it() {
+        let none = Freezes::default();
+        let clock = Clock::new(Timestamp(0), Some(Timestamp(0)), &none, 50);
+        assert!(clock.is_held(Timestamp(49)) && !clock.is_held(Timestamp(50)));
+        assert_eq!(clock.reaches(0), Some(Timestamp(50)));
+        assert!(!Clock::new(Timestamp(0), Some(Timestamp(0)), &none, 0).is_held(Timestamp(0)));
+        assert!(!Clock::new(Timestamp(0), None, &none, 0).is_held(Timestamp(9)));
+    }
 }

@@ -648,4 +648,25 @@ mod tests {
             (Action::Accept, "unknown", "undecided")
         );
     }
+
+    #[test]
+    fn a_ladder_that_begins_with_closed_minutes_is_held_open_too() {
+        let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+        let policy: Policy = serde_json::from_str(
+            r#"{"mode":"enforce","ladder":[{"days":1,"throttle_minutes":60,"block_minutes":0},{"throttle_minutes":0,"block_minutes":60}]}"#,
+        )
+        .unwrap();
+        let rules = Rules::new(&facts, &policy, &freezes).unwrap();
+        let build = "15.1.2507.39".parse().unwrap();
+        let spell = Spell { detected_at: detected(), held: 7 * DAY, last_out_of_date: detected() };
+        let at = |seconds: i64| {
+            let context = Context { rules, ceiling: Mode::Enforce, phase: None, now: detected().plus(seconds) };
+            stage(Some(&spell), build, &context)
+        };
+        let held = at(7 * DAY - 1);
+        assert!(held.minutes.is_open());
+        assert_eq!(held.next.and_then(|next| next.at), Some(detected().plus(7 * DAY)));
+        assert_eq!((at(7 * DAY).number, at(7 * DAY).minutes.throttle()), (1, 60));
+        assert_eq!((at(8 * DAY).number, at(8 * DAY).minutes.block()), (2, 60));
+    }
 }

@@ -548,4 +548,22 @@ mod tests {
         let open: Ladder = serde_json::from_str(r#"[{"throttle_minutes":0,"block_minutes":0}]"#).unwrap();
         assert_eq!(held_after_change(None, &clock, &open, day(500)), 0);
     }
+
+    #[test]
+    fn a_spell_that_ended_before_the_rules_changed_does_not_resume() {
+        with_rules(|rules| {
+            let mut record = ServerRecord::default();
+            for (hour, build) in [(0, "15.1.2507.39"), (1, "15.1.2507.39"), (48, "15.1.2507.61")] {
+                record.observe(&sighting(hour, build, 1), rules);
+            }
+            let ended = sighting(48, "15.1.2507.61", 1).at;
+            for (changed_at, expected) in [(ended, TransitionKind::Resumed), (ended.plus(1), TransitionKind::Detected)]
+            {
+                let (mut record, rules) = (record.clone(), rules.changed_at(changed_at));
+                let mut seen = |hour| record.observe(&sighting(hour, "15.1.2507.39", 1), &rules);
+                let transitions = [seen(100), seen(101)].concat();
+                assert_eq!(transitions.iter().map(|transition| transition.kind).collect::<Vec<_>>(), [expected]);
+            }
+        });
+    }
 }
