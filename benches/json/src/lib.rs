@@ -54,9 +54,7 @@ async fn fetch(mut request: Request, _env: Env, _ctx: Context) -> Result<Respons
     match serde_json::from_slice::<Decide>(&body) {
         Ok(event) => {
             black_box(&event);
-            Ok(ResponseBuilder::new()
-                .with_header("content-type", "application/json")?
-                .fixed(ANSWER.to_vec()))
+            Ok(ResponseBuilder::new().with_header("content-type", "application/json")?.fixed(ANSWER.to_vec()))
         }
         Err(error) => Response::error(error.to_string(), 400),
     }

@@ -24,13 +24,7 @@ pub struct Answer {
 
 impl Connection {
     pub fn new(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            out: Vec::new(),
-            written: 0,
-            read: Vec::with_capacity(16 * 1024),
-            started: Instant::now(),
-        }
+        Self { stream, out: Vec::new(), written: 0, read: Vec::with_capacity(16 * 1024), started: Instant::now() }
     }
 
     pub fn send(&mut self, request: &[u8]) -> Result<(), String> {
@@ -81,9 +75,6 @@ impl Connection {
         }
         self.read.clear();
         let at = Instant::now();
-        Ok(Some(Answer {
-            took: at - self.started,
-            at,
-        }))
+        Ok(Some(Answer { took: at - self.started, at }))
     }
 }

@@ -29,11 +29,7 @@ impl Request {
             }
         };
         bytes.extend_from_slice(&arguments.body);
-        Ok(Self {
-            bytes,
-            counter,
-            sent: 0,
-        })
+        Ok(Self { bytes, counter, sent: 0 })
     }
 
     /// The next request: the same but for its running number.
@@ -51,7 +47,5 @@ impl Request {
 }
 
 pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len().max(1))
-        .position(|window| window == needle)
+    haystack.windows(needle.len().max(1)).position(|window| window == needle)
 }

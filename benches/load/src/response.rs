@@ -29,19 +29,11 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Response<'_>>, String> {
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {
             let length: usize = value.parse().map_err(|_| format!("Content-Length: {value}"))?;
-            return Ok(bytes.get(start..start + length).map(|body| Response {
-                status,
-                body,
-                length: start + length,
-            }));
+            return Ok(bytes.get(start..start + length).map(|body| Response { status, body, length: start + length }));
         }
         if name.eq_ignore_ascii_case("transfer-encoding") {
             return chunked_length(&bytes[start..]).map(|length| {
-                length.map(|length| Response {
-                    status,
-                    body: &bytes[start..start + length],
-                    length: start + length,
-                })
+                length.map(|length| Response { status, body: &bytes[start..start + length], length: start + length })
             });
         }
     }
@@ -74,14 +66,7 @@ mod tests {
     #[test]
     fn content_length() {
         let bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP";
-        assert_eq!(
-            parse(bytes),
-            Ok(Some(Response {
-                status: 200,
-                body: b"abc",
-                length: 41
-            }))
-        );
+        assert_eq!(parse(bytes), Ok(Some(Response { status: 200, body: b"abc", length: 41 })));
         assert_eq!(parse(&bytes[..40]), Ok(None));
         assert_eq!(parse(&bytes[..20]), Ok(None));
     }

@@ -24,9 +24,7 @@ pub fn run(arguments: &Arguments) -> Result<Summary, String> {
         stream.set_nonblocking(true).map_err(text)?;
         let mut stream = TcpStream::from_std(stream);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        poll.registry()
-            .register(&mut stream, Token(index), interest)
-            .map_err(text)?;
+        poll.registry().register(&mut stream, Token(index), interest).map_err(text)?;
         connections.push(Connection::new(stream));
     }
 
