@@ -128,11 +128,19 @@ impl Reader<'_> {
         Cache::with(|cache| cache.policy(&PolicyKey(self.tenant).key(), real_millis())).and_then(servable)
     }
 
-    pub fn cached_phase(&self, server: &ServerId) -> Option<(Found<PhaseRecord>, bool)> {
+    fn cached_phase(&self, server: &ServerId) -> Option<(Found<PhaseRecord>, bool)> {
         if self.fresh {
             return None;
         }
         Cache::with(|cache| cache.phase(&PhaseKey(self.tenant, server).key(), real_millis())).and_then(servable)
+    }
+
+    /// A server's phase, where the policy is known already; the flag asks for a refresh.
+    pub async fn phase(&self, server: &ServerId) -> Result<(Found<PhaseRecord>, bool), StoreError> {
+        match self.cached_phase(server) {
+            Some(cached) => Ok(cached),
+            None => self.read(Some(server)).await.map(|read| (read.phase, read.refresh)),
+        }
     }
 
     /// The policy and, where asked for, a server's phase, in one bulk read unless the cache can serve both.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use tidegate_engine::decision::{self, Decision, accept_undecided, decide_without_server};
 use tidegate_engine::event::MailEvent;
 use tidegate_engine::policy::{Facts, Mode};
-use tidegate_engine::server::{ConnectingServer, Finding, Recognition, recognise, shows_exchange};
+use tidegate_engine::server::{ConnectingServer, Recognition, recognise, shows_exchange};
 use tidegate_engine::spell::Rules;
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::native::{self, Circumstances, Record};
@@ -69,7 +69,7 @@ async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> 
     if known.refresh {
         refresh_later(site, event, recognition);
     }
-    let (Finding::Server(server), Some(policy)) = (&recognition.finding, policy) else {
+    let (Some(server), Some(policy)) = (recognition.server(), policy) else {
         return match decide_without_server(event, recognition) {
             Some(decision) => native::answer(&decision, Circumstances::default()),
             None => undecided(event, Some(recognition), "the policy was not read"),
@@ -139,10 +139,7 @@ async fn look_up<'a>(
             if !shows_exchange(&event.header, &facts.catalog) {
                 return Ok(Known { recognition, policy: None, phase: None, refresh: false });
             }
-            let likely = match &recognition.finding {
-                Finding::Server(server) => Some(server.id.clone()),
-                _ => None,
-            };
+            let likely = recognition.server().map(|server| server.id.clone());
             match reader.read(likely.as_ref()).await {
                 Ok(read) => (read.policy, likely, read.phase, read.refresh),
                 Err(error) => return Err((recognition, error)),
@@ -151,16 +148,16 @@ async fn look_up<'a>(
     };
     let policy = policy.unwrap_or_default();
     let recognition = recognise(event, &policy.policy.trusted_relays, &facts.catalog);
-    if let Finding::Server(server) = &recognition.finding
+    if let Some(server) = recognition.server()
         && read_with.as_ref() != Some(&server.id)
     {
         phase = None;
         let standing = facts.assess(&policy.policy, server.shown, now.date());
         if standing.is_some_and(|standing| standing.is_out_of_date()) {
-            match reader.read(Some(&server.id)).await {
-                Ok(read) => {
-                    phase = read.phase;
-                    refresh |= read.refresh;
+            match reader.phase(&server.id).await {
+                Ok((found, too)) => {
+                    phase = found;
+                    refresh |= too;
                 }
                 Err(error) => return Err((recognition, error)),
             }
@@ -171,10 +168,7 @@ async fn look_up<'a>(
 
 /// Reads KV again after the answer, so that the next message finds the cache fresh.
 fn refresh_later(site: &Site<'_>, event: &MailEvent<'_>, recognition: &Recognition<'_>) {
-    let server = match &recognition.finding {
-        Finding::Server(server) => Some(server.id.clone()),
-        _ => None,
-    };
+    let server = recognition.server().map(|server| server.id.clone());
     let (env, tenant) = (site.env.clone(), event.tenant.clone());
     site.context.wait_until(async move {
         let reader = Reader { env: &env, tenant: &tenant, fresh: false, deadline: Deadline::for_answer() };

@@ -185,10 +185,7 @@ pub fn decide_without_server<'a>(event: &MailEvent<'_>, recognition: &Recognitio
 
 /// Accepts for a fault of our own: nothing stored could be had to judge by.
 pub fn accept_undecided<'a>(event: &MailEvent<'_>, recognition: Option<&Recognition<'a>>, why: &str) -> Decision<'a> {
-    let evidence = match recognition.map(|recognition| &recognition.finding) {
-        Some(Finding::Server(server)) => Some(server.evidence.clone()),
-        _ => None,
-    };
+    let evidence = recognition.and_then(Recognition::server).map(|server| server.evidence.clone());
     accept(event, State::Undecided, evidence, why.to_owned())
 }
 

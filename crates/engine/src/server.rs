@@ -44,6 +44,30 @@ pub enum Finding<'a> {
     Server(ConnectingServer<'a>),
 }
 
+impl<'a> Recognition<'a> {
+    /// The on-premises Exchange server, if one was found.
+    pub fn server(&self) -> Option<&ConnectingServer<'a>> {
+        match &self.finding {
+            Finding::Server(server) => Some(server),
+            _ => None,
+        }
+    }
+}
+
+impl Finding<'_> {
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoHop => "no_hop",
+            Self::Unreadable(..) => "unreadable",
+            Self::NotExchange(_) => "not_exchange",
+            Self::ExchangeOnline(_) => "exchange_online",
+            Self::LegacySmtp(_) => "legacy_smtp",
+            Self::Nameless(_) => "nameless",
+            Self::Server(_) => "server",
+        }
+    }
+}
+
 /// An on-premises Exchange server that hands over a message.
 #[derive(Clone, Debug)]
 pub struct ConnectingServer<'a> {

@@ -107,7 +107,7 @@ fn check(case: &Case, facts: &Facts) -> Vec<String> {
     let event = event(case);
     let recognition = recognise(&event, &case.trusted_relays, &facts.catalog);
     let mut comparison = Comparison::default();
-    comparison.add("finding", Some(&case.yields.finding), finding(&recognition));
+    comparison.add("finding", Some(&case.yields.finding), recognition.finding.as_str());
     comparison.add("behind_relay", Some(&case.yields.behind_relay.to_string()), recognition.behind_relay.to_string());
     let decision = match &recognition.finding {
         Finding::Server(server) => {
@@ -209,18 +209,6 @@ fn seen_for_100_days(server: &ConnectingServer<'_>, rules: &Rules<'_>, now: Time
             .observe(&Sighting { at, node: server.node, shown: server.shown, fingerprint: day.unsigned_abs() }, rules);
     }
     record.phase()
-}
-
-fn finding(recognition: &Recognition<'_>) -> &'static str {
-    match recognition.finding {
-        Finding::NoHop => "no_hop",
-        Finding::Unreadable(..) => "unreadable",
-        Finding::NotExchange(_) => "not_exchange",
-        Finding::ExchangeOnline(_) => "exchange_online",
-        Finding::LegacySmtp(_) => "legacy_smtp",
-        Finding::Nameless(_) => "nameless",
-        Finding::Server(_) => "server",
-    }
 }
 
 fn shown(shown: Shown) -> String {

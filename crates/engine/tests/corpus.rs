@@ -158,7 +158,7 @@ fn run(sample: &Sample<'_>, facts: &Facts) -> Yields {
         note("produced_by", words.collect::<Vec<_>>().join(" ").trim_end().into());
     }
     let recognition = recognise(&event, &[], &facts.catalog);
-    note("finding", finding(&recognition).into());
+    note("finding", recognition.finding.as_str().into());
     if let Some(decision) = decide_without_server(&event, &recognition) {
         note("state", state(&decision));
     }
@@ -193,18 +193,6 @@ fn judge<'a>(event: &MailEvent<'_>, recognition: &Recognition<'a>, facts: &Facts
 
 fn state(decision: &Decision<'_>) -> String {
     format!("{}:{}", decision.state.as_str(), decision.state.reason())
-}
-
-fn finding(recognition: &Recognition<'_>) -> &'static str {
-    match recognition.finding {
-        Finding::NoHop => "no_hop",
-        Finding::Unreadable(..) => "unreadable",
-        Finding::NotExchange(_) => "not_exchange",
-        Finding::ExchangeOnline(_) => "exchange_online",
-        Finding::LegacySmtp(_) => "legacy_smtp",
-        Finding::Nameless(_) => "nameless",
-        Finding::Server(_) => "server",
-    }
 }
 
 fn shown(shown: Shown) -> &'static str {
