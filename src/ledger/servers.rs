@@ -115,7 +115,7 @@ fn history(sql: &Sql, id: &ServerId) -> Result<(Box<RawValue>, Box<RawValue>), S
             'text', telling, 'received', received)) FROM
         (SELECT * FROM evidence WHERE server = ?1 ORDER BY number DESC LIMIT ?2)";
     let list = |query, most: i64| {
-        let none = || SqlError::from(worker::Error::RustError("no list".to_owned()));
+        let none = || SqlError::Failed("a query did not answer with a list".to_owned());
         sql.row::<Box<RawValue>>(query, values![id.as_str(), most])?.ok_or_else(none)
     };
     Ok((list(transitions, MAX_TRANSITIONS)?, list(evidence, MAX_SERVER_EVIDENCE)?))
@@ -176,15 +176,15 @@ fn take_in(
         return Ok(None);
     };
     server.last_seen = server.last_seen.max(at(last.at));
+    let shown = Shown::from(item.shown);
+    let build = shown.build().map(|build| build.to_string());
     let mut transitions = Vec::new();
     for sight in &item.sights {
-        let shown: Shown = item.shown.into();
         let sighting = Sighting { at: at(sight.at), node: item.node, shown, fingerprint: sight.fingerprint };
         transitions.extend(server.record.observe(&sighting, rules));
     }
-    count(change, item, counts, at(last.at))?;
-    keep_evidence(change, item, at(last.at))?;
-    let build = Shown::from(item.shown).build().map(|build| build.to_string());
+    count(change, item, build.as_deref(), counts, at(last.at))?;
+    keep_evidence(change, item, build.as_deref(), at(last.at))?;
     save(change, tenant, &mut server, policy_rev, false, (&transitions, build))
 }
 
@@ -277,11 +277,10 @@ fn save(
     Ok(told)
 }
 
-fn count(change: &Change<'_>, item: &Item, counts: Counts, at: Timestamp) -> Result<(), SqlError> {
+fn count(change: &Change<'_>, item: &Item, build: Option<&str>, counts: Counts, at: Timestamp) -> Result<(), SqlError> {
     if counts == Counts::default() {
         return Ok(());
     }
-    let build = Shown::from(item.shown).build().map_or_else(String::new, |build| build.to_string());
     change.run(
         "INSERT INTO hourly (server, hour, build, accept, defer, reject, would_defer, would_reject)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -291,7 +290,7 @@ fn count(change: &Change<'_>, item: &Item, counts: Counts, at: Timestamp) -> Res
         values![
             item.server.as_str(),
             at.0 - at.0.rem_euclid(HOUR),
-            build,
+            build.unwrap_or_default(),
             i64::from(counts.accept),
             i64::from(counts.defer),
             i64::from(counts.reject),
@@ -301,7 +300,7 @@ fn count(change: &Change<'_>, item: &Item, counts: Counts, at: Timestamp) -> Res
     )
 }
 
-fn keep_evidence(change: &Change<'_>, item: &Item, at: Timestamp) -> Result<(), SqlError> {
+fn keep_evidence(change: &Change<'_>, item: &Item, build: Option<&str>, at: Timestamp) -> Result<(), SqlError> {
     let (server, node) = (item.server.as_str(), item.node.to_string());
     change.run(
         "INSERT INTO evidence (server, node, at, field, component, build, telling, received)
@@ -312,7 +311,7 @@ fn keep_evidence(change: &Change<'_>, item: &Item, at: Timestamp) -> Result<(), 
             at.0,
             i64::try_from(item.evidence.field).unwrap_or(i64::MAX),
             item.evidence.component.as_str(),
-            Shown::from(item.shown).build().map(|build| build.to_string()),
+            build,
             item.evidence.telling.as_str(),
             item.evidence.received.as_str(),
         ],
