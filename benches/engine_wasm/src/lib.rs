@@ -46,7 +46,7 @@ fn decide_times(decisions: u32) -> Option<u32> {
         );
     }
     let phase = record.phase();
-    let context = Context { rules, ceiling: Mode::Enforce, phase: Some(&phase), now };
+    let context = Context { phase: Some(&phase), ..Context::new(rules, now) };
     let rejected = (0..decisions).filter(|_| {
         let recognition = recognise(&event, &policy.trusted_relays, &facts.catalog);
         let Finding::Server(server) = &recognition.finding else { return false };

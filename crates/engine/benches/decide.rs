@@ -29,7 +29,7 @@ fn whole_decision(bencher: Bencher<'_, '_>) {
     let detected: Timestamp = "2026-09-10T08:15:08Z".parse().unwrap();
     let now = detected.plus(95 * DAY);
     let phase = known(&header, &rules, detected, now);
-    let context = Context { rules, ceiling: Mode::Enforce, phase: Some(&phase), now };
+    let context = Context { phase: Some(&phase), ..Context::new(rules, now) };
     bencher.bench_local(|| {
         let event = event(black_box(header.as_bytes()));
         let recognition = recognise(&event, &policy.trusted_relays, &facts.catalog);

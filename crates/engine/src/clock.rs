@@ -2,6 +2,8 @@
 //!
 //! Derived and never stored, so that no write is needed for a stage to change.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::order::ordered;
@@ -43,6 +45,33 @@ impl From<Freezes> for Vec<Freeze> {
 }
 
 impl Freezes {
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The freeze in which `now` lies.
+    pub fn at(&self, now: Timestamp) -> Option<Freeze> {
+        self.0.iter().copied().find(|freeze| freeze.from <= now && freeze.until.is_none_or(|until| now < until))
+    }
+
+    /// What is frozen by one or the other.
+    pub fn union<'a>(&'a self, other: &'a Self) -> Cow<'a, Self> {
+        if other.is_empty() {
+            Cow::Borrowed(self)
+        } else if self.is_empty() {
+            Cow::Borrowed(other)
+        } else {
+            Cow::Owned(self.0.iter().chain(&other.0).copied().collect::<Vec<_>>().into())
+        }
+    }
+
+    /// What is frozen from `start` on.
+    #[must_use]
+    pub fn from_on(&self, start: Timestamp) -> Self {
+        let later = |freeze: &Freeze| Freeze { from: freeze.from.max(start), ..*freeze };
+        self.0.iter().map(later).collect::<Vec<_>>().into()
+    }
+
     /// When the freeze began that has no end.
     pub fn open_since(&self) -> Option<Timestamp> {
         self.0.iter().find(|freeze| freeze.until.is_none()).map(|freeze| freeze.from)
@@ -75,9 +104,14 @@ impl<'a> Clock<'a> {
         self.running(now).saturating_sub(self.held).max(0)
     }
 
-    /// Whether the clock has yet to make up for what is held before anything counts, so that nothing is closed.
-    pub fn is_held(&self, now: Timestamp) -> bool {
-        self.held > 0 && self.running(now) < self.held
+    /// Whether time has begun to count: the wave has come, and what is held is made up for. Until then nothing is closed.
+    pub fn has_begun(&self, now: Timestamp) -> bool {
+        self.has_started(now) && (self.held <= 0 || self.running(now) >= self.held)
+    }
+
+    /// Whether the wave has come.
+    pub fn has_started(&self, now: Timestamp) -> bool {
+        self.start.is_some_and(|start| start <= now)
     }
 
     /// Seconds for which the clock has run up to `now`, whether or not they are held.
@@ -158,9 +192,10 @@ mod tests {
     fn a_clock_is_held_until_it_has_made_up_for_it() {
         let none = Freezes::default();
         let clock = Clock::new(Timestamp(0), Some(Timestamp(0)), &none, 50);
-        assert!(clock.is_held(Timestamp(49)) && !clock.is_held(Timestamp(50)));
+        assert!(!clock.has_begun(Timestamp(49)) && clock.has_begun(Timestamp(50)));
         assert_eq!(clock.reaches(0), Some(Timestamp(50)));
-        assert!(!Clock::new(Timestamp(0), Some(Timestamp(0)), &none, 0).is_held(Timestamp(0)));
-        assert!(!Clock::new(Timestamp(0), None, &none, 0).is_held(Timestamp(9)));
+        assert!(Clock::new(Timestamp(0), Some(Timestamp(0)), &none, 0).has_begun(Timestamp(0)));
+        assert!(!Clock::new(Timestamp(0), Some(Timestamp(10)), &none, 0).has_begun(Timestamp(9)));
+        assert!(!Clock::new(Timestamp(0), None, &none, 0).has_begun(Timestamp(9)));
     }
 }

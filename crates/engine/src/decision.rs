@@ -31,6 +31,10 @@ pub struct Decision<'a> {
     pub mode: Option<Mode>,
     /// What enforcement without pause or exemption would do.
     pub would: Action,
+    /// The end of the tenant's pause.
+    pub paused_until: Option<Timestamp>,
+    /// The end of the server's exemption.
+    pub exempt_until: Option<Timestamp>,
     pub evidence: Option<Evidence<'a>>,
     pub why: String,
 }
@@ -124,6 +128,8 @@ pub struct Stage {
     pub number: u8,
     pub of: u8,
     pub since: Timestamp,
+    /// Whether the product is enforced: its wave has come.
+    pub has_started: bool,
     pub minutes: Minutes,
     /// `None` in the last stage.
     pub next: Option<NextStage>,
@@ -145,7 +151,18 @@ pub struct Context<'a> {
     pub ceiling: Mode,
     /// What is known of the server; `None` if nothing is.
     pub phase: Option<&'a Phase>,
+    /// The end of the tenant's pause; `None` if there is none now.
+    pub paused_until: Option<Timestamp>,
+    /// The end of the server's exemption; `None` if there is none now.
+    pub exempt_until: Option<Timestamp>,
     pub now: Timestamp,
+}
+
+impl<'a> Context<'a> {
+    /// Without phase, pause, exemption or ceiling.
+    pub const fn new(rules: Rules<'a>, now: Timestamp) -> Self {
+        Self { rules, ceiling: Mode::Enforce, phase: None, paused_until: None, exempt_until: None, now }
+    }
 }
 
 /// Decides on a message that shows no on-premises Exchange server, which needs no policy.
@@ -200,6 +217,8 @@ fn accept<'a>(event: &MailEvent<'_>, state: State, evidence: Option<Evidence<'a>
         stage: None,
         mode: None,
         would: Action::Accept,
+        paused_until: None,
+        exempt_until: None,
         evidence,
         why,
     }
@@ -224,11 +243,14 @@ pub fn decide<'a>(
     let recipients = event.recipients.iter().map(AsRef::as_ref);
     let confirmed = context.phase.is_some_and(|phase| phase.confirms(server.node, &rules, now));
     let mut obstacle = None;
-    if stage.is_some() {
+    if let Some(stage) = stage {
+        let started = stage.has_started;
         obstacle = if !in_scope {
             Some(Obstacle::Scope)
         } else if spell.is_none() || !confirmed {
             Some(Obstacle::OneWitness)
+        } else if !started {
+            Some(Obstacle::Wave)
         } else if rules.policy.accepts_always(recipients) {
             Some(Obstacle::Recipients)
         } else {
@@ -247,6 +269,10 @@ pub fn decide<'a>(
             obstacle = Some(Obstacle::Relay);
         } else if mode != Mode::Enforce {
             obstacle = Some(Obstacle::Mode(mode));
+        } else if let Some(until) = context.exempt_until {
+            obstacle = Some(Obstacle::Exempt(until));
+        } else if let Some(until) = context.paused_until {
+            obstacle = Some(Obstacle::Paused(until));
         }
     }
     let action = if obstacle.is_none() { would } else { Action::Accept };
@@ -256,7 +282,7 @@ pub fn decide<'a>(
     let reply = stage.and_then(|stage| reply(action, &named, standing, &stage, retry_after, &rules));
     let mut why = explain(&named, &rules.facts.catalog, server.shown, standing, stage);
     if let Some(obstacle) = obstacle {
-        why.push_str(obstacle.explain());
+        obstacle.explain(&mut why);
     }
     note_bounds(&mut why, event);
     Decision {
@@ -268,6 +294,8 @@ pub fn decide<'a>(
         stage,
         mode: Some(mode),
         would,
+        paused_until: context.paused_until,
+        exempt_until: context.exempt_until,
         evidence: Some(server.evidence.clone()),
         why,
     }
@@ -281,17 +309,27 @@ enum Obstacle {
     Recipients,
     Relay,
     Mode(Mode),
+    Wave,
+    Exempt(Timestamp),
+    Paused(Timestamp),
 }
 
 impl Obstacle {
-    const fn explain(self) -> &'static str {
-        match self {
+    fn explain(self, why: &mut String) {
+        why.push_str(match self {
             Self::Scope => " Accepted: this connector is not in the policy's scope.",
             Self::OneWitness => " Accepted: a second message or an earlier one from this machine has to confirm it.",
+            Self::Wave => " Accepted: this product is not enforced yet.",
             Self::Recipients => " Accepted: all recipients are always accepted.",
             Self::Relay => " Accepted: behind a trusted relay the policy only reports.",
             Self::Mode(Mode::Off) => " Accepted: the mode is off.",
             Self::Mode(_) => " Accepted: the mode is report.",
+            Self::Exempt(_) => " Accepted: the server is exempt until ",
+            Self::Paused(_) => " Accepted: enforcement is paused until ",
+        });
+        if let Self::Exempt(until) | Self::Paused(until) = self {
+            // writing into a string cannot fail
+            let _ = write!(why, "{until}.");
         }
     }
 }
@@ -325,8 +363,8 @@ pub fn stage(spell: Option<&Spell>, build: Build, context: &Context<'_>) -> Stag
     let clock = context.rules.clock(spell, build);
     let ladder = &context.rules.policy.ladder;
     let rung: Rung = ladder.at(clock.elapsed(now));
-    let (minutes, next) = if clock.is_held(now) && !rung.minutes.is_open() {
-        // a change that began with closed minutes: they are still to come
+    let (minutes, next) = if !clock.has_begun(now) && !rung.minutes.is_open() {
+        // a ladder that begins with closed minutes: they are still to come
         (Minutes::default(), Some(NextStage { number: rung.number, at: clock.reaches(0), minutes: rung.minutes }))
     } else {
         let next = rung.end.map(|end| {
@@ -339,6 +377,7 @@ pub fn stage(spell: Option<&Spell>, build: Build, context: &Context<'_>) -> Stag
         number: rung.number,
         of: u8::try_from(ladder.len()).unwrap_or(u8::MAX),
         since: clock.reaches(rung.start).filter(|_| rung.number > 1).unwrap_or(spell.detected_at),
+        has_started: clock.has_started(now),
         minutes,
         next,
     }
@@ -494,7 +533,7 @@ mod tests {
             }
             record.spell_mut().unwrap().last_out_of_date = self.now();
             let phase = Some(record.phase()).filter(|_| self.known);
-            let context = Context { rules, ceiling: self.ceiling, phase: phase.as_ref(), now: self.now() };
+            let context = Context { ceiling: self.ceiling, phase: phase.as_ref(), ..Context::new(rules, self.now()) };
             decide(event, server, self.behind_relay, &context)
         }
     }
@@ -657,7 +696,7 @@ mod tests {
         let build = "15.1.2507.39".parse().unwrap();
         let spell = Spell { detected_at: detected(), held: 7 * DAY, last_out_of_date: detected() };
         let at = |seconds: i64| {
-            let context = Context { rules, ceiling: Mode::Enforce, phase: None, now: detected().plus(seconds) };
+            let context = Context::new(rules, detected().plus(seconds));
             stage(Some(&spell), build, &context)
         };
         let held = at(7 * DAY - 1);

@@ -12,6 +12,8 @@
 //!    a stage and [`window`] into this minute's action;
 //! 5. [`decision`] puts them together under the tenant's [`policy`], [`reply`] words the SMTP reply.
 //!
+//! [`enforcement`] is a policy with its history: when it did not enforce, and its [`pause`]s, which stop the clocks.
+//!
 //! Beside that way stands [`mime_ole`], a hint for people who check a header.
 //!
 //! All that a sender wrote is hostile: every loop over it is bounded, nothing panics, and doubt always means accept.
@@ -21,12 +23,14 @@ pub mod build;
 pub mod catalog;
 pub mod clock;
 pub mod decision;
+pub mod enforcement;
 pub mod event;
 pub mod header;
 pub mod ladder;
 pub mod mime_ole;
 pub mod network;
 mod order;
+pub mod pause;
 pub mod policy;
 pub mod received;
 pub mod reply;

@@ -1,6 +1,6 @@
 //! A tenant's policy: everything about a decision that an operator can choose, checked when it is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -11,6 +11,7 @@ use crate::catalog::{Catalog, CatalogError, Product, is_at_or_below};
 use crate::event::Connector;
 use crate::ladder::Ladder;
 use crate::network::Network;
+use crate::pause;
 use crate::reply::{HelpUrl, OperatorName, Template};
 use crate::server::Shown;
 use crate::time::Date;
@@ -43,6 +44,11 @@ pub struct Policy {
     /// Named in replies.
     pub help_url: Option<HelpUrl>,
     pub reply: Templates,
+    /// What the tenant's own operators may do beside pausing. Set by an admin.
+    pub delegated: BTreeSet<Right>,
+    /// Days of pause that a calendar year has. Set by an admin.
+    #[serde(deserialize_with = "days_per_year")]
+    pub pause_days_per_year: u16,
 }
 
 impl Default for Policy {
@@ -59,8 +65,20 @@ impl Default for Policy {
             operator: OperatorName::default(),
             help_url: None,
             reply: Templates::default(),
+            delegated: BTreeSet::new(),
+            pause_days_per_year: pause::DEFAULT_DAYS_PER_YEAR,
         }
     }
+}
+
+/// What a policy can leave to the operators of its tenant.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Right {
+    /// Exempt servers.
+    Exempt,
+    /// Change the policy, but for what an admin sets.
+    Policy,
 }
 
 impl Policy {
@@ -283,6 +301,14 @@ fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MOST: usize>(
         return Err(serde::de::Error::custom(format_args!("at most {MOST} entries")));
     }
     Ok(list)
+}
+
+fn days_per_year<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let days = u16::deserialize(deserializer)?;
+    if days > pause::MAX_DAYS {
+        return Err(serde::de::Error::custom(format_args!("at most {} days", pause::MAX_DAYS)));
+    }
+    Ok(days)
 }
 
 fn local_parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

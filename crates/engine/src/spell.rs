@@ -59,10 +59,23 @@ impl<'a> Rules<'a> {
         self.baseline.assess(&self.facts.catalog, shown, at.date())
     }
 
-    /// The clock of a spell of a server that shows `build`.
+    /// The same rules for a server whose clock stands still at these times.
+    pub fn frozen_by<'b>(self, freezes: &'b Freezes) -> Rules<'b>
+    where
+        'a: 'b,
+    {
+        Rules { freezes, ..self }
+    }
+
+    /// The clock of a spell of a server that shows `build`. A spell that waited for its product's wave has its days of
+    /// notice from there on, even on a ladder that begins with closed minutes.
     pub fn clock(&self, spell: &Spell, build: Build) -> Clock<'a> {
         let wave = self.facts.catalog.product(build).and_then(|product| self.policy.wave(product));
-        Clock::new(spell.detected_at, wave.map(|date| date.start()), self.freezes, spell.held)
+        let wave = wave.map(|date| date.start());
+        let waited = wave.is_some_and(|wave| spell.detected_at < wave);
+        let first_closed = self.policy.ladder.first_closed().filter(|_| waited);
+        let notice = first_closed.map_or(0, |first| (NOTICE_SECONDS - first).max(0));
+        Clock::new(spell.detected_at, wave, self.freezes, spell.held.max(notice))
     }
 }
 

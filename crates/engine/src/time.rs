@@ -68,6 +68,10 @@ impl Date {
         NaiveDate::from_ymd_opt(year, month, day).map(Self)
     }
 
+    pub fn year(self) -> i32 {
+        self.0.year()
+    }
+
     /// 00:00 UTC of this day.
     pub fn start(self) -> Timestamp {
         Timestamp(self.0.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())

@@ -197,7 +197,7 @@ fn judge<'a>(
         event,
         server,
         recognition.behind_relay,
-        &Context { rules, ceiling: Mode::Enforce, phase: Some(&phase), now },
+        &Context { phase: Some(&phase), ..Context::new(rules, now) },
     )
 }
 

@@ -13,7 +13,7 @@ use tidegate_engine::decision::{Context, Decision, State, decide, decide_without
 use tidegate_engine::event::{Connector, MailEvent};
 use tidegate_engine::header::Header;
 use tidegate_engine::mime_ole::produced_by;
-use tidegate_engine::policy::{Facts, Mode, Policy};
+use tidegate_engine::policy::{Facts, Policy};
 use tidegate_engine::received::{Stamp, parse};
 use tidegate_engine::server::{Finding, Recognition, Shown, recognise};
 use tidegate_engine::spell::Rules;
@@ -185,7 +185,7 @@ fn judge<'a>(event: &MailEvent<'_>, recognition: &Recognition<'a>, facts: &Facts
     let freezes = Freezes::default();
     let rules = Rules::new(facts, &policy, &freezes).unwrap();
     let now: Timestamp = TODAY.parse().unwrap();
-    let decision = decide(event, server, false, &Context { rules, ceiling: Mode::Enforce, phase: None, now });
+    let decision = decide(event, server, false, &Context::new(rules, now));
     assert_eq!(decision.action.as_str(), "accept");
     assert_eq!(decision.stage.is_some(), matches!(decision.state, State::Judged(Standing::OutOfDate(_))));
     decision

@@ -165,7 +165,7 @@ fn decide_on<'a>(
         return decide_without_server(event, &recognition).unwrap();
     };
     let rules = Rules::new(facts, policy, freezes).unwrap();
-    decide(event, server, recognition.behind_relay, &Context { rules, ceiling: Mode::Enforce, phase, now })
+    decide(event, server, recognition.behind_relay, &Context { phase, ..Context::new(rules, now) })
 }
 
 /// What may be known of the server that `hop` shows, right or wrong.
@@ -204,7 +204,7 @@ proptest! {
         let rules = Rules::new(facts, &policy, &freezes).unwrap();
         let spell = Spell { detected_at, held, last_out_of_date: detected_at };
         times.sort();
-        let stage = |now| decision::stage(Some(&spell), build(OLD), &Context { rules, ceiling: Mode::Enforce, phase: None, now });
+        let stage = |now| decision::stage(Some(&spell), build(OLD), &Context::new(rules, now));
         let stages: Vec<_> = times.iter().map(|now| stage(*now)).collect();
         prop_assert!(stages.is_sorted_by_key(|stage| stage.number));
         for (stage, now) in stages.iter().zip(&times) {

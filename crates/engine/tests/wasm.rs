@@ -54,7 +54,7 @@ impl World {
         let recognition = recognise(event, &[], &self.facts.catalog);
         match &recognition.finding {
             Finding::Server(server) => {
-                decide(event, server, false, &Context { rules: self.rules(), ceiling: Mode::Enforce, phase, now })
+                decide(event, server, false, &Context { phase, ..Context::new(self.rules(), now) })
             }
             _ => decide_without_server(event, &recognition).unwrap(),
         }

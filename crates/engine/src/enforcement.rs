@@ -1,0 +1,143 @@
+//! A tenant's policy with its history, as far as clocks depend on it: when it was not enforced, and its pauses.
+//!
+//! A change of policy makes no running spell stricter at once: [`hold`] raises the one number that a spell stores.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Freeze, Freezes};
+use crate::policy::{Facts, Mode, Policy};
+use crate::spell::{Rules, ServerRecord, held_after_change};
+use crate::time::Timestamp;
+
+/// What a tenant chose, and the times during which its clocks stood or will stand still.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Enforcement {
+    pub policy: Policy,
+    /// Since the tenant enforced for the first time. Before that its clocks run as if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforced_since: Option<Timestamp>,
+    /// Times after `enforced_since` in another mode.
+    pub out_of_enforce: Freezes,
+    pub pauses: Freezes,
+    /// When what a spell meets last changed: mode, ladder, waves, scope or relays. A spell that ended before does not
+    /// resume.
+    #[serde(default)]
+    pub changed_at: Timestamp,
+}
+
+impl Enforcement {
+    /// The same tenant under another policy from `now` on.
+    pub fn with_policy(&self, policy: Policy, now: Timestamp) -> Self {
+        let mut out: Vec<Freeze> = self.out_of_enforce.clone().into();
+        match (self.policy.mode, policy.mode) {
+            (Mode::Enforce, Mode::Off | Mode::Report) => out.push(Freeze { from: now, until: None }),
+            (Mode::Off | Mode::Report, Mode::Enforce) => {
+                if let Some(open) = out.iter_mut().find(|freeze| freeze.until.is_none()) {
+                    open.until = Some(now.max(open.from));
+                }
+            }
+            _ => {}
+        }
+        Self {
+            enforced_since: self.enforced_since.or((policy.mode == Mode::Enforce).then_some(now)),
+            out_of_enforce: out.into(),
+            pauses: self.pauses.clone(),
+            changed_at: if meets_the_same(&self.policy, &policy) { self.changed_at } else { now },
+            policy,
+        }
+    }
+
+    /// When the clocks of all its servers stand still. `ceiling`: when the operator-wide ceiling is below enforce,
+    /// which counts for a tenant from its first enforcement on.
+    pub fn frozen(&self, ceiling: &Freezes) -> Cow<'_, Freezes> {
+        let own = self.out_of_enforce.union(&self.pauses);
+        let held_down = self.enforced_since.map_or_else(Freezes::default, |since| ceiling.from_on(since));
+        if held_down.is_empty() { own } else { Cow::Owned(own.union(&held_down).into_owned()) }
+    }
+
+    /// The rules by which its servers are judged; `None` if the policy names a baseline that is not there.
+    pub fn rules<'a>(&'a self, facts: &'a Facts, frozen: &'a Freezes) -> Option<Rules<'a>> {
+        Some(Rules::new(facts, &self.policy, frozen)?.changed_at(self.changed_at))
+    }
+
+    /// The end of the pause in which `now` lies.
+    pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.pauses.at(now)?.until
+    }
+}
+
+/// Whether a spell meets the same under both policies.
+fn meets_the_same(old: &Policy, new: &Policy) -> bool {
+    (old.mode, &old.ladder, &old.waves) == (new.mode, &new.ladder, &new.waves)
+        && (&old.scope, old.enforce_behind_relays) == (&new.scope, new.enforce_behind_relays)
+}
+
+/// Holds the clock of a server's running spell back, so that the change from one policy to another makes nothing
+/// stricter at once, and so that a spell which is enforced for the first time has its days of notice. `newly_in_reach`:
+/// this server's mail was only reported until now, whatever the mode. Whether that was needed.
+pub fn hold(
+    server: &mut ServerRecord,
+    (old, before): (&Enforcement, &Rules<'_>),
+    after: &Rules<'_>,
+    newly_in_reach: bool,
+    now: Timestamp,
+) -> bool {
+    let Some(spell) = server.spell().copied() else { return false };
+    let left_enforce = old.out_of_enforce.open_since();
+    let was_enforced = old.policy.mode == Mode::Enforce || left_enforce.is_some_and(|at| spell.detected_at < at);
+    let was_enforced = was_enforced && !newly_in_reach;
+    if !was_enforced && after.policy.mode != Mode::Enforce {
+        return false;
+    }
+    // machines of one name may run different products, whose waves differ
+    let builds = server.nodes().iter().flat_map(|node| &node.builds).map(|seen| seen.build);
+    let held = builds.map(|build| {
+        let met = before.clock(&spell, build);
+        let met = was_enforced.then_some((&met, &old.policy.ladder));
+        held_after_change(met, &after.clock(&spell, build), &after.policy.ladder, now)
+    });
+    match (held.max(), server.spell_mut()) {
+        (Some(held), Some(spell)) if held > spell.held => {
+            spell.held = held;
+            true
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::DAY;
+
+    fn in_mode(mode: Mode) -> Policy {
+        Policy { mode, ..Policy::default() }
+    }
+
+    #[test]
+    fn time_out_of_enforce_stands_still_but_not_before_the_first_time() {
+        let at = |day: i64| Timestamp(day * DAY);
+        let tenant = Enforcement::default().with_policy(in_mode(Mode::Report), at(1));
+        assert_eq!(tenant.frozen(&Freezes::default()).overlap(at(0), at(50)), 0);
+        let tenant = tenant.with_policy(in_mode(Mode::Enforce), at(10)).with_policy(in_mode(Mode::Off), at(20));
+        assert_eq!(tenant.frozen(&Freezes::default()).overlap(at(0), at(50)), 30 * DAY);
+        let tenant = tenant.with_policy(in_mode(Mode::Report), at(25)).with_policy(in_mode(Mode::Enforce), at(40));
+        assert_eq!(tenant.frozen(&Freezes::default()).overlap(at(0), at(50)), 20 * DAY);
+        assert_eq!(tenant.enforced_since, Some(at(10)));
+    }
+
+    #[test]
+    fn the_ceiling_stops_the_clocks_of_those_who_enforce() {
+        let at = |day: i64| Timestamp(day * DAY);
+        let ceiling = Freezes::from(vec![Freeze { from: at(5), until: Some(at(15)) }]);
+        let never = Enforcement::default();
+        assert_eq!(never.frozen(&ceiling).overlap(at(0), at(50)), 0);
+        let enforcing = never.with_policy(in_mode(Mode::Enforce), at(10));
+        assert_eq!(enforcing.frozen(&ceiling).overlap(at(0), at(50)), 5 * DAY);
+        let paused = Enforcement { pauses: vec![Freeze { from: at(12), until: Some(at(20)) }].into(), ..enforcing };
+        assert_eq!(paused.frozen(&ceiling).overlap(at(0), at(50)), 10 * DAY);
+        assert_eq!((paused.paused_until(at(19)), paused.paused_until(at(20))), (Some(at(20)), None));
+    }
+}
