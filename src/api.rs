@@ -1,30 +1,34 @@
 //! Routes, and what they answer.
 
-mod access;
+mod auth;
 mod decide;
+mod system;
 mod tenants;
 
 use tidegate_engine::event::TenantId;
-use tidegate_engine::server::ServerId;
-use tidegate_engine::time::Timestamp;
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsValue;
 use worker::worker_sys::web_sys::Response;
 use worker::{Context, Env};
 
+use crate::access::Principal;
 use crate::config::Config;
+use crate::durable::client::{CallError, Circumstances, Outcome};
+use crate::durable::lists::{DEFAULT_LIMIT, MAX_LIMIT, Range};
 use crate::http::{self, Request};
-use crate::ledger::{Call, LedgerClient};
-use crate::platform::real_now;
+use crate::platform::Deadline;
+use crate::store::Access;
+use auth::Unverified;
 
 /// Answers one request. `POST /v1/decide` comes before any other route.
 pub async fn answer(request: Request, env: Env, context: Context) -> Result<Response, JsValue> {
     if request.path() == "/v1/decide" && request.method == "POST" {
         return decide::answer(&request, &env, &context).await;
     }
-    match route(&request, &env).await {
+    match route(&request, &env, &context).await {
         Ok(response) => Ok(response),
         Err(Failure::Problem(problem)) => http::problem(&problem),
+        Err(Failure::Answered(response)) => Ok(response),
         Err(Failure::Runtime(error)) => {
             worker::console_error!("{}: {error:?}", request.path());
             http::problem(&Problem::unavailable("something of ours failed; try again"))
@@ -32,55 +36,83 @@ pub async fn answer(request: Request, env: Env, context: Context) -> Result<Resp
     }
 }
 
-async fn route(request: &Request, env: &Env) -> Result<Response, Failure> {
+async fn route(request: &Request, env: &Env, context: &Context) -> Result<Response, Failure> {
     let segments = request.path().split('/').skip(1).map(http::percent_decode);
     let segments: Vec<String> = segments.collect::<Option<_>>().ok_or_else(no_route)?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let config = Config::get(env);
-    match (request.method.as_str(), segments.as_slice()) {
-        ("GET" | "HEAD", ["v1", "health"]) => Ok(tenants::health(&config)?),
-        (_, ["v1", "health"]) => Err(not_allowed("GET, HEAD")),
-        (_, ["v1", "decide"]) => Err(not_allowed("POST")),
-        (method, ["v1", "tenants", tenant, rest @ ..]) => {
-            access::admin(&config, request)?;
-            let tenant: TenantId =
-                tenant.parse().map_err(|error| Problem::bad_request(format!("{error}")).in_field("tenant"))?;
-            let ledger = LedgerClient::new(env, &tenant, test_clock(&config, request)?);
-            match (method, rest) {
-                ("GET" | "HEAD", ["policy"]) => Ok(ledger.forward(Call::Policy).await?),
-                ("PUT", ["policy"]) => tenants::put_policy(&ledger, &tenant, request).await,
-                ("GET" | "HEAD", ["servers"]) => tenants::servers(&ledger, request).await,
-                ("GET" | "HEAD", ["servers", server]) => {
-                    let missing = |_| Problem::not_found("there is no such server");
-                    let id = ServerId::try_from((*server).to_owned()).map_err(missing)?;
-                    Ok(ledger.forward(Call::Server { id }).await?)
-                }
-                (_, ["policy"]) => Err(not_allowed("GET, HEAD, PUT")),
-                (_, ["servers"] | ["servers", _]) => Err(not_allowed("GET, HEAD")),
-                _ => Err(no_route().into()),
+    let method = match request.method.as_str() {
+        "HEAD" => "GET",
+        method => method,
+    };
+    match segments.as_slice() {
+        ["v1", "health"] => match method {
+            "GET" => Ok(system::health(&config)?),
+            _ => Err(not_allowed("GET, HEAD")),
+        },
+        ["v1", "decide"] => Err(not_allowed("POST")),
+        ["v1", rest @ ..] => {
+            let caller = Caller::new(request, env, context, &config).await?;
+            match rest {
+                ["tenants", tenant, rest @ ..] => tenants::route(&caller, method, tenant, rest).await,
+                _ => system::route(&caller, method, rest).await,
             }
-        }
-        ("POST", ["v1", "test", "tick"]) if config.is_test => {
-            access::admin(&config, request)?;
-            let clock = test_clock(&config, request)?.unwrap_or_else(real_now);
-            let tenant = request.query("tenant").and_then(|tenant| tenant.parse().ok());
-            let tenant: TenantId = tenant.ok_or_else(|| Problem::bad_request("which tenant").in_field("tenant"))?;
-            LedgerClient::new(env, &tenant, Some(clock)).forward(Call::Tick).await?;
-            Ok(http::no_content()?)
         }
         _ => Err(no_route().into()),
     }
 }
 
-/// The clock that a test sets with `x-tidegate-now`. Elsewhere the header is ignored.
-fn test_clock(config: &Config, request: &Request) -> Result<Option<Timestamp>, Problem> {
-    if !config.is_test {
-        return Ok(None);
+/// A request whose key is verified.
+struct Caller<'a> {
+    request: &'a Request,
+    env: &'a Env,
+    config: &'a Config,
+    principal: Principal,
+    circumstances: Circumstances,
+}
+
+impl<'a> Caller<'a> {
+    async fn new(request: &'a Request, env: &'a Env, context: &Context, config: &'a Config) -> Result<Self, Failure> {
+        let access = access_of(config, request, env);
+        let principal = auth::verify(config, &access, context, request).await.map_err(|error| match error {
+            Unverified::Wrong(problem) => problem,
+            Unverified::Unknown(why) => Problem::unavailable(format!("the key cannot be verified: {why}")),
+        })?;
+        Ok(Self { request, env, config, principal, circumstances: circumstances(config, request)? })
     }
-    let Some(text) = request.header("x-tidegate-now") else {
-        return Ok(None);
-    };
-    text.parse().map(Some).map_err(|error| Problem::bad_request(format!("{error}")).in_field("x-tidegate-now"))
+
+    /// The way to a tenant's ledger.
+    fn ledger(&self, tenant: &TenantId) -> crate::durable::client::Client {
+        crate::ledger::of(self.env, tenant, &self.principal.actor, self.circumstances)
+    }
+
+    /// The page of a list that the request asks for.
+    fn range(&self) -> Result<Range, Problem> {
+        let limit = match self.request.query("limit").map(|limit| limit.parse::<u32>()) {
+            None => DEFAULT_LIMIT,
+            Some(Ok(limit @ 1..=MAX_LIMIT)) => limit,
+            Some(_) => return Err(Problem::bad_request(format!("1 to {MAX_LIMIT}")).in_field("limit")),
+        };
+        Ok(Range { cursor: self.request.query("cursor"), limit })
+    }
+}
+
+/// How a request reads KV.
+fn access_of<'a>(config: &Config, request: &Request, env: &'a Env) -> Access<'a> {
+    let fresh = config.is_test && request.header("x-tidegate-fresh").is_some();
+    Access { env, fresh, deadline: Deadline::for_answer() }
+}
+
+/// What a test sets by headers. Elsewhere they are ignored.
+fn circumstances(config: &Config, request: &Request) -> Result<Circumstances, Problem> {
+    if !config.is_test {
+        return Ok(Circumstances::default());
+    }
+    let clock = request
+        .header("x-tidegate-now")
+        .map(|text| text.parse().map_err(|error| Problem::bad_request(format!("{error}")).in_field("x-tidegate-now")));
+    let fails_at = request.header("x-tidegate-fails-at").and_then(|statement| statement.parse().ok());
+    Ok(Circumstances { clock: clock.transpose()?, fails_at })
 }
 
 fn no_route() -> Problem {
@@ -91,9 +123,18 @@ fn not_allowed(known: &'static str) -> Failure {
     Problem::method_not_allowed().allowing(known).into()
 }
 
-/// The caller's fault, or the runtime's.
+/// The answer of an object that may have refused.
+fn done<T>(outcome: Outcome<T>) -> Result<T, Failure> {
+    match outcome {
+        Outcome::Done(answer) => Ok(answer),
+        Outcome::Refused(response) => Err(Failure::Answered(response)),
+    }
+}
+
+/// The caller's fault, an object's refusal, or the runtime's fault.
 enum Failure {
     Problem(Problem),
+    Answered(Response),
     Runtime(JsValue),
 }
 
@@ -106,5 +147,11 @@ impl From<Problem> for Failure {
 impl From<JsValue> for Failure {
     fn from(error: JsValue) -> Self {
         Self::Runtime(error)
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self::Problem(Problem::unavailable(error.as_str()))
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use tidegate_engine::policy::{Facts, Mode};
+use tidegate_engine::policy::Mode;
 use worker::Env;
 
 /// What a deployment sets.
@@ -59,12 +59,4 @@ impl std::fmt::Debug for AdminKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AdminKey(…)")
     }
-}
-
-/// The built-in catalog and baselines, parsed once an isolate. `None` only if the build is broken, which tests rule out.
-pub fn facts() -> Option<Rc<Facts>> {
-    thread_local! {
-        static FACTS: OnceCell<Option<Rc<Facts>>> = const { OnceCell::new() };
-    }
-    FACTS.with(|facts| facts.get_or_init(|| Facts::built_in().ok().map(Rc::new)).clone())
 }

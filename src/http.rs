@@ -78,16 +78,30 @@ pub fn percent_decode(text: &str) -> Option<String> {
     percent_encoding::percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned())
 }
 
-/// A response, with one more header where asked for.
+/// An `ETag` is a revision.
+pub fn etag(rev: u64) -> String {
+    format!("\"{rev}\"")
+}
+
+/// The revision that `If-Match` asks for; `None`: whatever it is (RFC 9110, section 13.1.1).
+pub fn if_match(request: &Request) -> Result<Option<u64>, Problem> {
+    let rev_of = |tag: &str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
+    match request.header("if-match").as_deref() {
+        None | Some("*") => Ok(None),
+        Some(tag) => rev_of(tag).map(Some).ok_or_else(Problem::precondition_failed),
+    }
+}
+
+/// A response, with more headers where asked for.
 pub fn respond(
     status: u16,
     content_type: &str,
-    more: Option<(&str, &str)>,
+    more: &[(&str, &str)],
     body: &[u8],
 ) -> Result<web_sys::Response, JsValue> {
     let headers = web_sys::Headers::new()?;
     headers.set("content-type", content_type)?;
-    if let Some((name, value)) = more {
+    for (name, value) in more {
         headers.set(name, value)?;
     }
     let init = web_sys::ResponseInit::new();
@@ -128,7 +142,7 @@ pub fn problem(problem: &Problem) -> Result<web_sys::Response, JsValue> {
         401 => Some(("www-authenticate", "Bearer")),
         _ => problem.allow.map(|methods| ("allow", methods)),
     };
-    respond(problem.status, problem::CONTENT_TYPE, more, &problem.to_json())
+    respond(problem.status, problem::CONTENT_TYPE, more.as_slice(), &problem.to_json())
 }
 
 async fn whole_body(request: &web_sys::Request) -> Result<Vec<u8>, JsValue> {

@@ -1,46 +1,44 @@
 //! The ledger: one Durable Object (SQLite) a tenant, the only writer of that tenant's state and KV keys.
-//!
-//! Why it is safe: an object handles its events on one thread, and a change reads, decides and writes within one
-//! synchronous transaction ([`sql::Sql::change`], the only door to writes), so nothing can come between. The request's
-//! body is read before, and nothing foreign is awaited inside. What a change publishes lies in the outbox, written by
-//! the same transaction, until KV has it.
 
-mod client;
 mod documents;
 mod events;
-mod outbox;
 mod policies;
 mod protocol;
 mod schema;
 mod servers;
-mod sql;
+mod site;
+mod work;
 
 use std::cell::{Cell, RefCell};
 
+use tidegate_engine::event::TenantId;
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
+use crate::common::Common;
 use crate::config::Config;
+use crate::durable::alarm::Alarm;
+use crate::durable::client::{Circumstances, Client, Envelope};
+use crate::durable::sql::{Sql, SqlError};
+use crate::durable::{self, audit, json, outbox};
 use crate::http;
-use crate::platform::{real_millis, real_now};
-use sql::{Sql, SqlError};
+use crate::platform::{Deadline, real_now};
+use crate::store::Access;
+use site::Site;
 
-pub use client::{Ledger as LedgerClient, LedgerError};
-use protocol::Envelope;
 pub use protocol::{
-    Batch, Call, Counts, Event, Evidence, Item, PutPolicy, PutPolicyAnswer, Recorded, Sent, ShownDocument, Sight,
+    Batch, Call, Changed, Counts, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent, ShownDocument, Sight,
 };
 
-/// Changes and reports may take longer than a decision.
-pub const ADMIN_DEADLINE: std::time::Duration = std::time::Duration::from_secs(6);
-
-/// How long the alarm waits at least before it ends silent spells.
-const SETTLE_MILLIS: i64 = 60_000;
-
 /// The Durable Object's binding.
-pub const BINDING: &str = "LEDGER";
+const BINDING: &str = "LEDGER";
+
+/// The way to a tenant's ledger.
+pub fn of(env: &Env, tenant: &TenantId, actor: &str, circumstances: Circumstances) -> Client {
+    Client::new(env, BINDING, tenant.as_str(), actor, circumstances)
+}
 
 #[durable_object]
 pub struct Ledger {
@@ -48,24 +46,24 @@ pub struct Ledger {
     env: Env,
     ready: Cell<bool>,
     recent: RefCell<events::RecentEvents>,
-    /// For when this object has set its alarm, in milliseconds; `None` if it does not know.
-    alarm_at: Cell<Option<i64>>,
+    alarm: Alarm,
 }
 
 impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, ready: Cell::new(false), recent: RefCell::default(), alarm_at: Cell::new(None) }
+        let (ready, recent, alarm) = (Cell::new(false), RefCell::default(), Alarm::default());
+        Self { state, env, ready, recent, alarm }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
-        let envelope: Envelope = serde_json::from_slice(&body)?;
-        let sql = self.sql()?;
-        if let Some(clock) = envelope.clock {
-            servers::settle_due(&sql, &envelope.tenant, clock)?;
-        }
-        let is_tested = envelope.clock.is_some();
-        let response = self.answer(&sql, envelope)?;
+        let envelope: Envelope<Call> = serde_json::from_slice(&body)?;
+        let Some(common) = self.common().await else {
+            return Ok(http::problem(&Problem::unavailable("the catalog or the ceiling cannot be read"))?.into());
+        };
+        let sql = self.sql()?.failing_at(envelope.circumstances.fails_at);
+        let is_tested = envelope.circumstances.clock.is_some();
+        let response = durable::respond(self.answer(&sql, &common, envelope))?;
         if is_tested {
             outbox::publish(&sql, &self.env).await;
         }
@@ -73,44 +71,57 @@ impl DurableObject for Ledger {
         Ok(response.into())
     }
 
-    /// Publishes the outbox and ends spells that fell silent. Whatever fails is tried again: the alarm is set anew.
+    /// Publishes the outbox and does what is due. Whatever fails is tried again: the alarm is set anew.
     async fn alarm(&self) -> worker::Result<Response> {
+        self.alarm.came();
         let sql = self.sql()?;
         let published = outbox::publish(&sql, &self.env).await;
         if !Config::get(&self.env).is_test
-            && let Err(error) = servers::settle_all_due(&sql, real_now())
+            && let Some(common) = self.common().await
+            && let Some(tenant) = policies::tenant(&sql)?
         {
-            worker::console_error!("silent spells: {error}");
+            let site = Site { tenant: &tenant, common: &common, actor: audit::SYSTEM, now: real_now() };
+            if let Err(error) = work::do_due(&sql, &site) {
+                worker::console_error!("{tenant}: what is due: {error}");
+            }
         }
         // not at once: what could not be published now would only be tried again and again
-        self.alarm_at.set(None);
         self.set_alarm(&sql, if published { 0 } else { outbox::RETRY_MILLIS }).await?;
         Response::empty()
     }
 }
 
 impl Ledger {
-    fn answer(&self, sql: &Sql, envelope: Envelope) -> worker::Result<web_sys::Response> {
-        let Envelope { tenant, clock, call } = envelope;
-        let now = clock.unwrap_or_else(real_now);
+    fn answer(&self, sql: &Sql, common: &Common, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlError> {
+        let Envelope { name, actor, circumstances, call } = envelope;
+        let tenant: TenantId = name.parse().map_err(|error| SqlError::Failed(format!("{name}: {error}")))?;
+        let now = circumstances.clock.unwrap_or_else(real_now);
+        let site = Site { tenant: &tenant, common, actor: &actor, now };
+        // a test's ledger lives by the clocks of its requests alone
+        let is_due = !Config::get(&self.env).is_test && call.shows_what_is_due();
+        if circumstances.clock.is_some() || is_due {
+            work::do_due(sql, &Site { actor: audit::SYSTEM, ..site })?;
+        }
         match call {
             Call::Record(batch) => {
                 // a test may have set its clock forward since the request that sends the batch
-                let now = clock.and(batch.latest()).map_or(now, |latest| now.max(latest));
-                json(&servers::record(sql, &mut self.recent.borrow_mut(), &tenant, &batch, now)?)
+                let latest = circumstances.clock.and(batch.latest());
+                let site = Site { now: latest.map_or(now, |latest| now.max(latest)), ..site };
+                json(&servers::record(sql, &mut self.recent.borrow_mut(), &site, &batch)?)
             }
-            Call::PutPolicy(put) => json(&policies::put(sql, &tenant, *put, now)?),
+            Call::PutPolicy(put) => json(&policies::put(sql, &site, *put)?),
             Call::Policy => {
                 let record = policies::current(sql)?;
-                let tag = etag(record.rev);
-                let policy = serde_json::to_vec(&record.policy)?;
-                Ok(http::respond(200, "application/json", Some(("etag", &tag)), &policy)?)
+                let tag = http::etag(record.rev);
+                let policy = crate::durable::sql::to_text(&record.enforcement.policy)?;
+                Ok(http::respond(200, "application/json", &[("etag", &tag)], policy.as_bytes())?)
             }
-            Call::Servers { after, limit } => json(&servers::page(sql, after.as_deref(), limit, now)?),
-            Call::Server { id } => match servers::one(sql, &id, now)? {
-                Some(server) => json(&server),
-                None => Ok(http::problem(&Problem::not_found("there is no such server"))?),
-            },
+            Call::Servers { filter, range } => json(&servers::page(sql, &site, &filter, &range)?),
+            Call::Server { id } => {
+                let missing = || Problem::not_found("there is no such server");
+                json(&servers::one(sql, &site, &id)?.ok_or_else(missing)?)
+            }
+            Call::Audit(range) => json(&audit::page(sql, &range)?),
             Call::Tick => Ok(http::no_content()?),
         }
     }
@@ -124,27 +135,15 @@ impl Ledger {
         Ok(sql)
     }
 
-    /// One alarm serves everything that is due: it is set to the earliest, unless it is set to that or earlier already.
-    async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
-        let now = sql::integer(real_millis());
-        let silence = if Config::get(&self.env).is_test { None } else { servers::next_silence(sql)? };
-        // that a spell has ended in silence is derived wherever it matters: writing it down can wait
-        let silence = silence.map(|Timestamp(at)| at.saturating_mul(1_000).max(now + SETTLE_MILLIS));
-        let Some(due) = outbox::next_due_millis(sql)?.into_iter().chain(silence).min() else { return Ok(()) };
-        let due = due.max(now + wait_at_least);
-        if self.alarm_at.get().is_some_and(|set| set <= due && set > now - SETTLE_MILLIS) {
-            return Ok(());
-        }
-        self.alarm_at.set(Some(due));
-        self.state.storage().set_alarm(due - now).await
+    async fn common(&self) -> Option<Common> {
+        let access = Access { env: &self.env, fresh: false, deadline: Deadline::for_answer() };
+        Common::read(&access).await.ok()
     }
-}
 
-/// A policy's `ETag` is its revision.
-pub fn etag(rev: u64) -> String {
-    format!("\"{rev}\"")
-}
-
-fn json(answer: &impl serde::Serialize) -> worker::Result<web_sys::Response> {
-    Ok(http::json(&serde_json::to_vec(answer)?)?)
+    async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
+        let due = if Config::get(&self.env).is_test { None } else { work::next_due(sql, real_now())? };
+        let due = due.map(|Timestamp(at)| at.saturating_mul(1_000));
+        let due = outbox::next_due_millis(sql)?.into_iter().chain(due).min();
+        self.alarm.set(&self.state.storage(), due, wait_at_least).await
+    }
 }

@@ -6,13 +6,19 @@
 //! - [`api`]: routes and what they answer. Above everything else.
 //! - [`observations`]: what was answered, added up in the isolate and sent to the ledger after the answer.
 //! - [`ledger`]: the Durable Object that is the only writer of a tenant's state, and the calls to it.
+//! - [`durable`]: what both kinds of Durable Object are built on.
+//! - [`common`]: what all tenants have in common: catalog, baselines, ceiling.
 //! - [`store`]: what the edge reads from KV, and the isolate's cache of it.
+//! - [`access`]: roles, and who may do what.
 //! - [`config`], [`http`], [`platform`]: variables and secrets; requests and responses; time and deadlines.
 
 #![allow(clippy::future_not_send, reason = "the runtime has one thread")]
 
+mod access;
 mod api;
+mod common;
 mod config;
+mod durable;
 mod http;
 mod ledger;
 mod observations;

@@ -15,11 +15,10 @@ use tidegate_engine::time::{HOUR, Timestamp};
 use tidegate_engine::window::{Action, fnv1a};
 use worker::{Context, Delay};
 
-use crate::ledger::{
-    Batch, Call, Counts, Event, Evidence, Item, LedgerClient, LedgerError, Recorded, Sent, ShownDocument, Sight,
-};
+use crate::durable::client::{CallError, Client};
+use crate::ledger::{Batch, Call, Counts, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
 use crate::platform::{random_id, real_millis};
-use crate::store::{self, PhaseRecord};
+use crate::store::{self, PhaseKey, PhaseRecord};
 
 /// How long decisions are added up.
 const COLLECT: Duration = Duration::from_millis(800);
@@ -40,6 +39,7 @@ const REPEATS_LOOKED_FOR: usize = 16;
 pub struct Observation<'a> {
     server: &'a ConnectingServer<'a>,
     connector: Connector,
+    relayed: bool,
     counts: Counts,
     event: Option<u64>,
     sight: Sight,
@@ -48,7 +48,7 @@ pub struct Observation<'a> {
 impl<'a> Observation<'a> {
     pub fn new(
         server: &'a ConnectingServer<'a>,
-        connector: Connector,
+        (connector, relayed): (Connector, bool),
         decision: &Decision<'_>,
         event_id: Option<&str>,
         now: Timestamp,
@@ -56,6 +56,7 @@ impl<'a> Observation<'a> {
         Self {
             server,
             connector,
+            relayed,
             counts: counts(decision.action, decision.would),
             event: event_id.map(|id| fnv1a(id.as_bytes())),
             sight: Sight { at: now, fingerprint: server.evidence.fingerprint() },
@@ -74,6 +75,7 @@ impl<'a> Observation<'a> {
             connector: self.connector,
             node: self.server.node,
             shown: self.server.shown.into(),
+            relayed: self.relayed,
             sights: vec![self.sight],
             counts: if event.is_some() { Counts::default() } else { self.counts },
             events: event.into_iter().collect(),
@@ -101,14 +103,14 @@ impl<'a> Observation<'a> {
 
 /// Writes one observation down before the answer. Yields the server's phase if it changed by that.
 pub async fn record_now(
-    ledger: &LedgerClient,
+    ledger: &Client,
     tenant: &TenantId,
     observation: Observation<'_>,
     deadline: Duration,
-) -> Result<Option<PhaseRecord>, LedgerError> {
+) -> Result<Option<PhaseRecord>, CallError> {
     let server = &observation.server.id.clone();
     let batch = Batch { sent: None, items: vec![observation.into_item()] };
-    let recorded: Recorded = ledger.call(Call::Record(batch), deadline).await?;
+    let recorded: Recorded = ledger.call(&Call::Record(batch), deadline).await?;
     let phase = recorded.phases.iter().find(|(changed, _)| changed == server).map(|(_, phase)| phase.clone());
     remember(tenant, recorded);
     Ok(phase)
@@ -119,7 +121,7 @@ pub fn record_later(
     context: &Context,
     tenant: &TenantId,
     observation: Observation<'_>,
-    ledger: impl FnOnce() -> LedgerClient,
+    ledger: impl FnOnce() -> Client,
 ) {
     let flush = with_queue(tenant, |queue| queue.add(observation, real_millis()));
     if !flush.now && !flush.soon {
@@ -139,10 +141,10 @@ pub fn record_later(
 }
 
 /// Sends what is sealed, oldest first, unless another request is at it.
-async fn send(ledger: &LedgerClient, tenant: &TenantId) {
+async fn send(ledger: &Client, tenant: &TenantId) {
     while let Some(batch) = with_queue(tenant, |queue| queue.next(real_millis())) {
         let sequence = batch.sent.as_ref().map(|sent| sent.sequence);
-        let answer = ledger.call::<Recorded>(Call::Record(batch), SEND_DEADLINE).await;
+        let answer = ledger.call::<Recorded>(&Call::Record(batch), SEND_DEADLINE).await;
         with_queue(tenant, |queue| queue.sent(sequence, answer.is_ok()));
         match answer {
             Ok(recorded) => remember(tenant, recorded),
@@ -154,7 +156,7 @@ async fn send(ledger: &LedgerClient, tenant: &TenantId) {
 
 fn remember(tenant: &TenantId, recorded: Recorded) {
     for (server, record) in recorded.phases {
-        store::remember_phase(tenant, &server, record);
+        store::remember(&PhaseKey(tenant, &server), record);
     }
 }
 

@@ -10,21 +10,23 @@ use tidegate_engine::decision::{self, Decision, accept_undecided, decide_without
 use tidegate_engine::event::MailEvent;
 use tidegate_engine::policy::{Facts, Mode};
 use tidegate_engine::server::{ConnectingServer, Recognition, recognise, shows_exchange};
-use tidegate_engine::spell::Rules;
 use tidegate_engine::time::Timestamp;
-use tidegate_wire::native::{self, Circumstances, Record};
+use tidegate_wire::native::{self, Circumstances, Defaults, Record};
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsValue;
 use worker::worker_sys::web_sys::Response;
 use worker::{Context, Env};
 
-use super::{access, test_clock};
-use crate::config::{Config, facts};
+use super::auth::{self, Unverified};
+use super::{access_of, circumstances};
+use crate::access::Principal;
+use crate::common;
+use crate::config::Config;
+use crate::durable::client;
 use crate::http::{self, Request};
-use crate::ledger::LedgerClient;
 use crate::observations::{self, Observation};
 use crate::platform::{Deadline, real_now};
-use crate::store::{PhaseRecord, PolicyRecord, Reader, StoreError};
+use crate::store::{Access, ControlRecord, PhaseRecord, PolicyRecord, Reader, StoreError};
 
 pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
     let config = Config::get(env);
@@ -35,68 +37,88 @@ pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<R
 }
 
 async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &Context) -> Result<Vec<u8>, Problem> {
-    access::admin(config, request)?;
-    let clock = test_clock(config, request)?;
-    let fresh = config.is_test && request.header("x-tidegate-fresh").is_some();
+    let access = access_of(config, request, env);
+    let principal = match auth::verify(config, &access, context, request).await {
+        Ok(principal) => principal,
+        Err(Unverified::Wrong(problem)) => return Err(problem),
+        // who asks cannot be told for our own fault: nothing is read or recorded
+        Err(Unverified::Unknown(why)) => return Ok(undecided(None, None, why)),
+    };
+    principal.decides()?;
+    let circumstances = circumstances(config, request)?;
     let body = request.body().await?;
-    let posted = native::Request::parse(&body)?;
-    let site = Site { config, env, context, clock, fresh, deadline: Deadline::for_answer() };
+    let defaults = defaults(&principal);
+    let posted = native::Request::parse(&body, &defaults)?;
+    let site = Site { config, context, actor: &principal.actor, circumstances, access };
     Ok(decide_event(&site, &posted).await)
+}
+
+fn defaults(principal: &Principal) -> Defaults {
+    let Principal { tenant, gateway, .. } = principal;
+    Defaults { tenant: tenant.clone(), connector: gateway.connector, own_hops: gateway.own_hops }
 }
 
 /// Where a decision is made.
 struct Site<'a> {
     config: &'a Config,
-    env: &'a Env,
     context: &'a Context,
-    clock: Option<Timestamp>,
-    fresh: bool,
-    deadline: Deadline,
+    actor: &'a str,
+    circumstances: client::Circumstances,
+    access: Access<'a>,
 }
 
 async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> {
     let event = &posted.event;
-    let now = site.clock.unwrap_or_else(real_now);
-    let Some(facts) = facts() else {
-        return undecided(event, None, "the catalog is not there");
+    let now = site.circumstances.clock.unwrap_or_else(real_now);
+    let Some(built_in) = common::built_in() else {
+        return undecided(Some(event), None, "the catalog is not there");
     };
-    let reader = Reader { env: site.env, tenant: &event.tenant, fresh: site.fresh, deadline: site.deadline };
-    let known = match look_up(&reader, event, &facts, now).await {
+    let reader = Reader { access: site.access, tenant: &event.tenant };
+    let known = match look_up(&reader, event, built_in, now).await {
         Ok(known) => known,
-        Err((recognition, error)) => return undecided(event, Some(&recognition), error.as_str()),
+        Err((recognition, error)) => return undecided(Some(event), Some(&recognition), error.as_str()),
     };
-    let Known { recognition, policy, phase, .. } = &known;
+    let Known { recognition, facts, policy, control, phase, .. } = &known;
     if known.refresh {
         refresh_later(site, event, recognition);
     }
     let (Some(server), Some(policy)) = (recognition.server(), policy) else {
         return match decide_without_server(event, recognition) {
             Some(decision) => native::answer(&decision, Circumstances::default()),
-            None => undecided(event, Some(recognition), "the policy was not read"),
+            None => undecided(Some(event), Some(recognition), "the policy was not read"),
         };
     };
-    let Some(rules) = Rules::new(&facts, &policy.policy, &policy.freezes) else {
-        return undecided(event, Some(recognition), "the policy's baseline is not there");
-    };
+    let enforcement = &policy.enforcement;
+    let frozen = enforcement.frozen(&control.freezes);
     let decide = |phase: Option<&PhaseRecord>| {
+        let exempt = phase.map(|record| &record.exemptions).filter(|exemptions| !exemptions.is_empty());
+        let frozen = exempt.map_or(std::borrow::Cow::Borrowed(frozen.as_ref()), |exempt| frozen.union(exempt));
         // policy and phases reach KV apart: one from before a change that held its clock back is none
-        let phase = phase.filter(|record| record.policy_rev >= policy.softened_rev).map(|record| &record.phase);
-        let context = decision::Context { rules, ceiling: site.config.mode_ceiling, phase, now };
-        decision::decide(event, server, recognition.behind_relay, &context)
+        let told = phase.filter(|record| record.policy_rev >= policy.softened_rev).map(|record| &record.phase);
+        let context = decision::Context {
+            ceiling: control.ceiling(site.config.mode_ceiling),
+            phase: told,
+            paused_until: enforcement.paused_until(now),
+            exempt_until: exempt.and_then(|exempt| exempt.at(now)?.until),
+            ..decision::Context::new(enforcement.rules(facts, &frozen)?, now)
+        };
+        Some(decision::decide(event, server, recognition.behind_relay, &context))
     };
-    let decision = decide(phase.as_deref());
-    match record(site, posted, server, policy, &decision, now).await {
+    let Some(decision) = decide(phase.as_deref()) else {
+        return undecided(Some(event), Some(recognition), "the policy's baseline is not there");
+    };
+    match record(site, posted, server, (policy, recognition.behind_relay), &decision, now).await {
         Ok(Recording::Later) => native::answer(&decision, Circumstances::default()),
         Ok(Recording::Done(phase)) => {
             // what was written down may say more of the stage, but never other than was counted
-            let after = phase.as_ref().map(|phase| decide(Some(phase)));
+            let after = phase.as_ref().and_then(|phase| decide(Some(phase)));
             let after = after.filter(|after| (after.action, after.would) == (decision.action, decision.would));
             native::answer(
                 after.as_ref().unwrap_or(&decision),
                 Circumstances { recorded: true, ..Circumstances::default() },
             )
         }
-        Err(why) => undecided(event, Some(recognition), why),
+        Err(why) => undecided(Some(event), Some(recognition), why),
     }
 }
 
@@ -109,7 +131,7 @@ enum Recording {
 }
 
 /// Accepts for our own fault, and says so.
-fn undecided(event: &MailEvent<'_>, recognition: Option<&Recognition<'_>>, why: &str) -> Vec<u8> {
+fn undecided(event: Option<&MailEvent<'_>>, recognition: Option<&Recognition<'_>>, why: &str) -> Vec<u8> {
     worker::console_warn!("degraded: {why}");
     let decision = accept_undecided(event, recognition, &format!("Accepted without a decision: {why}."));
     native::answer(&decision, Circumstances { degraded: true, ..Circumstances::default() })
@@ -118,8 +140,10 @@ fn undecided(event: &MailEvent<'_>, recognition: Option<&Recognition<'_>>, why: 
 /// What is known for a decision.
 struct Known<'a> {
     recognition: Recognition<'a>,
+    facts: Rc<Facts>,
     /// `None` where no Exchange server shows and none was read.
     policy: Option<Rc<PolicyRecord>>,
+    control: Rc<ControlRecord>,
     phase: Option<Rc<PhaseRecord>>,
     /// The cache asks for a refresh after the answer.
     refresh: bool,
@@ -128,31 +152,41 @@ struct Known<'a> {
 async fn look_up<'a>(
     reader: &Reader<'_>,
     event: &'a MailEvent<'_>,
-    facts: &Facts,
+    built_in: Rc<Facts>,
     now: Timestamp,
 ) -> Result<Known<'a>, (Recognition<'a>, StoreError)> {
-    let (policy, read_with, mut phase, mut refresh) = match reader.cached_policy() {
-        Some((policy, refresh)) => (policy, None, None, refresh),
+    let (grounds, read_with) = match reader.cached(None) {
+        Some(grounds) => (grounds, None),
         None => {
-            // before the policy says which relays are trusted, the topmost server is the likely one
-            let recognition = recognise(event, &[], &facts.catalog);
-            if !shows_exchange(&event.header, &facts.catalog) {
-                return Ok(Known { recognition, policy: None, phase: None, refresh: false });
+            // before the policy says which relays are trusted, the topmost server is the likely one; whether a hop is
+            // Exchange's is a matter of its form, whatever catalog is in force
+            let recognition = recognise(event, &[], &built_in.catalog);
+            if !shows_exchange(&event.header, &built_in.catalog) {
+                let control = Rc::default();
+                let (facts, policy, phase, refresh) = (built_in, None, None, false);
+                return Ok(Known { recognition, facts, policy, control, phase, refresh });
             }
             let likely = recognition.server().map(|server| server.id.clone());
             match reader.read(likely.as_ref()).await {
-                Ok(read) => (read.policy, likely, read.phase, read.refresh),
+                Ok(grounds) => (grounds, likely),
                 Err(error) => return Err((recognition, error)),
             }
         }
     };
-    let policy = policy.unwrap_or_default();
-    let recognition = recognise(event, &policy.policy.trusted_relays, &facts.catalog);
+    let control = grounds.control.unwrap_or_default();
+    let policy = grounds.policy.unwrap_or_default();
+    let relays = &policy.enforcement.policy.trusted_relays;
+    let facts = match common::facts(&reader.access, &control.versions).await {
+        Ok(facts) => facts,
+        Err(error) => return Err((recognise(event, relays, &built_in.catalog), error)),
+    };
+    let recognition = recognise(event, relays, &facts.catalog);
+    let (mut phase, mut refresh) = (grounds.phase, grounds.refresh);
     if let Some(server) = recognition.server()
         && read_with.as_ref() != Some(&server.id)
     {
         phase = None;
-        let standing = facts.assess(&policy.policy, server.shown, now.date());
+        let standing = facts.assess(&policy.enforcement.policy, server.shown, now.date());
         if standing.is_some_and(|standing| standing.is_out_of_date()) {
             match reader.phase(&server.id).await {
                 Ok((found, too)) => {
@@ -163,16 +197,16 @@ async fn look_up<'a>(
             }
         }
     }
-    Ok(Known { recognition, policy: Some(policy), phase, refresh })
+    Ok(Known { recognition, facts, policy: Some(policy), control, phase, refresh })
 }
 
 /// Reads KV again after the answer, so that the next message finds the cache fresh.
 fn refresh_later(site: &Site<'_>, event: &MailEvent<'_>, recognition: &Recognition<'_>) {
     let server = recognition.server().map(|server| server.id.clone());
-    let (env, tenant) = (site.env.clone(), event.tenant.clone());
+    let (env, tenant) = (site.access.env.clone(), event.tenant.clone());
     site.context.wait_until(async move {
-        let reader = Reader { env: &env, tenant: &tenant, fresh: false, deadline: Deadline::for_answer() };
-        reader.refresh(server.as_ref()).await;
+        let access = Access { env: &env, fresh: false, deadline: Deadline::for_answer() };
+        Reader { access, tenant: &tenant }.refresh(server.as_ref()).await;
     });
 }
 
@@ -181,26 +215,27 @@ async fn record(
     site: &Site<'_>,
     posted: &native::Request<'_>,
     server: &ConnectingServer<'_>,
-    policy: &PolicyRecord,
+    (policy, behind_relay): (&PolicyRecord, bool),
     decision: &Decision<'_>,
     now: Timestamp,
 ) -> Result<Recording, &'static str> {
     let event = &posted.event;
     let known_tenant = policy.rev > 0 || site.config.auto_tenants;
-    let in_scope = policy.policy.scope.contains(&event.connector);
+    let in_scope = policy.enforcement.policy.scope.contains(&event.connector);
     if !known_tenant || !in_scope || decision.mode == Some(Mode::Off) {
         return Ok(Recording::Later);
     }
     let event_id = posted.event_id.as_deref();
-    let observation = Observation::new(server, event.connector, decision, event_id, now);
-    let ledger = || LedgerClient::new(site.env, &event.tenant, site.clock);
+    let observation = Observation::new(server, (event.connector, behind_relay), decision, event_id, now);
+    let ledger = || crate::ledger::of(site.access.env, &event.tenant, site.actor, site.circumstances);
     match posted.record {
         Record::Async => {
             observations::record_later(site.context, &event.tenant, observation, ledger);
             Ok(Recording::Later)
         }
         Record::Sync => {
-            let recorded = observations::record_now(&ledger(), &event.tenant, observation, site.deadline.left()).await;
+            let deadline = site.access.deadline.left();
+            let recorded = observations::record_now(&ledger(), &event.tenant, observation, deadline).await;
             recorded.map(Recording::Done).map_err(|error| error.as_str())
         }
     }

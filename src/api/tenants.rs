@@ -1,77 +1,89 @@
-//! A tenant's policy and servers: checked here, kept and shown by the tenant's ledger.
+//! What belongs to one tenant: checked here, kept and shown by the tenant's ledger.
 
-use serde::Serialize;
 use tidegate_engine::event::TenantId;
-use tidegate_engine::policy::Policy;
+use tidegate_engine::policy::{Policy, Right};
+use tidegate_engine::server::ServerId;
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
-use super::Failure;
-use crate::config::{Config, facts};
-use crate::http::{self, Request};
-use crate::ledger::{ADMIN_DEADLINE, Call, LedgerClient, LedgerError, PutPolicy, PutPolicyAnswer, etag};
-use crate::store;
+use super::{Caller, Failure, access_of, done, no_route, not_allowed};
+use crate::common::Common;
+use crate::durable::client::{ADMIN_DEADLINE, Client};
+use crate::http;
+use crate::ledger::{Call, Changed, Filter, PutPolicy};
+use crate::store::{self, PhaseKey, PolicyKey};
 
-const PAGE: u32 = 100;
-const MAX_PAGE: u32 = 1_000;
-
-#[derive(Serialize)]
-struct Health {
-    status: &'static str,
-    version: &'static str,
-    /// The clock can be set by requests.
-    test_clock: bool,
-    mode_ceiling: &'static str,
-}
-
-pub fn health(config: &Config) -> Result<Response, Failure> {
-    let status = if facts().is_some() { "ok" } else { "degraded" };
-    let version = env!("CARGO_PKG_VERSION");
-    let health = Health { status, version, test_clock: config.is_test, mode_ceiling: config.mode_ceiling.as_str() };
-    Ok(http::json(&serde_json::to_vec(&health).unwrap_or_default())?)
-}
-
-pub async fn put_policy(ledger: &LedgerClient, tenant: &TenantId, request: &Request) -> Result<Response, Failure> {
-    let if_rev = match request.header("if-match").as_deref() {
-        None | Some("*") => None,
-        Some(tag) => Some(rev_of(tag).ok_or_else(Problem::precondition_failed)?),
-    };
-    let body = request.body().await?;
-    let policy: Policy = read_json(&body)?;
-    let facts = facts().ok_or_else(|| Problem::unavailable("the catalog is not there"))?;
-    policy.check(&facts).map_err(|error| Problem::unprocessable(error.reason).in_field(error.field))?;
-    let put = Call::PutPolicy(Box::new(PutPolicy { policy, if_rev }));
-    match ledger.call(put, ADMIN_DEADLINE).await? {
-        PutPolicyAnswer::Stale => Err(Problem::precondition_failed().into()),
-        PutPolicyAnswer::Stored { record, phases, shown } => {
-            let tag = etag(record.rev);
-            store::remember_policy(tenant, *record);
-            for (server, phase) in phases {
-                store::remember_phase(tenant, &server, phase);
+pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str]) -> Result<Response, Failure> {
+    let tenant: TenantId =
+        tenant.parse().map_err(|error| Problem::bad_request(format!("{error}")).in_field("tenant"))?;
+    caller.principal.reads_tenant(&tenant)?;
+    let ledger = caller.ledger(&tenant);
+    match rest {
+        ["policy"] => match method {
+            "GET" => Ok(ledger.forward(&Call::Policy).await?),
+            "PUT" => put_policy(caller, &ledger, &tenant).await,
+            _ => Err(not_allowed("GET, HEAD, PUT")),
+        },
+        ["servers"] => match method {
+            "GET" => servers(caller, &ledger).await,
+            _ => Err(not_allowed("GET, HEAD")),
+        },
+        ["servers", server] => {
+            let id = server_id(server)?;
+            match method {
+                "GET" => Ok(ledger.forward(&Call::Server { id }).await?),
+                _ => Err(not_allowed("GET, HEAD")),
             }
-            Ok(http::respond(200, "application/json", Some(("etag", &tag)), shown.as_bytes())?)
         }
+        ["audit"] => match method {
+            "GET" => Ok(ledger.forward(&Call::Audit(caller.range()?)).await?),
+            _ => Err(not_allowed("GET, HEAD")),
+        },
+        _ => Err(no_route().into()),
     }
 }
 
-pub async fn servers(ledger: &LedgerClient, request: &Request) -> Result<Response, Failure> {
-    let limit = match request.query("limit").map(|limit| limit.parse::<u32>()) {
-        None => PAGE,
-        Some(Ok(limit @ 1..=MAX_PAGE)) => limit,
-        Some(_) => {
-            return Err(Problem::bad_request(format!("1 to {MAX_PAGE}")).in_field("limit").into());
-        }
-    };
-    let after = request.query("cursor");
-    Ok(ledger.forward(Call::Servers { after, limit }).await?)
+async fn put_policy(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> Result<Response, Failure> {
+    caller.principal.changes_tenant(tenant)?;
+    let if_rev = http::if_match(caller.request)?;
+    let body = caller.request.body().await?;
+    let policy: Policy = read_json(&body)?;
+    let common = Common::read(&access_of(caller.config, caller.request, caller.env)).await;
+    let common = common.map_err(|error| Problem::unavailable(error.as_str()))?;
+    policy.check(&common.facts).map_err(|error| Problem::unprocessable(error.reason).in_field(error.field))?;
+    let needs = caller.principal.needs(Right::Policy);
+    let put = Call::PutPolicy(Box::new(PutPolicy { policy, if_rev, needs, as_admin: caller.principal.is_admin() }));
+    change(ledger, tenant, &put, 200).await
 }
 
-impl From<LedgerError> for Failure {
-    fn from(error: LedgerError) -> Self {
-        Self::Problem(Problem::unavailable(error.as_str()))
+async fn servers(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failure> {
+    let stage = caller.request.query("stage").map(|stage| stage.parse());
+    let stage = stage.transpose().map_err(|_| Problem::bad_request("the number of a stage").in_field("stage"))?;
+    let state = caller.request.query("state");
+    if state.as_ref().is_some_and(|state| !["current", "out_of_date", "unknown"].contains(&state.as_str())) {
+        return Err(Problem::bad_request("`current`, `out_of_date` or `unknown`").in_field("state").into());
     }
+    let filter = Filter { state, stage, q: caller.request.query("q") };
+    Ok(ledger.forward(&Call::Servers { filter, range: caller.range()? }).await?)
 }
 
-fn rev_of(tag: &str) -> Option<u64> {
-    tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+/// Has the ledger make a change, remembers what it will publish, and answers with what it shows.
+async fn change(ledger: &Client, tenant: &TenantId, call: &Call, status: u16) -> Result<Response, Failure> {
+    let Changed { policy, phases, shown } = done(ledger.request(call, ADMIN_DEADLINE).await?)?;
+    let tag = policy.as_ref().map(|record| http::etag(record.rev));
+    if let Some(record) = policy {
+        store::remember(&PolicyKey(tenant), *record);
+    }
+    for (server, phase) in phases {
+        store::remember(&PhaseKey(tenant, &server), phase);
+    }
+    let tag: Vec<_> = tag.iter().map(|tag| ("etag", tag.as_str())).collect();
+    Ok(match shown {
+        Some(shown) => http::respond(status, "application/json", &tag, shown.as_bytes())?,
+        None => http::no_content()?,
+    })
+}
+
+fn server_id(text: &str) -> Result<ServerId, Problem> {
+    ServerId::try_from(text.to_owned()).map_err(|_| Problem::not_found("there is no such server"))
 }

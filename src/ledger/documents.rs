@@ -4,27 +4,51 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate_engine::decision::{self, Context, State};
-use tidegate_engine::policy::{Mode, Policy};
+use tidegate_engine::policy::Policy;
 use tidegate_engine::server::ServerId;
 use tidegate_engine::spell::{NodeRecord, Rules, SeenBuild, ServerRecord};
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::native::{Shown, StageDocument, StandingDocument};
 
 use super::servers::Server;
+use super::site::Judge;
+use crate::durable::sql::SqlError;
 
 /// The answer to a changed policy.
 #[derive(Serialize)]
 pub struct PolicyChange<'a> {
     pub policy: &'a Policy,
-    /// Servers in a spell, and where they stand under the new policy.
+    /// Servers whose clocks the change holds, and where they stand under the new policy.
     pub servers: Vec<ServerDocument>,
 }
 
-/// One page of a list.
-#[derive(Serialize)]
-pub struct Page {
-    pub items: Vec<ServerDocument>,
-    pub next: Option<ServerId>,
+/// Where a server stands.
+pub struct Place {
+    pub build: Option<String>,
+    pub product: Option<String>,
+    pub state: Option<State>,
+    pub stage: Option<decision::Stage>,
+}
+
+impl Place {
+    /// By its record as it is after what silence ended.
+    pub fn of(record: &ServerRecord, rules: &Rules<'_>, now: Timestamp) -> Self {
+        let standing = record.standing(rules, now);
+        let build = standing.map(|(build, _)| build);
+        let context = Context::new(*rules, now);
+        let product = build.and_then(|build| rules.facts.catalog.product(build));
+        Self {
+            build: build.map(|build| build.to_string()),
+            product: product.map(|product| product.name.clone()),
+            state: standing.map(|(_, standing)| State::Judged(standing)),
+            stage: record.spell().zip(build).map(|(spell, build)| decision::stage(Some(spell), build, &context)),
+        }
+    }
+
+    /// `current`, `out_of_date` or `unknown`.
+    pub fn state_name(&self) -> &'static str {
+        self.state.map_or("unknown", State::as_str)
+    }
 }
 
 /// A server as lists and its own page show it.
@@ -40,12 +64,29 @@ pub struct ServerDocument {
     standing: Option<StandingDocument>,
     stage: Option<StageDocument>,
     detected_at: Option<Shown<Timestamp>>,
+    exempt_until: Option<Shown<Timestamp>>,
     nodes: Vec<NodeDocument>,
     /// On its own page alone: newest first, as [`super::servers::history`] reads them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spells: Option<Vec<SpellDocument>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transitions: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+pub struct SpellDocument {
+    pub detected_at: String,
+    pub ended_at: Option<String>,
+    pub end: Option<String>,
+}
+
+/// What a server's own page shows beside.
+pub struct History {
+    pub spells: Vec<SpellDocument>,
+    pub transitions: Box<RawValue>,
+    pub evidence: Box<RawValue>,
 }
 
 #[derive(Serialize)]
@@ -62,33 +103,33 @@ struct BuildDocument {
 }
 
 impl ServerDocument {
-    pub fn new(server: Server, rules: &Rules<'_>, now: Timestamp) -> Self {
-        let Server { id, name, connector, first_seen, last_seen, mut record, .. } = server;
+    pub fn new(server: Server, judge: &Judge<'_>, now: Timestamp) -> Result<Self, SqlError> {
+        let Server { id, name, connector, first_seen, last_seen, exemptions, mut record, .. } = server;
         record.settle(now);
-        let standing = record.standing(rules, now);
-        let build = standing.map(|(build, _)| build);
-        let context = Context { rules: *rules, ceiling: Mode::Enforce, phase: None, now };
-        let stage = record.spell().zip(build).map(|(spell, build)| decision::stage(Some(spell), build, &context));
-        let product = build.and_then(|build| rules.facts.catalog.product(build));
-        Self {
+        let frozen = judge.frozen_with(&exemptions);
+        let Place { build, product, state, stage } = Place::of(&record, &judge.rules(&frozen)?, now);
+        Ok(Self {
             id,
             name,
             connector: connector.as_str(),
             first_seen: Shown(first_seen),
             last_seen: Shown(last_seen),
-            build: build.map(|build| build.to_string()),
-            product: product.map(|product| product.name.clone()),
-            standing: standing.map(|(_, standing)| StandingDocument::new(State::Judged(standing))),
+            build,
+            product,
+            standing: state.map(StandingDocument::new),
             stage: stage.map(StageDocument::new),
             detected_at: record.spell().map(|spell| Shown(spell.detected_at)),
+            exempt_until: exemptions.at(now).and_then(|freeze| freeze.until).map(Shown),
             nodes: nodes(&record),
+            spells: None,
             transitions: None,
             evidence: None,
-        }
+        })
     }
 
-    pub fn with_history(self, (transitions, evidence): (Box<RawValue>, Box<RawValue>)) -> Self {
-        Self { transitions: Some(transitions), evidence: Some(evidence), ..self }
+    pub fn with_history(self, history: History) -> Self {
+        let History { spells, transitions, evidence } = history;
+        Self { spells: Some(spells), transitions: Some(transitions), evidence: Some(evidence), ..self }
     }
 }
 

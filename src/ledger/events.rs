@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tidegate_engine::time::{MINUTE, Timestamp};
 use worker::SqlStorageValue;
 
-use super::sql::{Change, Sql, SqlError, values};
+use crate::durable::sql::{Change, Sql, SqlError, values};
 
 const REPEAT_SECONDS: i64 = 10 * MINUTE;
 /// Ids kept; beyond 400 messages a second the oldest leave before their 10 minutes.

@@ -1,16 +1,17 @@
 //! A tenant's policy: stored, numbered, and changed without surprise for servers in a spell.
 
-use tidegate_engine::clock::{Freeze, Freezes};
+use tidegate_engine::enforcement::hold;
 use tidegate_engine::event::TenantId;
-use tidegate_engine::policy::{Facts, Mode, Policy};
-use tidegate_engine::spell::{Rules, ServerRecord, held_after_change};
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::policy::Policy;
+use tidegate_wire::problem::Problem;
 
 use super::documents::{PolicyChange, ServerDocument};
-use super::protocol::{PutPolicy, PutPolicyAnswer};
-use super::sql::{Change, Sql, SqlError, to_text, values};
-use super::{outbox, servers};
-use crate::config::facts;
+use super::protocol::{Changed, PutPolicy};
+use super::servers::{self, Server};
+use super::site::Site;
+use crate::access;
+use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
+use crate::durable::{audit, outbox};
 use crate::store::{PolicyKey, PolicyRecord};
 
 /// Servers that the answer to a change lists.
@@ -35,95 +36,87 @@ pub fn set_tenant(change: &Change<'_>, tenant: &TenantId) -> Result<(), SqlError
     store(change, "tenant", &to_text(tenant)?)
 }
 
-pub fn put(sql: &Sql, tenant: &TenantId, put: PutPolicy, now: Timestamp) -> Result<PutPolicyAnswer, SqlError> {
-    let facts = facts().ok_or_else(SqlError::no_facts)?;
+pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlError> {
+    let PutPolicy { policy, if_rev, needs, as_admin } = put;
     sql.change(|change| {
         let old = current(change)?;
-        if put.if_rev.is_some_and(|rev| rev != old.rev) {
-            return Ok(PutPolicyAnswer::Stale);
+        access::delegated(needs, &old.enforcement.policy)?;
+        if !as_admin {
+            left_to_admins(&old.enforcement.policy, &policy)?;
         }
-        let mut record = PolicyRecord {
-            rev: old.rev + 1,
-            freezes: freezes_after(&old, put.policy.mode, now),
-            changed_at: if meets_the_same(&old.policy, &put.policy) { old.changed_at } else { now },
-            softened_rev: old.softened_rev,
-            policy: put.policy,
-        };
+        if if_rev.is_some_and(|rev| rev != old.rev) {
+            return Err(Problem::precondition_failed().into());
+        }
+        let enforcement = old.enforcement.with_policy(policy, site.now);
+        let mut record = PolicyRecord { rev: old.rev + 1, softened_rev: old.softened_rev, enforcement };
         let mut servers = servers::in_spells(change)?;
-        let (before, after) = (rules_of(&facts, &old)?, rules_of(&facts, &record)?);
-        let held: Vec<_> =
-            servers.iter_mut().map(|server| hold(&mut server.record, &old, &before, &after, now)).collect();
+        let held = hold_all(&mut servers, &old, &record, site)?;
         let mut phases = Vec::new();
         if held.contains(&true) {
             record.softened_rev = record.rev;
+            let judge = site.judge(&record);
             for server in &mut servers {
-                phases.extend(servers::republish(change, tenant, server, record.rev)?);
+                phases.extend(servers::republish(change, site, &judge, server)?);
             }
         }
-        outbox::lay(change, &PolicyKey(tenant), record.rev, &record)?;
-        store(change, "policy", &to_text(&record)?)?;
-        set_tenant(change, tenant)?;
-        let after = rules_of(&facts, &record)?;
+        save(change, site, &record)?;
+        servers::reassess(change, site, &record)?;
+        let before = (old.rev > 0).then(|| to_text(&old.enforcement.policy)).transpose()?;
+        let after = audit::json(&record.enforcement.policy)?;
+        audit::write(change, site.act(), "policy.put", "policy", (before, after))?;
+        let judge = site.judge(&record);
         let concerned = servers.into_iter().zip(held).filter(|(_, held)| *held).take(MAX_SHOWN);
-        let servers = concerned.map(|(server, _)| ServerDocument::new(server, &after, now)).collect();
-        let shown = to_text(&PolicyChange { policy: &record.policy, servers })?;
-        Ok(PutPolicyAnswer::Stored { record: Box::new(record), phases, shown })
+        let servers = concerned.map(|(server, _)| ServerDocument::new(server, &judge, site.now));
+        let servers = servers.collect::<Result<_, _>>()?;
+        let shown = to_text(&PolicyChange { policy: &record.enforcement.policy, servers })?;
+        Ok(Changed { policy: Some(Box::new(record)), phases, shown: Some(shown) })
     })
 }
 
-pub fn rules_of<'a>(facts: &'a Facts, record: &'a PolicyRecord) -> Result<Rules<'a>, SqlError> {
-    let rules = Rules::new(facts, &record.policy, &record.freezes).ok_or_else(SqlError::no_facts)?;
-    Ok(rules.changed_at(record.changed_at))
+/// Stores the policy record and lays it ready for KV.
+pub fn save(change: &Change<'_>, site: &Site<'_>, record: &PolicyRecord) -> Result<(), SqlError> {
+    outbox::lay(change, &PolicyKey(site.tenant), record)?;
+    store(change, "policy", &to_text(record)?)?;
+    set_tenant(change, site.tenant)
 }
 
-/// Holds the clock of a server's spell back, so that the change makes nothing stricter at once. Whether that was needed.
-fn hold(server: &mut ServerRecord, old: &PolicyRecord, before: &Rules<'_>, after: &Rules<'_>, now: Timestamp) -> bool {
-    let Some(spell) = server.spell().copied() else { return false };
-    let left_enforce = old.freezes.open_since();
-    let was_enforced = old.policy.mode == Mode::Enforce || left_enforce.is_some_and(|at| spell.detected_at < at);
-    if !was_enforced && after.policy.mode != Mode::Enforce {
-        return false;
-    }
-    // machines of one name may run different products, whose waves differ
-    let builds = server.nodes().iter().flat_map(|node| &node.builds).map(|seen| seen.build);
-    let held = builds.map(|build| {
-        let met = before.clock(&spell, build);
-        let met = was_enforced.then_some((&met, &old.policy.ladder));
-        held_after_change(met, &after.clock(&spell, build), &after.policy.ladder, now)
-    });
-    match (held.max(), server.spell_mut()) {
-        (Some(held), Some(spell)) if held > spell.held => {
-            spell.held = held;
-            true
-        }
-        _ => false,
-    }
-}
-
-/// Whether a spell meets the same under both policies.
-fn meets_the_same(old: &Policy, new: &Policy) -> bool {
-    (old.mode, &old.ladder, &old.waves) == (new.mode, &new.ladder, &new.waves)
-        && (&old.scope, old.enforce_behind_relays) == (&new.scope, new.enforce_behind_relays)
-}
-
-/// Time out of enforce stands still for a tenant that was in it; before the first time the clock runs as if it were.
-fn freezes_after(old: &PolicyRecord, mode: Mode, now: Timestamp) -> Freezes {
-    let mut freezes: Vec<Freeze> = old.freezes.clone().into();
-    match (old.policy.mode, mode) {
-        (Mode::Enforce, Mode::Off | Mode::Report) => freezes.push(Freeze { from: now, until: None }),
-        (Mode::Off | Mode::Report, Mode::Enforce) => {
-            if let Some(open) = freezes.iter_mut().find(|freeze| freeze.until.is_none()) {
-                open.until = Some(now.max(open.from));
-            }
-        }
-        _ => {}
-    }
-    freezes.into()
-}
-
-fn store(change: &Change<'_>, name: &str, json: &str) -> Result<(), SqlError> {
+pub fn store(change: &Change<'_>, name: &str, json: &str) -> Result<(), SqlError> {
     change.run(
         "INSERT INTO document (name, json) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET json = excluded.json",
         values![name, json],
     )
+}
+
+/// Holds the clocks of servers in a spell, so that the change makes nothing stricter at once. For each, whether that was
+/// needed.
+fn hold_all(
+    servers: &mut [Server],
+    old: &PolicyRecord,
+    new: &PolicyRecord,
+    site: &Site<'_>,
+) -> Result<Vec<bool>, SqlError> {
+    let (before, after) = (site.judge(old), site.judge(new));
+    let (old_policy, new_policy) = (&old.enforcement.policy, &new.enforcement.policy);
+    let behind_relays = !old_policy.enforce_behind_relays && new_policy.enforce_behind_relays;
+    let hold_one = |server: &mut Server| {
+        let newly_in_scope =
+            !old_policy.scope.contains(&server.connector) && new_policy.scope.contains(&server.connector);
+        let newly_in_reach = newly_in_scope || server.relayed && behind_relays;
+        let (was, will_be) = (before.frozen_with(&server.exemptions), after.frozen_with(&server.exemptions));
+        let (was, will_be) = (before.rules(&was)?, after.rules(&will_be)?);
+        Ok(hold(&mut server.record, (&old.enforcement, &was), &will_be, newly_in_reach, site.now))
+    };
+    servers.iter_mut().map(hold_one).collect()
+}
+
+/// What only an admin may change.
+fn left_to_admins(old: &Policy, new: &Policy) -> Result<(), Problem> {
+    let refused = |field| Err(Problem::forbidden().in_field(field));
+    if old.delegated != new.delegated {
+        return refused("delegated");
+    }
+    if old.pause_days_per_year != new.pause_days_per_year {
+        return refused("pause_days_per_year");
+    }
+    Ok(())
 }

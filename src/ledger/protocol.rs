@@ -2,23 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::build::Build;
-use tidegate_engine::event::{Connector, TenantId};
-use tidegate_engine::policy::Policy;
+use tidegate_engine::event::Connector;
+use tidegate_engine::policy::{Policy, Right};
 use tidegate_engine::received::Component;
 use tidegate_engine::server::{Node, ServerId, Shown};
 use tidegate_engine::time::Timestamp;
 
+use crate::durable::lists::Range;
 use crate::store::{PhaseRecord, PolicyRecord};
 
 /// One call to a tenant's ledger.
-#[derive(Debug, Deserialize, Serialize)]
-pub struct Envelope {
-    pub tenant: TenantId,
-    /// The clock that a test set; the ledger first does all work due by it.
-    pub clock: Option<Timestamp>,
-    pub call: Call,
-}
-
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
@@ -26,14 +19,32 @@ pub enum Call {
     Record(Batch),
     /// Answered with the policy as the API shows it.
     Policy,
-    /// Answered with [`PutPolicyAnswer`].
+    /// Answered with [`Changed`].
     PutPolicy(Box<PutPolicy>),
     /// Answered with one page of servers as the API shows them.
-    Servers { after: Option<String>, limit: u32 },
+    Servers { filter: Filter, range: Range },
     /// Answered with one server as the API shows it.
     Server { id: ServerId },
+    /// Answered with one page of the audit trail as the API shows it.
+    Audit(Range),
     /// Does nothing but what is due.
     Tick,
+}
+
+impl Call {
+    /// Whether the answer shows what time alone changes, so that what is due has to be done first.
+    pub const fn shows_what_is_due(&self) -> bool {
+        !matches!(self, Self::Record(_) | Self::Policy)
+    }
+}
+
+/// Which servers a list shows.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Filter {
+    pub state: Option<String>,
+    pub stage: Option<u8>,
+    /// A part of the id or name; case is ignored.
+    pub q: Option<String>,
 }
 
 /// Observations of one tenant, added up in one isolate.
@@ -65,6 +76,9 @@ pub struct Item {
     pub connector: Connector,
     pub node: Node,
     pub shown: ShownDocument,
+    /// Handed over through a trusted relay.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub relayed: bool,
     /// The first message, the newest that differs from it, and the last: at most three, in order.
     pub sights: Vec<Sight>,
     /// Of messages without an event id.
@@ -176,19 +190,23 @@ pub struct PutPolicy {
     pub policy: Policy,
     /// The revision that the caller knows; `None`: whatever it is.
     pub if_rev: Option<u64>,
+    /// What the present policy has to delegate to the caller.
+    pub needs: Option<Right>,
+    /// Whether the caller may change what an admin sets.
+    pub as_admin: bool,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PutPolicyAnswer {
-    Stored {
-        record: Box<PolicyRecord>,
-        phases: ChangedPhases,
-        /// What the caller is shown, as JSON.
-        shown: String,
-    },
-    /// `if_rev` was another one.
-    Stale,
+/// A change that was made.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct Changed {
+    /// What KV will be told, so that the caller reads its own write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Box<PolicyRecord>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: ChangedPhases,
+    /// What the caller is shown, as JSON; `None` for an answer without a body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
 }
 
 /// 64 bits do not fit into a JSON number that JavaScript keeps.

@@ -2,56 +2,56 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate_engine::event::{Connector, TenantId};
+use tidegate_engine::clock::Freezes;
+use tidegate_engine::event::Connector;
 use tidegate_engine::server::{ServerId, Shown};
-use tidegate_engine::spell::{Rules, ServerRecord, Sighting, Transition};
+use tidegate_engine::spell::{ServerRecord, Sighting, Transition};
 use tidegate_engine::time::{HOUR, Timestamp};
 
-use super::documents::{Page, ServerDocument};
+use super::documents::{History, Place, ServerDocument, SpellDocument};
 use super::events::RecentEvents;
-use super::protocol::{Batch, Counts, Item, Recorded};
-use super::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
-use super::{events, outbox, policies};
-use crate::config::facts;
-use crate::store::{PhaseKey, PhaseRecord};
+use super::protocol::{Batch, Counts, Filter, Item, Recorded};
+use super::site::{Judge, Site};
+use super::{events, policies};
+use crate::durable::lists::{Page, Range};
+use crate::durable::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
+use crate::durable::{audit, outbox};
+use crate::store::{PhaseKey, PhaseRecord, PolicyRecord};
 
 /// Servers of one tenant; further ones are answered and not recorded.
 const MAX_SERVERS: i64 = 25_000;
+/// Servers that one peer address may name, where nobody vouches for the names.
+const MAX_PEER_SERVERS: i64 = 8;
 /// Isolates are forgotten so long after their last batch.
 const ISOLATE_SECONDS: i64 = 24 * HOUR;
 const MAX_NODE_EVIDENCE: i64 = 3;
 const MAX_TRANSITIONS: i64 = 200;
 const MAX_SERVER_EVIDENCE: i64 = 192;
+/// Rows that one change settles.
+const SETTLED_AT_ONCE: i64 = 1_000;
 
 /// Takes in a batch, once.
-pub fn record(
-    sql: &Sql,
-    recent: &mut RecentEvents,
-    tenant: &TenantId,
-    batch: &Batch,
-    now: Timestamp,
-) -> Result<Recorded, SqlError> {
-    let facts = facts().ok_or_else(SqlError::no_facts)?;
-    recent.load(sql, now)?;
+pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Batch) -> Result<Recorded, SqlError> {
+    recent.load(sql, site.now)?;
     let mut counted = Vec::new();
     let recorded = sql.change(|change| {
         let mut phases = Vec::new();
-        if !is_new(change, batch, now)? {
+        if !is_new(change, batch, site.now)? {
             return Ok(Recorded { phases });
         }
         let policy = policies::current(change)?;
-        let rules = policies::rules_of(&facts, &policy)?;
+        let judge = site.judge(&policy);
         for item in &batch.items {
             let mut counts = item.counts;
             for event in &item.events {
-                if recent.insert(event.hash, now) {
+                if recent.insert(event.hash, site.now) {
                     counts.add(event.counts);
                     counted.push(event.hash);
                 }
             }
-            phases.extend(take_in(change, tenant, item, counts, (&rules, policy.rev), now)?);
+            phases.extend(take_in(change, site, &judge, item, counts)?);
         }
-        events::store(change, &counted, now)?;
+        events::store(change, &counted, site.now)?;
         Ok(Recorded { phases })
     });
     if recorded.is_err() {
@@ -61,23 +61,21 @@ pub fn record(
 }
 
 /// Ends the spells of which nothing was heard, as `silent`.
-pub fn settle_due(sql: &Sql, tenant: &TenantId, now: Timestamp) -> Result<(), SqlError> {
+pub fn settle_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
+    let Some(at) = next_silence(sql)? else { return Ok(()) };
+    if at > site.now {
+        return Ok(());
+    }
     sql.change(|change| {
         let policy = policies::current(change)?;
-        for mut server in readable(change, "WHERE silent_at <= ?1 LIMIT 1000", values![now.0])? {
-            let transitions: Vec<_> = server.record.settle(now).into_iter().collect();
-            save(change, tenant, &mut server, policy.rev, false, (&transitions, None))?;
+        let judge = site.judge(&policy);
+        let due = readable(change, "WHERE silent_at <= ?1 LIMIT ?2", values![site.now.0, SETTLED_AT_ONCE])?;
+        for mut server in due {
+            let transitions: Vec<_> = server.record.settle(site.now).into_iter().collect();
+            save(change, site, &judge, &mut server, Publish::IfChanged, (&transitions, None))?;
         }
         Ok(())
     })
-}
-
-/// As [`settle_due`], for the alarm, which is told no tenant.
-pub fn settle_all_due(sql: &Sql, now: Timestamp) -> Result<(), SqlError> {
-    match policies::tenant(sql)? {
-        Some(tenant) => settle_due(sql, &tenant, now),
-        None => Ok(()),
-    }
 }
 
 /// When the next spell falls silent.
@@ -85,30 +83,65 @@ pub fn next_silence(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
     Ok(sql.number("SELECT MIN(silent_at) FROM server WHERE silent_at IS NOT NULL", Vec::new())?.map(Timestamp))
 }
 
+/// Judges all servers anew, for filters and counts: the policy, the catalog or the day is another one.
+pub fn reassess(change: &Change<'_>, site: &Site<'_>, policy: &PolicyRecord) -> Result<(), SqlError> {
+    let judge = site.judge(policy);
+    for server in readable(change, "", Vec::new())? {
+        let frozen = judge.frozen_with(&server.exemptions);
+        let place = Place::of(&server.record, &judge.rules(&frozen)?, site.now);
+        change.run(
+            "UPDATE server SET state = ?2, stage = ?3, product = ?4, build = ?5
+             WHERE id = ?1 AND (state, stage, product, build) IS NOT (?2, ?3, ?4, ?5)",
+            values![
+                server.id.as_str(),
+                place.state_name(),
+                place.stage.map(|stage| i64::from(stage.number)),
+                place.product,
+                place.build
+            ],
+        )?;
+    }
+    Ok(())
+}
+
 /// One page of servers, by id.
-pub fn page(sql: &Sql, after: Option<&str>, limit: u32, now: Timestamp) -> Result<Page, SqlError> {
-    let some = values![after.unwrap_or(""), i64::from(limit) + 1];
-    let mut rows = readable(sql, "WHERE id > ?1 ORDER BY id LIMIT ?2", some)?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|server| server.id.clone());
-    let items = show(sql, rows, now)?;
-    Ok(Page { items, next })
+pub fn page(sql: &Sql, site: &Site<'_>, filter: &Filter, range: &Range) -> Result<Page<ServerDocument>, SqlError> {
+    let which = "WHERE id > ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR stage = ?3)
+        AND (?4 IS NULL OR INSTR(id, ?4) > 0 OR INSTR(LOWER(name), ?4) > 0) ORDER BY id LIMIT ?5";
+    let rows = readable(
+        sql,
+        which,
+        values![
+            range.cursor.as_deref().unwrap_or_default(),
+            filter.state.clone(),
+            filter.stage.map(i64::from),
+            filter.q.as_ref().map(|part| part.to_ascii_lowercase()),
+            i64::from(range.limit) + 1
+        ],
+    )?;
+    let Page { items, next } = Page::of(rows, range, |server| server.id.to_string());
+    Ok(Page { items: show(sql, site, items)?, next })
 }
 
-pub fn one(sql: &Sql, id: &ServerId, now: Timestamp) -> Result<Option<ServerDocument>, SqlError> {
-    let row = sql.row::<Server>(&select("WHERE id = ?1"), values![id.as_str()])?;
-    let Some(server) = show(sql, row.into_iter().collect(), now)?.pop() else {
-        return Ok(None);
-    };
-    Ok(Some(server.with_history(history(sql, id)?)))
+pub fn one(sql: &Sql, site: &Site<'_>, id: &ServerId) -> Result<Option<ServerDocument>, SqlError> {
+    let server = show(sql, site, get(sql, id)?.into_iter().collect())?.pop();
+    server.map(|server| Ok(server.with_history(history(sql, id)?))).transpose()
 }
 
-/// A server's transitions and evidence, newest first, as the API shows them.
-fn history(sql: &Sql, id: &ServerId) -> Result<(Box<RawValue>, Box<RawValue>), SqlError> {
+/// One server as it is stored.
+pub fn get(sql: &Sql, id: &ServerId) -> Result<Option<Server>, SqlError> {
+    sql.row(&select("WHERE id = ?1"), values![id.as_str()])
+}
+
+/// A server's spells, transitions and evidence, newest first, as the API shows them.
+fn history(sql: &Sql, id: &ServerId) -> Result<History, SqlError> {
+    #[derive(Deserialize)]
+    struct Change {
+        at: String,
+        kind: String,
+    }
     let transitions = "SELECT json_group_array(json_object('at', strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'),
-            'kind', kind, 'build', build)) FROM
+            'kind', kind, 'build', build, 'actor', actor, 'before', json(before), 'after', json(after))) FROM
         (SELECT * FROM transition WHERE server = ?1 ORDER BY number DESC LIMIT ?2)";
     let evidence = "SELECT json_group_array(json_object('node', node, 'at',
             strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'), 'field', field, 'component', component, 'build', build,
@@ -118,14 +151,26 @@ fn history(sql: &Sql, id: &ServerId) -> Result<(Box<RawValue>, Box<RawValue>), S
         let none = || SqlError::Failed("a query did not answer with a list".to_owned());
         sql.row::<Box<RawValue>>(query, values![id.as_str(), most])?.ok_or_else(none)
     };
-    Ok((list(transitions, MAX_TRANSITIONS)?, list(evidence, MAX_SERVER_EVIDENCE)?))
+    let transitions = list(transitions, MAX_TRANSITIONS)?;
+    let mut spells = Vec::new();
+    let mut end = None;
+    for Change { at, kind } in from_text::<Vec<Change>>(transitions.get())? {
+        match kind.as_str() {
+            "patched" | "silent" => end = Some((at, kind)),
+            "detected" | "resumed" => {
+                let (ended_at, end) = end.take().unzip();
+                spells.push(SpellDocument { detected_at: at, ended_at, end });
+            }
+            _ => {}
+        }
+    }
+    Ok(History { spells, transitions, evidence: list(evidence, MAX_SERVER_EVIDENCE)? })
 }
 
-fn show(sql: &Sql, servers: Vec<Server>, now: Timestamp) -> Result<Vec<ServerDocument>, SqlError> {
-    let facts = facts().ok_or_else(SqlError::no_facts)?;
-    let record = policies::current(sql)?;
-    let rules = policies::rules_of(&facts, &record)?;
-    Ok(servers.into_iter().map(|server| ServerDocument::new(server, &rules, now)).collect())
+fn show(sql: &Sql, site: &Site<'_>, servers: Vec<Server>) -> Result<Vec<ServerDocument>, SqlError> {
+    let policy = policies::current(sql)?;
+    let judge = site.judge(&policy);
+    servers.into_iter().map(|server| ServerDocument::new(server, &judge, site.now)).collect()
 }
 
 /// All servers in a spell.
@@ -133,14 +178,14 @@ pub fn in_spells(sql: &Sql) -> Result<Vec<Server>, SqlError> {
     readable(sql, "WHERE silent_at IS NOT NULL", Vec::new())
 }
 
-/// Writes a server whose spell a policy of this revision changed, and lays its phase ready for KV.
+/// Writes a server whose spell or exemption changed, and lays its phase ready for KV.
 pub fn republish(
     change: &Change<'_>,
-    tenant: &TenantId,
+    site: &Site<'_>,
+    judge: &Judge<'_>,
     server: &mut Server,
-    policy_rev: u64,
 ) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
-    save(change, tenant, server, policy_rev, true, (&[], None))
+    save(change, site, judge, server, Publish::Always, (&[], None))
 }
 
 /// Whether the batch has not been taken in before. Batches of one isolate come in order.
@@ -161,120 +206,168 @@ fn is_new(change: &Change<'_>, batch: &Batch, now: Timestamp) -> Result<bool, Sq
 
 fn take_in(
     change: &Change<'_>,
-    tenant: &TenantId,
+    site: &Site<'_>,
+    judge: &Judge<'_>,
     item: &Item,
     counts: Counts,
-    (rules, policy_rev): (&Rules<'_>, u64),
-    now: Timestamp,
 ) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
     // the earlier of the edge's clock and ours
-    let at = |at: Timestamp| at.min(now);
+    let at = |at: Timestamp| at.min(site.now);
     let Some((first, last)) = item.sights.first().zip(item.sights.last()) else {
         return Ok(None);
     };
-    let Some(mut server) = get_or_register(change, tenant, item, at(first.at))? else {
+    let Some(mut server) = get_or_register(change, site, item, at(first.at))? else {
         return Ok(None);
     };
     server.last_seen = server.last_seen.max(at(last.at));
+    server.relayed = item.relayed;
     let shown = Shown::from(item.shown);
     let build = shown.build().map(|build| build.to_string());
     let mut transitions = Vec::new();
-    for sight in &item.sights {
-        let sighting = Sighting { at: at(sight.at), node: item.node, shown, fingerprint: sight.fingerprint };
-        transitions.extend(server.record.observe(&sighting, rules));
+    {
+        let frozen = judge.frozen_with(&server.exemptions);
+        let rules = judge.rules(&frozen)?;
+        for sight in &item.sights {
+            let sighting = Sighting { at: at(sight.at), node: item.node, shown, fingerprint: sight.fingerprint };
+            transitions.extend(server.record.observe(&sighting, &rules));
+        }
     }
     count(change, item, build.as_deref(), counts, at(last.at))?;
     keep_evidence(change, item, build.as_deref(), at(last.at))?;
-    save(change, tenant, &mut server, policy_rev, false, (&transitions, build))
+    save(change, site, judge, &mut server, Publish::IfChanged, (&transitions, build))
 }
 
 fn get_or_register(
     change: &Change<'_>,
-    tenant: &TenantId,
+    site: &Site<'_>,
     item: &Item,
     now: Timestamp,
 ) -> Result<Option<Server>, SqlError> {
-    let id = item.server.as_str();
     let mut phase = None;
-    match change.row::<Server>(&select("WHERE id = ?1"), values![id]) {
+    match get(change, &item.server) {
         Ok(Some(server)) => return Ok(Some(server)),
         Ok(None) => {}
         // better a server that begins anew than a batch that comes again for ever
         Err(SqlError::Malformed(error)) => {
-            worker::console_error!("server {id}: {error}");
+            worker::console_error!("server {}: {error}", item.server);
             let rev = u64::try_from(now.0).unwrap_or(0);
             let emptied = PhaseRecord { rev, ..PhaseRecord::default() };
-            outbox::lay(change, &PhaseKey(tenant, &item.server), rev, &emptied)?;
+            outbox::lay(change, &PhaseKey(site.tenant, &item.server), &emptied)?;
             phase = Some(emptied);
         }
         Err(error) => return Err(error),
     }
-    let count = change.number("SELECT COUNT(*) FROM server", Vec::new())?.unwrap_or(0);
-    if count >= MAX_SERVERS && phase.is_none() {
+    let peer = item.server.as_str().split_once('@').map(|(_, peer)| peer.to_owned());
+    if phase.is_none() && !has_room(change, peer.as_deref())? {
         return Ok(None);
     }
-    policies::set_tenant(change, tenant)?;
+    policies::set_tenant(change, site.tenant)?;
     Ok(Some(Server {
         id: item.server.clone(),
         name: item.name.clone(),
         connector: item.connector,
+        peer,
+        relayed: item.relayed,
         first_seen: now,
         last_seen: now,
+        exemptions: Freezes::default(),
         record: ServerRecord::default(),
         phase,
     }))
 }
 
-/// Writes a server and its transitions, and lays its phase ready for KV if a decision could change by it, or in any
-/// case.
+fn has_room(sql: &Sql, peer: Option<&str>) -> Result<bool, SqlError> {
+    let count = sql.number("SELECT COUNT(*) FROM server", Vec::new())?.unwrap_or(0);
+    let of_peer = match peer {
+        Some(peer) => sql.number("SELECT COUNT(*) FROM server WHERE peer = ?1", values![peer])?.unwrap_or(0),
+        None => 0,
+    };
+    Ok(count < MAX_SERVERS && of_peer < MAX_PEER_SERVERS)
+}
+
+/// Whether KV is told of a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Publish {
+    /// If a decision could change by it.
+    IfChanged,
+    Always,
+}
+
+/// Writes a server and its transitions, and lays its phase ready for KV.
 fn save(
     change: &Change<'_>,
-    tenant: &TenantId,
+    site: &Site<'_>,
+    judge: &Judge<'_>,
     server: &mut Server,
-    policy_rev: u64,
-    publish: bool,
+    publish: Publish,
     (transitions, build): (&[Transition], Option<String>),
 ) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
-    let Server { id, name, connector, first_seen, last_seen, record, phase: published } = server;
+    let place = {
+        let frozen = judge.frozen_with(&server.exemptions);
+        Place::of(&server.record, &judge.rules(&frozen)?, site.now)
+    };
+    let Server { id, name, connector, peer, relayed, first_seen, last_seen, exemptions, record, phase: published } =
+        server;
     let phase = record.phase();
     // a server that never was in a spell has nothing to tell
     let changed = published.as_ref().map_or(phase.spell.is_some(), |published| phase.supersedes(&published.phase));
     let mut told = None;
-    if changed || publish {
+    if changed || publish == Publish::Always {
         let rev = published.as_ref().map_or(0, |published| published.rev) + 1;
-        let next = PhaseRecord { rev, policy_rev, phase };
-        outbox::lay(change, &PhaseKey(tenant, id), next.rev, &next)?;
+        let next = PhaseRecord { rev, policy_rev: judge.policy.rev, phase, exemptions: exemptions.clone() };
+        outbox::lay(change, &PhaseKey(site.tenant, id), &next)?;
         *published = Some(next.clone());
         told = Some((id.clone(), next));
     }
     change.run(
-        "INSERT INTO server (id, name, connector, first_seen, last_seen, silent_at, record, phase)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (id) DO UPDATE SET last_seen = excluded.last_seen, silent_at = excluded.silent_at,
+        "INSERT INTO server (id, name, connector, peer, relayed, first_seen, last_seen, silent_at, state, stage,
+             product, build, exemptions, record, phase)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+         ON CONFLICT (id) DO UPDATE SET relayed = excluded.relayed, last_seen = excluded.last_seen,
+             silent_at = excluded.silent_at, state = excluded.state, stage = excluded.stage,
+             product = excluded.product, build = excluded.build, exemptions = excluded.exemptions,
              record = excluded.record, phase = excluded.phase",
         values![
             id.as_str(),
             name.as_str(),
             connector.as_str(),
+            peer.clone(),
+            i64::from(*relayed),
             first_seen.0,
             last_seen.0,
             record.spell().map(|spell| spell.silent_at().0),
+            place.state_name(),
+            place.stage.map(|stage| i64::from(stage.number)),
+            place.product,
+            place.build,
+            to_text(&*exemptions)?,
             to_text(&*record)?,
             published.as_ref().map(to_text).transpose()?,
         ],
     )?;
     for transition in transitions {
-        change.run(
-            "INSERT INTO transition (server, at, kind, build) VALUES (?1, ?2, ?3, ?4)",
-            values![id.as_str(), transition.at.0, transition.kind.as_str(), build.clone()],
-        )?;
-    }
-    if !transitions.is_empty() {
-        let oldest = "DELETE FROM transition WHERE server = ?1 AND number NOT IN
-            (SELECT number FROM transition WHERE server = ?1 ORDER BY number DESC LIMIT ?2)";
-        change.run(oldest, values![id.as_str(), MAX_TRANSITIONS])?;
+        let Transition { at, kind } = transition;
+        write_transition(change, id, *at, kind.as_str(), (audit::SYSTEM, build.clone()), (None, None))?;
     }
     Ok(told)
+}
+
+/// Writes down that something about a server changed, and forgets what is too long ago.
+pub fn write_transition(
+    change: &Change<'_>,
+    id: &ServerId,
+    at: Timestamp,
+    kind: &str,
+    (actor, build): (&str, Option<String>),
+    (before, after): (Option<String>, Option<String>),
+) -> Result<(), SqlError> {
+    change.run(
+        "INSERT INTO transition (server, at, kind, build, actor, before, after) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        values![id.as_str(), at.0, kind, build, actor, before, after],
+    )?;
+    let oldest = "DELETE FROM transition WHERE server = ?1 AND number NOT IN
+        (SELECT number FROM transition WHERE server = ?1 ORDER BY number DESC LIMIT ?2)";
+    change.run(oldest, values![id.as_str(), MAX_TRANSITIONS])
 }
 
 fn count(change: &Change<'_>, item: &Item, build: Option<&str>, counts: Counts, at: Timestamp) -> Result<(), SqlError> {
@@ -282,9 +375,9 @@ fn count(change: &Change<'_>, item: &Item, build: Option<&str>, counts: Counts, 
         return Ok(());
     }
     change.run(
-        "INSERT INTO hourly (server, hour, build, accept, defer, reject, would_defer, would_reject)
+        "INSERT INTO hourly (server, at, build, accept, defer, reject, would_defer, would_reject)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (server, hour, build) DO UPDATE SET accept = accept + excluded.accept,
+         ON CONFLICT (server, at, build) DO UPDATE SET accept = accept + excluded.accept,
              defer = defer + excluded.defer, reject = reject + excluded.reject,
              would_defer = would_defer + excluded.would_defer, would_reject = would_reject + excluded.would_reject",
         values![
@@ -335,11 +428,25 @@ pub struct Server {
     pub id: ServerId,
     pub name: String,
     pub connector: Connector,
+    /// Its address, where that is a part of its identity.
+    #[serde(default)]
+    peer: Option<String>,
+    /// Last seen behind a trusted relay.
+    #[serde(default, deserialize_with = "flag")]
+    pub relayed: bool,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
+    /// When it was, is or will be exempt.
+    #[serde(default)]
+    pub exemptions: Freezes,
     pub record: ServerRecord,
     /// What KV was last told.
     phase: Option<PhaseRecord>,
+}
+
+/// SQLite's truth.
+fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(i64::deserialize(deserializer)? != 0)
 }
 
 /// The servers whose rows can be read; what cannot is logged and left alone.
@@ -359,8 +466,9 @@ fn readable(sql: &Sql, which: &str, values: Vec<worker::SqlStorageValue>) -> Res
 
 fn select(which: &str) -> String {
     format!(
-        "SELECT json_object('id', id, 'name', name, 'connector', connector, 'first_seen', first_seen,
-             'last_seen', last_seen, 'record', json(record), 'phase', json(phase)) FROM server {which}"
+        "SELECT json_object('id', id, 'name', name, 'connector', connector, 'peer', peer, 'relayed', relayed,
+             'first_seen', first_seen, 'last_seen', last_seen, 'exemptions', json(exemptions),
+             'record', json(record), 'phase', json(phase)) FROM server {which}"
     )
 }
 

@@ -1,17 +1,15 @@
 //! The isolate's cache: plain data, least recently used out first, bounded by size.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use lru::LruCache;
-use serde::Serialize;
 
-use super::{Found, PhaseRecord, PolicyRecord};
+use super::{Family, Found, Kept, Record};
 
 /// Octets that the cache holds, by the size of the records as JSON and their keys.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-const FRESH_MILLIS: u64 = 30_000;
-const STALE_MILLIS: u64 = 60_000;
 /// How long a newer record is kept though KV answers with an older one or none: KV's own delay.
 const SETTLING_MILLIS: u64 = 90_000;
 /// How long one request's refresh keeps others from beginning their own: a mark that expires by itself.
@@ -33,18 +31,14 @@ pub(super) struct Cache {
 }
 
 struct Entry {
-    record: Record,
+    /// A record of the key's family; `None`: KV has none.
+    record: Option<Rc<dyn Any>>,
+    rev: u64,
     read_at: u64,
     /// When the ledger or KV last had this very record.
     confirmed_at: u64,
     refreshing_since: u64,
     bytes: usize,
-}
-
-#[derive(Clone)]
-enum Record {
-    Policy(Found<PolicyRecord>),
-    Phase(Found<PhaseRecord>),
 }
 
 impl Cache {
@@ -59,47 +53,12 @@ impl Cache {
         Self { entries: LruCache::unbounded(), bytes: 0 }
     }
 
-    pub(super) fn policy(&mut self, key: &str, now: u64) -> Option<(Found<PolicyRecord>, Age)> {
-        match self.get(key, now)? {
-            (Record::Policy(record), age) => Some((record, age)),
-            (Record::Phase(_), _) => None,
-        }
-    }
-
-    pub(super) fn phase(&mut self, key: &str, now: u64) -> Option<(Found<PhaseRecord>, Age)> {
-        match self.get(key, now)? {
-            (Record::Phase(record), age) => Some((record, age)),
-            (Record::Policy(_), _) => None,
-        }
-    }
-
-    /// Keeps the newer of what is known and what was read, and returns it: KV may answer with the past for a while.
-    pub(super) fn put_policy(&mut self, key: String, read: Option<PolicyRecord>, now: u64) -> Found<PolicyRecord> {
-        let known = match self.entries.peek(&key) {
-            Some(Entry { record: Record::Policy(Some(known)), confirmed_at, .. }) => Some((known, *confirmed_at)),
-            _ => None,
-        };
-        let (record, confirmed_at) = newer(known, read, |record| record.rev, now);
-        self.put(key, Record::Policy(record.clone()), size(record.as_deref()), now, confirmed_at);
-        record
-    }
-
-    /// As [`Self::put_policy`].
-    pub(super) fn put_phase(&mut self, key: String, read: Option<PhaseRecord>, now: u64) -> Found<PhaseRecord> {
-        let known = match self.entries.peek(&key) {
-            Some(Entry { record: Record::Phase(Some(known)), confirmed_at, .. }) => Some((known, *confirmed_at)),
-            _ => None,
-        };
-        let (record, confirmed_at) = newer(known, read, |record| record.rev, now);
-        self.put(key, Record::Phase(record.clone()), size(record.as_deref()), now, confirmed_at);
-        record
-    }
-
-    fn get(&mut self, key: &str, now: u64) -> Option<(Record, Age)> {
-        let entry = self.entries.get_mut(key)?;
+    pub(super) fn get<F: Family>(&mut self, family: &F, now: u64) -> Option<(Found<F::Record>, Age)> {
+        let entry = self.entries.get_mut(family.key().as_str())?;
+        let Kept { fresh, stale } = F::KEPT;
         let age = match now.saturating_sub(entry.read_at) {
-            ..FRESH_MILLIS => Age::Fresh,
-            FRESH_MILLIS..STALE_MILLIS => {
+            age if age < fresh => Age::Fresh,
+            age if age < stale => {
                 let refresh = now.saturating_sub(entry.refreshing_since) >= REFRESH_MILLIS;
                 if refresh {
                     entry.refreshing_since = now;
@@ -108,15 +67,36 @@ impl Cache {
             }
             _ => Age::Old,
         };
-        Some((entry.record.clone(), age))
+        // a key names its family: there is no record of another type under it
+        let record = entry.record.clone().map(Rc::downcast).transpose().ok()?;
+        Some((record, age))
     }
 
-    fn put(&mut self, key: String, record: Record, bytes: usize, now: u64, confirmed_at: u64) {
-        let bytes = bytes + key.len() + size_of::<Entry>();
-        self.bytes += bytes;
-        if let Some(replaced) =
-            self.entries.put(key, Entry { record, read_at: now, confirmed_at, refreshing_since: 0, bytes })
+    /// Keeps the newer of what is known and what was read, and returns it: KV may answer with the past for a while.
+    /// `bytes`: of the record as JSON.
+    pub(super) fn put<F: Family>(
+        &mut self,
+        family: &F,
+        read: Option<F::Record>,
+        bytes: usize,
+        now: u64,
+    ) -> Found<F::Record> {
+        let key = family.key();
+        let rev = read.as_ref().map_or(0, Record::rev);
+        if let Some(known) = self.entries.peek_mut(key.as_str())
+            && known.rev > rev
+            && now.saturating_sub(known.confirmed_at) < SETTLING_MILLIS
         {
+            known.read_at = now;
+            known.refreshing_since = 0;
+            return known.record.clone().map(Rc::downcast).transpose().ok().flatten();
+        }
+        let record = read.map(Rc::new);
+        let bytes = bytes + key.len() + size_of::<Entry>();
+        let any = record.clone().map(|record| record as Rc<dyn Any>);
+        let entry = Entry { record: any, rev, read_at: now, confirmed_at: now, refreshing_since: 0, bytes };
+        self.bytes += bytes;
+        if let Some(replaced) = self.entries.put(key, entry) {
             self.bytes = self.bytes.saturating_sub(replaced.bytes);
         }
         while self.bytes > MAX_BYTES {
@@ -125,37 +105,29 @@ impl Cache {
             };
             self.bytes = self.bytes.saturating_sub(oldest.bytes);
         }
+        record
     }
-}
-
-fn newer<R>(known: Option<(&Rc<R>, u64)>, read: Option<R>, rev: impl Fn(&R) -> u64, now: u64) -> (Found<R>, u64) {
-    match known {
-        Some((known, confirmed_at))
-            if rev(known) > read.as_ref().map_or(0, &rev) && now.saturating_sub(confirmed_at) < SETTLING_MILLIS =>
-        {
-            (Some(known.clone()), confirmed_at)
-        }
-        _ => (read.map(Rc::new), now),
-    }
-}
-
-fn size(record: Option<&impl Serialize>) -> usize {
-    record.and_then(|record| serde_json::to_vec(record).ok()).map_or(0, |json| json.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{PolicyKey, PolicyRecord};
+    use tidegate_engine::event::TenantId;
 
     fn policy(rev: u64) -> PolicyRecord {
         PolicyRecord { rev, ..PolicyRecord::default() }
     }
 
+    fn tenant(number: usize) -> TenantId {
+        number.to_string().parse().unwrap()
+    }
+
     #[test]
     fn an_entry_is_served_fresh_then_refreshed_once_then_read_anew() {
-        let mut cache = Cache::new();
-        cache.put_policy("policy/a".into(), Some(policy(1)), 100_000);
-        let mut age = |now| cache.policy("policy/a", now).unwrap().1;
+        let (mut cache, tenant) = (Cache::new(), tenant(0));
+        cache.put(&PolicyKey(&tenant), Some(policy(1)), 0, 100_000);
+        let mut age = |now| cache.get(&PolicyKey(&tenant), now).unwrap().1;
         assert_eq!(age(129_999), Age::Fresh);
         assert_eq!(age(130_000), Age::Stale { refresh: true });
         assert_eq!(age(130_001), Age::Stale { refresh: false });
@@ -165,19 +137,20 @@ mod tests {
 
     #[test]
     fn kv_answering_with_the_past_does_not_undo_a_change() {
-        let mut cache = Cache::new();
-        cache.put_policy("policy/a".into(), Some(policy(2)), 0);
-        assert_eq!(cache.put_policy("policy/a".into(), Some(policy(1)), 1).unwrap().rev, 2);
-        assert_eq!(cache.put_policy("policy/a".into(), Some(policy(3)), 2).unwrap().rev, 3);
-        assert_eq!(cache.put_policy("policy/a".into(), None, 3).unwrap().rev, 3);
-        assert_eq!(cache.put_policy("policy/a".into(), None, 90_002), None, "what stays deleted is forgotten");
+        let (mut cache, tenant) = (Cache::new(), tenant(0));
+        let mut put = |read, now| cache.put(&PolicyKey(&tenant), read, 0, now).map(|record| record.rev);
+        assert_eq!(put(Some(policy(2)), 0), Some(2));
+        assert_eq!(put(Some(policy(1)), 1), Some(2));
+        assert_eq!(put(Some(policy(3)), 2), Some(3));
+        assert_eq!(put(None, 3), Some(3));
+        assert_eq!(put(None, 90_002), None, "what stays deleted is forgotten");
     }
 
     #[test]
     fn the_cache_stays_within_its_size() {
         let mut cache = Cache::new();
         for number in 0..20_000 {
-            cache.put_policy(format!("policy/{number}"), Some(policy(1)), 0);
+            cache.put(&PolicyKey(&tenant(number)), Some(policy(1)), 1_000, 0);
         }
         assert!(cache.bytes <= MAX_BYTES && cache.entries.len() < 20_000);
         assert_eq!(cache.entries.iter().map(|(_, entry)| entry.bytes).sum::<usize>(), cache.bytes);

@@ -1,4 +1,4 @@
-//! The KV binding itself: the three calls that are made, without the serializer that `worker`'s own bring along.
+//! The KV binding itself: the calls that are made, without the serializer that `worker`'s own bring along.
 
 use js_sys::futures::JsFuture;
 use js_sys::{Array, Map, Object, Promise, Reflect};
@@ -18,7 +18,20 @@ extern "C" {
     fn get(this: &Kv, key_or_keys: &JsValue, options: &JsValue) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = put)]
-    fn put(this: &Kv, key: &str, value: &str) -> Result<Promise, JsValue>;
+    fn put(this: &Kv, key: &str, value: &str, options: &JsValue) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = delete)]
+    fn delete(this: &Kv, key: &str) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = list)]
+    fn list(this: &Kv, options: &JsValue) -> Result<Promise, JsValue>;
+}
+
+/// One page of a listing: the keys' metadata as JSON, and where the next page begins.
+#[derive(Debug)]
+pub struct Listed {
+    pub metadata: Vec<String>,
+    pub cursor: Option<String>,
 }
 
 impl Kv {
@@ -27,26 +40,54 @@ impl Kv {
         bound.is_object().then(|| bound.unchecked_into())
     }
 
-    pub async fn read(&self, key: &str) -> Result<Option<String>, JsValue> {
-        let value = JsFuture::from(self.get(&key.into(), &options()?)?).await?;
-        Ok(value.as_string())
+    /// The values of at most 100 keys in one request.
+    pub async fn read(&self, keys: &[String]) -> Result<Vec<Option<String>>, JsValue> {
+        let options = object(&[("type", "text".into()), ("cacheTtl", CACHE_TTL_SECONDS.into())])?;
+        if let [key] = keys {
+            let value = JsFuture::from(self.get(&key.as_str().into(), &options)?).await?;
+            return Ok(vec![value.as_string()]);
+        }
+        let list: Array = keys.iter().map(|key| JsValue::from_str(key)).collect();
+        let values: Map = JsFuture::from(self.get(&list, &options)?).await?.dyn_into()?;
+        Ok(keys.iter().map(|key| values.get(&key.as_str().into()).as_string()).collect())
     }
 
-    /// Both values in one request.
-    pub async fn read_two(&self, keys: [&str; 2]) -> Result<[Option<String>; 2], JsValue> {
-        let list = Array::of2(&keys[0].into(), &keys[1].into());
-        let values: Map = JsFuture::from(self.get(&list, &options()?)?).await?.dyn_into()?;
-        Ok(keys.map(|key| values.get(&key.into()).as_string()))
+    /// `metadata`: JSON of 1,024 octets at most, which a listing shows.
+    pub async fn write(&self, key: &str, value: &str, metadata: Option<&str>) -> Result<(), JsValue> {
+        let options = match metadata {
+            Some(metadata) => object(&[("metadata", js_sys::JSON::parse(metadata)?)])?,
+            None => JsValue::UNDEFINED,
+        };
+        JsFuture::from(self.put(key, value, &options)?).await.map(drop)
     }
 
-    pub async fn write(&self, key: &str, value: &str) -> Result<(), JsValue> {
-        JsFuture::from(self.put(key, value)?).await.map(drop)
+    pub async fn remove(&self, key: &str) -> Result<(), JsValue> {
+        JsFuture::from(self.delete(key)?).await.map(drop)
+    }
+
+    /// One page of the keys that begin with `prefix`, in their order; at most 1,000.
+    pub async fn page(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> Result<Listed, JsValue> {
+        let cursor = cursor.map_or(JsValue::UNDEFINED, JsValue::from_str);
+        let options = object(&[("prefix", prefix.into()), ("cursor", cursor), ("limit", limit.into())])?;
+        let listed = JsFuture::from(self.list(&options)?).await?;
+        let keys: Array = Reflect::get(&listed, &"keys".into())?.dyn_into()?;
+        let metadata = keys.iter().filter_map(|key| {
+            let metadata = Reflect::get(&key, &"metadata".into()).ok().filter(JsValue::is_object)?;
+            js_sys::JSON::stringify(&metadata).ok().map(String::from)
+        });
+        let metadata = metadata.collect();
+        let complete = Reflect::get(&listed, &"list_complete".into())?.as_bool() == Some(true);
+        let cursor = Reflect::get(&listed, &"cursor".into())?.as_string().filter(|_| !complete);
+        Ok(Listed { metadata, cursor })
     }
 }
 
-fn options() -> Result<JsValue, JsValue> {
-    let options = Object::new();
-    Reflect::set(&options, &"type".into(), &"text".into())?;
-    Reflect::set(&options, &"cacheTtl".into(), &CACHE_TTL_SECONDS.into())?;
-    Ok(options.into())
+fn object(members: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
+    let object = Object::new();
+    for (name, value) in members {
+        if !value.is_undefined() {
+            Reflect::set(&object, &(*name).into(), value)?;
+        }
+    }
+    Ok(object.into())
 }

@@ -147,7 +147,13 @@ test("a vulnerable server is recorded, passes all eight stages, and is free with
 
   await t.test("its administrator finds which line of which message condemned it", async () => {
     const shown = await server.shown(start + HOUR);
-    assert.deepEqual(shown.transitions, [{ at: "2026-10-01T08:15:08Z", kind: "detected", build: OUTDATED }]);
+    const [detected, ...none] = shown.transitions;
+    assert.deepEqual(
+      [detected.at, detected.kind, detected.build],
+      ["2026-10-01T08:15:08Z", "detected", OUTDATED],
+    );
+    assert.deepEqual([detected.actor, none], ["system", []]);
+    assert.deepEqual(shown.spells, [{ detected_at: "2026-10-01T08:15:08Z", ended_at: null, end: null }]);
     assert.deepEqual([shown.build, shown.product], [OUTDATED, "Exchange Server 2016"]);
     assert.deepEqual(shown.standing, {
       state: "out_of_date",

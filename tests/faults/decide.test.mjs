@@ -135,11 +135,12 @@ for (const [family, values] of Object.entries({
     "null",
     "[]",
     '"policy"',
-    '{"rev":"one","policy":{},"freezes":[]}',
-    '{"rev":9,"policy":{"mode":"maximum"},"freezes":[]}',
-    '{"rev":9,"policy":{"ladder":[]},"freezes":[]}',
-    '{"rev":9,"policy":{"of_a_later_version":true},"freezes":[]}',
-    '{"rev":-1,"policy":{},"freezes":[]}',
+    '{"rev":9}',
+    '{"rev":"one","enforcement":{"policy":{},"out_of_enforce":[],"pauses":[]}}',
+    '{"rev":9,"enforcement":{"policy":{"mode":"maximum"},"out_of_enforce":[],"pauses":[]}}',
+    '{"rev":9,"enforcement":{"policy":{"ladder":[]},"out_of_enforce":[],"pauses":[]}}',
+    '{"rev":9,"enforcement":{"policy":{"of_a_later_version":true},"out_of_enforce":[],"pauses":[]}}',
+    '{"rev":-1,"enforcement":{"policy":{},"out_of_enforce":[],"pauses":[]}}',
   ],
   phase: [
     "",
@@ -169,8 +170,9 @@ for (const [family, values] of Object.entries({
 test("a policy in KV that asks for a baseline that is gone lets mail pass and says so", async () => {
   await blockedServer(edge, "gone");
   const key = "policy/gone";
-  const { policy, freezes } = await published(edge.kv, key, () => true);
-  const changed = { rev: 99, policy: { ...policy, baseline: "gone" }, freezes };
+  const changed = await published(edge.kv, key, () => true);
+  changed.rev = 99;
+  changed.enforcement.policy.baseline = "gone";
   await edge.kv.put(key, JSON.stringify(changed));
   const decision = await edge.client.decide(blockedMessage("gone"), { now: BLOCKED, fresh: true });
   assertDegraded(decision, /baseline/);

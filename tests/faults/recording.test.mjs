@@ -160,7 +160,7 @@ test("a policy changed many times in a second arrives in KV, within KV's limits"
     await edge.client.putPolicy("busy", { operator: `Operator ${change}` });
   }
   const record = await published(edge.kv, "policy/busy", ({ rev }) => rev === 30);
-  assert.equal(record.policy.operator, "Operator 30");
+  assert.equal(record.enforcement.policy.operator, "Operator 30");
   const puts = (await edge.kv.stats()).requests.put - before;
   assert.ok(puts <= 5, `${puts} writes`);
 });
@@ -196,7 +196,7 @@ test("what KV could not be told is told once it can be, a crash in between inclu
     },
     { ms: 15_000 },
   );
-  assert.equal(record.policy.operator, "Three");
+  assert.equal(record.enforcement.policy.operator, "Three");
 });
 
 test("the worker never asked KV for more than KV allows", async () => {

@@ -197,17 +197,28 @@ pub fn decide_without_server<'a>(event: &MailEvent<'_>, recognition: &Recognitio
         }
     };
     let evidence = evidence.cloned();
-    Some(accept(event, state, evidence, why))
+    Some(accept(Some(event), state, evidence, why))
 }
 
-/// Accepts for a fault of our own: nothing stored could be had to judge by.
-pub fn accept_undecided<'a>(event: &MailEvent<'_>, recognition: Option<&Recognition<'a>>, why: &str) -> Decision<'a> {
+/// Accepts for a fault of our own: nothing stored could be had to judge by, or not even the event was read.
+pub fn accept_undecided<'a>(
+    event: Option<&MailEvent<'_>>,
+    recognition: Option<&Recognition<'a>>,
+    why: &str,
+) -> Decision<'a> {
     let evidence = recognition.and_then(Recognition::server).map(|server| server.evidence.clone());
     accept(event, State::Undecided, evidence, why.to_owned())
 }
 
-fn accept<'a>(event: &MailEvent<'_>, state: State, evidence: Option<Evidence<'a>>, mut why: String) -> Decision<'a> {
-    note_bounds(&mut why, event);
+fn accept<'a>(
+    event: Option<&MailEvent<'_>>,
+    state: State,
+    evidence: Option<Evidence<'a>>,
+    mut why: String,
+) -> Decision<'a> {
+    if let Some(event) = event {
+        note_bounds(&mut why, event);
+    }
     Decision {
         action: Action::Accept,
         reply: None,
@@ -678,7 +689,7 @@ mod tests {
         let facts = Facts::built_in().unwrap();
         let decision = decide_without_server(&event, &recognise(&event, &[], &facts.catalog)).unwrap();
         assert_eq!(decision.why, "No `Received` field was found. Only the first 1000 header fields were read.");
-        let undecided = accept_undecided(&event, None, "KV is late.");
+        let undecided = accept_undecided(Some(&event), None, "KV is late.");
         assert_eq!(
             (undecided.action, undecided.state.as_str(), undecided.state.reason()),
             (Action::Accept, "unknown", "undecided")

@@ -193,12 +193,7 @@ fn judge<'a>(
     let rules = Rules::new(facts, &policy, &freezes).unwrap();
     let now: Timestamp = TODAY.parse().unwrap();
     let phase = seen_for_100_days(server, &rules, now);
-    decide(
-        event,
-        server,
-        recognition.behind_relay,
-        &Context { phase: Some(&phase), ..Context::new(rules, now) },
-    )
+    decide(event, server, recognition.behind_relay, &Context { phase: Some(&phase), ..Context::new(rules, now) })
 }
 
 fn seen_for_100_days(server: &ConnectingServer<'_>, rules: &Rules<'_>, now: Timestamp) -> Phase {

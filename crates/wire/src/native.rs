@@ -33,12 +33,38 @@ pub enum Record {
     Sync,
 }
 
+/// What the caller's key says about its gateway, so that its requests need not.
+#[derive(Clone, Debug, Default)]
+pub struct Defaults {
+    /// The one tenant that the key is bound to: a request that names another one is refused.
+    pub tenant: Option<TenantId>,
+    pub connector: Option<Connector>,
+    pub own_hops: Option<u8>,
+}
+
+impl Defaults {
+    fn tenant(&self, named: Option<&str>) -> Result<TenantId, Problem> {
+        let named = match named {
+            Some(named) => {
+                let error = |error| Problem::bad_request(format!("{error}")).in_field("tenant");
+                Some(named.parse::<TenantId>().map_err(error)?)
+            }
+            None => None,
+        };
+        match (named, &self.tenant) {
+            (Some(named), Some(own)) if named != *own => Err(Problem::forbidden().in_field("tenant")),
+            (Some(named), _) => Ok(named),
+            (None, Some(own)) => Ok(own.clone()),
+            (None, None) => Err(Problem::bad_request("missing field `tenant`").in_field("tenant")),
+        }
+    }
+}
+
 impl<'a> Request<'a> {
-    pub fn parse(body: &'a [u8]) -> Result<Self, Problem> {
+    pub fn parse(body: &'a [u8], defaults: &Defaults) -> Result<Self, Problem> {
         let document: Document<'a> = read_json(body)?;
-        let tenant: TenantId =
-            document.tenant.parse().map_err(|error| Problem::bad_request(format!("{error}")).in_field("tenant"))?;
-        let own_hops = document.own_hops.unwrap_or(0);
+        let tenant = defaults.tenant(document.tenant.as_deref())?;
+        let own_hops = document.own_hops.or(defaults.own_hops).unwrap_or(0);
         if own_hops > MAX_OWN_HOPS {
             return Err(Problem::bad_request(format!("at most {MAX_OWN_HOPS}")).in_field("own_hops"));
         }
@@ -52,7 +78,7 @@ impl<'a> Request<'a> {
         let recipients = document.envelope.and_then(|envelope| envelope.to).unwrap_or_default();
         let event = MailEvent {
             tenant,
-            connector: document.connector.unwrap_or_default(),
+            connector: document.connector.or(defaults.connector).unwrap_or_default(),
             client_ip,
             own_hops,
             recipients: recipients.into_iter().map(|recipient| recipient.0).collect(),
@@ -67,7 +93,7 @@ impl<'a> Request<'a> {
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
     #[serde(borrow)]
-    tenant: Cow<'a, str>,
+    tenant: Option<Cow<'a, str>>,
     event_id: Option<Lossy<'a>>,
     connector: Option<Connector>,
     record: Option<Record>,
@@ -171,8 +197,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for HeaderDocument<'a> {
 /// What the answer says beside the decision.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Circumstances {
-    pub paused_until: Option<Timestamp>,
-    pub exempt_until: Option<Timestamp>,
     /// Something of ours failed, and the answer is accept for that.
     pub degraded: bool,
     /// The observation is written down.
@@ -224,8 +248,8 @@ impl<'a> AnswerDocument<'a> {
             stage: decision.stage.map(StageDocument::new),
             mode: decision.mode.map(|mode| mode.as_str()),
             would: decision.would.as_str(),
-            paused_until: circumstances.paused_until.map(Shown),
-            exempt_until: circumstances.exempt_until.map(Shown),
+            paused_until: decision.paused_until.map(Shown),
+            exempt_until: decision.exempt_until.map(Shown),
             degraded: circumstances.degraded,
             recorded: circumstances.recorded,
             evidence: decision.evidence.as_ref().map(|evidence| EvidenceDocument {
@@ -334,7 +358,7 @@ mod tests {
     use super::*;
 
     fn problem(body: &str) -> (u16, String, String) {
-        let problem = Request::parse(body.as_bytes()).unwrap_err();
+        let problem = Request::parse(body.as_bytes(), &Defaults::default()).unwrap_err();
         (problem.status, problem.field.unwrap_or_default(), problem.detail)
     }
 
@@ -343,7 +367,7 @@ mod tests {
         let body = br#"{"tenant":"contoso","event_id":"4ABC","connector":"on_premises","record":"sync",
             "client":{"ip":"203.0.113.7","helo":"ex01"},"own_hops":1,
             "envelope":{"from":"a@b","to":["c@d","e@f"]},"header":"Received: by x\r\n"}"#;
-        let request = Request::parse(body).unwrap();
+        let request = Request::parse(body, &Defaults::default()).unwrap();
         assert_eq!((request.event_id.as_deref(), request.record), (Some("4ABC"), Record::Sync));
         assert_eq!(request.event.connector, Connector::OnPremises);
         assert_eq!(request.event.client_ip, "203.0.113.7".parse().ok());
@@ -353,10 +377,25 @@ mod tests {
 
     #[test]
     fn what_is_left_out_has_its_default() {
-        let request = Request::parse(br#"{"tenant":"contoso","header":[["Received","by x"],["A","b"]]}"#).unwrap();
+        let request =
+            Request::parse(br#"{"tenant":"contoso","header":[["Received","by x"],["A","b"]]}"#, &Defaults::default())
+                .unwrap();
         assert_eq!((request.event.connector, request.record), (Connector::Internet, Record::Async));
         assert_eq!((request.event.own_hops, request.event.client_ip), (0, None));
         assert_eq!(request.event.header.fields().count(), 2);
+    }
+
+    #[test]
+    fn a_key_says_what_its_gateway_leaves_out() {
+        let tenant = "contoso".parse().ok();
+        let defaults = Defaults { tenant, connector: Some(Connector::Partner), own_hops: Some(2) };
+        let parse = |body: &'static str| Request::parse(body.as_bytes(), &defaults);
+        let bare = parse(r#"{"header":""}"#).unwrap().event;
+        assert_eq!((bare.tenant.as_str(), bare.connector, bare.own_hops), ("contoso", Connector::Partner, 2));
+        let own = parse(r#"{"header":"","tenant":"contoso","connector":"internet","own_hops":0}"#).unwrap().event;
+        assert_eq!((own.connector, own.own_hops), (Connector::Internet, 0));
+        let other = parse(r#"{"header":"","tenant":"fabrikam"}"#).unwrap_err();
+        assert_eq!((other.status, other.field.as_deref()), (403, Some("tenant")));
     }
 
     #[test]
@@ -406,7 +445,7 @@ mod tests {
         body.extend_from_slice(
             b"\"\xff\xfe\"]},\"client\":{\"helo\":\"\xc3\"},\"header\":\"Received: by \xff\\u0000\\ud800 \\r\\n\"}",
         );
-        let request = Request::parse(&body).unwrap();
+        let request = Request::parse(&body, &Defaults::default()).unwrap();
         assert_eq!(request.event.recipients.len(), 2);
         assert_eq!(request.event.header.received().count(), 1);
     }

@@ -44,6 +44,14 @@ impl Problem {
         Self::new(405, "Method Not Allowed", "this resource does not know that method")
     }
 
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(409, "Conflict", detail)
+    }
+
+    pub fn internal() -> Self {
+        Self::new(500, "Internal Server Error", "something of ours failed")
+    }
+
     pub fn precondition_failed() -> Self {
         Self::new(412, "Precondition Failed", "the resource has changed: its `ETag` is not the one in `If-Match`")
     }

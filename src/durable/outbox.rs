@@ -4,6 +4,7 @@
 //! a second, and the row goes only if no newer one took its place meanwhile.
 
 use serde::Deserialize;
+use wasm_bindgen::JsValue;
 use worker::Env;
 
 use super::sql::{Change, Sql, SqlError, integer, to_text, values};
@@ -19,12 +20,34 @@ const IN_FLIGHT_MILLIS: i64 = 12_000;
 /// Rows that one alarm serves; the next follows at once.
 const MAX_PUTS: i64 = 200;
 
+pub const TABLES: &[&str] = &[
+    // what KV has to be told: a row goes when KV has this very change of it; no `json`: the key is to be removed
+    "CREATE TABLE IF NOT EXISTS outbox (
+        key TEXT PRIMARY KEY, rev INTEGER NOT NULL, json TEXT, metadata TEXT, due INTEGER NOT NULL) WITHOUT ROWID",
+];
+
 /// Lays a record ready for KV.
-pub fn lay<F: Family>(change: &Change<'_>, family: &F, rev: u64, record: &F::Record) -> Result<(), SqlError> {
+pub fn lay<F: Family>(change: &Change<'_>, family: &F, record: &F::Record) -> Result<(), SqlError> {
+    put(change, family.key(), Some(to_text(record)?), None)
+}
+
+/// Lays a record ready for KV that lists show, too.
+pub fn lay_listed<F: Family>(change: &Change<'_>, family: &F, record: &F::Record) -> Result<(), SqlError> {
+    let json = to_text(record)?;
+    put(change, family.key(), Some(json.clone()), Some(json))
+}
+
+/// Has a record removed from KV.
+pub fn remove<F: Family>(change: &Change<'_>, family: &F) -> Result<(), SqlError> {
+    put(change, family.key(), None, None)
+}
+
+fn put(change: &Change<'_>, key: String, json: Option<String>, metadata: Option<String>) -> Result<(), SqlError> {
+    // `rev` tells one change of a row from the next, for as long as the row is there
     change.run(
-        "INSERT INTO outbox (key, rev, json, due) VALUES (?1, ?2, ?3, 0)
-         ON CONFLICT (key) DO UPDATE SET rev = excluded.rev, json = excluded.json",
-        values![family.key(), integer(rev), to_text(record)?],
+        "INSERT INTO outbox (key, rev, json, metadata, due) VALUES (?1, 1, ?2, ?3, 0)
+         ON CONFLICT (key) DO UPDATE SET rev = ABS(rev) + 1, json = excluded.json, metadata = excluded.metadata",
+        values![key, json, metadata],
     )
 }
 
@@ -36,39 +59,47 @@ pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
 #[derive(Deserialize)]
 struct Row {
     rev: i64,
-    json: String,
+    json: Option<String>,
+    metadata: Option<String>,
 }
 
 /// Puts what is due, and tells whether any was put. What fails stays, and is due again later.
 pub async fn publish(sql: &Sql, env: &Env) -> bool {
     let mut any = false;
     let now = integer(real_millis());
-    // rows that are told stay until their second has passed, with rev 0, so that the next put keeps its distance
+    // rows that are told stay until their second has passed, with a negative rev, so that the next put keeps its distance
     let due = "SELECT json_quote(key) FROM outbox WHERE rev > 0 AND due <= ?1
                ORDER BY key LIKE 'policy/%' DESC, due LIMIT ?2";
     let Ok(keys) = sql.rows::<String>(due, values![now, MAX_PUTS]) else { return any };
     let Some(kv) = Kv::new(env, store::BINDING) else { return any };
     for key in keys {
         let Ok(Some(row)) = take(sql, &key) else { continue };
-        let told = matches!(within(PUT_DEADLINE, kv.write(&key, &row.json)).await, Ok(Ok(())));
+        let told = matches!(within(PUT_DEADLINE, tell(&kv, &key, &row)).await, Ok(Ok(())));
         any |= told;
         let after = integer(real_millis()) + if told { PUT_SPACING_MILLIS } else { RETRY_MILLIS };
         let _ = sql.change(|change| {
             if told {
-                let set_told = "UPDATE outbox SET rev = 0, json = '' WHERE key = ?1 AND rev = ?2";
+                let set_told = "UPDATE outbox SET rev = -rev, json = NULL, metadata = NULL WHERE key = ?1 AND rev = ?2";
                 change.run(set_told, values![key.as_str(), row.rev])?;
             }
             change.run("UPDATE outbox SET due = ?1 WHERE key = ?2", values![after, key.as_str()])
         });
     }
-    let _ = sql.change(|change| change.run("DELETE FROM outbox WHERE rev = 0 AND due <= ?1", values![now]));
+    let _ = sql.change(|change| change.run("DELETE FROM outbox WHERE rev < 0 AND due <= ?1", values![now]));
     any
+}
+
+async fn tell(kv: &Kv, key: &str, row: &Row) -> Result<(), JsValue> {
+    match &row.json {
+        Some(json) => kv.write(key, json, row.metadata.as_deref()).await,
+        None => kv.remove(key).await,
+    }
 }
 
 /// Takes a row for one put, as it is now: while others were put, it may have changed, or have been put elsewhere.
 fn take(sql: &Sql, key: &str) -> Result<Option<Row>, SqlError> {
     let now = integer(real_millis());
     let take = "UPDATE outbox SET due = ?1 WHERE key = ?2 AND rev > 0 AND due <= ?3
-                RETURNING json_object('rev', rev, 'json', json)";
+                RETURNING json_object('rev', rev, 'json', json, 'metadata', metadata)";
     sql.change(|change| change.row(take, values![now + IN_FLIGHT_MILLIS, key, now]))
 }

@@ -1,6 +1,9 @@
 //! SQLite behind two doors: reads, and one transaction for each change.
 
+use std::cell::Cell;
+
 use serde::de::DeserializeOwned;
+use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use worker::{SqlStorage, SqlStorageValue, Storage};
@@ -9,14 +12,18 @@ use worker::{SqlStorage, SqlStorageValue, Storage};
 pub struct Sql {
     sql: SqlStorage,
     storage: JsValue,
+    /// Statements until one fails on purpose: a test's way to see that half a change is none.
+    fails_in: Cell<Option<u32>>,
 }
 
 /// Writes; only inside [`Sql::change`].
 pub struct Change<'a>(&'a Sql);
 
-/// Ours, never the caller's.
+/// Why a change is none: nothing of it was kept.
 #[derive(Clone, Debug)]
 pub enum SqlError {
+    /// The caller's fault.
+    Refused(Problem),
     /// A statement failed, or could not be made.
     Failed(String),
     /// Stored text could not be read.
@@ -25,7 +32,13 @@ pub enum SqlError {
 
 impl Sql {
     pub fn new(storage: &Storage) -> Self {
-        Self { sql: storage.sql(), storage: storage.as_raw().into() }
+        Self { sql: storage.sql(), storage: storage.as_raw().into(), fails_in: Cell::new(None) }
+    }
+
+    /// Fails the statement of that number, counted from 1 over the changes to come.
+    pub fn failing_at(self, statement: Option<u32>) -> Self {
+        self.fails_in.set(statement);
+        self
     }
 
     /// The rows of a query whose one column is JSON text (`SELECT json_object(…)`): storage and wire are read alike.
@@ -80,6 +93,11 @@ impl Sql {
 
 impl Change<'_> {
     pub fn run(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<(), SqlError> {
+        let left = self.0.fails_in.get().map(|left| left.saturating_sub(1));
+        self.0.fails_in.set(left);
+        if left == Some(0) {
+            return Err(SqlError::Failed("this statement failed on purpose".to_owned()));
+        }
         self.0.sql.exec(statement, values).map(drop).map_err(SqlError::from)
     }
 }
@@ -96,7 +114,7 @@ impl std::ops::Deref for Change<'_> {
 macro_rules! values {
     ($($value:expr),* $(,)?) => { vec![$(worker::SqlStorageValue::from($value)),*] };
 }
-pub(super) use values;
+pub(crate) use values;
 
 /// Counts are far below the numbers that JavaScript holds exactly.
 pub fn integer(number: u64) -> i64 {
@@ -111,15 +129,10 @@ pub fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, SqlError> {
     serde_json::from_slice(text.as_bytes()).map_err(|error| SqlError::Malformed(error.to_string()))
 }
 
-impl SqlError {
-    pub fn no_facts() -> Self {
-        Self::Failed("the catalog or the policy's baseline is not there".to_owned())
-    }
-}
-
 impl std::fmt::Display for SqlError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Refused(problem) => problem.fmt(f),
             Self::Failed(error) => f.write_str(error),
             Self::Malformed(error) => write!(f, "stored text is malformed: {error}"),
         }
@@ -129,6 +142,12 @@ impl std::fmt::Display for SqlError {
 impl From<worker::Error> for SqlError {
     fn from(error: worker::Error) -> Self {
         Self::Failed(error.to_string())
+    }
+}
+
+impl From<Problem> for SqlError {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
     }
 }
 

@@ -1,0 +1,75 @@
+//! Whose request it is: the key in `Authorization` and the principal it stands for. Verified before the body is read.
+
+use sha2::{Digest, Sha256};
+use tidegate_wire::problem::Problem;
+use worker::Context;
+
+use crate::access::Principal;
+use crate::config::Config;
+use crate::http::Request;
+use crate::platform::Deadline;
+use crate::store::{Access, KeyKey};
+
+/// Beyond this nothing is hashed: a key is shorter.
+const MAX_KEY: usize = 200;
+
+/// Why a request has no principal.
+#[derive(Debug)]
+pub enum Unverified {
+    /// No key, or none that is valid.
+    Wrong(Problem),
+    /// For our own fault it cannot be told.
+    Unknown(&'static str),
+}
+
+/// Verifies the request's key. One that is still served though it may have been revoked meanwhile is read anew after
+/// the answer.
+pub async fn verify(
+    config: &Config,
+    access: &Access<'_>,
+    context: &Context,
+    request: &Request,
+) -> Result<Principal, Unverified> {
+    let wrong = || Unverified::Wrong(Problem::unauthorized());
+    let key = request.authorization.as_deref().and_then(bearer).ok_or_else(wrong)?;
+    if config.admin_key.as_ref().is_some_and(|admin| admin.matches(key)) {
+        return Ok(Principal::admin());
+    }
+    let family = KeyKey(hash(key).filter(|_| key.starts_with("tg_")).ok_or_else(wrong)?);
+    let (record, refresh) = access.get(&family).await.map_err(|error| Unverified::Unknown(error.as_str()))?;
+    if refresh {
+        let env = access.env.clone();
+        context.wait_until(async move {
+            let access = Access { env: &env, fresh: false, deadline: Deadline::for_answer() };
+            access.refresh(&family).await;
+        });
+    }
+    let record = record.ok_or_else(wrong)?;
+    Ok(Principal {
+        actor: format!("key:{}", record.id),
+        role: record.role,
+        tenant: record.tenant.clone(),
+        gateway: record.gateway.unwrap_or_default(),
+    })
+}
+
+/// The hash by which a key is stored, in hexadecimal. It is looked up as a whole, so that its comparison tells nothing
+/// of the key, however long it takes.
+pub fn hash(key: &str) -> Option<String> {
+    use std::fmt::Write;
+    if key.len() > MAX_KEY {
+        return None;
+    }
+    let mut hex = String::with_capacity(64);
+    for octet in Sha256::digest(key.as_bytes()) {
+        // writing into a string cannot fail
+        let _ = write!(hex, "{octet:02x}");
+    }
+    Some(hex)
+}
+
+/// The token of `Authorization: Bearer …` (RFC 6750, section 2.1); the scheme's case is ignored.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

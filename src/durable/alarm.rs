@@ -1,0 +1,37 @@
+//! One alarm serves everything that is due: it is set to the earliest, unless it is set to that or earlier already.
+
+use std::cell::Cell;
+
+use worker::Storage;
+
+use super::sql::integer;
+use crate::platform::real_millis;
+
+/// Beyond this an alarm that should have come is taken for lost.
+const OVERDUE_MILLIS: i64 = 60_000;
+
+#[derive(Debug, Default)]
+pub struct Alarm {
+    /// For when this object has set its alarm, in milliseconds; `None` if it does not know.
+    set_to: Cell<Option<i64>>,
+}
+
+impl Alarm {
+    /// To be called when the alarm has come.
+    pub fn came(&self) {
+        self.set_to.set(None);
+    }
+
+    /// Has the alarm come when the first thing is `due`, in milliseconds of the real clock, but not before
+    /// `wait_at_least` milliseconds.
+    pub async fn set(&self, storage: &Storage, due: Option<i64>, wait_at_least: i64) -> worker::Result<()> {
+        let Some(due) = due else { return Ok(()) };
+        let now = integer(real_millis());
+        let due = due.max(now + wait_at_least);
+        if self.set_to.get().is_some_and(|set| set <= due && set > now - OVERDUE_MILLIS) {
+            return Ok(());
+        }
+        self.set_to.set(Some(due));
+        storage.set_alarm(due - now).await
+    }
+}

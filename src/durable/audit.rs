@@ -1,0 +1,56 @@
+//! The audit trail: who changed what, from what to what. Rows are added and, when their time is over, pruned; never
+//! changed.
+
+use serde_json::value::RawValue;
+use tidegate_engine::time::{DAY, Timestamp};
+
+use super::lists::{Page, Range};
+use super::sql::{Change, Sql, SqlError, to_text, values};
+
+pub const TABLES: &[&str] = &["CREATE TABLE IF NOT EXISTS audit (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+    subject TEXT NOT NULL, before TEXT, after TEXT)"];
+
+/// The actor of what happens by itself.
+pub const SYSTEM: &str = "system";
+
+/// How long entries are kept.
+pub const KEPT_SECONDS: i64 = 400 * DAY;
+
+/// Who acts, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Act<'a> {
+    pub actor: &'a str,
+    pub at: Timestamp,
+}
+
+/// Writes down that `subject` was changed from `before` to `after`, as JSON.
+pub fn write(
+    change: &Change<'_>,
+    act: Act<'_>,
+    action: &str,
+    subject: &str,
+    (before, after): (Option<String>, Option<String>),
+) -> Result<(), SqlError> {
+    change.run(
+        "INSERT INTO audit (at, actor, action, subject, before, after) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        values![act.at.0, act.actor, action, subject, before, after],
+    )
+}
+
+/// One page, newest first, as the API shows it.
+pub fn page(sql: &Sql, range: &Range) -> Result<Page<Box<RawValue>>, SqlError> {
+    let rows = "SELECT json_object('id', number, 'at', strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'),
+        'actor', actor, 'action', action, 'subject', subject, 'before', json(before), 'after', json(after))
+        FROM audit WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
+    Page::newest_first(sql, rows, range)
+}
+
+pub fn prune(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> {
+    change.run("DELETE FROM audit WHERE at < ?1", values![now.plus(-KEPT_SECONDS).0])
+}
+
+/// A value as an entry has it.
+pub fn json(value: &impl serde::Serialize) -> Result<Option<String>, SqlError> {
+    to_text(value).map(Some)
+}

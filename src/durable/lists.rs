@@ -1,0 +1,51 @@
+//! Lists that are read by the page.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::sql::{Sql, SqlError, values};
+
+pub const DEFAULT_LIMIT: u32 = 100;
+pub const MAX_LIMIT: u32 = 1_000;
+
+/// Which page of a list.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Range {
+    /// `next` of the page before.
+    pub cursor: Option<String>,
+    /// 1 to [`MAX_LIMIT`].
+    pub limit: u32,
+}
+
+/// One page, and where the next one begins.
+#[derive(Debug, Serialize)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The page of `rows`, which were asked for one more than the limit.
+    pub fn of(mut rows: Vec<T>, range: &Range, cursor: impl Fn(&T) -> String) -> Self {
+        let limit = usize::try_from(range.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(cursor);
+        Self { items: rows, next }
+    }
+}
+
+impl Page<Box<RawValue>> {
+    /// The rows of a table by falling number: `rows` has its `?1` above them and its `?2` as limit, and shows each as
+    /// JSON that begins with its `id`. A cursor that is none begins at the newest.
+    pub fn newest_first(sql: &Sql, rows: &str, range: &Range) -> Result<Self, SqlError> {
+        #[derive(Deserialize)]
+        struct Id {
+            id: i64,
+        }
+        let below = range.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11);
+        let rows = sql.rows(rows, values![below, i64::from(range.limit) + 1])?;
+        let id = |row: &Box<RawValue>| serde_json::from_str(row.get()).map_or(0, |Id { id }| id).to_string();
+        Ok(Self::of(rows, range, id))
+    }
+}

@@ -1,0 +1,294 @@
+//! The families of KV keys: what they look like, what they hold, how long an isolate may serve it.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tidegate_engine::clock::Freezes;
+use tidegate_engine::enforcement::Enforcement;
+use tidegate_engine::event::{Connector, TenantId};
+use tidegate_engine::policy::Mode;
+use tidegate_engine::server::ServerId;
+use tidegate_engine::spell::Phase;
+
+use crate::access::Role;
+
+/// A family of KV keys.
+pub trait Family {
+    type Record: Record;
+    const KEPT: Kept;
+
+    fn key(&self) -> String;
+}
+
+/// What KV holds under a key.
+pub trait Record: DeserializeOwned + Serialize + 'static {
+    /// Counts the publications under one key.
+    fn rev(&self) -> u64;
+}
+
+/// For how many milliseconds an isolate serves what it read: as it is, and while it is refreshed.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    pub fresh: u64,
+    pub stale: u64,
+}
+
+const DECIDING: Kept = Kept { fresh: 30_000, stale: 60_000 };
+/// A revoked key and a lowered ceiling take effect sooner.
+const GUARDING: Kept = Kept { fresh: 20_000, stale: 30_000 };
+
+/// `policy/{tenant}`: a tenant's policy, and the times during which its clocks stood still.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyKey<'a>(pub &'a TenantId);
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct PolicyRecord {
+    /// Counts the changes; 0 for a tenant without a policy.
+    pub rev: u64,
+    /// The last revision that held clocks back. A phase from before it says too much.
+    #[serde(default)]
+    pub softened_rev: u64,
+    pub enforcement: Enforcement,
+}
+
+impl Family for PolicyKey<'_> {
+    type Record = PolicyRecord;
+    const KEPT: Kept = DECIDING;
+
+    fn key(&self) -> String {
+        format!("policy/{}", self.0)
+    }
+}
+
+impl Record for PolicyRecord {
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+}
+
+/// `phase/{tenant}/{server}`: what an out-of-date server's decisions rest on.
+#[derive(Clone, Copy, Debug)]
+pub struct PhaseKey<'a>(pub &'a TenantId, pub &'a ServerId);
+
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PhaseRecord {
+    pub rev: u64,
+    /// The policy's revision by which it was made.
+    #[serde(default)]
+    pub policy_rev: u64,
+    pub phase: Phase,
+    /// When the server was or is exempt.
+    #[serde(default, skip_serializing_if = "Freezes::is_empty")]
+    pub exemptions: Freezes,
+}
+
+impl Family for PhaseKey<'_> {
+    type Record = PhaseRecord;
+    const KEPT: Kept = DECIDING;
+
+    fn key(&self) -> String {
+        format!("phase/{}/{}", self.0, self.1)
+    }
+}
+
+impl Record for PhaseRecord {
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+}
+
+/// `control/mode`: what the operator set for all tenants.
+#[derive(Clone, Copy, Debug)]
+pub struct ControlKey;
+
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ControlRecord {
+    pub rev: u64,
+    /// The ceiling; none is `enforce`.
+    #[serde(default)]
+    pub mode: Option<Mode>,
+    /// The deployment's `MODE_CEILING` as the operator's object last heard of it.
+    #[serde(default)]
+    pub variable: Option<Mode>,
+    /// When the lower of the two was below enforce.
+    #[serde(default)]
+    pub freezes: Freezes,
+    /// Which catalog and baselines are in force.
+    #[serde(default)]
+    pub versions: Versions,
+}
+
+/// Versions of the facts that were replaced at run time. 0, or a name that is not listed: the built-in one.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Versions {
+    #[serde(default)]
+    pub catalog: u64,
+    #[serde(default)]
+    pub baselines: BTreeMap<String, u64>,
+}
+
+impl ControlRecord {
+    /// The operator-wide ceiling under this deployment's variable.
+    pub fn ceiling(&self, variable: Mode) -> Mode {
+        self.mode.unwrap_or(Mode::Enforce).min(variable)
+    }
+}
+
+impl Family for ControlKey {
+    type Record = ControlRecord;
+    const KEPT: Kept = GUARDING;
+
+    fn key(&self) -> String {
+        "control/mode".to_owned()
+    }
+}
+
+impl Record for ControlRecord {
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+}
+
+/// `key/{sha256}`: an API key by the hash of the whole of it, in hexadecimal.
+#[derive(Clone, Debug)]
+pub struct KeyKey(pub String);
+
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct KeyRecord {
+    pub id: String,
+    pub role: Role,
+    /// The one tenant that it is bound to; none: all.
+    pub tenant: Option<TenantId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewaySettings>,
+}
+
+/// What a gateway's key says about its gateway, so that its requests need not.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatewaySettings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connector: Option<Connector>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_hops: Option<u8>,
+}
+
+impl Family for KeyKey {
+    type Record = KeyRecord;
+    const KEPT: Kept = GUARDING;
+
+    fn key(&self) -> String {
+        format!("key/{}", self.0)
+    }
+}
+
+impl Record for KeyRecord {
+    /// A key never changes: it is there or it is gone.
+    fn rev(&self) -> u64 {
+        0
+    }
+}
+
+/// `catalog`: the catalog that was put in place of the built-in one.
+#[derive(Clone, Copy, Debug)]
+pub struct CatalogKey;
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct CatalogRecord {
+    pub version: u64,
+    /// As it was put, checked; read by [`crate::facts`].
+    pub catalog: Box<serde_json::value::RawValue>,
+}
+
+impl Family for CatalogKey {
+    type Record = CatalogRecord;
+    const KEPT: Kept = DECIDING;
+
+    fn key(&self) -> String {
+        "catalog".to_owned()
+    }
+}
+
+impl Record for CatalogRecord {
+    fn rev(&self) -> u64 {
+        self.version
+    }
+}
+
+/// `baseline/{name}`: a shared baseline that was put beside or in place of the built-in ones.
+#[derive(Clone, Copy, Debug)]
+pub struct BaselineKey<'a>(pub &'a str);
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct BaselineRecord {
+    pub version: u64,
+    pub baseline: Box<serde_json::value::RawValue>,
+}
+
+impl Family for BaselineKey<'_> {
+    type Record = BaselineRecord;
+    const KEPT: Kept = DECIDING;
+
+    fn key(&self) -> String {
+        format!("baseline/{}", self.0)
+    }
+}
+
+impl Record for BaselineRecord {
+    fn rev(&self) -> u64 {
+        self.version
+    }
+}
+
+/// `tenant/{tenant}`: a tenant's summary, which lies in the key's metadata as well, for the list of tenants.
+#[derive(Clone, Copy, Debug)]
+pub struct TenantKey<'a>(pub &'a TenantId);
+
+/// As the API shows it, made by the tenant's ledger.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct TenantRecord(pub Box<serde_json::value::RawValue>);
+
+impl Family for TenantKey<'_> {
+    type Record = TenantRecord;
+    const KEPT: Kept = DECIDING;
+
+    fn key(&self) -> String {
+        format!("tenant/{}", self.0)
+    }
+}
+
+impl Record for TenantRecord {
+    fn rev(&self) -> u64 {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_earlier_is_read_and_written_back_the_same() {
+        fn keeps<R: Record>(stored: &str) {
+            let record: R = serde_json::from_str(stored).unwrap();
+            let stored: serde_json::Value = serde_json::from_str(stored).unwrap();
+            assert_eq!(serde_json::to_value(&record).unwrap(), stored);
+        }
+        keeps::<PolicyRecord>(include_str!("../../tests/stored/policy.json"));
+        keeps::<PhaseRecord>(include_str!("../../tests/stored/phase.json"));
+        keeps::<ControlRecord>(include_str!("../../tests/stored/control.json"));
+        keeps::<KeyRecord>(include_str!("../../tests/stored/key.json"));
+    }
+
+    #[test]
+    fn keys_name_their_family() {
+        let tenant = "contoso".parse().unwrap();
+        let server = ServerId::try_from("ex01.contoso.com".to_owned()).unwrap();
+        assert_eq!(PolicyKey(&tenant).key(), "policy/contoso");
+        assert_eq!(PhaseKey(&tenant, &server).key(), "phase/contoso/ex01.contoso.com");
+        assert_eq!(TenantKey(&tenant).key(), "tenant/contoso");
+        assert_eq!(KeyKey("0f".to_owned()).key(), "key/0f");
+    }
+}
