@@ -212,7 +212,7 @@ fn failing(catalog: &Catalog, known: &Known<'_>, fault: Fault, required: Option<
 #[serde(deny_unknown_fields)]
 pub struct BaselineDocument {
     name: String,
-    #[serde(rename = "edition", alias = "editions")]
+    #[serde(alias = "edition")]
     editions: Vec<Edition>,
 }
 
@@ -290,6 +290,17 @@ impl fmt::Display for BaselineError {
             Self::Lag(product) => write!(f, "`{product}`: `max_lag_days` is at most {MAX_LAG_DAYS}"),
             Self::UnknownProduct(product) => write!(f, "`{product}` is no product of the catalog"),
             Self::UnknownMinimum(product, build) => write!(f, "`{build}` is no release of `{product}` in the catalog"),
+        }
+    }
+}
+
+impl BaselineError {
+    /// The member in which the fault lies; empty where it is the whole.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "",
+            Self::Name => "name",
+            _ => "editions",
         }
     }
 }
