@@ -39,7 +39,7 @@ struct Judged {
 /// Judges all servers anew where that was done by another catalog, policy or day.
 fn judge_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     let policy = policies::current(sql)?;
-    let versions = site.common.control.versions.clone();
+    let versions = site.common.versions.clone();
     let judged = Judged { day: site.now.date(), policy_rev: policy.rev, versions };
     let known = sql.row::<Judged>("SELECT json FROM document WHERE name = 'judged'", values![])?;
     if known.as_ref() == Some(&judged) || policies::tenant(sql)?.is_none() {
