@@ -41,9 +41,10 @@ test-native: ## the tests that run natively
 test-wasm: setup ## the engine's tests in WebAssembly, in Node
 	$(wasm_env) cargo test -p tidegate-engine --target wasm32-unknown-unknown --test wasm
 
-test-worker: setup worker ## the tests of the built worker on workerd: end to end, and with failing storage
+test-worker: setup worker ## the tests of the built worker on workerd: end to end, with failing storage, and the API
 	$(env) node --test --test-concurrency=1 tests/e2e/*.test.mjs
 	$(env) node --test --test-concurrency=1 tests/faults/*.test.mjs
+	$(env) node --test --test-concurrency=1 tests/api/*.test.mjs
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)

@@ -1,12 +1,12 @@
 /**
- * A worker that stands between the edge and its ledger and fails on demand. Its Durable Objects pass each request on to
- * the real ledger of the same name; `PUT /{mode}` on the worker itself switches how, `GET /` tells how many requests
- * there were since. Object and worker share an isolate.
+ * A worker that stands between the edge and its Durable Objects and fails on demand. Its objects pass each request on to
+ * the real ones of the same name; `PUT /{ledger|operator}/{mode}` on the worker itself switches how,
+ * `GET /{ledger|operator}` tells how many requests there were since. Objects and worker share an isolate.
  */
 import { DurableObject } from "cloudflare:workers";
 
-let mode = "ok";
-let asked = 0;
+/** @type {Record<string, { mode: string, asked: number }>} */
+const relays = { ledger: { mode: "ok", asked: 0 }, operator: { mode: "ok", asked: 0 } };
 
 /** @type {Record<string, (pass: () => Promise<Response>) => Promise<Response>>} */
 const MODES = {
@@ -25,24 +25,40 @@ const MODES = {
   },
 };
 
+/**
+ * @param {DurableObject} object
+ * @param {{ mode: string, asked: number }} relay
+ * @param {any} real the namespace of the real objects
+ * @param {Request} request
+ */
+function pass(object, relay, real, request) {
+  relay.asked += 1;
+  return MODES[relay.mode](() => real.get(real.idFromName(object.ctx.id.name)).fetch(request));
+}
+
 export class Ledger extends DurableObject {
   /** @param {Request} request */
   fetch(request) {
-    asked += 1;
-    const real = this.env.REAL.get(this.env.REAL.idFromName(this.ctx.id.name));
-    return MODES[mode](() => real.fetch(request));
+    return pass(this, relays.ledger, this.env.REAL_LEDGER, request);
+  }
+}
+
+export class Operator extends DurableObject {
+  /** @param {Request} request */
+  fetch(request) {
+    return pass(this, relays.operator, this.env.REAL_OPERATOR, request);
   }
 }
 
 export default {
   /** @param {Request} request */
   async fetch(request) {
-    const wanted = new URL(request.url).pathname.slice(1);
-    if (request.method === "GET" && wanted === "") return new Response(String(asked));
-    if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))
+    const [, name, mode] = new URL(request.url).pathname.split("/");
+    const relay = Object.hasOwn(relays, name) ? relays[name] : undefined;
+    if (relay && request.method === "GET" && mode === undefined) return new Response(String(relay.asked));
+    if (!relay || request.method !== "PUT" || !Object.hasOwn(MODES, mode))
       return new Response("no such mode", { status: 404 });
-    mode = wanted;
-    asked = 0;
+    Object.assign(relay, { mode, asked: 0 });
     return new Response(null, { status: 204 });
   },
 };

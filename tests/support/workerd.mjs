@@ -32,9 +32,10 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {string} build folder that worker-build wrote: `index.js` and the `.wasm` files beside it
  * @property {Record<string, string>} [vars] text bindings, such as ADMIN_KEY, ENVIRONMENT, AUTO_TENANTS, MODE_CEILING
  * @property {{ port: number }} [kv] the KV service behind the binding STATE; without it there is no such binding
- * @property {boolean} [ledger] binds LEDGER to the worker's Durable Object class `Ledger`, with SQLite
+ * @property {boolean} [ledger] binds LEDGER and OPERATOR to the worker's Durable Object classes, with SQLite
  * @property {string} [stateDir] folder of the Durable Objects' data; without it they end with this workerd
- * @property {boolean} [faultyLedger] puts a relay before the ledger whose faults `setLedgerMode` switches
+ * @property {boolean} [faultyLedger] puts a relay before the objects whose faults `setLedgerMode` and `setOperatorMode`
+ *   switch
  * @property {number} [port] a fixed port, for a restart at the same address; else a free one
  * @property {string} [readyPath] path of the first request, which must be answered, with whatever status
  * @property {string} [compatibilityDate] default: that of wrangler.toml
@@ -50,8 +51,10 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {() => Promise<void>} stop TERM, then KILL after two seconds; removes the temporary folder
  * @property {() => Promise<void>} kill KILL at once, as a crash would
  * @property {() => string} output what workerd and the worker have written so far (the last 64 K)
- * @property {(mode: LedgerMode) => Promise<void>} setLedgerMode with `faultyLedger` only
- * @property {() => Promise<number>} ledgerAsked how often the ledger was asked in this mode; with `faultyLedger` only
+ * @property {(mode: LedgerMode) => Promise<void>} setLedgerMode how the tenants' ledgers fail; with `faultyLedger` only
+ * @property {() => Promise<number>} ledgerAsked how often they were asked in this mode; with `faultyLedger` only
+ * @property {(mode: LedgerMode) => Promise<void>} setOperatorMode the same for the operator's object
+ * @property {() => Promise<number>} operatorAsked
  */
 
 /**
@@ -82,6 +85,7 @@ export async function startWorkerd(options) {
     const url = `http://${HOST}:${ports.http}`;
     const first = await withinStart(child, fetch(url + (options.readyPath ?? "/")));
     await first.arrayBuffer();
+    const control = relayControl(ports["ledger-control"]);
     return {
       url,
       port: ports.http,
@@ -89,8 +93,10 @@ export async function startWorkerd(options) {
       stop: () => endProcess(child),
       kill: () => endProcess(child, { graceMs: 0 }),
       output,
-      setLedgerMode: async (mode) => void (await ledgerControl(ports["ledger-control"], "PUT", mode)),
-      ledgerAsked: async () => Number(await ledgerControl(ports["ledger-control"], "GET")),
+      setLedgerMode: async (mode) => void (await control("PUT", "ledger", mode)),
+      ledgerAsked: async () => Number(await control("GET", "ledger")),
+      setOperatorMode: async (mode) => void (await control("PUT", "operator", mode)),
+      operatorAsked: async () => Number(await control("GET", "operator")),
     };
   } catch (error) {
     await endProcess(child);
@@ -108,8 +114,8 @@ function workerdBinary() {
  * @param {WorkerdOptions} options
  */
 function writeConfig(folder, options) {
-  const ledger = options.ledger || options.faultyLedger;
   const build = resolve(options.build);
+  const classes = options.ledger || options.faultyLedger ? objectClasses(build) : [];
   const wasm = readdirSync(build).filter((name) => name.endsWith(".wasm"));
   for (const name of ["index.js", ...wasm]) copyFileSync(join(build, name), join(folder, name));
 
@@ -123,9 +129,9 @@ function writeConfig(folder, options) {
     bindings: [
       ...Object.entries(options.vars ?? {}).map(([name, text]) => ({ name, text })),
       ...(options.kv ? [{ name: "STATE", kvNamespace: "kv" }] : []),
-      ...(ledger ? [ledgerBinding("LEDGER", options.faultyLedger ? "faulty-ledger" : "main")] : []),
+      ...objectBindings("", classes, options.faultyLedger ? "faulty-ledger" : "main"),
     ],
-    ...(ledger ? durableObjects({ localDisk: "state" }) : {}),
+    ...(classes.length > 0 ? durableObjects(classes, { localDisk: "state" }) : {}),
   };
   const services = [
     { name: "main", worker: main },
@@ -135,7 +141,7 @@ function writeConfig(folder, options) {
   const sockets = [socket("http", options.port ?? 0, "main")];
   if (options.kv)
     services.push({ name: "kv", external: { address: `${HOST}:${options.kv.port}`, http: {} } });
-  if (ledger) {
+  if (classes.length > 0) {
     // On disk in any case: objects in memory have no SQL.
     const path = resolve(options.stateDir ?? join(folder, "state"));
     mkdirSync(path, { recursive: true });
@@ -146,8 +152,8 @@ function writeConfig(folder, options) {
     const relay = {
       compatibilityDate,
       modules: [{ name: "faulty-ledger.js", esModule: embed("faulty-ledger.js") }],
-      bindings: [ledgerBinding("REAL", "main")],
-      ...durableObjects({ inMemory: VOID }),
+      bindings: objectBindings("REAL_", classes, "main"),
+      ...durableObjects(classes, { inMemory: VOID }),
     };
     services.push({ name: "faulty-ledger", worker: relay });
     sockets.push(socket("ledger-control", 0, "faulty-ledger"));
@@ -158,17 +164,39 @@ function writeConfig(folder, options) {
 }
 
 /**
- * @param {string} name
- * @param {string} serviceName
+ * Which of the known Durable Object classes a build has.
+ * @param {string} build
  */
-function ledgerBinding(name, serviceName) {
-  return { name, durableObjectNamespace: { className: "Ledger", serviceName } };
+function objectClasses(build) {
+  const script = readFileSync(join(build, "index.js"), "utf8");
+  const exported = script.slice(script.lastIndexOf("export{"));
+  return ["Ledger", "Operator"].filter((name) => new RegExp(`[{,\\s]${name}[,}]`).test(exported));
 }
 
-/** @param {object} durableObjectStorage */
-function durableObjects(durableObjectStorage) {
+/**
+ * `LEDGER` for the class `Ledger`, and so on.
+ * @param {string} prefix of the binding's name
+ * @param {string[]} classes
+ * @param {string} serviceName
+ */
+function objectBindings(prefix, classes, serviceName) {
+  return classes.map((className) => ({
+    name: prefix + className.toUpperCase(),
+    durableObjectNamespace: { className, serviceName },
+  }));
+}
+
+/**
+ * @param {string[]} classes
+ * @param {object} durableObjectStorage
+ */
+function durableObjects(classes, durableObjectStorage) {
   return {
-    durableObjectNamespaces: [{ className: "Ledger", uniqueKey: "tidegate-ledger", enableSql: true }],
+    durableObjectNamespaces: classes.map((className) => ({
+      className,
+      uniqueKey: `tidegate-${className.toLowerCase()}`,
+      enableSql: true,
+    })),
     durableObjectStorage,
   };
 }
@@ -253,14 +281,17 @@ function collectOutput(child) {
 }
 
 /**
+ * Asks the relay before the objects.
  * @param {number | undefined} port
- * @param {"GET" | "PUT"} method
- * @param {LedgerMode | ""} [mode]
+ * @returns {(method: "GET" | "PUT", relay: "ledger" | "operator", mode?: LedgerMode) => Promise<string>}
  */
-async function ledgerControl(port, method, mode = "") {
-  if (!port) throw new Error("start workerd with `faultyLedger` first");
-  const answer = await fetch(`http://${HOST}:${port}/${mode}`, { method });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} ledger mode ${mode}: ${answer.status} ${text}`);
-  return text;
+function relayControl(port) {
+  return async (method, relay, mode) => {
+    if (!port) throw new Error("start workerd with `faultyLedger` first");
+    const path = mode ? `${relay}/${mode}` : relay;
+    const answer = await fetch(`http://${HOST}:${port}/${path}`, { method });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return text;
+  };
 }
