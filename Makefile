@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup worker dev test test-native test-wasm test-worker lint fmt bench fuzz deploy clean
+.PHONY: help setup worker dev demo test test-native test-wasm test-worker lint fmt bench fuzz deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -32,6 +32,12 @@ dev: ## run the worker on http://127.0.0.1:8787 (PORT, STATE_DIR, ADMIN_KEY, TES
 	@bash tools/setup.sh
 	@$(MAKE) --silent worker
 	@exec bash tools/dev.sh
+
+demo: ## run the worker on 120 days of a tenant with a dozen servers (PORT, STATE_DIR, ADMIN_KEY)
+	@bash tools/dev.sh check
+	@bash tools/setup.sh
+	@$(MAKE) --silent worker
+	@exec bash tools/dev.sh demo
 
 test: setup test-native test-wasm test-worker ## all tests, the fast ones first
 
