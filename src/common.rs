@@ -122,9 +122,8 @@ fn lately(wanted: &Versions, now: u64) -> Option<Result<Loaded, StoreError>> {
 
 impl State {
     fn serve(&self, now: u64) -> Result<Loaded, StoreError> {
-        let serves = |loaded: &&Loaded| {
-            loaded.versions == self.wanted || now.saturating_sub(self.missed_at) < SETTLING_MILLIS
-        };
+        let serves =
+            |loaded: &&Loaded| loaded.versions == self.wanted || now.saturating_sub(self.missed_at) < SETTLING_MILLIS;
         self.loaded.as_ref().filter(serves).cloned().ok_or(self.error)
     }
 }

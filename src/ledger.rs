@@ -1,5 +1,6 @@
 //! The ledger: one Durable Object (SQLite) a tenant, the only writer of that tenant's state and KV keys.
 
+mod admission;
 mod documents;
 mod events;
 mod policies;
@@ -46,13 +47,14 @@ pub struct Ledger {
     env: Env,
     ready: Cell<bool>,
     recent: RefCell<events::RecentEvents>,
+    admission: admission::Admission,
     alarm: Alarm,
 }
 
 impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
         let (ready, recent, alarm) = (Cell::new(false), RefCell::default(), Alarm::default());
-        Self { state, env, ready, recent, alarm }
+        Self { state, env, ready, recent, admission: admission::Admission::default(), alarm }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -61,7 +63,14 @@ impl DurableObject for Ledger {
         let Some(common) = self.common().await else {
             return Ok(http::problem(&Problem::unavailable("the catalog or the ceiling cannot be read"))?.into());
         };
-        let sql = self.sql()?.failing_at(envelope.circumstances.fails_at);
+        let sql = self.sql()?;
+        let tenant: TenantId = envelope.name.parse().map_err(|error| SqlError::Failed(format!("{error}")))?;
+        match self.admission.admits(&sql, &self.env, &tenant, &envelope.call).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(durable::respond(json(&Recorded::refused()))?.into()),
+            Err(error) => return Ok(durable::respond(Err(error))?.into()),
+        }
+        let sql = sql.failing_at(envelope.circumstances.fails_at);
         let is_tested = envelope.circumstances.clock.is_some();
         let response = durable::respond(self.answer(&sql, &common, envelope))?;
         if is_tested {
@@ -122,6 +131,10 @@ impl Ledger {
                 json(&servers::one(sql, &site, &id)?.ok_or_else(missing)?)
             }
             Call::Audit(range) => json(&audit::page(sql, &range)?),
+            Call::Note(note) => {
+                sql.change(|change| audit::take(change, note))?;
+                json(&true)
+            }
             Call::Tick => Ok(http::no_content()?),
         }
     }

@@ -17,6 +17,7 @@ use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};
 use crate::ledger::{Batch, Call, Counts, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
+use crate::metrics::{self, Counter};
 use crate::platform::{random_id, real_millis};
 use crate::store::{self, PhaseKey, PhaseRecord};
 
@@ -101,19 +102,30 @@ impl<'a> Observation<'a> {
     }
 }
 
-/// Writes one observation down before the answer. Yields the server's phase if it changed by that.
+/// What became of one observation.
+pub enum Written {
+    /// With the server's phase, if it changed by that.
+    Down(Option<PhaseRecord>),
+    /// Tenants like this one are not recorded.
+    Not,
+}
+
+/// Writes one observation down before the answer.
 pub async fn record_now(
     ledger: &Client,
     tenant: &TenantId,
     observation: Observation<'_>,
     deadline: Duration,
-) -> Result<Option<PhaseRecord>, CallError> {
+) -> Result<Written, CallError> {
     let server = &observation.server.id.clone();
     let batch = Batch { sent: None, items: vec![observation.into_item()] };
     let recorded: Recorded = ledger.call(&Call::Record(batch), deadline).await?;
+    if recorded.refused {
+        return Ok(Written::Not);
+    }
     let phase = recorded.phases.iter().find(|(changed, _)| changed == server).map(|(_, phase)| phase.clone());
     remember(tenant, recorded);
-    Ok(phase)
+    Ok(Written::Down(phase))
 }
 
 /// Adds one observation up, and sees to it that it is sent within a second.
@@ -148,7 +160,10 @@ async fn send(ledger: &Client, tenant: &TenantId) {
         with_queue(tenant, |queue| queue.sent(sequence, answer.is_ok()));
         match answer {
             Ok(recorded) => remember(tenant, recorded),
-            Err(_) => return,
+            Err(_) => {
+                metrics::count(Counter::BatchesFailed);
+                return;
+            }
         }
     }
     forget_if_idle(tenant);
@@ -183,7 +198,6 @@ struct Queue {
     /// request that set one may be gone.
     promised_at: u64,
     sending_since: u64,
-    dropped: u64,
 }
 
 type Key = (ServerId, Node, ShownDocument, i64);
@@ -226,7 +240,6 @@ impl Queue {
             sealed: VecDeque::new(),
             promised_at: 0,
             sending_since: 0,
-            dropped: 0,
         }
     }
 
@@ -238,7 +251,7 @@ impl Queue {
             self.promised_at = now;
         }
         if full && !self.seal() {
-            self.dropped += 1;
+            metrics::count(Counter::ObservationsDropped);
             return Flush { now: true, soon };
         }
         self.events += usize::from(observation.event.is_some());

@@ -8,6 +8,7 @@ use tidegate_engine::received::Component;
 use tidegate_engine::server::{Node, ServerId, Shown};
 use tidegate_engine::time::Timestamp;
 
+use crate::durable::audit::Note;
 use crate::durable::lists::Range;
 use crate::store::{PhaseRecord, PolicyRecord};
 
@@ -27,6 +28,8 @@ pub enum Call {
     Server { id: ServerId },
     /// Answered with one page of the audit trail as the API shows it.
     Audit(Range),
+    /// What the operator's object has for the trail. Answered with `true`.
+    Note(Note),
     /// Does nothing but what is due.
     Tick,
 }
@@ -34,7 +37,7 @@ pub enum Call {
 impl Call {
     /// Whether the answer shows what time alone changes, so that what is due has to be done first.
     pub const fn shows_what_is_due(&self) -> bool {
-        !matches!(self, Self::Record(_) | Self::Policy)
+        !matches!(self, Self::Record(_) | Self::Policy | Self::Note(_))
     }
 }
 
@@ -183,6 +186,19 @@ pub type ChangedPhases = Vec<(ServerId, PhaseRecord)>;
 pub struct Recorded {
     /// Records that changed, so that the caller reads its own write.
     pub phases: ChangedPhases,
+    /// There are too many tenants without a policy: nothing was written down.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
+}
+
+impl Recorded {
+    pub const fn new(phases: ChangedPhases) -> Self {
+        Self { phases, refused: false }
+    }
+
+    pub const fn refused() -> Self {
+        Self { phases: Vec::new(), refused: true }
+    }
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -37,7 +37,7 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
     let recorded = sql.change(|change| {
         let mut phases = Vec::new();
         if !is_new(change, batch, site.now)? {
-            return Ok(Recorded { phases });
+            return Ok(Recorded::new(phases));
         }
         let policy = policies::current(change)?;
         let judge = site.judge(&policy);
@@ -52,7 +52,7 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
             phases.extend(take_in(change, site, &judge, item, counts)?);
         }
         events::store(change, &counted, site.now)?;
-        Ok(Recorded { phases })
+        Ok(Recorded::new(phases))
     });
     if recorded.is_err() {
         recent.forget(&counted);

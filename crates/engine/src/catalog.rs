@@ -394,9 +394,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_by_its_place_in_the_document() {
-        let release = |build: &str, date: &str| {
-            format!(r#"{{"product":"P","release_date":"{date}","build":"{build}"}}"#)
-        };
+        let release =
+            |build: &str, date: &str| format!(r#"{{"product":"P","release_date":"{date}","build":"{build}"}}"#);
         let catalog = |products: &str, releases: &[String], host: &str| {
             let releases = releases.join(",");
             let json = format!(

@@ -1,0 +1,108 @@
+//! What edge, ledgers and the operator's object say to each other, as JSON.
+
+use serde::{Deserialize, Serialize};
+use tidegate_engine::event::TenantId;
+use tidegate_engine::policy::Mode;
+
+use crate::access::Role;
+use crate::durable::audit::Note;
+use crate::durable::lists::Range;
+use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyRecord};
+
+/// One call to the operator's object.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// Answered with the key as lists show it.
+    CreateKey(NewKey),
+    /// Answered with one page of keys as the API shows them.
+    Keys { tenant: Option<TenantId>, range: Range },
+    /// Answered with [`Revoked`].
+    RevokeKey(RevokeKey),
+    /// Tells the deployment's variable, and sets the ceiling where one is given. Answered with [`Changed`].
+    Control { variable: Mode, mode: Option<Mode> },
+    /// Answered with a version of a catalog or baseline as the API shows it; `None`: the one in force.
+    Facts { key: FactsKey, version: Option<u64> },
+    /// Answered with [`Changed`].
+    PutFacts(PutFacts),
+    /// Answered with one page of the baselines that policies may name.
+    Baselines(Range),
+    /// A tenant is about to be recorded. Answered with whether it may be.
+    Admit {
+        tenant: TenantId,
+        /// It has a policy: then there is always room.
+        has_policy: bool,
+    },
+    /// What another object has for the trail. Answered with `true`.
+    Note(Note),
+    /// Answered with one page of the audit trail as the API shows it.
+    Audit(Range),
+    /// Adds to the counters. Answered with [`Counts`], the sums of all.
+    Count(Counts),
+    /// Does nothing but what is due.
+    Tick,
+}
+
+/// A key to be made. Its secret stays where it was drawn.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct NewKey {
+    /// Of the whole key, in hexadecimal.
+    pub hash: String,
+    pub id: String,
+    pub role: Role,
+    pub tenant: Option<TenantId>,
+    pub name: String,
+    pub gateway: Option<GatewaySettings>,
+}
+
+impl NewKey {
+    /// What KV holds of it.
+    pub fn record(&self) -> KeyRecord {
+        KeyRecord { id: self.id.clone(), role: self.role, tenant: self.tenant.clone(), gateway: self.gateway }
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub struct RevokeKey {
+    pub id: String,
+    /// The one tenant that the caller is bound to.
+    pub bound_to: Option<TenantId>,
+    /// Whether the caller may revoke an admin's key.
+    pub as_admin: bool,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Revoked {
+    pub hash: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub struct PutFacts {
+    pub key: FactsKey,
+    pub content: Content,
+    /// The version that the caller knows to be in force; `None`: whatever it is.
+    pub if_version: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// What was posted.
+    New(String),
+    /// That of an earlier version; 0: the built-in one.
+    Version(u64),
+}
+
+/// A change that was made.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Changed {
+    /// What KV will be told, so that the caller reads its own write.
+    pub control: ControlRecord,
+    /// What the caller is shown, as JSON.
+    pub shown: String,
+    /// The version that is in force now, where versions are counted.
+    pub version: Option<u64>,
+}
+
+/// Series as Prometheus names them, with what was counted.
+pub type Counts = Vec<(String, u64)>;
