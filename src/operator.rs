@@ -24,7 +24,7 @@ use crate::http;
 use crate::platform::{real_millis, real_now};
 use crate::store::{self, ControlKey};
 
-pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, RevokeKey, Revoked};
+pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, RevokeKey};
 
 /// The Durable Object's binding, and the name of the only one.
 const BINDING: &str = "OPERATOR";
@@ -102,13 +102,13 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
     let act = Act { actor: &actor, at: circumstances.clock.unwrap_or_else(real_now) };
     match call {
         Call::CreateKey(key) => json(&keys::create(sql, act, key)?),
-        Call::Keys { tenant, range } => json(&keys::page(sql, tenant.as_ref(), &range)?),
+        Call::Keys(tenant, range) => json(&keys::page(sql, tenant.as_ref(), &range)?),
         Call::RevokeKey(revoke) => json(&keys::revoke(sql, act, &revoke)?),
-        Call::Control { variable, mode } => changed(&control::set(sql, act, variable, mode)?),
-        Call::Facts { key, version } => facts::show(sql, &key, version),
+        Call::Control(variable, mode) => changed(&control::set(sql, act, variable, mode)?),
+        Call::Facts(key, version) => facts::show(sql, &key, version),
         Call::PutFacts(put) => changed(&facts::put(sql, act, put, integer(real_millis()))?),
         Call::Baselines(range) => json(&facts::baselines(sql, &range)?),
-        Call::Admit { tenant, has_policy } => json(&tenants::admit(sql, &tenant, has_policy)?),
+        Call::Admit(tenant, known) => json(&tenants::admit(sql, &tenant, known)?),
         Call::Note(note) => {
             trail::take(sql, note)?;
             json(&true)

@@ -25,7 +25,7 @@ pub async fn route(caller: &Caller<'_>, method: &str, key: FactsKey) -> Result<R
     let version =
         version.transpose().map_err(|_| Problem::bad_request("the number of a version").in_field("version"))?;
     match method {
-        "GET" => Ok(caller.operator().forward(&Call::Facts { key, version }).await?),
+        "GET" => Ok(caller.operator().forward(&Call::Facts(key, version)).await?),
         "PUT" => put(caller, key, version).await,
         _ => Err(not_allowed("GET, HEAD, PUT")),
     }
@@ -66,7 +66,7 @@ pub async fn control(caller: &Caller<'_>, method: &str) -> Result<Response, Fail
         }
         _ => return Err(not_allowed("GET, HEAD, PUT")),
     };
-    change(caller, &Call::Control { variable: caller.config.mode_ceiling, mode }).await
+    change(caller, &Call::Control(caller.config.mode_ceiling, mode)).await
 }
 
 /// Has the operator's object make a change, remembers what it will publish, and answers with what it shows.
@@ -98,7 +98,7 @@ pub fn tell_variable_later(
     TOLD_AT.set(now);
     let operator = operator::of(env, audit::SYSTEM, circumstances);
     context.wait_until(async move {
-        let told: Result<Changed, _> = operator.call(&Call::Control { variable, mode: None }, operator::DEADLINE).await;
+        let told: Result<Changed, _> = operator.call(&Call::Control(variable, None), operator::DEADLINE).await;
         if let Ok(Changed { control, .. }) = told {
             store::remember(&ControlKey, control);
         }

@@ -11,7 +11,7 @@ use super::{Caller, Failure, auth, done, not_allowed};
 use crate::access::Role;
 use crate::durable::client::ADMIN_DEADLINE;
 use crate::http;
-use crate::operator::{Call, NewKey, RevokeKey, Revoked};
+use crate::operator::{Call, NewKey, RevokeKey};
 use crate::store::{self, GatewaySettings, KeyKey};
 
 /// Characters of a key's name.
@@ -39,7 +39,7 @@ async fn list(caller: &Caller<'_>) -> Result<Response, Failure> {
         caller.principal.reads_tenant(tenant)?;
     }
     let tenant = asked.or_else(|| caller.principal.tenant.clone());
-    Ok(caller.operator().forward(&Call::Keys { tenant, range: caller.range()? }).await?)
+    Ok(caller.operator().forward(&Call::Keys(tenant, caller.range()?)).await?)
 }
 
 #[derive(Deserialize)]
@@ -79,7 +79,7 @@ async fn create(caller: &Caller<'_>) -> Result<Response, Failure> {
 async fn revoke(caller: &Caller<'_>, id: &str) -> Result<Response, Failure> {
     let bound_to = caller.principal.tenant.clone();
     let revoke = RevokeKey { id: id.to_owned(), bound_to, as_admin: caller.principal.is_admin() };
-    let Revoked { hash } = done(caller.operator().request(&Call::RevokeKey(revoke), ADMIN_DEADLINE).await?)?;
+    let hash: String = done(caller.operator().request(&Call::RevokeKey(revoke), ADMIN_DEADLINE).await?)?;
     store::forget(&KeyKey(hash));
     Ok(http::no_content()?)
 }

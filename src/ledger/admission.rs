@@ -58,7 +58,7 @@ impl Admission {
         // what is recorded already goes on being recorded
         let is_known = puts_policy || policies::tenant(sql)?.is_some();
         let operator = operator::of(env, audit::SYSTEM, Circumstances::default());
-        let admit = operator::Call::Admit { tenant: tenant.clone(), has_policy: is_known };
+        let admit = operator::Call::Admit(tenant.clone(), is_known);
         match operator.call::<bool>(&admit, DEADLINE).await {
             Ok(true) => {
                 sql.change(|change| policies::store(change, "admitted", "true"))?;

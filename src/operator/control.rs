@@ -1,6 +1,6 @@
 //! `control/mode`: the operator-wide ceiling, the times it stopped the clocks, and which facts are in force.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tidegate_engine::clock::{Freeze, Freezes};
 use tidegate_engine::policy::Mode;
 use tidegate_engine::time::Timestamp;
@@ -16,12 +16,8 @@ use crate::store::{ControlKey, ControlRecord};
 /// Freezes that are kept. Beyond them the oldest become one with the time between them, which favours servers.
 const MAX_FREEZES: usize = 256;
 
-#[derive(Default, Deserialize, Serialize)]
-struct Stored {
-    record: ControlRecord,
-    /// When ceiling or variable changed last.
-    updated_at: Option<Timestamp>,
-}
+/// What is published, and when ceiling or variable changed last.
+type Stored = (ControlRecord, Option<Timestamp>);
 
 #[derive(Serialize)]
 struct Document {
@@ -42,14 +38,14 @@ struct Entry {
 pub fn set(sql: &Sql, act: Act<'_>, variable: Mode, mode: Option<Mode>) -> Result<Changed, SqlError> {
     sql.change(|change| {
         let mut stored = current(change)?;
-        if !stored.record.knows(variable) {
+        if !stored.0.knows(variable) {
             let system = Act { actor: audit::SYSTEM, ..act };
             write(change, system, &mut stored, |record| record.variable = Some(variable))?;
         }
-        if mode.is_some() && mode != stored.record.mode {
+        if mode.is_some() && mode != stored.0.mode {
             write(change, act, &mut stored, |record| record.mode = mode)?;
         }
-        let Stored { record, updated_at } = stored;
+        let (record, updated_at) = stored;
         let (mode, effective) = (ceiling(&record), record.ceiling(variable));
         let shown = to_text(&Document { mode, variable, effective, updated_at: updated_at.map(Shown) })?;
         Ok(Changed { control: record, shown, version: None })
@@ -58,15 +54,15 @@ pub fn set(sql: &Sql, act: Act<'_>, variable: Mode, mode: Option<Mode>) -> Resul
 
 /// What is published.
 pub fn record(sql: &Sql) -> Result<ControlRecord, SqlError> {
-    Ok(current(sql)?.record)
+    Ok(current(sql)?.0)
 }
 
 /// Changes which facts are in force.
 pub fn publish(change: &Change<'_>, edit: impl FnOnce(&mut ControlRecord)) -> Result<ControlRecord, SqlError> {
     let mut stored = current(change)?;
-    edit(&mut stored.record);
+    edit(&mut stored.0);
     save(change, &mut stored)?;
-    Ok(stored.record)
+    Ok(stored.0)
 }
 
 fn write(
@@ -75,19 +71,19 @@ fn write(
     stored: &mut Stored,
     edit: impl FnOnce(&mut ControlRecord),
 ) -> Result<(), SqlError> {
-    let before = audit::json(&entry(&stored.record))?;
-    edit(&mut stored.record);
-    let enforces = effective(&stored.record) == Mode::Enforce;
-    stored.record.freezes = frozen(&stored.record.freezes, enforces, act.at);
-    stored.updated_at = Some(act.at);
+    let (record, updated_at) = &mut *stored;
+    let before = audit::json(&entry(record))?;
+    edit(record);
+    record.freezes = frozen(&record.freezes, effective(record) == Mode::Enforce, act.at);
+    *updated_at = Some(act.at);
+    let after = audit::json(&entry(record))?;
     save(change, stored)?;
-    let after = audit::json(&entry(&stored.record))?;
     trail::write(change, act, "control.put", "mode", (before, after), None)
 }
 
 fn save(change: &Change<'_>, stored: &mut Stored) -> Result<(), SqlError> {
-    stored.record.rev += 1;
-    outbox::lay(change, &ControlKey, &stored.record)?;
+    stored.0.rev += 1;
+    outbox::lay(change, &ControlKey, &stored.0)?;
     super::document(change, "control", &to_text(stored)?)
 }
 

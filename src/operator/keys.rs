@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use tidegate_engine::event::TenantId;
 use tidegate_wire::problem::Problem;
 
-use super::protocol::{NewKey, RevokeKey, Revoked};
+use super::protocol::{NewKey, RevokeKey};
 use super::trail;
 use crate::access::Role;
 use crate::durable::audit::Act;
@@ -63,8 +63,8 @@ pub fn page(sql: &Sql, tenant: Option<&TenantId>, range: &Range) -> Result<Page<
     Ok(Page { items: items.into_iter().map(|(_, shown)| shown).collect(), next })
 }
 
-/// Revokes a key. One of another tenant than the caller's is none to the caller.
-pub fn revoke(sql: &Sql, act: Act<'_>, revoke: &RevokeKey) -> Result<Revoked, SqlError> {
+/// Revokes a key, and tells its hash. One of another tenant than the caller's is none to the caller.
+pub fn revoke(sql: &Sql, act: Act<'_>, revoke: &RevokeKey) -> Result<String, SqlError> {
     sql.change(|change| {
         let missing = || Problem::not_found("there is no such key");
         let Row { hash, role, tenant, shown } = find(change, &revoke.id)?.ok_or_else(missing)?;
@@ -78,7 +78,7 @@ pub fn revoke(sql: &Sql, act: Act<'_>, revoke: &RevokeKey) -> Result<Revoked, Sq
         outbox::remove(change, &KeyKey(hash.clone()))?;
         let before = Some(shown.get().to_owned());
         trail::write(change, act, "key.revoke", &revoke.id, (before, None), tenant.as_ref())?;
-        Ok(Revoked { hash })
+        Ok(hash)
     })
 }
 

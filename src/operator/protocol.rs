@@ -15,24 +15,21 @@ use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyRecord};
 pub enum Call {
     /// Answered with the key as lists show it.
     CreateKey(NewKey),
-    /// Answered with one page of keys as the API shows them.
-    Keys { tenant: Option<TenantId>, range: Range },
-    /// Answered with [`Revoked`].
+    /// Answered with one page of keys as the API shows them; of one tenant where one is given.
+    Keys(Option<TenantId>, Range),
+    /// Answered with the key's hash.
     RevokeKey(RevokeKey),
     /// Tells the deployment's variable, and sets the ceiling where one is given. Answered with [`Changed`].
-    Control { variable: Mode, mode: Option<Mode> },
+    Control(Mode, Option<Mode>),
     /// Answered with a version of a catalog or baseline as the API shows it; `None`: the one in force.
-    Facts { key: FactsKey, version: Option<u64> },
+    Facts(FactsKey, Option<u64>),
     /// Answered with [`Changed`].
     PutFacts(PutFacts),
     /// Answered with one page of the baselines that policies may name.
     Baselines(Range),
-    /// A tenant is about to be recorded. Answered with whether it may be.
-    Admit {
-        tenant: TenantId,
-        /// It has a policy: then there is always room.
-        has_policy: bool,
-    },
+    /// A tenant is about to be recorded; for one that is known already there is always room. Answered with whether it
+    /// may be.
+    Admit(TenantId, Known),
     /// What another object has for the trail. Answered with `true`.
     Note(Note),
     /// Answered with one page of the audit trail as the API shows it.
@@ -71,10 +68,8 @@ pub struct RevokeKey {
     pub as_admin: bool,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
-pub struct Revoked {
-    pub hash: String,
-}
+/// What a ledger knows of its tenant: it has a policy, or was recorded before.
+pub type Known = bool;
 
 #[derive(Debug, Deserialize, Serialize)]
 pub struct PutFacts {

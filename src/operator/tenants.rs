@@ -1,6 +1,5 @@
 //! The tenants that are recorded: admitted up to a bound where they have no policy, and told of new facts.
 
-use serde::{Deserialize, Serialize};
 use tidegate_engine::event::TenantId;
 use worker::Env;
 
@@ -18,45 +17,40 @@ const PAGE: i64 = 50;
 const POKE_AFTER_MILLIS: i64 = 90_000;
 
 /// Whether a tenant may be recorded; if so, it is known from now on.
-pub fn admit(sql: &Sql, tenant: &TenantId, has_policy: bool) -> Result<bool, SqlError> {
+pub fn admit(sql: &Sql, tenant: &TenantId, is_known: bool) -> Result<bool, SqlError> {
     sql.change(|change| {
         let known = change.number("SELECT admitted FROM tenant WHERE id = ?1", values![tenant.as_str()])?;
         let admitted = change.number("SELECT COUNT(*) FROM tenant WHERE admitted = 1", values![])?;
-        if !has_policy && (known.is_some() || admitted.unwrap_or(0) >= MAX_ADMITTED) {
+        if !is_known && (known.is_some() || admitted.unwrap_or(0) >= MAX_ADMITTED) {
             return Ok(known.is_some());
         }
         change.run(
             "INSERT INTO tenant (id, admitted) VALUES (?1, ?2)
              ON CONFLICT (id) DO UPDATE SET admitted = MIN(admitted, excluded.admitted)",
-            values![tenant.as_str(), i64::from(!has_policy)],
+            values![tenant.as_str(), i64::from(!is_known)],
         )?;
         Ok(true)
     })
 }
 
-/// How far the ledgers are told that facts changed.
-#[derive(Deserialize, Serialize)]
-struct Poke {
-    /// In milliseconds of the real clock.
-    due: i64,
-    after: String,
-}
+/// When the next ones are due, in milliseconds of the real clock, and the last one that was told.
+type Poke = (i64, String);
 
 /// Has all ledgers judge their servers anew, so that the list of tenants follows; their own lists need none of it.
 pub fn poke_all(change: &Change<'_>, now_millis: i64) -> Result<(), SqlError> {
-    let poke = Poke { due: now_millis + POKE_AFTER_MILLIS, after: String::new() };
+    let poke: Poke = (now_millis + POKE_AFTER_MILLIS, String::new());
     super::document(change, "poke", &to_text(&poke)?)
 }
 
 /// When the next ledgers are to be told, in milliseconds of the real clock.
 pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
-    Ok(poke(sql)?.map(|poke| poke.due))
+    Ok(poke(sql)?.map(|(due, _)| due))
 }
 
 /// Tells the next page of ledgers, if that is due or a test's clock makes it so. One that fails follows by itself within
 /// a day.
 pub async fn poke_due(sql: &Sql, env: &Env, circumstances: Circumstances) -> Result<(), SqlError> {
-    while let Some(Poke { due, after }) = poke(sql)? {
+    while let Some((due, after)) = poke(sql)? {
         let is_tested = circumstances.clock.is_some();
         if !is_tested && due > integer(real_millis()) {
             break;
@@ -69,8 +63,8 @@ pub async fn poke_due(sql: &Sql, env: &Env, circumstances: Circumstances) -> Res
         }
         sql.change(|change| match poke(change)? {
             // meanwhile there may have been another change: then all begins anew
-            Some(now) if now.after == after && now.due == due => match page.last() {
-                Some(last) => super::document(change, "poke", &to_text(&Poke { due, after: last.clone() })?),
+            Some(now) if now == (due, after) => match page.last() {
+                Some(last) => super::document(change, "poke", &to_text(&(due, last))?),
                 None => change.run("DELETE FROM document WHERE name = 'poke'", values![]),
             },
             _ => Ok(()),

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use tidegate_engine::event::TenantId;
 use worker::Env;
 
@@ -63,17 +62,10 @@ pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
 
 /// Makes the deliveries that are due. What fails stays, and is due again later.
 pub async fn deliver(sql: &Sql, env: &Env) {
-    #[derive(Deserialize)]
-    struct Row {
-        number: i64,
-        tenant: TenantId,
-        note: Note,
-        attempts: u32,
-    }
-    let due = "SELECT json_object('number', number, 'tenant', tenant, 'note', json(note), 'attempts', attempts)
+    let due = "SELECT json_array(number, tenant, json(note), attempts)
         FROM delivery WHERE due <= ?1 ORDER BY due, number LIMIT ?2";
-    let rows = sql.rows::<Row>(due, values![integer(real_millis()), MAX_DELIVERIES]);
-    for Row { number, tenant, note, attempts } in rows.unwrap_or_default() {
+    let rows = sql.rows::<(i64, TenantId, Note, u32)>(due, values![integer(real_millis()), MAX_DELIVERIES]);
+    for (number, tenant, note, attempts) in rows.unwrap_or_default() {
         let ledger = ledger::of(env, &tenant, audit::SYSTEM, Circumstances::default());
         let taken = ledger.call::<bool>(&ledger::Call::Note(note), DELIVERY_DEADLINE).await.is_ok();
         let wait = RETRY_MILLIS.saturating_mul(1 << attempts.min(12)).min(MAX_RETRY_MILLIS);

@@ -16,6 +16,9 @@ pub const MAX_EXCHANGE_ONLINE_HOSTS: usize = 200;
 /// Octets of a product's name, of a cumulative or security update's, or of a host's.
 pub const MAX_NAME: usize = 253;
 
+/// The catalog that is built in, as JSON. A constant would be there once for each use.
+pub static BUILT_IN: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
+
 /// Known releases and products, checked when it is made.
 #[derive(Clone, Debug)]
 pub struct Catalog {
@@ -81,12 +84,9 @@ pub enum Place {
 }
 
 impl Catalog {
-    /// The catalog that is built in, as JSON.
-    pub const BUILT_IN: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
-
     /// The catalog built in at compile time from `data/`.
     pub fn built_in() -> Result<Self, CatalogError> {
-        Self::from_json(Self::BUILT_IN)
+        Self::from_json(BUILT_IN)
     }
 
     pub fn from_json(json: &str) -> Result<Self, CatalogError> {
