@@ -41,27 +41,39 @@ test("answers come in the order of the events, whatever becomes of each", async 
   const { status, json, headers } = await post(body);
   assert.deepEqual([status, headers.get("content-type")], [200, "application/json"]);
   assert.deepEqual(
-    json.map((/** @type {any} */ item) => item.server?.id ?? item.field ?? item.status ?? item.standing.state),
+    json.map(
+      (/** @type {any} */ item) => item.server?.id ?? item.field ?? item.status ?? item.standing.state,
+    ),
     ["ex0.contoso.com", "header", "not_exchange", 400, "tenant", "ex2.contoso.com"],
   );
 });
 
 test("lines are answered by lines", async () => {
-  const lines = [message("lined", 1), { tenant: "lined" }, message("lined", 2)].map((line) => JSON.stringify(line));
+  const lines = [message("lined", 1), { tenant: "lined" }, message("lined", 2)].map((line) =>
+    JSON.stringify(line),
+  );
   for (const [body, headers] of /** @type {[string, Record<string, string>][]} */ ([
     [`${lines.join("\r\n\r\n")}\n`, {}],
     [lines.join("\n"), { "content-type": "application/x-ndjson; charset=utf-8" }],
   ])) {
     const answer = await post(body, headers);
     assert.match(answer.headers.get("content-type") ?? "", /^application\/x-ndjson/);
-    const answers = answer.text.trimEnd().split("\n").map((line) => JSON.parse(line));
-    assert.deepEqual([answers[0].server.id, answers[1].status, answers[2].server.id], ["ex1.contoso.com", 400, "ex2.contoso.com"]);
+    const answers = answer.text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      [answers[0].server.id, answers[1].status, answers[2].server.id],
+      ["ex1.contoso.com", 400, "ex2.contoso.com"],
+    );
   }
 });
 
 test("256 events are decided in one request, each recorded where that is asked for", async () => {
   const tenant = "many";
-  const body = Array.from({ length: 256 }, (_, index) => message(tenant, index, { record: index % 64 ? "async" : "sync" }));
+  const body = Array.from({ length: 256 }, (_, index) =>
+    message(tenant, index, { record: index % 64 ? "async" : "sync" }),
+  );
   const { status, json } = await post(body);
   assert.equal(status, 200);
   assert.deepEqual(
@@ -91,7 +103,10 @@ test("a whole that is none is refused", async () => {
 test("one event that is too large or not UTF-8 leaves the others alone", async () => {
   const good = JSON.stringify(message("apart", 1));
   const large = JSON.stringify(event({ tenant: "apart", header: "x".repeat(1_200_000) }));
-  const octets = Buffer.from(`[${good},${large},{"tenant":"apart","header":"X: \xff\\r\\n"},${good}]`, "latin1");
+  const octets = Buffer.from(
+    `[${good},${large},{"tenant":"apart","header":"X: \xff\\r\\n"},${good}]`,
+    "latin1",
+  );
   const { status, json } = await post(octets);
   assert.equal(status, 200);
   assert.deepEqual(

@@ -67,7 +67,9 @@ test("a catalog that knows a newer update makes a server out of date at once, an
   await client.putPolicy(tenant, { mode: "enforce", baseline: "strict" }, { now: NOW });
   await client.decide(message(tenant, "15.2.2562.45"), { now: NOW - 60 });
   const { catalog } = (await get("/v1/catalog")).json;
-  const newest = catalog.releases.filter((/** @type {any} */ { build }) => build.startsWith("15.2.2562.")).at(-1);
+  const newest = catalog.releases
+    .filter((/** @type {any} */ { build }) => build.startsWith("15.2.2562."))
+    .at(-1);
   const ask = async () => {
     const decided = await client.decide(message(tenant, newest.build), { now: NOW, fresh: true });
     const server = await client.server(tenant, ID, { now: NOW });
@@ -100,7 +102,10 @@ test("a baseline that asks for more makes a server out of date without mail, and
   baseline.editions.push({ effective: "2026-09-30", products: { "Exchange Server 2016": "unsupported" } });
   const changed = await put("/v1/baselines/microsoft", baseline);
   assert.equal(changed.status, 200, changed.text);
-  await until("the next decision is by the new baseline", async () => (await states(tenant))[0] === "out_of_date");
+  await until(
+    "the next decision is by the new baseline",
+    async () => (await states(tenant))[0] === "out_of_date",
+  );
   assert.deepEqual(await states(tenant), ["out_of_date", "out_of_date", null, false]);
   await put("/v1/baselines/microsoft?version=0");
   assert.deepEqual(await states(tenant), ["current", "current", null, false]);
@@ -127,7 +132,10 @@ test("a new baseline can be chosen, changed and taken back to what it was", asyn
   await until("it is in force", async () => (await states("housed"))[0] === "out_of_date");
   const third = await put(`/v1/baselines/house?version=${version}`);
   assert.equal(third.json.version, version + 2, "another version, of the same content");
-  assert.deepEqual((await get("/v1/baselines/house")).json.baseline.editions[0].products, editions[0].products);
+  assert.deepEqual(
+    (await get("/v1/baselines/house")).json.baseline.editions[0].products,
+    editions[0].products,
+  );
   await until("it is in force again", async () => (await states("housed"))[0] === "current");
   const { json } = await get("/v1/audit?limit=1");
   assert.deepEqual(
@@ -139,9 +147,15 @@ test("a new baseline can be chosen, changed and taken back to what it was", asyn
 test("who changes a version that is not the newest is told so", async () => {
   const editions = [{ effective: "2026-01-01", products: {} }];
   const { json } = await put("/v1/baselines/matched", { name: "matched", editions });
-  assert.equal((await put("/v1/baselines/matched", { name: "matched", editions }, { "if-match": '"0"' })).status, 412);
+  assert.equal(
+    (await put("/v1/baselines/matched", { name: "matched", editions }, { "if-match": '"0"' })).status,
+    412,
+  );
   const tag = `"${json.version}"`;
-  assert.equal((await put("/v1/baselines/matched", { name: "matched", editions }, { "if-match": tag })).status, 200);
+  assert.equal(
+    (await put("/v1/baselines/matched", { name: "matched", editions }, { "if-match": tag })).status,
+    200,
+  );
   assert.equal((await put(`/v1/baselines/matched?version=1`, undefined, { "if-match": tag })).status, 412);
 });
 
@@ -153,7 +167,11 @@ test("20 versions are kept", async () => {
   }
   assert.equal((await get("/v1/baselines/versions?version=2")).status, 404);
   assert.equal((await get("/v1/baselines/versions?version=3")).status, 200);
-  assert.equal((await get("/v1/baselines/versions?version=0")).status, 404, "nothing of that name is built in");
+  assert.equal(
+    (await get("/v1/baselines/versions?version=0")).status,
+    404,
+    "nothing of that name is built in",
+  );
   assert.equal((await put("/v1/baselines/versions?version=0")).status, 404);
 });
 
@@ -166,7 +184,11 @@ test("what is wrong is named, and nothing of it is kept", async () => {
       index === 17 ? { ...row, ...change } : row,
     ),
   });
-  const many = Array.from({ length: 5_001 }, () => ({ product: "P", build: "1.1", release_date: "2026-01-01" }));
+  const many = Array.from({ length: 5_001 }, () => ({
+    product: "P",
+    build: "1.1",
+    release_date: "2026-01-01",
+  }));
   /** @type {[string, any, number, string | undefined][]} */
   const cases = [
     ["catalog", with17({ build: "15.1.x" }), 422, "releases[17].build"],
@@ -196,7 +218,10 @@ test("what is wrong is named, and nothing of it is kept", async () => {
   assert.equal((await get("/v1/catalog")).json.version, version);
   assert.equal((await get("/v1/baselines/x")).status, 404);
   for (const path of ["catalog?version=newest", "baselines/strict?version=-1"]) {
-    assert.deepEqual([(await get(`/v1/${path}`)).status, (await put(`/v1/${path}`)).json.field], [400, "version"]);
+    assert.deepEqual(
+      [(await get(`/v1/${path}`)).status, (await put(`/v1/${path}`)).json.field],
+      [400, "version"],
+    );
   }
 });
 

@@ -41,7 +41,12 @@ test("the ceiling is shown, set by an admin alone, and its changes are in the tr
   const unset = { mode: "enforce", variable: "enforce", effective: "enforce", updated_at: null };
   assert.deepEqual([first.status, first.json], [200, unset]);
   const set = await ceiling("report", START);
-  assert.deepEqual(set, { mode: "report", variable: "enforce", effective: "report", updated_at: rfc3339(START) });
+  assert.deepEqual(set, {
+    mode: "report",
+    variable: "enforce",
+    effective: "report",
+    updated_at: rfc3339(START),
+  });
   assert.deepEqual((await client.ask("GET", "/v1/control/mode")).json, set);
   await ceiling("enforce", START);
   const { json } = await client.ask("GET", "/v1/audit");
@@ -59,7 +64,10 @@ test("the ceiling is shown, set by an admin alone, and its changes are in the tr
     ["operator", "contoso", 403],
     ["gateway", null, 403],
   ])) {
-    const made = await client.ask("POST", "/v1/keys", { body: { role, tenant, name: "control" }, now: START });
+    const made = await client.ask("POST", "/v1/keys", {
+      body: { role, tenant, name: "control" },
+      now: START,
+    });
     const { key } = made.json;
     assert.equal((await client.ask("GET", "/v1/control/mode", { key })).status, read, `${role} ${tenant}`);
     assert.equal((await client.ask("PUT", "/v1/control/mode", { key, body: { mode: "off" } })).status, 403);
@@ -82,7 +90,11 @@ test("under a lowered ceiling mail is accepted and the clock stands still", asyn
   await ceiling("enforce", START + 72 * DAY);
   const after = await mail(tenant, 73);
   assert.deepEqual([after.mode, after.stage.number], ["enforce", 3]);
-  assert.equal(after.stage.next.at, rfc3339(Date.parse(before.next.at) / 1000 + 30 * DAY), "later by the brake's time");
+  assert.equal(
+    after.stage.next.at,
+    rfc3339(Date.parse(before.next.at) / 1000 + 30 * DAY),
+    "later by the brake's time",
+  );
   const { stage } = await client.server(tenant, ID, { now: START + 73 * DAY });
   assert.equal(stage.next.at, after.stage.next.at, "the ledger says the same");
 });
@@ -112,7 +124,10 @@ test("a deployment's own variable stops the clocks as well", async () => {
     return json.items[0].actor === "system" && json.items[0].after.variable === "report";
   });
   const shown = await client.ask("GET", "/v1/control/mode");
-  assert.deepEqual([shown.json.mode, shown.json.variable, shown.json.effective], ["enforce", "report", "report"]);
+  assert.deepEqual(
+    [shown.json.mode, shown.json.variable, shown.json.effective],
+    ["enforce", "report", "report"],
+  );
   assert.equal((await client.ask("GET", "/v1/health")).json.mode_ceiling, "report");
   const still = await mail(tenant, 110);
   assert.deepEqual([still.stage.number, still.stage.next.at], [before.number, null]);

@@ -80,7 +80,12 @@ test("a gateway's key says what the gateway leaves out", async () => {
 test("a wrong key is refused before the body is read, and so is a revoked one", async () => {
   const { id, key } = await make({ role: "gateway", tenant: null, name: "wrong" });
   const [, , secret] = key.split("_");
-  const wrong = [`tg_${id}_${secret.replace(/.$/, secret.endsWith("0") ? "1" : "0")}`, "tg_", "x".repeat(10_000), key + key];
+  const wrong = [
+    `tg_${id}_${secret.replace(/.$/, secret.endsWith("0") ? "1" : "0")}`,
+    "tg_",
+    "x".repeat(10_000),
+    key + key,
+  ];
   for (const key of wrong) {
     const answer = await client.ask("POST", "/v1/decide", { key, body: "no JSON at all" });
     assert.equal(answer.status, 401, key);
@@ -150,14 +155,24 @@ test("nobody makes, sees or revokes a key above or outside", async () => {
     assert.equal(answer.status, status, `${JSON.stringify(body)}: ${answer.text}`);
   }
   const seen = await as(bound.key, "GET", "/v1/keys");
-  assert.deepEqual(new Set(seen.json.items.map((/** @type {any} */ { tenant }) => tenant)), new Set(["mine"]));
-  assert.equal(seen.json.items.find((/** @type {any} */ { name }) => name === "mx").created_by, `key:${bound.id}`);
+  assert.deepEqual(
+    new Set(seen.json.items.map((/** @type {any} */ { tenant }) => tenant)),
+    new Set(["mine"]),
+  );
+  assert.equal(
+    seen.json.items.find((/** @type {any} */ { name }) => name === "mx").created_by,
+    `key:${bound.id}`,
+  );
   assert.equal((await as(bound.key, "GET", "/v1/keys?tenant=theirs")).status, 403);
   assert.equal((await as(bound.key, "DELETE", `/v1/keys/${theirs.id}`)).status, 404);
   assert.equal((await as(bound.key, "DELETE", `/v1/keys/${unbound.id}`)).status, 404);
   assert.equal((await as(unbound.key, "DELETE", `/v1/keys/${admin.id}`)).status, 403);
   assert.equal((await as(unbound.key, "DELETE", `/v1/keys/${theirs.id}`)).status, 204);
-  assert.equal((await as(admin.key, "GET", "/v1/audit")).status, 200, "an admin's key does what the secret does");
+  assert.equal(
+    (await as(admin.key, "GET", "/v1/audit")).status,
+    200,
+    "an admin's key does what the secret does",
+  );
 });
 
 test("what a key says wrong is named", async () => {
@@ -201,5 +216,8 @@ test("who made and who revoked a key is in both trails, the operator's and the t
     ours.json.items.map((/** @type {any} */ { id: _, ...entry }) => entry),
   );
   const [revoked, created] = theirs;
-  assert.deepEqual([created.before, created.after.name, revoked.before.name, revoked.after], [null, "viewer", "viewer", null]);
+  assert.deepEqual(
+    [created.before, created.after.name, revoked.before.name, revoked.after],
+    [null, "viewer", "viewer", null],
+  );
 });

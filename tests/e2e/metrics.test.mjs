@@ -26,11 +26,13 @@ async function sums() {
   assert.match(headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
   const lines = text.trimEnd().split("\n");
   return new Map(
-    lines.filter((line) => !line.startsWith("#")).map((line) => {
-      assert.match(line, /^tidegate_[a-z_]+(\{[a-z]+="[a-z0-9]+"\})? \d+$/);
-      const [series, sum] = line.split(" ");
-      return /** @type {[string, number]} */ ([series, Number(sum)]);
-    }),
+    lines
+      .filter((line) => !line.startsWith("#"))
+      .map((line) => {
+        assert.match(line, /^tidegate_[a-z_]+(\{[a-z]+="[a-z0-9]+"\})? \d+$/);
+        const [series, sum] = line.split(" ");
+        return /** @type {[string, number]} */ ([series, Number(sum)]);
+      }),
   );
 }
 
@@ -48,7 +50,11 @@ test("decisions, refused keys and requests are counted, and no tenant is named",
   assert.equal(grown('tidegate_decisions_total{action="accept"}'), 5);
   assert.equal(grown("tidegate_keys_refused_total"), 1);
   assert.equal(grown('tidegate_requests_total{status="4xx"}'), 2);
-  assert.equal(grown('tidegate_requests_total{status="2xx"}'), 5, "the batch and the request before among them");
+  assert.equal(
+    grown('tidegate_requests_total{status="2xx"}'),
+    5,
+    "the batch and the request before among them",
+  );
   assert.equal(grown("tidegate_observations_dropped_total"), 0);
   const { text } = await client.ask("GET", "/metrics");
   assert.ok(!text.includes(tenant));
@@ -64,7 +70,10 @@ test("sums survive a restart, and are an admin's to see", async () => {
   client = new Client(dev);
   const accepted = 'tidegate_decisions_total{action="accept"}';
   assert.equal((await sums()).get(accepted), before.get(accepted));
-  const { json } = await client.ask("POST", "/v1/keys", { body: { role: "operator", tenant: null, name: "x" }, now: NOW });
+  const { json } = await client.ask("POST", "/v1/keys", {
+    body: { role: "operator", tenant: null, name: "x" },
+    now: NOW,
+  });
   assert.equal((await client.ask("GET", "/metrics", { key: json.key })).status, 403);
   assert.equal((await client.ask("GET", "/metrics", { key: null })).status, 401);
   assert.equal((await client.ask("POST", "/metrics")).status, 405);
