@@ -35,12 +35,19 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {boolean} [ledger] binds LEDGER to the worker's Durable Object class `Ledger`, with SQLite
  * @property {string} [stateDir] folder of the Durable Objects' data; without it they end with this workerd
  * @property {boolean} [faultyLedger] puts a relay before the ledger whose faults `setLedgerMode` switches
+ * @property {boolean} [secondEdge] runs the worker a second time, in an isolate of its own, before the same ledger
  * @property {number} [port] a fixed port, for a restart at the same address; else a free one
  * @property {string} [readyPath] path of the first request, which must be answered, with whatever status
  * @property {string} [compatibilityDate] default: that of wrangler.toml
  */
 
-/** @typedef {"ok" | "throw" | "hang" | "error" | "truncated"} LedgerMode */
+/**
+ * What the relay does with what the ledger is asked:
+ * `ok`; `throw`; `hang`: never passes on; `error`: 500; `truncated`: passes on, half of the answer comes back; `drop`:
+ * passes a batch on, but its answer never comes back; `hold`: holds the first batch back until the next switch, while
+ * everything else passes.
+ * @typedef {"ok" | "throw" | "hang" | "error" | "truncated" | "drop" | "hold"} LedgerMode
+ */
 
 /**
  * @typedef {object} Workerd
@@ -52,6 +59,12 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {() => string} output what workerd and the worker have written so far (the last 64 K)
  * @property {(mode: LedgerMode) => Promise<void>} setLedgerMode with `faultyLedger` only
  * @property {() => Promise<number>} ledgerAsked how often the ledger was asked in this mode; with `faultyLedger` only
+ * @property {() => Promise<boolean>} ledgerHolds whether mode `hold` has a batch to hold; with `faultyLedger` only
+ * @property {() => Promise<string[]>} batches the bytes of the latest batches in the order in which the ledger got
+ *   them; with `faultyLedger` only
+ * @property {(tenant: string, batch: string) => Promise<void>} replay hands a batch to a tenant's ledger, which must
+ *   accept it; with `faultyLedger` only
+ * @property {string} secondUrl with `secondEdge` only
  */
 
 /**
@@ -76,12 +89,15 @@ export async function startWorkerd(options) {
   );
   adopt(child, folder);
   const output = collectOutput(child);
-  const sockets = options.faultyLedger ? ["http", "ledger-control"] : ["http"];
+  const sockets = ["http"];
+  if (options.faultyLedger) sockets.push("ledger-control");
+  if (options.secondEdge) sockets.push("second");
   try {
     const ports = await withinStart(child, listening(child, sockets));
     const url = `http://${HOST}:${ports.http}`;
     const first = await withinStart(child, fetch(url + (options.readyPath ?? "/")));
     await first.arrayBuffer();
+    const ledger = ports["ledger-control"];
     return {
       url,
       port: ports.http,
@@ -89,8 +105,12 @@ export async function startWorkerd(options) {
       stop: () => endProcess(child),
       kill: () => endProcess(child, { graceMs: 0 }),
       output,
-      setLedgerMode: async (mode) => void (await ledgerControl(ports["ledger-control"], "PUT", mode)),
-      ledgerAsked: async () => Number(await ledgerControl(ports["ledger-control"], "GET")),
+      setLedgerMode: async (mode) => void (await ledgerControl(ledger, "PUT", mode)),
+      ledgerAsked: async () => JSON.parse(await ledgerControl(ledger, "GET")),
+      ledgerHolds: async () => JSON.parse(await ledgerControl(ledger, "GET", "held")),
+      batches: async () => JSON.parse(await ledgerControl(ledger, "GET", "batches")),
+      replay: async (tenant, batch) => void (await ledgerControl(ledger, "POST", tenant, batch)),
+      secondUrl: `http://${HOST}:${ports.second}`,
     };
   } catch (error) {
     await endProcess(child);
@@ -114,7 +134,7 @@ function writeConfig(folder, options) {
   for (const name of ["index.js", ...wasm]) copyFileSync(join(build, name), join(folder, name));
 
   const compatibilityDate = options.compatibilityDate ?? wranglerCompatibilityDate();
-  const main = {
+  const edge = {
     compatibilityDate,
     modules: [
       { name: "index.js", esModule: embed("index.js") },
@@ -125,14 +145,17 @@ function writeConfig(folder, options) {
       ...(options.kv ? [{ name: "STATE", kvNamespace: "kv" }] : []),
       ...(ledger ? [ledgerBinding("LEDGER", options.faultyLedger ? "faulty-ledger" : "main")] : []),
     ],
-    ...(ledger ? durableObjects({ localDisk: "state" }) : {}),
   };
   const services = [
-    { name: "main", worker: main },
+    { name: "main", worker: { ...edge, ...(ledger ? durableObjects({ localDisk: "state" }) : {}) } },
     // Nothing that a test runs reaches beyond this machine.
     { name: "internet", network: { allow: ["local"] } },
   ];
   const sockets = [socket("http", options.port ?? 0, "main")];
+  if (options.secondEdge) {
+    services.push({ name: "second", worker: edge });
+    sockets.push(socket("second", 0, "second"));
+  }
   if (options.kv)
     services.push({ name: "kv", external: { address: `${HOST}:${options.kv.port}`, http: {} } });
   if (ledger) {
@@ -254,13 +277,14 @@ function collectOutput(child) {
 
 /**
  * @param {number | undefined} port
- * @param {"GET" | "PUT"} method
- * @param {LedgerMode | ""} [mode]
+ * @param {"GET" | "PUT" | "POST"} method
+ * @param {string} [what]
+ * @param {string} [body]
  */
-async function ledgerControl(port, method, mode = "") {
+async function ledgerControl(port, method, what = "", body) {
   if (!port) throw new Error("start workerd with `faultyLedger` first");
-  const answer = await fetch(`http://${HOST}:${port}/${mode}`, { method });
+  const answer = await fetch(`http://${HOST}:${port}/${what}`, { method, body });
   const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} ledger mode ${mode}: ${answer.status} ${text}`);
+  if (!answer.ok) throw new Error(`${method} ledger ${what}: ${answer.status} ${text}`);
   return text;
 }
