@@ -93,3 +93,19 @@ export function published(kv, key, isIt) {
 export function blockedMessage(tenant, members) {
   return event({ tenant, header: received({ host: "EX01.contoso.com", now: BLOCKED }), ...members });
 }
+
+/**
+ * Posts messages at `BLOCKED`, all at once; each is another one.
+ * @param {Client} client
+ * @param {string} tenant
+ * @param {number} count
+ * @param {(index: number) => Record<string, unknown>} [members]
+ * @returns {Promise<any[]>}
+ */
+export function post(client, tenant, count, members = () => ({})) {
+  const posts = Array.from({ length: count }, (_, index) => {
+    const header = received({ host: "EX01.contoso.com", now: BLOCKED + index });
+    return client.decide(event({ tenant, header, ...members(index) }), { now: BLOCKED });
+  });
+  return Promise.all(posts);
+}
