@@ -20,8 +20,9 @@ const CAUGHT = 8;
 const MOST_KILLS = 2 * KILLS;
 const ACKNOWLEDGED = 1_000;
 const GATEWAYS = 24;
-/** The longest that a life lasts once the worker answers. */
-const LIFE_MS = 600;
+/** A life ends after fewer answers than these, and up to as many milliseconds later as given. */
+const LIFE_ANSWERS = 200;
+const LIFE_MS = 20;
 /** KV is told what a kill left half told once the put's own time is up. */
 const TOLD_MS = 25_000;
 
@@ -35,6 +36,7 @@ const TENANTS = { contoso: { mode: "enforce" }, fabrikam: { mode: "report" }, no
  * @property {import("../support/client.mjs").Client} client
  * @property {number} number
  * @property {Agent} agent
+ * @property {number} answers
  * @property {number} inFlight messages that have left and are not answered
  * @property {number} caught those of them that never were
  * @property {boolean} isOver
@@ -66,6 +68,7 @@ test("the runtime killed 20 times at random moments forgets nothing that it ackn
       books.set(bookOf(message), book);
       book.sent += 1;
       const answer = await post(life, message);
+      life.answers += 1;
       if (answer?.recorded) book.acknowledged += 1;
       else if (answer) degraded += 1;
     }
@@ -84,9 +87,19 @@ test("the runtime killed 20 times at random moments forgets nothing that it ackn
       }
       const agent = new Agent({ keepAlive: true });
       /** @type {Life} */
-      const life = { client: edge.client, number: kill, agent, inFlight: 0, caught: 0, isOver: false };
+      const life = {
+        client: edge.client,
+        number: kill,
+        agent,
+        answers: 0,
+        inFlight: 0,
+        caught: 0,
+        isOver: false,
+      };
       const gateways = Promise.all(Array.from({ length: GATEWAYS }, () => gateway(life)));
       gateways.catch(() => {}); // awaited below
+      const enough = random() * LIFE_ANSWERS;
+      await until(`${enough} answers`, async () => life.answers >= enough, { ms: 10_000, every: 1 });
       await sleep(random() * LIFE_MS);
       await until(`${CAUGHT} messages are in flight`, async () => {
         // answers that have arrived are read before it is said how many are still to come
