@@ -36,12 +36,19 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {string} [stateDir] folder of the Durable Objects' data; without it they end with this workerd
  * @property {boolean} [faultyLedger] puts a relay before the objects whose faults `setLedgerMode` and `setOperatorMode`
  *   switch
+ * @property {boolean} [secondEdge] runs the worker a second time, in an isolate of its own, before the same objects
  * @property {number} [port] a fixed port, for a restart at the same address; else a free one
  * @property {string} [readyPath] path of the first request, which must be answered, with whatever status
  * @property {string} [compatibilityDate] default: that of wrangler.toml
  */
 
-/** @typedef {"ok" | "throw" | "hang" | "error" | "truncated"} LedgerMode */
+/**
+ * What the relay does with what the ledger is asked:
+ * `ok`; `throw`; `hang`: never passes on; `error`: 500; `truncated`: passes on, half of the answer comes back; `drop`:
+ * passes a batch on, but its answer never comes back; `hold`: holds the first batch back until the next switch, while
+ * everything else passes.
+ * @typedef {"ok" | "throw" | "hang" | "error" | "truncated" | "drop" | "hold"} LedgerMode
+ */
 
 /**
  * @typedef {object} Workerd
@@ -53,8 +60,14 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {() => string} output what workerd and the worker have written so far (the last 64 K)
  * @property {(mode: LedgerMode) => Promise<void>} setLedgerMode how the tenants' ledgers fail; with `faultyLedger` only
  * @property {() => Promise<number>} ledgerAsked how often they were asked in this mode; with `faultyLedger` only
+ * @property {() => Promise<boolean>} ledgerHolds whether mode `hold` has a batch to hold; with `faultyLedger` only
+ * @property {() => Promise<string[]>} batches the bytes of the latest batches in the order in which the ledger got
+ *   them; with `faultyLedger` only
+ * @property {(tenant: string, batch: string) => Promise<void>} replay hands a batch to a tenant's ledger, which must
+ *   accept it; with `faultyLedger` only
  * @property {(mode: LedgerMode) => Promise<void>} setOperatorMode the same for the operator's object
  * @property {() => Promise<number>} operatorAsked
+ * @property {string} secondUrl with `secondEdge` only
  */
 
 /**
@@ -79,7 +92,9 @@ export async function startWorkerd(options) {
   );
   adopt(child, folder);
   const output = collectOutput(child);
-  const sockets = options.faultyLedger ? ["http", "ledger-control"] : ["http"];
+  const sockets = ["http"];
+  if (options.faultyLedger) sockets.push("ledger-control");
+  if (options.secondEdge) sockets.push("second");
   try {
     const ports = await withinStart(child, listening(child, sockets));
     const url = `http://${HOST}:${ports.http}`;
@@ -93,10 +108,14 @@ export async function startWorkerd(options) {
       stop: () => endProcess(child),
       kill: () => endProcess(child, { graceMs: 0 }),
       output,
-      setLedgerMode: async (mode) => void (await control("PUT", "ledger", mode)),
-      ledgerAsked: async () => Number(await control("GET", "ledger")),
-      setOperatorMode: async (mode) => void (await control("PUT", "operator", mode)),
-      operatorAsked: async () => Number(await control("GET", "operator")),
+      setLedgerMode: async (mode) => void (await control("PUT", `ledger/${mode}`)),
+      ledgerAsked: async () => JSON.parse(await control("GET", "ledger")),
+      ledgerHolds: async () => JSON.parse(await control("GET", "ledger/held")),
+      batches: async () => JSON.parse(await control("GET", "ledger/batches")),
+      replay: async (tenant, batch) => void (await control("POST", `ledger/${tenant}`, batch)),
+      setOperatorMode: async (mode) => void (await control("PUT", `operator/${mode}`)),
+      operatorAsked: async () => JSON.parse(await control("GET", "operator")),
+      secondUrl: `http://${HOST}:${ports.second}`,
     };
   } catch (error) {
     await endProcess(child);
@@ -120,7 +139,7 @@ function writeConfig(folder, options) {
   for (const name of ["index.js", ...wasm]) copyFileSync(join(build, name), join(folder, name));
 
   const compatibilityDate = options.compatibilityDate ?? wranglerCompatibilityDate();
-  const main = {
+  const edge = {
     compatibilityDate,
     modules: [
       { name: "index.js", esModule: embed("index.js") },
@@ -131,14 +150,20 @@ function writeConfig(folder, options) {
       ...(options.kv ? [{ name: "STATE", kvNamespace: "kv" }] : []),
       ...objectBindings("", classes, options.faultyLedger ? "faulty-ledger" : "main"),
     ],
-    ...(classes.length > 0 ? durableObjects(classes, { localDisk: "state" }) : {}),
   };
   const services = [
-    { name: "main", worker: main },
+    {
+      name: "main",
+      worker: { ...edge, ...(classes.length > 0 ? durableObjects(classes, { localDisk: "state" }) : {}) },
+    },
     // Nothing that a test runs reaches beyond this machine.
     { name: "internet", network: { allow: ["local"] } },
   ];
   const sockets = [socket("http", options.port ?? 0, "main")];
+  if (options.secondEdge) {
+    services.push({ name: "second", worker: edge });
+    sockets.push(socket("second", 0, "second"));
+  }
   if (options.kv)
     services.push({ name: "kv", external: { address: `${HOST}:${options.kv.port}`, http: {} } });
   if (classes.length > 0) {
@@ -283,13 +308,12 @@ function collectOutput(child) {
 /**
  * Asks the relay before the objects.
  * @param {number | undefined} port
- * @returns {(method: "GET" | "PUT", relay: "ledger" | "operator", mode?: LedgerMode) => Promise<string>}
+ * @returns {(method: "GET" | "PUT" | "POST", path: string, body?: string) => Promise<string>}
  */
 function relayControl(port) {
-  return async (method, relay, mode) => {
+  return async (method, path, body) => {
     if (!port) throw new Error("start workerd with `faultyLedger` first");
-    const path = mode ? `${relay}/${mode}` : relay;
-    const answer = await fetch(`http://${HOST}:${port}/${path}`, { method });
+    const answer = await fetch(`http://${HOST}:${port}/${path}`, { method, body });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     return text;
