@@ -22,7 +22,7 @@ use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::durable::{self, json, outbox};
 use crate::http;
 use crate::platform::{real_millis, real_now};
-use crate::store::{self, ControlKey};
+use crate::store::{self, ControlKey, KeyKey};
 
 pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, RevokeKey};
 
@@ -110,7 +110,9 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::Baselines(range) => json(&facts::baselines(sql, &range)?),
         Call::Admit(tenant, known) => json(&tenants::admit(sql, &tenant, known)?),
         Call::Note(note) => {
-            trail::take(sql, note)?;
+            for hash in trail::take(sql, note)? {
+                store::forget_key(&KeyKey(hash));
+            }
             json(&true)
         }
         Call::Audit(range) => json(&audit::page(sql, &range)?),

@@ -179,9 +179,9 @@ pub fn remember<F: Family>(family: &F, record: F::Record) {
     Cache::with(|cache| cache.put(family, Some(record), bytes, real_millis()));
 }
 
-/// Forgets a record that was removed just now.
-pub fn forget<F: Family>(family: &F) {
-    Cache::with(|cache| cache.put(family, None, 0, real_millis()));
+/// Takes in that its Durable Object just revoked a key.
+pub fn forget_key(key: &KeyKey) {
+    Cache::with(|cache| cache.remove(key, KeyRecord::REVOKED, real_millis()));
 }
 
 fn parse<R: Record>(text: String) -> Result<R, StoreError> {

@@ -80,7 +80,7 @@ async fn revoke(caller: &Caller<'_>, id: &str) -> Result<Response, Failure> {
     let bound_to = caller.principal.tenant.clone();
     let revoke = RevokeKey { id: id.to_owned(), bound_to, as_admin: caller.principal.is_admin() };
     let hash: String = done(caller.operator().request(&Call::RevokeKey(revoke), ADMIN_DEADLINE).await?)?;
-    store::forget(&KeyKey(hash));
+    store::forget_key(&KeyKey(hash));
     Ok(http::no_content()?)
 }
 

@@ -74,12 +74,35 @@ pub fn revoke(sql: &Sql, act: Act<'_>, revoke: &RevokeKey) -> Result<String, Sql
         if role == Role::Admin && !revoke.as_admin {
             return Err(Problem::forbidden().into());
         }
-        change.run("DELETE FROM key WHERE id = ?1", values![revoke.id.as_str()])?;
-        outbox::remove(change, &KeyKey(hash.clone()))?;
-        let before = Some(shown.get().to_owned());
-        trail::write(change, act, "key.revoke", &revoke.id, (before, None), tenant.as_ref())?;
+        remove(change, act, &revoke.id, &hash, shown, tenant.as_ref())?;
         Ok(hash)
     })
+}
+
+/// Revokes all keys of a tenant that is gone, and tells their hashes.
+pub fn revoke_all(change: &Change<'_>, act: Act<'_>, tenant: &TenantId) -> Result<Vec<String>, SqlError> {
+    let ids = change.texts("SELECT id FROM key WHERE tenant = ?1", values![tenant.as_str()])?;
+    let mut hashes = Vec::new();
+    for id in ids {
+        let Some(Row { hash, shown, .. }) = find(change, &id)? else { continue };
+        // for the operator's trail alone: the tenant has none any more
+        remove(change, act, &id, &hash, shown, None)?;
+        hashes.push(hash);
+    }
+    Ok(hashes)
+}
+
+fn remove(
+    change: &Change<'_>,
+    act: Act<'_>,
+    id: &str,
+    hash: &str,
+    shown: Box<RawValue>,
+    tenant: Option<&TenantId>,
+) -> Result<(), SqlError> {
+    change.run("DELETE FROM key WHERE id = ?1", values![id])?;
+    outbox::remove(change, &KeyKey(hash.to_owned()))?;
+    trail::write(change, act, "key.revoke", id, (Some(shown.get().to_owned()), None), tenant)
 }
 
 #[derive(Deserialize)]

@@ -30,7 +30,8 @@ pub enum Call {
     /// A tenant is about to be recorded; for one that is known already there is always room. Answered with whether it
     /// may be.
     Admit(TenantId, Known),
-    /// What another object has for the trail. Answered with `true`.
+    /// What a tenant's ledger has for the trail; `tenant.delete`, whose subject is the tenant, revokes its keys.
+    /// Answered with `true`.
     Note(Note),
     /// Answered with one page of the audit trail as the API shows it.
     Audit(Range),

@@ -212,10 +212,14 @@ impl Family for KeyKey {
     }
 }
 
+impl KeyRecord {
+    /// What follows the one revision of a key: it never changes, but goes.
+    pub const REVOKED: u64 = 2;
+}
+
 impl Record for KeyRecord {
-    /// A key never changes: it is there or it is gone.
     fn rev(&self) -> u64 {
-        0
+        1
     }
 }
 
