@@ -2,6 +2,8 @@
 
 mod auth;
 mod decide;
+mod fleet;
+mod report;
 mod system;
 mod tenants;
 
@@ -54,6 +56,7 @@ async fn route(request: &Request, env: &Env, context: &Context) -> Result<Respon
         ["v1", rest @ ..] => {
             let caller = Caller::new(request, env, context, &config).await?;
             match rest {
+                ["tenants"] => fleet::list(&caller, method).await,
                 ["tenants", tenant, rest @ ..] => tenants::route(&caller, method, tenant, rest).await,
                 _ => system::route(&caller, method, rest).await,
             }

@@ -169,6 +169,16 @@ pub fn remember<F: Family>(family: &F, record: F::Record) {
     Cache::with(|cache| cache.put(family, Some(record), bytes, real_millis()));
 }
 
+/// Takes in that a record was deleted, as its Durable Object just answered.
+pub fn forget<F: Family>(family: &F) {
+    Cache::with(|cache| cache.forget(family, real_millis()));
+}
+
+/// Takes in that all records were deleted whose keys begin so.
+pub fn forget_all(prefix: &str) {
+    Cache::with(|cache| cache.forget_all(prefix, real_millis()));
+}
+
 fn keep<F: Family>(family: &F, text: Option<String>) -> Result<Found<F::Record>, StoreError> {
     let bytes = text.as_ref().map_or(0, String::len);
     let parse = |text: String| serde_json::from_slice(text.as_bytes()).map_err(|_| StoreError::Malformed);

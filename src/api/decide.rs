@@ -24,7 +24,7 @@ use crate::common;
 use crate::config::Config;
 use crate::durable::client;
 use crate::http::{self, Request};
-use crate::observations::{self, Observation};
+use crate::observations::{self, Observation, Receipt};
 use crate::platform::{Deadline, real_now};
 use crate::store::{Access, ControlRecord, PhaseRecord, PolicyRecord, Reader, StoreError};
 
@@ -124,7 +124,7 @@ async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> 
 
 /// How far an observation got by the time of the answer.
 enum Recording {
-    /// Not yet, or nothing to write down.
+    /// Not yet, or nothing to write down, or no room for it.
     Later,
     /// With the server's phase, if it changed by that.
     Done(Option<PhaseRecord>),
@@ -236,7 +236,8 @@ async fn record(
         Record::Sync => {
             let deadline = site.access.deadline.left();
             let recorded = observations::record_now(&ledger(), &event.tenant, observation, deadline).await;
-            recorded.map(Recording::Done).map_err(|error| error.as_str())
+            let Receipt { taken, phase } = recorded.map_err(|error| error.as_str())?;
+            Ok(if taken { Recording::Done(phase) } else { Recording::Later })
         }
     }
 }

@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, Client, event, received, rfc3339, until } from "../support/client.mjs";
 import { startDev } from "../support/dev.mjs";
-import { countsOf } from "../support/ledger-file.mjs";
 
 const HOST = "EX01.contoso.com";
 const ID = "ex01.contoso.com";
@@ -40,7 +39,7 @@ function together(count, message) {
  */
 function countsAt(tenant, total, server = ID) {
   return until(`${total} messages of ${tenant} are counted`, async () => {
-    const counts = countsOf(dev.stateDir, tenant).get(server);
+    const counts = (await client.counts(tenant)).get(server);
     const sum = counts ? counts.accept + counts.defer + counts.reject : 0;
     assert.ok(sum <= total, "none is counted twice");
     return sum === total && counts;

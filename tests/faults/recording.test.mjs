@@ -10,7 +10,6 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { event, received, until } from "../support/client.mjs";
 import { BLOCKED, blockedMessage, blockedServer, published, startEdge } from "../support/edge.mjs";
-import { countedIn, countsOf } from "../support/ledger-file.mjs";
 
 /** @type {string} */
 let stateDir;
@@ -46,7 +45,7 @@ async function post(tenant, count, members = () => ({})) {
 
 /** @param {string} tenant */
 function counted(tenant) {
-  return countedIn(stateDir, tenant);
+  return edge.client.counted(tenant);
 }
 
 /**
@@ -62,23 +61,23 @@ async function countedOnce(tenant, posted) {
       total += 1;
       await post(tenant, 1);
       const settled = performance.now() + 800;
-      while (counted(tenant) < total && performance.now() < settled) {
+      while ((await counted(tenant)) < total && performance.now() < settled) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
-      return counted(tenant) >= total;
+      return (await counted(tenant)) >= total;
     },
     { ms: 15_000 },
   );
   const [{ recorded }] = await post(tenant, 1, () => ({ record: "sync" }));
   assert.equal(recorded, true);
-  assert.equal(counted(tenant), total + 1, "none counts twice");
+  assert.equal(await counted(tenant), total + 1, "none counts twice");
 }
 
 for (const mode of /** @type {const} */ (["throw", "error", "truncated", "hang"])) {
   test(`each message counts once although the ledger failed for a while: ${mode}`, async () => {
     const tenant = `replay-${mode}`;
     await post(tenant, 5);
-    await until("the first are counted", async () => counted(tenant) === 5);
+    await until("the first are counted", async () => (await counted(tenant)) === 5);
     await edge.worker.setLedgerMode(mode);
     await post(tenant, 20, (index) => (index % 2 ? {} : { event_id: `${mode}-${index}` }));
     await until("a batch has failed, or hangs", async () => (await edge.worker.ledgerAsked()) > 0);
@@ -96,8 +95,8 @@ test("hundreds of messages of many servers within a second are counted to the la
     }));
     assert.ok(decisions.every(({ degraded }) => !degraded));
   }
-  await until("all are counted", async () => counted("crowd") >= 500);
-  const counts = [...countsOf(stateDir, "crowd").values()];
+  await until("all are counted", async () => (await counted("crowd")) >= 500);
+  const counts = [...(await edge.client.counts("crowd")).values()];
   assert.deepEqual(
     counts.map(({ accept }) => accept),
     hosts.map(() => 20),
@@ -111,12 +110,12 @@ test("a gateway that hangs up loses neither its own nor others' messages from th
     await hangUpOnAnswer(event({ tenant, header }));
   }
   await post(tenant, 10);
-  await until("all are counted", async () => counted(tenant) === 20, { ms: 10_000 });
+  await until("all are counted", async () => (await counted(tenant)) === 20, { ms: 10_000 });
 });
 
 test("a gateway that hangs up before the answer leaves the next ones unharmed", async () => {
   await blockedServer(edge, "impatient");
-  const books = counted("impatient");
+  const books = await counted("impatient");
   await edge.kv.setMode("slow", { ms: 100, kinds: ["get", "bulk"] });
   const impatient = Array.from({ length: 10 }, () => {
     const body = blockedMessage("impatient");
@@ -128,7 +127,7 @@ test("a gateway that hangs up before the answer leaves the next ones unharmed", 
   await edge.kv.setMode("ok");
   const next = await edge.client.decide(blockedMessage("impatient"), { now: BLOCKED, fresh: true });
   assert.deepEqual([next.action, next.degraded], ["reject", false]);
-  await until("the answered ones are counted", async () => counted("impatient") >= books + 2);
+  await until("the answered ones are counted", async () => (await counted("impatient")) >= books + 2);
 });
 
 test("a wrong key is told before the body, a body without end is not awaited", async (t) => {
