@@ -34,7 +34,8 @@ use crate::store::Access;
 use site::Site;
 
 pub use protocol::{
-    Batch, Call, Changed, Counts, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent, ShownDocument, Sight,
+    Author, Batch, Call, Changed, Counts, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent, ShownDocument,
+    Sight,
 };
 
 /// The Durable Object's binding.

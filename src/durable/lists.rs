@@ -41,11 +41,11 @@ impl Page<Box<RawValue>> {
     pub fn newest_first(sql: &Sql, rows: &str, range: &Range) -> Result<Self, SqlError> {
         #[derive(Deserialize)]
         struct Id {
-            id: i64,
+            id: String,
         }
         let below = range.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11);
         let rows = sql.rows(rows, values![below, i64::from(range.limit) + 1])?;
-        let id = |row: &Box<RawValue>| serde_json::from_str(row.get()).map_or(0, |Id { id }| id).to_string();
+        let id = |row: &Box<RawValue>| serde_json::from_str(row.get()).map_or_else(|_| String::new(), |Id { id }| id);
         Ok(Self::of(rows, range, id))
     }
 }
