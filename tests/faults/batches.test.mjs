@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { received, until } from "../support/client.mjs";
-import { BLOCKED, post, startEdge } from "../support/edge.mjs";
+import { BLOCKED, blockedMessage, blockedServer, post, startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
 import { countedIn, countsOf } from "../support/ledger-file.mjs";
 import { randomFrom, shuffled } from "../support/random.mjs";
@@ -149,6 +149,27 @@ test("a batch that the edge gave up, and that arrives after the next ones, count
   const order = numbered.map(({ sequence }) => sequence);
   t.diagnostic(`the ledger got batches ${order.join(", ")}; ${counted(tenant)} messages counted`);
   assert.ok(order.lastIndexOf(2) > order.indexOf(3), "the one given up came after the next one");
+});
+
+test("what was accepted because its receipt came too late does not count as rejected", async () => {
+  const tenant = "too-late";
+  await blockedServer(edge, tenant);
+  const ask = () =>
+    edge.client.decide(blockedMessage(tenant, { record: "sync" }), { now: BLOCKED, fresh: true });
+  const before = await edge.client.counts(tenant);
+  await edge.worker.setLedgerMode("hold");
+  const late = await ask();
+  assert.deepEqual([late.action, late.degraded, late.recorded], ["accept", true, false]);
+  await edge.worker.setLedgerMode("ok");
+  await until("the ledger gets it all the same", async () => {
+    const [last] = (await batchesOf(tenant)).slice(-1);
+    return JSON.parse(last.bytes).call.record.not_after !== undefined && (await batchesOf(tenant)).length > 7;
+  });
+  const next = await ask();
+  assert.deepEqual([next.action, next.recorded], ["reject", true]);
+  const [[, was]] = before;
+  const [[, is]] = await edge.client.counts(tenant);
+  assert.deepEqual(is, { ...was, reject: was.reject + 1 }, "the one that was answered so");
 });
 
 test("two isolates' batches are counted in whichever order they come", async (t) => {

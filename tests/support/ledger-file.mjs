@@ -39,6 +39,31 @@ export function countedIn(stateDir, tenant, server) {
   return counts.reduce((sum, [, { accept, defer, reject }]) => sum + accept + defer + reject, 0);
 }
 
+/**
+ * All rows of all tables of a tenant's ledger but the runtime's own, in the order of their keys.
+ * @param {string} stateDir
+ * @param {string} tenant
+ * @returns {Record<string, Record<string, any>[]> | undefined} undefined where nothing is stored of the tenant
+ */
+export function dumpOf(stateDir, tenant) {
+  for (const file of databases(stateDir)) {
+    const dump = query(file, (database) => {
+      const owner = database.prepare("SELECT json FROM document WHERE name = 'tenant'").get();
+      if (owner?.json !== JSON.stringify(tenant)) return undefined;
+      const tables = database
+        .prepare(
+          "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_cf_*' ORDER BY name",
+        )
+        .all();
+      return Object.fromEntries(
+        tables.map(({ name }) => [name, database.prepare(`SELECT * FROM "${name}"`).all()]),
+      );
+    });
+    if (dump) return /** @type {any} */ (dump);
+  }
+  return undefined;
+}
+
 /** @param {string} stateDir */
 function databases(stateDir) {
   const names = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
