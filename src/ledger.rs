@@ -34,8 +34,8 @@ use crate::store::Access;
 use site::Site;
 
 pub use protocol::{
-    Author, Batch, Call, Changed, Counts, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent, ShownDocument,
-    Sight,
+    Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent,
+    ShownDocument, Sight,
 };
 
 /// The Durable Object's binding.
@@ -129,8 +129,9 @@ impl Ledger {
         let now = site.now;
         match call {
             Call::Record(batch) => {
-                if !self.takes(sql, &batch)? {
-                    return json(&Recorded { dropped: true, ..Recorded::default() });
+                let dropped = self.refuses(sql, &batch)?;
+                if dropped.is_some() {
+                    return json(&Recorded { dropped, ..Recorded::default() });
                 }
                 // a test may have set its clock forward since the request that sends the batch
                 let latest = circumstances.clock.and(batch.latest());
@@ -177,12 +178,15 @@ impl Ledger {
         }
     }
 
-    /// Whether a batch is to be written down. Clocks of edge and ledger may differ by some milliseconds: where the
+    /// Why a batch is not to be written down. Clocks of edge and ledger may differ by some milliseconds: where the
     /// ledger's is behind, what was answered without it may still count.
-    fn takes(&self, sql: &Sql, batch: &Batch) -> Result<bool, SqlError> {
-        let in_time = batch.not_after.is_none_or(|at| real_millis() <= at);
+    fn refuses(&self, sql: &Sql, batch: &Batch) -> Result<Option<Dropped>, SqlError> {
+        if batch.not_after.is_some_and(|at| real_millis() > at) {
+            return Ok(Some(Dropped::Late));
+        }
         // a tenant that was deleted while an isolate still held its policy
-        Ok(in_time && (Config::get(&self.env).auto_tenants || policies::is_set(sql)?))
+        let is_wanted = Config::get(&self.env).auto_tenants || policies::is_set(sql)?;
+        Ok((!is_wanted).then_some(Dropped::NoPlace))
     }
 
     fn sql(&self) -> Result<Sql, SqlError> {

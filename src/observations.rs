@@ -16,7 +16,7 @@ use tidegate_engine::window::{Action, fnv1a};
 use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};
-use crate::ledger::{Batch, Call, Counts, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
+use crate::ledger::{Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
 use crate::platform::{random_id, real_millis};
 use crate::store::{self, PhaseKey, PhaseRecord};
 
@@ -122,7 +122,10 @@ pub async fn record_now(
     let not_after = Some(real_millis().saturating_add(milliseconds));
     let batch = Batch { sent: None, not_after, items: vec![observation.into_item()] };
     let recorded: Recorded = ledger.call(&Call::Record(batch), deadline).await?;
-    let taken = !recorded.dropped;
+    if recorded.dropped == Some(Dropped::Late) {
+        return Err(CallError::Late);
+    }
+    let taken = recorded.dropped.is_none();
     let phase = recorded.phases.iter().find(|(changed, _)| changed == server).map(|(_, phase)| phase.clone());
     remember(tenant, recorded);
     Ok(Receipt { taken, phase })

@@ -210,9 +210,19 @@ pub type ChangedPhases = Vec<(ServerId, PhaseRecord)>;
 pub struct Recorded {
     /// Records that changed, so that the caller reads its own write.
     pub phases: ChangedPhases,
-    /// Not all of it was written down: it came too late, or there is no room for another server.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub dropped: bool,
+    /// Not all of it was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<Dropped>,
+}
+
+/// Why something was not written down.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dropped {
+    /// Nobody waits for the receipt any more.
+    Late,
+    /// There is no room for another server, or nothing is to be stored of this tenant.
+    NoPlace,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

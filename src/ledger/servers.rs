@@ -11,7 +11,7 @@ use tidegate_engine::time::{HOUR, Timestamp};
 use super::counts::Tally;
 use super::documents::{History, Place, ServerDocument, SpellDocument};
 use super::events::RecentEvents;
-use super::protocol::{Batch, Counts, Filter, Item, Recorded};
+use super::protocol::{Batch, Counts, Dropped, Filter, Item, Recorded};
 use super::site::{Judge, Site};
 use super::{events, policies};
 use crate::durable::lists::{Page, Range};
@@ -53,7 +53,7 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
             }
             match take_in(change, site, &judge, (item, counts), &mut tally)? {
                 Taken::In(phase) => recorded.phases.extend(phase),
-                Taken::Not => recorded.dropped = true,
+                Taken::Not => recorded.dropped = Some(Dropped::NoPlace),
             }
         }
         tally.store(change)?;
