@@ -44,8 +44,9 @@ pub fn prune_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     }
     sql.change(|change| {
         let page = "FROM (SELECT id FROM server WHERE id > ?1 ORDER BY id LIMIT ?2)";
-        let step = || values![after.as_str(), STEP];
-        let last: Option<String> = change.row(&format!("SELECT json_quote(MAX(id)) {page}"), step())?.flatten();
+        let ends = format!("SELECT json_array(MAX(id), COUNT(*)) {page}");
+        let (last, count): (Option<String>, i64) =
+            change.row(&ends, values![after.as_str(), STEP])?.unwrap_or_default();
         for (table, kept) in
             [("hourly", HOURS_KEPT_SECONDS), ("daily", DAYS_KEPT_SECONDS), ("monthly", DAYS_KEPT_SECONDS)]
         {
@@ -59,9 +60,8 @@ pub fn prune_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
         for id in change.rows::<ServerId>(gone, oldest)? {
             remove(change, site, &id)?;
         }
-        let more = prune_tenant(change, site.now)?;
-        // a step that leaves old rows behind looks at its last servers again
-        let after = last.or_else(|| more.then(|| after.clone()));
+        let more = count == STEP || prune_tenant(change, site.now)?;
+        let after = last.or(Some(after)).filter(|_| more);
         policies::store(change, "pruned", &to_text(&Pruned { day: today, after })?)
     })
 }

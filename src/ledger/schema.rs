@@ -81,6 +81,7 @@ const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS notification (
         number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL, server TEXT,
         text TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS notification_at ON notification (at)",
     // `sent` is the number of the last notification that it took; `due` is in milliseconds of the real clock
     "CREATE TABLE IF NOT EXISTS webhook (
         id TEXT PRIMARY KEY, url TEXT NOT NULL, secret TEXT NOT NULL, created_at INTEGER NOT NULL,

@@ -9,7 +9,7 @@ import { after, afterEach, before, test } from "node:test";
 import { received, until } from "../support/client.mjs";
 import { BLOCKED, blockedMessage, blockedServer, post, startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
-import { countedIn, countsOf } from "../support/ledger-file.mjs";
+import { countedIn, countsOf, rollUpsOf } from "../support/ledger-file.mjs";
 import { randomFrom, shuffled } from "../support/random.mjs";
 
 /** How long an edge waits for the answer to a batch. */
@@ -252,6 +252,14 @@ test("a batch's bytes replayed count nothing, after a crash neither", async (t) 
   await post(edge.client, tenant, 30, ofSixServers("fourth"));
   await until("a new isolate's messages are counted", async () => counted(tenant) === 121);
   t.diagnostic(`${numbered.length + 1} batches, ${replays} replays, ${counted(tenant)} messages counted`);
+});
+
+test("whatever came, hours, days, months and the tenant's own sums count the same", async () => {
+  for (const tenant of ["replay-throw", "replay-hang", "dropped", "late"]) {
+    const rollUps = rollUpsOf(stateDir, tenant) ?? [];
+    assert.equal(rollUps.length, 5);
+    assert.deepEqual([...new Set(rollUps)], rollUps.slice(0, 1), tenant);
+  }
 });
 
 /**

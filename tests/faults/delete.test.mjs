@@ -137,6 +137,26 @@ test("mail that is still on its way to a deleted tenant's books disturbs nothing
   await until("the batch begins the tenant anew", async () => (await edge.client.counted(tenant)) === 3);
 });
 
+test("where tenants need a policy, mail on its way to a deleted one's books leaves nothing behind", async () => {
+  const strict = await startEdge({ vars: { AUTO_TENANTS: "" } });
+  try {
+    const tenant = "stays-deleted";
+    const path = `/v1/tenants/${tenant}`;
+    await strict.client.putPolicy(tenant, { mode: "enforce" }, { now: BLOCKED });
+    await strict.worker.setLedgerMode("hold");
+    await post(strict.client, tenant, 3);
+    await until("a batch is held back", () => strict.worker.ledgerHolds());
+    assert.equal((await strict.client.ask("DELETE", path, { now: BLOCKED })).status, 204);
+    await strict.worker.setLedgerMode("ok");
+    await until("the batch has come", async () => (await strict.worker.batches()).length > 0);
+    assert.equal((await strict.client.ask("GET", path, { now: BLOCKED })).status, 404);
+    const names = (await strict.kv.keys()).map(({ name }) => name);
+    assert.deepEqual(names, []);
+  } finally {
+    await strict.stop();
+  }
+});
+
 test("only who may delete does", async () => {
   const tenant = "guarded";
   await send(tenant, "EX01.contoso.com", BLOCKED);

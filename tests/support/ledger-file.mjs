@@ -64,6 +64,25 @@ export function dumpOf(stateDir, tenant) {
   return undefined;
 }
 
+/**
+ * The sums of each table that counts the same decisions, in a form in which they are equal where none is counted in one
+ * table alone.
+ * @param {string} stateDir
+ * @param {string} tenant
+ * @returns {string[] | undefined}
+ */
+export function rollUpsOf(stateDir, tenant) {
+  const dump = dumpOf(stateDir, tenant);
+  const kinds = ["accept", "defer", "reject", "would_defer", "would_reject"];
+  const tables = ["hourly", "daily", "monthly", "tenant_hour", "tenant_day"];
+  return (
+    dump &&
+    tables.map((table) =>
+      kinds.map((kind) => `${kind} ${dump[table].reduce((sum, row) => sum + row[kind], 0)}`).join(", "),
+    )
+  );
+}
+
 /** @param {string} stateDir */
 function databases(stateDir) {
   const names = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
