@@ -1,13 +1,18 @@
 //! The ledger: one Durable Object (SQLite) a tenant, the only writer of that tenant's state and KV keys.
 
 mod admission;
+mod counts;
+mod csv;
 mod documents;
 mod events;
+mod forget;
 mod policies;
 mod protocol;
+mod report;
 mod schema;
 mod servers;
 mod site;
+mod summary;
 mod work;
 
 use std::cell::{Cell, RefCell};
@@ -25,13 +30,13 @@ use crate::durable::client::{Circumstances, Client, Envelope};
 use crate::durable::sql::{Sql, SqlError};
 use crate::durable::{self, audit, json, outbox};
 use crate::http;
-use crate::platform::{Deadline, real_now};
+use crate::platform::{Deadline, real_millis, real_now};
 use crate::store::Access;
 use site::Site;
 
 pub use protocol::{
-    Author, Batch, Call, Changed, Counts, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent, ShownDocument,
-    Sight,
+    Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent,
+    ShownDocument, Sight,
 };
 
 /// The Durable Object's binding.
@@ -68,10 +73,12 @@ impl DurableObject for Ledger {
         let tenant: TenantId = envelope.name.parse().map_err(|error| SqlError::Failed(format!("{error}")))?;
         match self.admission.admits(&sql, &self.env, &tenant, &envelope.call).await {
             Ok(true) => {}
-            Ok(false) => return Ok(durable::respond(json(&Recorded::refused()))?.into()),
+            Ok(false) => {
+                let refused = Recorded { dropped: Some(Dropped::NoPlace), ..Recorded::default() };
+                return Ok(durable::respond(json(&refused))?.into());
+            }
             Err(error) => return Ok(durable::respond(Err(error))?.into()),
         }
-        let sql = sql.failing_at(envelope.circumstances.fails_at);
         let is_tested = envelope.circumstances.clock.is_some();
         let response = durable::respond(self.answer(&sql, &common, envelope))?;
         if is_tested {
@@ -112,24 +119,70 @@ impl Ledger {
         if circumstances.clock.is_some() || is_due {
             work::do_due(sql, &Site { actor: audit::SYSTEM, ..site })?;
         }
+        let changes = call.changes();
+        let response = self.respond(sql.failing_at(circumstances.fails_at), &site, circumstances, call);
+        sql.failing_at(None);
+        let response = response?;
+        if changes && let Err(error) = summary::publish(sql, &site) {
+            // the next call or alarm finds that it differs
+            worker::console_error!("{tenant}: the summary: {error}");
+        }
+        Ok(response)
+    }
+
+    fn respond(
+        &self,
+        sql: &Sql,
+        site: &Site<'_>,
+        circumstances: Circumstances,
+        call: Call,
+    ) -> Result<web_sys::Response, SqlError> {
+        let now = site.now;
         match call {
             Call::Record(batch) => {
+                let dropped = self.refuses(sql, &batch)?;
+                if dropped.is_some() {
+                    return json(&Recorded { dropped, ..Recorded::default() });
+                }
                 // a test may have set its clock forward since the request that sends the batch
                 let latest = circumstances.clock.and(batch.latest());
-                let site = Site { now: latest.map_or(now, |latest| now.max(latest)), ..site };
+                let site = Site { now: latest.map_or(now, |latest| now.max(latest)), ..*site };
                 json(&servers::record(sql, &mut self.recent.borrow_mut(), &site, &batch)?)
             }
-            Call::PutPolicy(put) => json(&policies::put(sql, &site, *put)?),
+            Call::PutPolicy(put) => json(&policies::put(sql, site, *put)?),
             Call::Policy => {
                 let record = policies::current(sql)?;
                 let tag = http::etag(record.rev);
                 let policy = crate::durable::sql::to_text(&record.enforcement.policy)?;
                 Ok(http::respond(200, "application/json", &[("etag", &tag)], policy.as_bytes())?)
             }
-            Call::Servers { filter, range } => json(&servers::page(sql, &site, &filter, &range)?),
+            Call::Servers { filter, range } => json(&servers::page(sql, site, &filter, &range)?),
             Call::Server { id } => {
                 let missing = || Problem::not_found("there is no such server");
-                json(&servers::one(sql, &site, &id)?.ok_or_else(missing)?)
+                json(&servers::one(sql, site, &id)?.ok_or_else(missing)?)
+            }
+            Call::DeleteServer { id } => {
+                forget::delete_server(sql, site, &id)?;
+                Ok(http::no_content()?)
+            }
+            Call::Tenant => {
+                let missing = || Problem::not_found("nothing is stored of this tenant");
+                json(&summary::live(sql, site)?.ok_or_else(missing)?)
+            }
+            Call::DeleteTenant => {
+                forget::delete_tenant(sql, site)?;
+                self.recent.take();
+                Ok(http::no_content()?)
+            }
+            Call::Report { from, to, range } => {
+                let days = report::Days { from, to };
+                let Some(range) = range else {
+                    let name = format!("attachment; filename=\"tidegate-{}-{from}-{to}.csv\"", site.tenant);
+                    let table = report::csv(sql, site, days)?;
+                    let headers = [("content-disposition", name.as_str())];
+                    return Ok(http::respond(200, csv::CONTENT_TYPE, &headers, table.as_bytes())?);
+                };
+                json(&report::page(sql, site, days, &range)?)
             }
             Call::Audit(range) => json(&audit::page(sql, &range)?),
             Call::Note(note) => {
@@ -138,6 +191,17 @@ impl Ledger {
             }
             Call::Tick => Ok(http::no_content()?),
         }
+    }
+
+    /// Why a batch is not to be written down. Clocks of edge and ledger may differ by some milliseconds: where the
+    /// ledger's is behind, what was answered without it may still count.
+    fn refuses(&self, sql: &Sql, batch: &Batch) -> Result<Option<Dropped>, SqlError> {
+        if batch.not_after.is_some_and(|at| real_millis() > at) {
+            return Ok(Some(Dropped::Late));
+        }
+        // a tenant that was deleted while an isolate still held its policy
+        let is_wanted = Config::get(&self.env).auto_tenants || policies::is_set(sql)?;
+        Ok((!is_wanted).then_some(Dropped::NoPlace))
     }
 
     fn sql(&self) -> Result<Sql, SqlError> {

@@ -8,7 +8,7 @@ use tidegate_engine::server::ServerId;
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure, access_of, done, no_route, not_allowed};
+use super::{Caller, Failure, access_of, done, fleet, no_route, not_allowed, report};
 use crate::common::Common;
 use crate::durable::client::{ADMIN_DEADLINE, Client};
 use crate::http;
@@ -21,6 +21,11 @@ pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str
     caller.principal.reads_tenant(&tenant)?;
     let ledger = caller.ledger(&tenant);
     match rest {
+        [] => match method {
+            "GET" => Ok(ledger.forward(&Call::Tenant).await?),
+            "DELETE" => fleet::delete(caller, &ledger, &tenant).await,
+            _ => Err(not_allowed("GET, HEAD, DELETE")),
+        },
         ["policy"] => match method {
             "GET" => Ok(ledger.forward(&Call::Policy).await?),
             "PUT" => put_policy(caller, &ledger, &tenant).await,
@@ -34,9 +39,14 @@ pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str
             let id = server_id(server)?;
             match method {
                 "GET" => Ok(ledger.forward(&Call::Server { id }).await?),
-                _ => Err(not_allowed("GET, HEAD")),
+                "DELETE" => delete_server(caller, &ledger, PhaseKey(&tenant, &id)).await,
+                _ => Err(not_allowed("GET, HEAD, DELETE")),
             }
         }
+        ["report"] => match method {
+            "GET" => report::answer(caller, &ledger).await,
+            _ => Err(not_allowed("GET, HEAD")),
+        },
         ["audit"] => match method {
             "GET" => Ok(ledger.forward(&Call::Audit(caller.range()?)).await?),
             _ => Err(not_allowed("GET, HEAD")),
@@ -57,6 +67,15 @@ async fn put_policy(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> 
     let author = if caller.principal.is_admin() { Author::Admin } else { other_author(&body)? };
     let put = Call::PutPolicy(Box::new(PutPolicy { policy, if_rev, needs, author }));
     change(ledger, tenant, &put, 200).await
+}
+
+async fn delete_server(caller: &Caller<'_>, ledger: &Client, server: PhaseKey<'_>) -> Result<Response, Failure> {
+    caller.principal.deletes_servers()?;
+    let response = ledger.forward(&Call::DeleteServer { id: server.1.clone() }).await?;
+    if response.ok() {
+        store::forget(&server);
+    }
+    Ok(response)
 }
 
 /// Whether a policy's JSON names what an admin sets.

@@ -22,6 +22,11 @@ pub fn get(sql: &Sql) -> Result<Option<PolicyRecord>, SqlError> {
     sql.row(DOCUMENT, values!["policy"])
 }
 
+/// Whether the tenant has a policy of its own.
+pub fn is_set(sql: &Sql) -> Result<bool, SqlError> {
+    Ok(sql.number("SELECT 1 FROM document WHERE name = 'policy'", values![])?.is_some())
+}
+
 /// The policy in force: the tenant's own or the default.
 pub fn current(sql: &Sql) -> Result<PolicyRecord, SqlError> {
     get(sql).map(Option::unwrap_or_default)

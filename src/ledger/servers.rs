@@ -8,9 +8,10 @@ use tidegate_engine::server::{ServerId, Shown};
 use tidegate_engine::spell::{ServerRecord, Sighting, Transition};
 use tidegate_engine::time::{HOUR, Timestamp};
 
+use super::counts::Tally;
 use super::documents::{History, Place, ServerDocument, SpellDocument};
 use super::events::RecentEvents;
-use super::protocol::{Batch, Counts, Filter, Item, Recorded};
+use super::protocol::{Batch, Counts, Dropped, Filter, Item, Recorded};
 use super::site::{Judge, Site};
 use super::{events, policies};
 use crate::durable::lists::{Page, Range};
@@ -35,12 +36,13 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
     recent.load(sql, site.now)?;
     let mut counted = Vec::new();
     let recorded = sql.change(|change| {
-        let mut phases = Vec::new();
+        let mut recorded = Recorded::default();
         if !is_new(change, batch, site.now)? {
-            return Ok(Recorded::new(phases));
+            return Ok(recorded);
         }
         let policy = policies::current(change)?;
         let judge = site.judge(&policy);
+        let mut tally = Tally::default();
         for item in &batch.items {
             let mut counts = item.counts;
             for event in &item.events {
@@ -49,10 +51,14 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
                     counted.push(event.hash);
                 }
             }
-            phases.extend(take_in(change, site, &judge, item, counts)?);
+            match take_in(change, site, &judge, (item, counts), &mut tally)? {
+                Taken::In(phase) => recorded.phases.extend(phase),
+                Taken::Not => recorded.dropped = Some(Dropped::NoPlace),
+            }
         }
+        tally.store(change)?;
         events::store(change, &counted, site.now)?;
-        Ok(Recorded::new(phases))
+        Ok(recorded)
     });
     if recorded.is_err() {
         recent.forget(&counted);
@@ -126,6 +132,13 @@ pub fn page(sql: &Sql, site: &Site<'_>, filter: &Filter, range: &Range) -> Resul
 pub fn one(sql: &Sql, site: &Site<'_>, id: &ServerId) -> Result<Option<ServerDocument>, SqlError> {
     let server = show(sql, site, get(sql, id)?.into_iter().collect())?.pop();
     server.map(|server| Ok(server.with_history(history(sql, id)?))).transpose()
+}
+
+/// One page of servers as they are stored, by id.
+pub fn stored(sql: &Sql, range: &Range) -> Result<Page<Server>, SqlError> {
+    let after = range.cursor.as_deref().unwrap_or_default();
+    let rows = readable(sql, "WHERE id > ?1 ORDER BY id LIMIT ?2", values![after, i64::from(range.limit) + 1])?;
+    Ok(Page::of(rows, range, |server| server.id.to_string()))
 }
 
 /// One server as it is stored.
@@ -204,20 +217,28 @@ fn is_new(change: &Change<'_>, batch: &Batch, now: Timestamp) -> Result<bool, Sq
     Ok(true)
 }
 
+/// What became of one item.
+enum Taken {
+    /// Its server cannot be registered.
+    Not,
+    /// With the server's phase, if it changed by that.
+    In(Option<(ServerId, PhaseRecord)>),
+}
+
 fn take_in(
     change: &Change<'_>,
     site: &Site<'_>,
     judge: &Judge<'_>,
-    item: &Item,
-    counts: Counts,
-) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
+    (item, counts): (&Item, Counts),
+    tally: &mut Tally,
+) -> Result<Taken, SqlError> {
     // the earlier of the edge's clock and ours
     let at = |at: Timestamp| at.min(site.now);
     let Some((first, last)) = item.sights.first().zip(item.sights.last()) else {
-        return Ok(None);
+        return Ok(Taken::Not);
     };
     let Some(mut server) = get_or_register(change, site, item, at(first.at))? else {
-        return Ok(None);
+        return Ok(Taken::Not);
     };
     server.last_seen = server.last_seen.max(at(last.at));
     server.relayed = item.relayed;
@@ -232,9 +253,9 @@ fn take_in(
             transitions.extend(server.record.observe(&sighting, &rules));
         }
     }
-    count(change, item, build.as_deref(), counts, at(last.at))?;
+    tally.count(change, &item.server, build.as_deref(), counts, at(last.at))?;
     keep_evidence(change, item, build.as_deref(), at(last.at))?;
-    save(change, site, judge, &mut server, Publish::IfChanged, (&transitions, build))
+    save(change, site, judge, &mut server, Publish::IfChanged, (&transitions, build)).map(Taken::In)
 }
 
 fn get_or_register(
@@ -277,7 +298,7 @@ fn get_or_register(
 }
 
 fn has_room(sql: &Sql, peer: Option<&str>) -> Result<bool, SqlError> {
-    let count = sql.number("SELECT COUNT(*) FROM server", Vec::new())?.unwrap_or(0);
+    let count = sql.number("SELECT SUM(servers) FROM standing", Vec::new())?.unwrap_or(0);
     let of_peer = match peer {
         Some(peer) => sql.number("SELECT COUNT(*) FROM server WHERE peer = ?1", values![peer])?.unwrap_or(0),
         None => 0,
@@ -368,29 +389,6 @@ pub fn write_transition(
     let oldest = "DELETE FROM transition WHERE server = ?1 AND number NOT IN
         (SELECT number FROM transition WHERE server = ?1 ORDER BY number DESC LIMIT ?2)";
     change.run(oldest, values![id.as_str(), MAX_TRANSITIONS])
-}
-
-fn count(change: &Change<'_>, item: &Item, build: Option<&str>, counts: Counts, at: Timestamp) -> Result<(), SqlError> {
-    if counts == Counts::default() {
-        return Ok(());
-    }
-    change.run(
-        "INSERT INTO hourly (server, at, build, accept, defer, reject, would_defer, would_reject)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (server, at, build) DO UPDATE SET accept = accept + excluded.accept,
-             defer = defer + excluded.defer, reject = reject + excluded.reject,
-             would_defer = would_defer + excluded.would_defer, would_reject = would_reject + excluded.would_reject",
-        values![
-            item.server.as_str(),
-            at.0 - at.0.rem_euclid(HOUR),
-            build.unwrap_or_default(),
-            i64::from(counts.accept),
-            i64::from(counts.defer),
-            i64::from(counts.reject),
-            i64::from(counts.would_defer),
-            i64::from(counts.would_reject),
-        ],
-    )
 }
 
 fn keep_evidence(change: &Change<'_>, item: &Item, build: Option<&str>, at: Timestamp) -> Result<(), SqlError> {

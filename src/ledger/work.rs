@@ -4,17 +4,22 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::time::{DAY, Date, Timestamp};
 
 use super::site::Site;
-use super::{policies, servers};
+use super::{forget, policies, servers, summary};
 use crate::durable::sql::{Sql, SqlError, to_text, values};
 use crate::store::Versions;
 
 /// How long what is derived may go without being written down, once it is due, in seconds.
 const DELAY_SECONDS: i64 = 60;
 
+/// Between two steps of pruning, in seconds.
+const STEP_SECONDS: i64 = 1;
+
 /// Does all that is due by the site's clock.
 pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     servers::settle_due(sql, site)?;
-    judge_due(sql, site)
+    judge_due(sql, site)?;
+    forget::prune_due(sql, site)?;
+    summary::publish(sql, site)
 }
 
 /// When something is due next.
@@ -25,7 +30,8 @@ pub fn next_due(sql: &Sql, now: Timestamp) -> Result<Option<Timestamp>, SqlError
     // that a spell has ended in silence is derived wherever it matters: writing it down can wait
     let silence = servers::next_silence(sql)?.map(|at| at.max(now.plus(DELAY_SECONDS)));
     let tomorrow = now.start_of_day().plus(DAY + DELAY_SECONDS);
-    Ok([silence, Some(tomorrow)].into_iter().flatten().min())
+    let pruning = forget::is_pruning(sql)?.then(|| now.plus(STEP_SECONDS));
+    Ok([silence, Some(tomorrow), pruning, summary::next_due(sql, now)?].into_iter().flatten().min())
 }
 
 /// By what the standings that are stored were judged.

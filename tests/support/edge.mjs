@@ -8,8 +8,8 @@ import { at, Client, event, received, until } from "./client.mjs";
 import { startKv } from "./kv-service.mjs";
 import { startWorkerd } from "./workerd.mjs";
 
-const BUILD = join(fileURLToPath(new URL("../..", import.meta.url)), "build");
-const KEY = "test-admin-key";
+export const BUILD = join(fileURLToPath(new URL("../..", import.meta.url)), "build");
+export const KEY = "test-admin-key";
 const DAY = 24 * 3600;
 
 /**
