@@ -2,6 +2,8 @@
 
 mod auth;
 mod decide;
+mod freezes;
+mod notices;
 mod system;
 mod tenants;
 

@@ -8,6 +8,9 @@ use tidegate_engine::received::Component;
 use tidegate_engine::server::{Node, ServerId, Shown};
 use tidegate_engine::time::Timestamp;
 
+use super::exemptions::ExemptionCall;
+use super::pauses::PauseCall;
+use super::webhooks::WebhookCall;
 use crate::durable::lists::Range;
 use crate::store::{PhaseRecord, PolicyRecord};
 
@@ -22,11 +25,21 @@ pub enum Call {
     /// Answered with [`Changed`].
     PutPolicy(Box<PutPolicy>),
     /// Answered with one page of servers as the API shows them.
-    Servers { filter: Filter, range: Range },
+    Servers {
+        filter: Filter,
+        range: Range,
+    },
     /// Answered with one server as the API shows it.
-    Server { id: ServerId },
+    Server {
+        id: ServerId,
+    },
     /// Answered with one page of the audit trail as the API shows it.
     Audit(Range),
+    Pauses(PauseCall),
+    Exemption(ExemptionCall),
+    Webhooks(WebhookCall),
+    /// Answered with one page of notifications as the API shows them.
+    Notifications(Range),
     /// Does nothing but what is due.
     Tick,
 }

@@ -4,15 +4,27 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::time::{DAY, Date, Timestamp};
 
 use super::site::Site;
-use super::{policies, servers};
+use super::{alerts, exemptions, notifications, pauses, policies, servers};
 use crate::durable::sql::{Sql, SqlError, to_text, values};
 use crate::store::Versions;
 
 /// How long what is derived may go without being written down, once it is due, in seconds.
 const DELAY_SECONDS: i64 = 60;
 
+/// How long after a failure what is due is tried again, in seconds.
+const RETRY_SECONDS: i64 = 10;
+
+/// When something is to be told or an exemption lapses.
+const TOLD_NEXT: &str = "SELECT MIN(at) FROM (
+    SELECT MIN(notify_at) AS at FROM server WHERE notify_at IS NOT NULL
+    UNION ALL SELECT MIN(notify_at) FROM pause
+    UNION ALL SELECT MIN(MIN(expires_at, IFNULL(notify_at, expires_at))) FROM exemption)";
+
 /// Does all that is due by the site's clock.
 pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
+    alerts::do_due(sql, site)?;
+    pauses::do_due(sql, site)?;
+    exemptions::do_due(sql, site)?;
     servers::settle_due(sql, site)?;
     judge_due(sql, site)
 }
@@ -24,8 +36,10 @@ pub fn next_due(sql: &Sql, now: Timestamp) -> Result<Option<Timestamp>, SqlError
     }
     // that a spell has ended in silence is derived wherever it matters: writing it down can wait
     let silence = servers::next_silence(sql)?.map(|at| at.max(now.plus(DELAY_SECONDS)));
+    // what is due already was not done for a fault of ours: not at once again
+    let told = sql.number(TOLD_NEXT, Vec::new())?.map(|at| Timestamp(at).max(now.plus(RETRY_SECONDS)));
     let tomorrow = now.start_of_day().plus(DAY + DELAY_SECONDS);
-    Ok([silence, Some(tomorrow)].into_iter().flatten().min())
+    Ok([silence, told, Some(tomorrow)].into_iter().flatten().min())
 }
 
 /// By what the standings that are stored were judged.
@@ -34,19 +48,24 @@ struct Judged {
     day: Date,
     policy_rev: u64,
     versions: Versions,
+    /// The revision of the ceiling, whose freezes move the dates of alerts.
+    #[serde(default)]
+    control_rev: u64,
 }
 
 /// Judges all servers anew where that was done by another catalog, policy or day.
 fn judge_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     let policy = policies::current(sql)?;
-    let versions = site.common.control.versions.clone();
-    let judged = Judged { day: site.now.date(), policy_rev: policy.rev, versions };
+    let control = &site.common.control;
+    let (versions, control_rev) = (control.versions.clone(), control.rev);
+    let judged = Judged { day: site.now.date(), policy_rev: policy.rev, versions, control_rev };
     let known = sql.row::<Judged>("SELECT json FROM document WHERE name = 'judged'", values![])?;
     if known.as_ref() == Some(&judged) || policies::tenant(sql)?.is_none() {
         return Ok(());
     }
     sql.change(|change| {
         servers::reassess(change, site, &policy)?;
+        notifications::prune(change, site.now)?;
         policies::store(change, "judged", &to_text(&judged)?)
     })
 }
