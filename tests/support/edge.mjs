@@ -20,15 +20,16 @@ const DAY = 24 * 3600;
  */
 
 /**
- * @param {{ kv?: import("./kv-service.mjs").KvService, stateDir?: string, vars?: Record<string, string> }} [options]
+ * @param {{ kv?: import("./kv-service.mjs").KvService, stateDir?: string, vars?: Record<string, string>, outbound?: { port: number } }} [options]
  * @returns {Promise<Edge>}
  */
-export async function startEdge({ kv, stateDir, vars } = {}) {
+export async function startEdge({ kv, stateDir, vars, outbound } = {}) {
   const service = kv ?? (await startKv());
   const worker = await startWorkerd({
     build: BUILD,
     kv: service,
     stateDir,
+    outbound,
     faultyLedger: true,
     vars: { ADMIN_KEY: KEY, ENVIRONMENT: "test", AUTO_TENANTS: "on", ...vars },
     readyPath: "/v1/health",

@@ -35,6 +35,7 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {boolean} [ledger] binds LEDGER to the worker's Durable Object class `Ledger`, with SQLite
  * @property {string} [stateDir] folder of the Durable Objects' data; without it they end with this workerd
  * @property {boolean} [faultyLedger] puts a relay before the ledger whose faults `setLedgerMode` switches
+ * @property {{ port: number }} [outbound] the server that all of the worker's own requests reach, whatever their host
  * @property {number} [port] a fixed port, for a restart at the same address; else a free one
  * @property {string} [readyPath] path of the first request, which must be answered, with whatever status
  * @property {string} [compatibilityDate] default: that of wrangler.toml
@@ -126,6 +127,7 @@ function writeConfig(folder, options) {
       ...(ledger ? [ledgerBinding("LEDGER", options.faultyLedger ? "faulty-ledger" : "main")] : []),
     ],
     ...(ledger ? durableObjects({ localDisk: "state" }) : {}),
+    ...(options.outbound ? { globalOutbound: "outbound" } : {}),
   };
   const services = [
     { name: "main", worker: main },
@@ -133,6 +135,10 @@ function writeConfig(folder, options) {
     { name: "internet", network: { allow: ["local"] } },
   ];
   const sockets = [socket("http", options.port ?? 0, "main")];
+  if (options.outbound) {
+    const address = `${HOST}:${options.outbound.port}`;
+    services.push({ name: "outbound", external: { address, http: {} } });
+  }
   if (options.kv)
     services.push({ name: "kv", external: { address: `${HOST}:${options.kv.port}`, http: {} } });
   if (ledger) {
