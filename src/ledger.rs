@@ -35,7 +35,7 @@ use crate::platform::{Deadline, real_now};
 use crate::store::Access;
 use site::Site;
 
-pub use exemptions::{ExemptionCall, ExemptionChange};
+pub use exemptions::ExemptionCall;
 pub use pauses::PauseCall;
 pub use protocol::{
     Batch, Call, Changed, Counts, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent, ShownDocument, Sight,
@@ -100,7 +100,9 @@ impl DurableObject for Ledger {
                 worker::console_error!("{tenant}: what is due: {error}");
             }
         }
-        self.start_deliveries(&sql, false)?;
+        if let Err(error) = self.start_deliveries(&sql, false) {
+            worker::console_error!("webhooks: {error}");
+        }
         // not at once: what could not be published now would only be tried again and again
         self.set_alarm(&sql, if published { 0 } else { outbox::RETRY_MILLIS }).await?;
         Response::empty()
@@ -146,15 +148,15 @@ impl Ledger {
                 PauseCall::Change { id, days } => json(&pauses::change(sql, &site, id, days)?),
                 PauseCall::End { id } => json(&pauses::end(sql, &site, id)?),
             },
-            Call::Exemption(ExemptionCall { server, how }) => match how {
-                ExemptionChange::Show => {
+            Call::Exemption(server, call) => match call {
+                ExemptionCall::Show => {
                     let shown = exemptions::one(sql, &server, now)?.ok_or_else(exemptions::none)?;
                     Ok(http::json(shown.as_bytes())?)
                 }
-                ExemptionChange::Put { reason, expires_at, needs } => {
+                ExemptionCall::Put { reason, expires_at, needs } => {
                     json(&exemptions::put(sql, &site, &server, (&reason, expires_at), needs)?)
                 }
-                ExemptionChange::End { needs } => json(&exemptions::end(sql, &site, &server, needs)?),
+                ExemptionCall::End { needs } => json(&exemptions::end(sql, &site, &server, needs)?),
             },
             Call::Webhooks(call) => match call {
                 WebhookCall::List(range) => json(&webhooks::page(sql, &range)?),

@@ -11,7 +11,7 @@ use worker::worker_sys::web_sys::Response;
 use super::tenants::change;
 use super::{Caller, Failure, no_route, not_allowed};
 use crate::durable::client::Client;
-use crate::ledger::{Call, ExemptionCall, ExemptionChange, PauseCall};
+use crate::ledger::{Call, ExemptionCall, PauseCall};
 
 /// Characters of a reason.
 const MAX_REASON: usize = 500;
@@ -77,21 +77,21 @@ pub async fn exemption(
     method: &str,
     server: ServerId,
 ) -> Result<Response, Failure> {
-    let call = |how| Call::Exemption(ExemptionCall { server, how });
+    let call = |call| Call::Exemption(server, call);
     let needs = caller.principal.needs(Right::Exempt);
     match method {
-        "GET" => Ok(ledger.forward(&call(ExemptionChange::Show)).await?),
+        "GET" => Ok(ledger.forward(&call(ExemptionCall::Show)).await?),
         "PUT" => {
             caller.principal.changes_tenant(tenant)?;
             let NewExemption { reason, expires_at } = read_json(&caller.request.body().await?)?;
             let expires_at: Timestamp =
                 expires_at.parse().map_err(|error| Problem::bad_request(format!("{error}")).in_field("expires_at"))?;
-            let how = ExemptionChange::Put { reason: checked(reason)?, expires_at, needs };
+            let how = ExemptionCall::Put { reason: checked(reason)?, expires_at, needs };
             change(ledger, tenant, &call(how), 200).await
         }
         "DELETE" => {
             caller.principal.changes_tenant(tenant)?;
-            change(ledger, tenant, &call(ExemptionChange::End { needs }), 200).await
+            change(ledger, tenant, &call(ExemptionCall::End { needs }), 200).await
         }
         _ => Err(not_allowed("GET, HEAD, PUT, DELETE")),
     }

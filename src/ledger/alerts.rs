@@ -149,7 +149,7 @@ pub fn next_warning(until: Timestamp, now: Timestamp) -> Option<Timestamp> {
 /// The warning of an end that counts at `now`, if one of those planned from `due` on still has a point: when it was due,
 /// and which of the two kinds it is.
 pub fn warning_due(due: Timestamp, until: Timestamp, now: Timestamp) -> Option<(Timestamp, usize)> {
-    let known = WARNINGS.iter().map(|ahead| until.plus(-ahead)).enumerate();
-    let counts = known.filter(|(_, at)| due <= *at && *at <= now).last().filter(|_| now < until);
+    let mut known = WARNINGS.iter().map(|ahead| until.plus(-ahead)).enumerate();
+    let counts = known.rfind(|(_, at)| due <= *at && *at <= now).filter(|_| now < until);
     counts.map(|(kind, at)| (at, kind))
 }

@@ -24,14 +24,8 @@ const MAX_TIMES: usize = 64;
 
 /// What is asked of a server's exemption.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct ExemptionCall {
-    pub server: ServerId,
-    pub how: ExemptionChange,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ExemptionChange {
+pub enum ExemptionCall {
     /// Answered with the exemption as the API shows it.
     Show,
     /// This and what follows: answered with [`Changed`]. `needs` is what the policy has to delegate to the caller.
@@ -115,12 +109,6 @@ pub fn none() -> Problem {
 
 /// Ends exemptions that have lapsed, and announces the ends of others.
 pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
-    #[derive(Deserialize)]
-    struct Due {
-        server: ServerId,
-        notify_at: Timestamp,
-        expires_at: Timestamp,
-    }
     let is_due = "SELECT COUNT(*) FROM exemption WHERE notify_at <= ?1 OR expires_at <= ?1";
     if sql.number(is_due, values![site.now.0])? == Some(0) {
         return Ok(());
@@ -128,9 +116,10 @@ pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     sql.change(|change| {
         let policy = policies::current(change)?;
         let is_off = site.judge(&policy).mode() == Mode::Off;
-        let due = "SELECT json_object('server', server, 'notify_at', notify_at, 'expires_at', expires_at)
-            FROM exemption WHERE notify_at <= ?1 ORDER BY notify_at";
-        for Due { server, notify_at, expires_at } in change.rows::<Due>(due, values![site.now.0])? {
+        let due =
+            "SELECT json_array(server, notify_at, expires_at) FROM exemption WHERE notify_at <= ?1 ORDER BY notify_at";
+        let due = change.rows::<(ServerId, Timestamp, Timestamp)>(due, values![site.now.0])?;
+        for (server, notify_at, expires_at) in due {
             if let Some((at, which)) = warning_due(notify_at, expires_at, site.now).filter(|_| !is_off) {
                 let kind = if which == 0 { "exemption.ends_in_7_days" } else { "exemption.ends_in_1_day" };
                 let text = texts::ends(&format!("The exemption of {server}"), expires_at);

@@ -14,7 +14,7 @@ use super::alerts::{next_warning, warning_due};
 use super::notifications::{self, Notification};
 use super::protocol::Changed;
 use super::site::Site;
-use super::{policies, servers, texts};
+use super::{policies, servers, texts, work};
 use crate::durable::audit;
 use crate::durable::lists::{Page, Range};
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
@@ -107,29 +107,22 @@ pub fn end(sql: &Sql, site: &Site<'_>, id: u64) -> Result<Changed, SqlError> {
 
 /// Announces the ends of pauses.
 pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
-    #[derive(Deserialize)]
-    struct Due {
-        id: u64,
-        notify_at: Timestamp,
-        pause: Pause,
-    }
-    let due = "SELECT json_object('id', id, 'notify_at', notify_at, 'pause', json(pause)) FROM pause
-        WHERE notify_at <= ?1 ORDER BY notify_at";
-    let due = sql.rows::<Due>(due, values![site.now.0])?;
+    let due = "SELECT json_array(notify_at, json(pause)) FROM pause WHERE notify_at <= ?1 ORDER BY notify_at";
+    let due = sql.rows::<(Timestamp, Pause)>(due, values![site.now.0])?;
     if due.is_empty() {
         return Ok(());
     }
     sql.change(|change| {
         let policy = policies::current(change)?;
         let is_off = site.judge(&policy).mode() == Mode::Off;
-        for Due { id, notify_at, pause } in due {
+        for (notify_at, pause) in due {
             let until = pause.until();
             if let Some((at, which)) = warning_due(notify_at, until, site.now).filter(|_| !is_off) {
                 let kind = if which == 0 { "pause.ends_in_7_days" } else { "pause.ends_in_1_day" };
                 let text = texts::ends("The pause of enforcement", until);
                 notifications::write(change, &Notification { at, kind, server: None, text })?;
             }
-            set_notify_at(change, id, next_warning(until, site.now))?;
+            set_notify_at(change, pause.id, next_warning(until, site.now))?;
         }
         Ok(())
     })
@@ -171,6 +164,7 @@ fn change_all(
     policy.rev += 1;
     policies::save(change, site, &policy)?;
     servers::reassess(change, site, &policy)?;
+    work::set_judged(change, site, policy.rev)?;
     let shown = one(change, pause.id, site.now)?;
     Ok(Changed { policy: Some(Box::new(policy)), shown, ..Changed::default() })
 }

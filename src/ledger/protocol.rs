@@ -36,7 +36,7 @@ pub enum Call {
     /// Answered with one page of the audit trail as the API shows it.
     Audit(Range),
     Pauses(PauseCall),
-    Exemption(ExemptionCall),
+    Exemption(ServerId, ExemptionCall),
     Webhooks(WebhookCall),
     /// Answered with one page of notifications as the API shows them.
     Notifications(Range),

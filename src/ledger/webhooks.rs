@@ -15,7 +15,7 @@ use super::policies;
 use super::protocol::Changed;
 use super::site::Site;
 use crate::durable::audit;
-use crate::durable::lists::{Page, Range};
+use crate::durable::lists::{Page, Range, id_of};
 use crate::durable::sql::{Change, Sql, SqlError, values};
 use crate::platform::{random_bytes, random_id};
 pub use delivery::{Deliveries, begin, deliver, next_due_millis};
@@ -39,14 +39,10 @@ pub enum WebhookCall {
 }
 
 pub fn page(sql: &Sql, range: &Range) -> Result<Page<Box<RawValue>>, SqlError> {
-    #[derive(Deserialize)]
-    struct Id {
-        id: String,
-    }
     let rows = format!("{SHOWN} WHERE id > ?1 ORDER BY id LIMIT ?2");
     let after = range.cursor.as_deref().unwrap_or_default();
     let rows = sql.rows::<Box<RawValue>>(&rows, values![after, i64::from(range.limit) + 1])?;
-    Ok(Page::of(rows, range, |row| serde_json::from_str(row.get()).map_or_else(|_| String::new(), |Id { id }| id)))
+    Ok(Page::of(rows, range, |row| id_of(row)))
 }
 
 /// A webhook for what happens from now on; the answer alone shows its secret.

@@ -5,7 +5,7 @@ use tidegate_engine::time::{DAY, Date, Timestamp};
 
 use super::site::Site;
 use super::{alerts, exemptions, notifications, pauses, policies, servers};
-use crate::durable::sql::{Sql, SqlError, to_text, values};
+use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::store::Versions;
 
 /// How long what is derived may go without being written down, once it is due, in seconds.
@@ -56,9 +56,7 @@ struct Judged {
 /// Judges all servers anew where that was done by another catalog, policy or day.
 fn judge_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     let policy = policies::current(sql)?;
-    let control = &site.common.control;
-    let (versions, control_rev) = (control.versions.clone(), control.rev);
-    let judged = Judged { day: site.now.date(), policy_rev: policy.rev, versions, control_rev };
+    let judged = judged_now(site, policy.rev);
     let known = sql.row::<Judged>("SELECT json FROM document WHERE name = 'judged'", values![])?;
     if known.as_ref() == Some(&judged) || policies::tenant(sql)?.is_none() {
         return Ok(());
@@ -66,6 +64,16 @@ fn judge_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     sql.change(|change| {
         servers::reassess(change, site, &policy)?;
         notifications::prune(change, site.now)?;
-        policies::store(change, "judged", &to_text(&judged)?)
+        set_judged(change, site, policy.rev)
     })
+}
+
+/// Writes down that all servers were judged just now, by the policy of that revision.
+pub fn set_judged(change: &Change<'_>, site: &Site<'_>, policy_rev: u64) -> Result<(), SqlError> {
+    policies::store(change, "judged", &to_text(&judged_now(site, policy_rev))?)
+}
+
+fn judged_now(site: &Site<'_>, policy_rev: u64) -> Judged {
+    let control = &site.common.control;
+    Judged { day: site.now.date(), policy_rev, versions: control.versions.clone(), control_rev: control.rev }
 }

@@ -25,7 +25,9 @@ const IN_FLIGHT_MILLIS: i64 = 15_000;
 /// Notifications that one run delivers to a webhook; the next run follows at once.
 const MAX_DELIVERIES: usize = 100;
 /// Seconds until a delivery is tried again, by how often it has failed.
-const BACKOFF_SECONDS: [i64; 7] = [5, 30, 2 * MINUTE, 10 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR];
+const BACKOFF_SECONDS: [i64; 6] = [5, 30, 2 * MINUTE, 10 * MINUTE, HOUR, 3 * HOUR];
+/// As above, beyond them.
+const LAST_BACKOFF_SECONDS: i64 = 6 * HOUR;
 
 /// Which webhooks have a delivery under way, and until when that counts, in milliseconds. Forgotten by a crash, which ends
 /// the delivery, too.
@@ -50,8 +52,8 @@ impl Deliveries {
 /// on they count as under way.
 pub fn begin(sql: &Sql, deliveries: &Deliveries, anyway: bool) -> Result<Vec<String>, SqlError> {
     let now = integer(real_millis());
-    let is_due = |Waiting { id, due }: &Waiting| (anyway || *due <= now) && deliveries.under_way(id).is_none();
-    let ids: Vec<String> = waiting(sql)?.into_iter().filter(is_due).map(|Waiting { id, .. }| id).collect();
+    let is_due = |(id, due): &(String, i64)| (anyway || *due <= now) && deliveries.under_way(id).is_none();
+    let ids: Vec<String> = waiting(sql)?.into_iter().filter(is_due).map(|(id, _)| id).collect();
     ids.iter().for_each(|id| deliveries.begin(id));
     Ok(ids)
 }
@@ -59,29 +61,24 @@ pub fn begin(sql: &Sql, deliveries: &Deliveries, anyway: bool) -> Result<Vec<Str
 /// Delivers what these webhooks have not taken.
 pub async fn deliver(sql: &Sql, deliveries: &Deliveries, tenant: &TenantId, ids: &[String]) {
     join_all(ids.iter().map(|id| async move {
-        if let Err(error) = deliver_to(sql, deliveries, tenant, id).await {
-            worker::console_error!("{tenant}: webhook {id}: {error}");
+        match deliver_to(sql, deliveries, tenant, id).await {
+            Ok(()) => deliveries.end(id),
+            // for a fault of ours: it goes on counting as under way for a while, so that it is not tried at once
+            Err(error) => worker::console_error!("{tenant}: webhook {id}: {error}"),
         }
-        deliveries.end(id);
     }))
     .await;
 }
 
 /// When the next delivery is due, in milliseconds.
 pub fn next_due_millis(sql: &Sql, deliveries: &Deliveries) -> Result<Option<i64>, SqlError> {
-    let due = |Waiting { id, due }: Waiting| deliveries.under_way(&id).map_or(due, |until| until.max(due));
+    let due = |(id, due): (String, i64)| deliveries.under_way(&id).map_or(due, |until| until.max(due));
     Ok(waiting(sql)?.into_iter().map(due).min())
 }
 
-/// A webhook that has not taken all notifications.
-#[derive(Deserialize)]
-struct Waiting {
-    id: String,
-    due: i64,
-}
-
-fn waiting(sql: &Sql) -> Result<Vec<Waiting>, SqlError> {
-    let waiting = "SELECT json_object('id', id, 'due', due) FROM webhook
+/// The webhooks that have not taken all notifications, and when the next try is due, in milliseconds.
+fn waiting(sql: &Sql) -> Result<Vec<(String, i64)>, SqlError> {
+    let waiting = "SELECT json_array(id, due) FROM webhook
         WHERE sent < (SELECT MAX(number) FROM notification)";
     sql.rows(waiting, Vec::new())
 }
@@ -176,8 +173,9 @@ fn settle(sql: &Sql, id: &str, number: i64, outcome: Option<Fault>) -> Result<()
         ),
         Some(fault) => {
             let attempts = change.number("SELECT attempts FROM webhook WHERE id = ?1", values![id])?.unwrap_or(0);
-            let wait = BACKOFF_SECONDS.iter().take(usize::try_from(attempts).unwrap_or(0) + 1).last();
-            let due = integer(real_millis()) + wait.copied().unwrap_or(6 * HOUR) * 1_000;
+            let wait =
+                BACKOFF_SECONDS.get(usize::try_from(attempts).unwrap_or(0)).copied().unwrap_or(LAST_BACKOFF_SECONDS);
+            let due = integer(real_millis()) + wait * 1_000;
             change.run(
                 "UPDATE webhook SET due = ?2, attempts = attempts + 1, failing_since = IFNULL(failing_since, ?3),
                      last_error = ?4 WHERE id = ?1",
