@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup worker dev test test-native test-wasm test-worker lint fmt bench fuzz deploy clean
+.PHONY: help setup worker dev demo test test-native test-wasm test-worker lint fmt bench fuzz deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -33,6 +33,12 @@ dev: ## run the worker on http://127.0.0.1:8787 (PORT, STATE_DIR, ADMIN_KEY, TES
 	@$(MAKE) --silent worker
 	@exec bash tools/dev.sh
 
+demo: ## run the worker on 120 days of a tenant with a dozen servers (PORT, STATE_DIR, ADMIN_KEY)
+	@bash tools/dev.sh check
+	@bash tools/setup.sh
+	@$(MAKE) --silent worker
+	@exec bash tools/dev.sh demo
+
 test: setup test-native test-wasm test-worker ## all tests, the fast ones first
 
 test-native: ## the tests that run natively
@@ -41,9 +47,10 @@ test-native: ## the tests that run natively
 test-wasm: setup ## the engine's tests in WebAssembly, in Node
 	$(wasm_env) cargo test -p tidegate-engine --target wasm32-unknown-unknown --test wasm
 
-test-worker: setup worker ## the tests of the built worker on workerd: end to end, and with failing storage
+test-worker: setup worker ## the tests of the built worker on workerd: end to end, with failing storage, and the API
 	$(env) node --test --test-concurrency=1 tests/e2e/*.test.mjs
 	$(env) node --test --test-concurrency=1 tests/faults/*.test.mjs
+	$(env) node --test --test-concurrency=1 tests/api/*.test.mjs
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)

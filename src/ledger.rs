@@ -38,7 +38,8 @@ use site::Site;
 pub use exemptions::ExemptionCall;
 pub use pauses::PauseCall;
 pub use protocol::{
-    Batch, Call, Changed, Counts, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent, ShownDocument, Sight,
+    Author, Batch, Call, Changed, Counts, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent, ShownDocument,
+    Sight,
 };
 pub use webhooks::{WebhookCall, target};
 

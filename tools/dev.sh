@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the built worker on workerd, with local KV and Durable Objects, until Ctrl-C; "make dev" builds it first.
 #   tools/dev.sh check    only tells whether the port is free
+#   tools/dev.sh demo     begins anew in STATE_DIR (.state/demo) and fills it with 120 days of one tenant's life
 # Variables (defaults): PORT (8787), STATE_DIR (.state), ADMIN_KEY (dev-admin-key), AUTO_TENANTS (on), MODE_CEILING,
 # TEST_CLOCK=1 (requests may set the clock), LOG_LEVEL (log), EXIT_WITH_PARENT=1 (ends with the process that started it).
 set -euo pipefail
@@ -9,6 +10,10 @@ cd "$(dirname "$0")/.."
 
 port=${PORT:-8787}
 state=${STATE_DIR:-.state}
+if [ "${1:-}" = demo ]; then
+    state=${STATE_DIR:-.state/demo}
+    TEST_CLOCK=1
+fi
 key=${ADMIN_KEY:-dev-admin-key}
 url=http://127.0.0.1:$port
 
@@ -18,6 +23,7 @@ port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 case $port in '' | *[!0-9]*) die "PORT must be a number, not '$port'" ;; esac
 if port_open; then die "port $port is in use; choose another one: PORT=8788 make dev"; fi
 [ "${1:-}" != check ] || exit 0
+if [ "${1:-}" = demo ] && [ -z "${STATE_DIR:-}" ]; then rm -rf "$state"; fi
 [ -f build/index.js ] || die "there is no build yet: run make worker"
 
 # Wrangler leads a process group of its own: one Ctrl-C reaches this script alone, and whatever is left can be ended.
@@ -77,7 +83,12 @@ until healthy; do
     sleep 0.1
 done
 
-cat <<END
+if [ "${1:-}" = demo ]; then
+    node tools/demo.mjs "$url" "$key" || die "the demo did not come to its end"
+    echo
+    echo "Tidegate goes on on $url (data in $state, admin key $key). Ctrl-C ends everything."
+else
+    cat <<END
 
 Tidegate listens on $url (data in $state, admin key $key). Ask it about a message, in another terminal:
 
@@ -88,6 +99,7 @@ curl -s $url/v1/decide -H 'Authorization: Bearer $key' -d '{
 
 After a change, "make worker" there is enough: it is loaded at once. Ctrl-C ends everything.
 END
+fi
 
 while kill -0 "$group" 2>/dev/null; do
     [ "${EXIT_WITH_PARENT:-}" != 1 ] || kill -0 $PPID 2>/dev/null || exit 0

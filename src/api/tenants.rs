@@ -1,5 +1,7 @@
 //! What belongs to one tenant: checked here, kept and shown by the tenant's ledger.
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tidegate_engine::event::TenantId;
 use tidegate_engine::policy::{Policy, Right};
 use tidegate_engine::server::ServerId;
@@ -10,7 +12,7 @@ use super::{Caller, Failure, access_of, done, freezes, no_route, not_allowed, no
 use crate::common::Common;
 use crate::durable::client::{ADMIN_DEADLINE, Client};
 use crate::http;
-use crate::ledger::{Call, Changed, Filter, PutPolicy};
+use crate::ledger::{Author, Call, Changed, Filter, PutPolicy};
 use crate::store::{self, PhaseKey, PolicyKey};
 
 pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str]) -> Result<Response, Failure> {
@@ -58,8 +60,20 @@ async fn put_policy(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> 
     let common = common.map_err(|error| Problem::unavailable(error.as_str()))?;
     policy.check(&common.facts).map_err(|error| Problem::unprocessable(error.reason).in_field(error.field))?;
     let needs = caller.principal.needs(Right::Policy);
-    let put = Call::PutPolicy(Box::new(PutPolicy { policy, if_rev, needs, as_admin: caller.principal.is_admin() }));
+    let author = if caller.principal.is_admin() { Author::Admin } else { other_author(&body)? };
+    let put = Call::PutPolicy(Box::new(PutPolicy { policy, if_rev, needs, author }));
     change(ledger, tenant, &put, 200).await
+}
+
+/// Whether a policy's JSON names what an admin sets.
+fn other_author(body: &[u8]) -> Result<Author, Problem> {
+    #[derive(Deserialize)]
+    struct Named {
+        delegated: Option<IgnoredAny>,
+        pause_days_per_year: Option<IgnoredAny>,
+    }
+    let Named { delegated, pause_days_per_year } = read_json(body)?;
+    Ok(Author::Other { names_delegated: delegated.is_some(), names_pause_days: pause_days_per_year.is_some() })
 }
 
 async fn servers(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failure> {

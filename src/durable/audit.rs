@@ -40,7 +40,7 @@ pub fn write(
 
 /// One page, newest first, as the API shows it.
 pub fn page(sql: &Sql, range: &Range) -> Result<Page<Box<RawValue>>, SqlError> {
-    let rows = "SELECT json_object('id', number, 'at', strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'),
+    let rows = "SELECT json_object('id', CAST(number AS TEXT), 'at', strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'),
         'actor', actor, 'action', action, 'subject', subject, 'before', json(before), 'after', json(after))
         FROM audit WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
     Page::newest_first(sql, rows, range)

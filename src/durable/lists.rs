@@ -37,7 +37,7 @@ impl<T> Page<T> {
 
 impl Page<Box<RawValue>> {
     /// The rows of a table by falling number: `rows` has its `?1` above them and its `?2` as limit, and shows each as
-    /// JSON with its number, as number or text, in `id`. A cursor that is none begins at the newest.
+    /// JSON with its number, as text, in `id`. A cursor that is none begins at the newest.
     pub fn newest_first(sql: &Sql, rows: &str, range: &Range) -> Result<Self, SqlError> {
         let below = range.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11);
         let rows = sql.rows(rows, values![below, i64::from(range.limit) + 1])?;
@@ -45,12 +45,11 @@ impl Page<Box<RawValue>> {
     }
 }
 
-/// The `id` of a row, be it number or text.
+/// The `id` of a row.
 pub fn id_of(row: &RawValue) -> String {
     #[derive(Deserialize)]
     struct Id {
-        id: Box<RawValue>,
+        id: String,
     }
-    let id = serde_json::from_str(row.get()).map(|Id { id }| id.get().trim_matches('"').to_owned());
-    id.unwrap_or_default()
+    serde_json::from_str(row.get()).map_or_else(|_| String::new(), |Id { id }| id)
 }

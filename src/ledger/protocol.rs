@@ -205,8 +205,15 @@ pub struct PutPolicy {
     pub if_rev: Option<u64>,
     /// What the present policy has to delegate to the caller.
     pub needs: Option<Right>,
-    /// Whether the caller may change what an admin sets.
-    pub as_admin: bool,
+    pub author: Author,
+}
+
+/// Who wrote a policy: what an admin sets stays as it is where someone else leaves it out.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    Admin,
+    Other { names_delegated: bool, names_pause_days: bool },
 }
 
 /// A change that was made.

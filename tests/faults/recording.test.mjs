@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { event, received, until } from "../support/client.mjs";
-import { BLOCKED, blockedMessage, blockedServer, published, startEdge } from "../support/edge.mjs";
+import { BLOCKED, blockedMessage, blockedServer, post, published, startEdge } from "../support/edge.mjs";
 import { countedIn, countsOf } from "../support/ledger-file.mjs";
 
 /** @type {string} */
@@ -30,68 +30,15 @@ afterEach(async () => {
   await edge.worker.setLedgerMode("ok");
 });
 
-/**
- * Posts messages at once; each is another one.
- * @param {string} tenant
- * @param {number} count
- * @param {(index: number) => Record<string, unknown>} [members]
- */
-async function post(tenant, count, members = () => ({})) {
-  const posts = Array.from({ length: count }, (_, index) => {
-    const header = received({ host: "EX01.contoso.com", now: BLOCKED + index });
-    return edge.client.decide(event({ tenant, header, ...members(index) }), { now: BLOCKED });
-  });
-  return Promise.all(posts);
-}
-
 /** @param {string} tenant */
 function counted(tenant) {
   return countedIn(stateDir, tenant);
 }
 
-/**
- * Posts single messages, each of which may carry what lies ready, until all are counted. Fails where more are.
- * @param {string} tenant
- * @param {number} posted so far
- */
-async function countedOnce(tenant, posted) {
-  let total = posted;
-  await until(
-    `all messages of ${tenant} are counted`,
-    async () => {
-      total += 1;
-      await post(tenant, 1);
-      const settled = performance.now() + 800;
-      while (counted(tenant) < total && performance.now() < settled) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      return counted(tenant) >= total;
-    },
-    { ms: 15_000 },
-  );
-  const [{ recorded }] = await post(tenant, 1, () => ({ record: "sync" }));
-  assert.equal(recorded, true);
-  assert.equal(counted(tenant), total + 1, "none counts twice");
-}
-
-for (const mode of /** @type {const} */ (["throw", "error", "truncated", "hang"])) {
-  test(`each message counts once although the ledger failed for a while: ${mode}`, async () => {
-    const tenant = `replay-${mode}`;
-    await post(tenant, 5);
-    await until("the first are counted", async () => counted(tenant) === 5);
-    await edge.worker.setLedgerMode(mode);
-    await post(tenant, 20, (index) => (index % 2 ? {} : { event_id: `${mode}-${index}` }));
-    await until("a batch has failed, or hangs", async () => (await edge.worker.ledgerAsked()) > 0);
-    await post(tenant, 20);
-    await edge.worker.setLedgerMode("ok");
-    await countedOnce(tenant, 45);
-  });
-}
-
 test("hundreds of messages of many servers within a second are counted to the last one", async () => {
   const hosts = Array.from({ length: 25 }, (_, index) => `EX${index}.contoso.com`);
   for (let wave = 0; wave < 20; wave += 1) {
-    const decisions = await post("crowd", 25, (index) => ({
+    const decisions = await post(edge.client, "crowd", 25, (index) => ({
       header: received({ host: hosts[index], now: BLOCKED + wave }),
     }));
     assert.ok(decisions.every(({ degraded }) => !degraded));
@@ -110,7 +57,7 @@ test("a gateway that hangs up loses neither its own nor others' messages from th
     const header = received({ host: "EX01.contoso.com", now: BLOCKED + index });
     await hangUpOnAnswer(event({ tenant, header }));
   }
-  await post(tenant, 10);
+  await post(edge.client, tenant, 10);
   await until("all are counted", async () => counted(tenant) === 20, { ms: 10_000 });
 });
 

@@ -1,5 +1,6 @@
 /**
- * The built worker on bare workerd, with its KV service in a process of its own and a ledger that fails on demand.
+ * The built worker on bare workerd, with its KV service in a process of its own and a ledger that fails on demand,
+ * unless another is asked for.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,28 +15,33 @@ const DAY = 24 * 3600;
 /**
  * @typedef {object} Edge
  * @property {Client} client
+ * @property {Client} second with `secondEdge` only
  * @property {import("./kv-service.mjs").KvService} kv
  * @property {import("./workerd.mjs").Workerd} worker
  * @property {() => Promise<void>} stop
  */
 
 /**
- * @param {{ kv?: import("./kv-service.mjs").KvService, stateDir?: string, vars?: Record<string, string>, outbound?: { port: number } }} [options]
+ * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge" | "outbound">
+ *   & { kv?: import("./kv-service.mjs").KvService }} [options] `ledger`: without the relay that fails
  * @returns {Promise<Edge>}
  */
-export async function startEdge({ kv, stateDir, vars, outbound } = {}) {
+export async function startEdge({ kv, stateDir, vars, outbound, ledger = false, secondEdge } = {}) {
   const service = kv ?? (await startKv());
   const worker = await startWorkerd({
     build: BUILD,
     kv: service,
     stateDir,
     outbound,
-    faultyLedger: true,
+    ledger,
+    faultyLedger: !ledger,
+    secondEdge,
     vars: { ADMIN_KEY: KEY, ENVIRONMENT: "test", AUTO_TENANTS: "on", ...vars },
     readyPath: "/v1/health",
   });
   return {
     client: new Client({ url: worker.url, key: KEY }),
+    second: new Client({ url: worker.secondUrl, key: KEY }),
     kv: service,
     worker,
     stop: async () => {
@@ -87,4 +93,20 @@ export function published(kv, key, isIt) {
  */
 export function blockedMessage(tenant, members) {
   return event({ tenant, header: received({ host: "EX01.contoso.com", now: BLOCKED }), ...members });
+}
+
+/**
+ * Posts messages at `BLOCKED`, all at once; each is another one.
+ * @param {Client} client
+ * @param {string} tenant
+ * @param {number} count
+ * @param {(index: number) => Record<string, unknown>} [members]
+ * @returns {Promise<any[]>}
+ */
+export function post(client, tenant, count, members = () => ({})) {
+  const posts = Array.from({ length: count }, (_, index) => {
+    const header = received({ host: "EX01.contoso.com", now: BLOCKED + index });
+    return client.decide(event({ tenant, header, ...members(index) }), { now: BLOCKED });
+  });
+  return Promise.all(posts);
 }

@@ -1,48 +1,110 @@
 /**
- * A worker that stands between the edge and its ledger and fails on demand. Its Durable Objects pass each request on to
- * the real ledger of the same name; `PUT /{mode}` on the worker itself switches how, `GET /` tells how many requests
- * there were since. Object and worker share an isolate.
+ * A worker that stands between the edge and its Durable Objects and fails on demand. Its objects pass each request on to
+ * the real ones of the same name; `PUT /{ledger|operator}/{mode}` on the worker itself switches how,
+ * `GET /{ledger|operator}` tells how many requests there were since. Batches are kept as they were passed on:
+ * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger. Objects and
+ * worker share an isolate.
  */
 import { DurableObject } from "cloudflare:workers";
 
-let mode = "ok";
-let asked = 0;
+const BATCHES_KEPT = 1000;
 
-/** @type {Record<string, (pass: () => Promise<Response>) => Promise<Response>>} */
+/** `turn` rises with every switch; `holds`: whether this turn has held a batch back. */
+const newRelay = () => ({ mode: "ok", turn: 0, asked: 0, holds: false });
+/** @typedef {ReturnType<typeof newRelay>} Relay */
+/** @type {Record<string, Relay>} */
+const relays = { ledger: newRelay(), operator: newRelay() };
+/** @type {string[]} the bytes of batches, in the order in which the ledger got them */
+let batches = [];
+
+/** @typedef {{ pass: () => Promise<Response>, isBatch: boolean, relay: Relay }} Asked */
+
+/** @type {Record<string, (asked: Asked) => Promise<Response>>} */
 const MODES = {
-  ok: (pass) => pass(),
+  ok: ({ pass }) => pass(),
   throw: async () => {
-    throw new Error("the ledger failed on demand");
+    throw new Error("the object failed on demand");
   },
   // A promise that nothing can resolve would be found out and cancelled: a timer keeps it alive.
   hang: () =>
     new Promise((resolve) => setTimeout(() => resolve(new Response(null, { status: 504 })), 120_000)),
-  error: async () => new Response("the ledger failed on demand", { status: 500 }),
-  truncated: async (pass) => {
+  error: async () => new Response("the object failed on demand", { status: 500 }),
+  truncated: async ({ pass }) => {
     const answer = await pass();
     const text = await answer.text();
     return new Response(text.slice(0, text.length / 2), answer);
   },
+  drop: async (asked) => {
+    const answer = await asked.pass();
+    return asked.isBatch ? MODES.hang(asked) : answer;
+  },
+  hold: async ({ pass, isBatch, relay }) => {
+    if (isBatch && !relay.holds) {
+      relay.holds = true;
+      for (const mine = relay.turn; relay.turn === mine; )
+        await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return pass();
+  },
 };
+
+/**
+ * @param {DurableObject} object
+ * @param {Relay} relay
+ * @param {any} real the namespace of the real objects
+ * @param {Request} request
+ */
+async function relayed(object, relay, real, request) {
+  relay.asked += 1;
+  const body = await request.text();
+  const isBatch = JSON.parse(body).call.record !== undefined;
+  const pass = () => {
+    if (isBatch) batches = [...batches.slice(1 - BATCHES_KEPT), body];
+    return hand(real, object.ctx.id.name, body);
+  };
+  return MODES[relay.mode]({ pass, isBatch, relay });
+}
 
 export class Ledger extends DurableObject {
   /** @param {Request} request */
   fetch(request) {
-    asked += 1;
-    const real = this.env.REAL.get(this.env.REAL.idFromName(this.ctx.id.name));
-    return MODES[mode](() => real.fetch(request));
+    return relayed(this, relays.ledger, this.env.REAL_LEDGER, request);
   }
 }
 
-export default {
+export class Operator extends DurableObject {
   /** @param {Request} request */
-  async fetch(request) {
-    const wanted = new URL(request.url).pathname.slice(1);
-    if (request.method === "GET" && wanted === "") return new Response(String(asked));
+  fetch(request) {
+    return relayed(this, relays.operator, this.env.REAL_OPERATOR, request);
+  }
+}
+
+/**
+ * @param {any} real
+ * @param {string | undefined} name
+ * @param {string} body
+ * @returns {Promise<Response>}
+ */
+function hand(real, name, body) {
+  return real.get(real.idFromName(name)).fetch("https://object/", { method: "POST", body });
+}
+
+export default {
+  /**
+   * @param {Request} request
+   * @param {{ REAL_LEDGER: any }} env
+   */
+  async fetch(request, env) {
+    const [, name, wanted] = new URL(request.url).pathname.split("/");
+    const relay = Object.hasOwn(relays, name) ? relays[name] : undefined;
+    if (!relay) return new Response("no such relay", { status: 404 });
+    if (request.method === "GET" && wanted === undefined) return Response.json(relay.asked);
+    if (request.method === "GET" && wanted === "held") return Response.json(relay.holds);
+    if (request.method === "GET" && wanted === "batches") return Response.json(batches);
+    if (request.method === "POST") return hand(env.REAL_LEDGER, wanted, await request.text());
     if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))
       return new Response("no such mode", { status: 404 });
-    mode = wanted;
-    asked = 0;
+    Object.assign(relay, { mode: wanted, turn: relay.turn + 1, asked: 0, holds: false });
     return new Response(null, { status: 204 });
   },
 };

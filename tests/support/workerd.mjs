@@ -32,16 +32,24 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {string} build folder that worker-build wrote: `index.js` and the `.wasm` files beside it
  * @property {Record<string, string>} [vars] text bindings, such as ADMIN_KEY, ENVIRONMENT, AUTO_TENANTS, MODE_CEILING
  * @property {{ port: number }} [kv] the KV service behind the binding STATE; without it there is no such binding
- * @property {boolean} [ledger] binds LEDGER to the worker's Durable Object class `Ledger`, with SQLite
+ * @property {boolean} [ledger] binds LEDGER and OPERATOR to the worker's Durable Object classes, with SQLite
  * @property {string} [stateDir] folder of the Durable Objects' data; without it they end with this workerd
- * @property {boolean} [faultyLedger] puts a relay before the ledger whose faults `setLedgerMode` switches
+ * @property {boolean} [faultyLedger] puts a relay before the objects whose faults `setLedgerMode` and `setOperatorMode`
+ *   switch
+ * @property {boolean} [secondEdge] runs the worker a second time, in an isolate of its own, before the same objects
  * @property {{ port: number }} [outbound] the server that all of the worker's own requests reach, whatever their host
  * @property {number} [port] a fixed port, for a restart at the same address; else a free one
  * @property {string} [readyPath] path of the first request, which must be answered, with whatever status
  * @property {string} [compatibilityDate] default: that of wrangler.toml
  */
 
-/** @typedef {"ok" | "throw" | "hang" | "error" | "truncated"} LedgerMode */
+/**
+ * What the relay does with what the ledger is asked:
+ * `ok`; `throw`; `hang`: never passes on; `error`: 500; `truncated`: passes on, half of the answer comes back; `drop`:
+ * passes a batch on, but its answer never comes back; `hold`: holds the first batch back until the next switch, while
+ * everything else passes.
+ * @typedef {"ok" | "throw" | "hang" | "error" | "truncated" | "drop" | "hold"} LedgerMode
+ */
 
 /**
  * @typedef {object} Workerd
@@ -51,8 +59,16 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {() => Promise<void>} stop TERM, then KILL after two seconds; removes the temporary folder
  * @property {() => Promise<void>} kill KILL at once, as a crash would
  * @property {() => string} output what workerd and the worker have written so far (the last 64 K)
- * @property {(mode: LedgerMode) => Promise<void>} setLedgerMode with `faultyLedger` only
- * @property {() => Promise<number>} ledgerAsked how often the ledger was asked in this mode; with `faultyLedger` only
+ * @property {(mode: LedgerMode) => Promise<void>} setLedgerMode how the tenants' ledgers fail; with `faultyLedger` only
+ * @property {() => Promise<number>} ledgerAsked how often they were asked in this mode; with `faultyLedger` only
+ * @property {() => Promise<boolean>} ledgerHolds whether mode `hold` has a batch to hold; with `faultyLedger` only
+ * @property {() => Promise<string[]>} batches the bytes of the latest batches in the order in which the ledger got
+ *   them; with `faultyLedger` only
+ * @property {(tenant: string, batch: string) => Promise<void>} replay hands a batch to a tenant's ledger, which must
+ *   accept it; with `faultyLedger` only
+ * @property {(mode: LedgerMode) => Promise<void>} setOperatorMode the same for the operator's object
+ * @property {() => Promise<number>} operatorAsked
+ * @property {string} secondUrl with `secondEdge` only
  */
 
 /**
@@ -77,12 +93,15 @@ export async function startWorkerd(options) {
   );
   adopt(child, folder);
   const output = collectOutput(child);
-  const sockets = options.faultyLedger ? ["http", "ledger-control"] : ["http"];
+  const sockets = ["http"];
+  if (options.faultyLedger) sockets.push("ledger-control");
+  if (options.secondEdge) sockets.push("second");
   try {
     const ports = await withinStart(child, listening(child, sockets));
     const url = `http://${HOST}:${ports.http}`;
     const first = await withinStart(child, fetch(url + (options.readyPath ?? "/")));
     await first.arrayBuffer();
+    const control = relayControl(ports["ledger-control"]);
     return {
       url,
       port: ports.http,
@@ -90,8 +109,14 @@ export async function startWorkerd(options) {
       stop: () => endProcess(child),
       kill: () => endProcess(child, { graceMs: 0 }),
       output,
-      setLedgerMode: async (mode) => void (await ledgerControl(ports["ledger-control"], "PUT", mode)),
-      ledgerAsked: async () => Number(await ledgerControl(ports["ledger-control"], "GET")),
+      setLedgerMode: async (mode) => void (await control("PUT", `ledger/${mode}`)),
+      ledgerAsked: async () => JSON.parse(await control("GET", "ledger")),
+      ledgerHolds: async () => JSON.parse(await control("GET", "ledger/held")),
+      batches: async () => JSON.parse(await control("GET", "ledger/batches")),
+      replay: async (tenant, batch) => void (await control("POST", `ledger/${tenant}`, batch)),
+      setOperatorMode: async (mode) => void (await control("PUT", `operator/${mode}`)),
+      operatorAsked: async () => JSON.parse(await control("GET", "operator")),
+      secondUrl: `http://${HOST}:${ports.second}`,
     };
   } catch (error) {
     await endProcess(child);
@@ -109,13 +134,13 @@ function workerdBinary() {
  * @param {WorkerdOptions} options
  */
 function writeConfig(folder, options) {
-  const ledger = options.ledger || options.faultyLedger;
   const build = resolve(options.build);
+  const classes = options.ledger || options.faultyLedger ? objectClasses(build) : [];
   const wasm = readdirSync(build).filter((name) => name.endsWith(".wasm"));
   for (const name of ["index.js", ...wasm]) copyFileSync(join(build, name), join(folder, name));
 
   const compatibilityDate = options.compatibilityDate ?? wranglerCompatibilityDate();
-  const main = {
+  const edge = {
     compatibilityDate,
     modules: [
       { name: "index.js", esModule: embed("index.js") },
@@ -124,13 +149,15 @@ function writeConfig(folder, options) {
     bindings: [
       ...Object.entries(options.vars ?? {}).map(([name, text]) => ({ name, text })),
       ...(options.kv ? [{ name: "STATE", kvNamespace: "kv" }] : []),
-      ...(ledger ? [ledgerBinding("LEDGER", options.faultyLedger ? "faulty-ledger" : "main")] : []),
+      ...objectBindings("", classes, options.faultyLedger ? "faulty-ledger" : "main"),
     ],
-    ...(ledger ? durableObjects({ localDisk: "state" }) : {}),
     ...(options.outbound ? { globalOutbound: "outbound" } : {}),
   };
   const services = [
-    { name: "main", worker: main },
+    {
+      name: "main",
+      worker: { ...edge, ...(classes.length > 0 ? durableObjects(classes, { localDisk: "state" }) : {}) },
+    },
     // Nothing that a test runs reaches beyond this machine.
     { name: "internet", network: { allow: ["local"] } },
   ];
@@ -139,9 +166,13 @@ function writeConfig(folder, options) {
     const address = `${HOST}:${options.outbound.port}`;
     services.push({ name: "outbound", external: { address, http: {} } });
   }
+  if (options.secondEdge) {
+    services.push({ name: "second", worker: edge });
+    sockets.push(socket("second", 0, "second"));
+  }
   if (options.kv)
     services.push({ name: "kv", external: { address: `${HOST}:${options.kv.port}`, http: {} } });
-  if (ledger) {
+  if (classes.length > 0) {
     // On disk in any case: objects in memory have no SQL.
     const path = resolve(options.stateDir ?? join(folder, "state"));
     mkdirSync(path, { recursive: true });
@@ -152,8 +183,8 @@ function writeConfig(folder, options) {
     const relay = {
       compatibilityDate,
       modules: [{ name: "faulty-ledger.js", esModule: embed("faulty-ledger.js") }],
-      bindings: [ledgerBinding("REAL", "main")],
-      ...durableObjects({ inMemory: VOID }),
+      bindings: objectBindings("REAL_", classes, "main"),
+      ...durableObjects(classes, { inMemory: VOID }),
     };
     services.push({ name: "faulty-ledger", worker: relay });
     sockets.push(socket("ledger-control", 0, "faulty-ledger"));
@@ -164,17 +195,39 @@ function writeConfig(folder, options) {
 }
 
 /**
- * @param {string} name
- * @param {string} serviceName
+ * Which of the known Durable Object classes a build has.
+ * @param {string} build
  */
-function ledgerBinding(name, serviceName) {
-  return { name, durableObjectNamespace: { className: "Ledger", serviceName } };
+function objectClasses(build) {
+  const script = readFileSync(join(build, "index.js"), "utf8");
+  const exported = script.slice(script.lastIndexOf("export{"));
+  return ["Ledger", "Operator"].filter((name) => new RegExp(`[{,\\s]${name}[,}]`).test(exported));
 }
 
-/** @param {object} durableObjectStorage */
-function durableObjects(durableObjectStorage) {
+/**
+ * `LEDGER` for the class `Ledger`, and so on.
+ * @param {string} prefix of the binding's name
+ * @param {string[]} classes
+ * @param {string} serviceName
+ */
+function objectBindings(prefix, classes, serviceName) {
+  return classes.map((className) => ({
+    name: prefix + className.toUpperCase(),
+    durableObjectNamespace: { className, serviceName },
+  }));
+}
+
+/**
+ * @param {string[]} classes
+ * @param {object} durableObjectStorage
+ */
+function durableObjects(classes, durableObjectStorage) {
   return {
-    durableObjectNamespaces: [{ className: "Ledger", uniqueKey: "tidegate-ledger", enableSql: true }],
+    durableObjectNamespaces: classes.map((className) => ({
+      className,
+      uniqueKey: `tidegate-${className.toLowerCase()}`,
+      enableSql: true,
+    })),
     durableObjectStorage,
   };
 }
@@ -259,14 +312,16 @@ function collectOutput(child) {
 }
 
 /**
+ * Asks the relay before the objects.
  * @param {number | undefined} port
- * @param {"GET" | "PUT"} method
- * @param {LedgerMode | ""} [mode]
+ * @returns {(method: "GET" | "PUT" | "POST", path: string, body?: string) => Promise<string>}
  */
-async function ledgerControl(port, method, mode = "") {
-  if (!port) throw new Error("start workerd with `faultyLedger` first");
-  const answer = await fetch(`http://${HOST}:${port}/${mode}`, { method });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} ledger mode ${mode}: ${answer.status} ${text}`);
-  return text;
+function relayControl(port) {
+  return async (method, path, body) => {
+    if (!port) throw new Error("start workerd with `faultyLedger` first");
+    const answer = await fetch(`http://${HOST}:${port}/${path}`, { method, body });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return text;
+  };
 }

@@ -212,7 +212,7 @@ fn failing(catalog: &Catalog, known: &Known<'_>, fault: Fault, required: Option<
 #[serde(deny_unknown_fields)]
 pub struct BaselineDocument {
     name: String,
-    #[serde(rename = "edition", alias = "editions")]
+    #[serde(alias = "edition")]
     editions: Vec<Edition>,
 }
 

@@ -357,7 +357,7 @@ mod tests {
             (r#"{"modes":"off"}"#.into(), "unknown field `modes`"),
             (r#"{"scope":"partner"}"#.into(), "invalid type"),
             (r#"{"baseline":7}"#.into(), "the name of a baseline or a baseline"),
-            (r#"{"baseline":{"name":"x"}}"#.into(), "missing field `edition`"),
+            (r#"{"baseline":{"name":"x"}}"#.into(), "missing field `editions`"),
             (r#"{"baseline":"lenient"}"#.into(), "`baseline`: there is no baseline `lenient`"),
             (r#"{"waves":{"Exchange 2016":null}}"#.into(), "`waves`: `Exchange 2016` is no product"),
             (r#"{"waves":{"Exchange Server 2016":"soon"}}"#.into(), "not a date"),
