@@ -1,5 +1,7 @@
 //! What belongs to one tenant: checked here, kept and shown by the tenant's ledger.
 
+use std::num::NonZeroU8;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tidegate_engine::event::TenantId;
@@ -96,8 +98,9 @@ fn other_author(body: &[u8]) -> Result<Author, Problem> {
 }
 
 async fn servers(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failure> {
-    let stage = caller.request.query("stage").map(|stage| stage.parse());
+    let stage = caller.request.query("stage").map(|stage| stage.parse::<NonZeroU8>());
     let stage = stage.transpose().map_err(|_| Problem::bad_request("the number of a stage").in_field("stage"))?;
+    let stage = stage.map(NonZeroU8::get);
     let state = caller.request.query("state");
     if state.as_ref().is_some_and(|state| !["current", "out_of_date", "unknown"].contains(&state.as_str())) {
         return Err(Problem::bad_request("`current`, `out_of_date` or `unknown`").in_field("state").into());
