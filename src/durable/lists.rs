@@ -44,8 +44,8 @@ impl Page<Box<RawValue>> {
             id: String,
         }
         let below = range.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11);
-        let rows = sql.rows(rows, values![below, i64::from(range.limit) + 1])?;
-        let id = |row: &Box<RawValue>| serde_json::from_str(row.get()).map_or_else(|_| String::new(), |Id { id }| id);
-        Ok(Self::of(rows, range, id))
+        let rows: Vec<Box<RawValue>> = sql.rows(rows, values![below, i64::from(range.limit) + 1])?;
+        let id = |row: &str| serde_json::from_str(row).map_or_else(|_| String::new(), |Id { id }| id);
+        Ok(Self::of(rows, range, |row| id(row.get())))
     }
 }
