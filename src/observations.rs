@@ -17,6 +17,7 @@ use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};
 use crate::ledger::{Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
+use crate::metrics::{self, Counter};
 use crate::platform::{random_id, real_millis};
 use crate::store::{self, PhaseKey, PhaseRecord};
 
@@ -163,7 +164,10 @@ async fn send(ledger: &Client, tenant: &TenantId) {
         with_queue(tenant, |queue| queue.sent(sequence, answer.is_ok()));
         match answer {
             Ok(recorded) => remember(tenant, recorded),
-            Err(_) => return,
+            Err(_) => {
+                metrics::count(Counter::BatchesFailed);
+                return;
+            }
         }
     }
     forget_if_idle(tenant);
@@ -198,7 +202,6 @@ struct Queue {
     /// request that set one may be gone.
     promised_at: u64,
     sending_since: u64,
-    dropped: u64,
 }
 
 type Key = (ServerId, Node, ShownDocument, i64);
@@ -241,7 +244,6 @@ impl Queue {
             sealed: VecDeque::new(),
             promised_at: 0,
             sending_since: 0,
-            dropped: 0,
         }
     }
 
@@ -253,7 +255,7 @@ impl Queue {
             self.promised_at = now;
         }
         if full && !self.seal() {
-            self.dropped += 1;
+            metrics::count(Counter::ObservationsDropped);
             return Flush { now: true, soon };
         }
         self.events += usize::from(observation.event.is_some());

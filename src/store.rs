@@ -16,8 +16,8 @@ use worker::Env;
 use crate::platform::{Deadline, real_millis, within};
 use cache::{Age, Cache};
 pub use families::{
-    BaselineKey, BaselineRecord, CatalogKey, CatalogRecord, ControlKey, ControlRecord, Family, GatewaySettings, Kept,
-    KeyKey, KeyRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Record, TenantKey, TenantRecord, Versions,
+    ControlKey, ControlRecord, FactsKey, FactsRecord, Family, GatewaySettings, Kept, KeyKey, KeyRecord, PhaseKey,
+    PhaseRecord, PolicyKey, PolicyRecord, Record, TenantKey, TenantRecord, Versions,
 };
 pub use kv::{Kv, Listed};
 
@@ -33,6 +33,8 @@ pub enum StoreError {
     Late,
     Failed,
     Malformed,
+    /// It has not what was put elsewhere a while ago.
+    Behind,
 }
 
 impl StoreError {
@@ -41,6 +43,7 @@ impl StoreError {
             Self::Late => "the KV store did not answer in time",
             Self::Failed => "the KV store failed",
             Self::Malformed => "the KV store holds a malformed record",
+            Self::Behind => "the KV store has not the catalog or baseline that is in force",
         }
     }
 }
@@ -87,6 +90,13 @@ impl Access<'_> {
     async fn read<F: Family>(&self, family: &F) -> Result<Found<F::Record>, StoreError> {
         let mut texts = self.texts(&[family.key()]).await?.into_iter();
         keep(family, texts.next().flatten())
+    }
+
+    /// The records under keys of one family, at most 100, in one read past the cache.
+    pub async fn read_all<F: Family>(&self, families: &[F]) -> Result<Vec<Option<F::Record>>, StoreError> {
+        let keys: Vec<String> = families.iter().map(Family::key).collect();
+        let texts = self.texts(&keys).await?;
+        texts.into_iter().map(|text| text.map(parse).transpose()).collect()
     }
 
     async fn texts(&self, keys: &[String]) -> Result<Vec<Option<String>>, StoreError> {
@@ -169,6 +179,11 @@ pub fn remember<F: Family>(family: &F, record: F::Record) {
     Cache::with(|cache| cache.put(family, Some(record), bytes, real_millis()));
 }
 
+/// Takes in that its Durable Object just revoked a key.
+pub fn forget_key(key: &KeyKey) {
+    Cache::with(|cache| cache.remove(key, KeyRecord::REVOKED, real_millis()));
+}
+
 /// Takes in that a record was deleted, as its Durable Object just answered.
 pub fn forget<F: Family>(family: &F) {
     Cache::with(|cache| cache.forget(family, real_millis()));
@@ -179,9 +194,12 @@ pub fn forget_all(prefix: &str) {
     Cache::with(|cache| cache.forget_all(prefix, real_millis()));
 }
 
+fn parse<R: Record>(text: String) -> Result<R, StoreError> {
+    serde_json::from_slice(text.as_bytes()).map_err(|_| StoreError::Malformed)
+}
+
 fn keep<F: Family>(family: &F, text: Option<String>) -> Result<Found<F::Record>, StoreError> {
     let bytes = text.as_ref().map_or(0, String::len);
-    let parse = |text: String| serde_json::from_slice(text.as_bytes()).map_err(|_| StoreError::Malformed);
     let record = text.map(parse).transpose()?;
     Ok(Cache::with(|cache| cache.put(family, record, bytes, real_millis())))
 }

@@ -9,7 +9,7 @@ use tidegate_engine::server::ServerId;
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure, access_of, done, fleet, no_route, not_allowed, report};
+use super::{Caller, Failure, access_of, done, fleet, freezes, no_route, not_allowed, notices, report};
 use crate::common::Common;
 use crate::durable::client::{ADMIN_DEADLINE, Client};
 use crate::http;
@@ -48,6 +48,12 @@ pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str
             "GET" => report::answer(caller, &ledger).await,
             _ => Err(not_allowed("GET, HEAD")),
         },
+        ["servers", server, "exemption"] => {
+            freezes::exemption(caller, &ledger, &tenant, method, server_id(server)?).await
+        }
+        ["pauses", rest @ ..] => freezes::pauses(caller, &ledger, &tenant, method, rest).await,
+        ["notifications"] => notices::notifications(caller, &ledger, method).await,
+        ["webhooks", rest @ ..] => notices::webhooks(caller, &ledger, &tenant, method, rest).await,
         ["audit"] => match method {
             "GET" => Ok(ledger.forward(&Call::Audit(caller.range()?)).await?),
             _ => Err(not_allowed("GET, HEAD")),
@@ -104,9 +110,10 @@ async fn servers(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failu
 }
 
 /// Has the ledger make a change, remembers what it will publish, and answers with what it shows.
-async fn change(ledger: &Client, tenant: &TenantId, call: &Call, status: u16) -> Result<Response, Failure> {
+pub(super) async fn change(ledger: &Client, tenant: &TenantId, call: &Call, status: u16) -> Result<Response, Failure> {
     let Changed { policy, phases, shown } = done(ledger.request(call, ADMIN_DEADLINE).await?)?;
-    let tag = policy.as_ref().map(|record| http::etag(record.rev));
+    let is_policy = matches!(call, Call::PutPolicy(_));
+    let tag = policy.as_ref().filter(|_| is_policy).map(|record| http::etag(record.rev));
     if let Some(record) = policy {
         store::remember(&PolicyKey(tenant), *record);
     }

@@ -83,9 +83,10 @@ struct Row {
 pub async fn publish(sql: &Sql, env: &Env) -> bool {
     let mut any = false;
     let now = integer(real_millis());
-    // rows that are told stay until their second has passed, with a negative rev, so that the next put keeps its distance
+    // ties by key: catalog and baselines before `control/mode`, which puts them in force; rows that are told stay
+    // until their second has passed, with a negative rev, so that the next put keeps its distance
     let due = "SELECT json_quote(key) FROM outbox WHERE rev > 0 AND due <= ?1
-               ORDER BY key LIKE 'policy/%' DESC, due LIMIT ?2";
+               ORDER BY key LIKE 'policy/%' DESC, due, key LIMIT ?2";
     let Ok(keys) = sql.rows::<String>(due, values![now, MAX_PUTS]) else { return any };
     let Some(kv) = Kv::new(env, store::BINDING) else { return any };
     for key in keys {

@@ -8,6 +8,10 @@ use tidegate_engine::received::Component;
 use tidegate_engine::server::{Node, ServerId, Shown};
 use tidegate_engine::time::{Date, Timestamp};
 
+use super::exemptions::ExemptionCall;
+use super::pauses::PauseCall;
+use super::webhooks::WebhookCall;
+use crate::durable::audit::Note;
 use crate::durable::lists::Range;
 use crate::store::{PhaseRecord, PolicyRecord};
 
@@ -22,20 +26,38 @@ pub enum Call {
     /// Answered with [`Changed`].
     PutPolicy(Box<PutPolicy>),
     /// Answered with one page of servers as the API shows them.
-    Servers { filter: Filter, range: Range },
+    Servers {
+        filter: Filter,
+        range: Range,
+    },
     /// Answered with one server as the API shows it.
-    Server { id: ServerId },
+    Server {
+        id: ServerId,
+    },
     /// Forgets one server.
-    DeleteServer { id: ServerId },
+    DeleteServer {
+        id: ServerId,
+    },
     /// Answered with the tenant's summary as the API shows it.
     Tenant,
     /// Forgets everything.
     DeleteTenant,
     /// Answered with the report on these days, both included, as the API shows it: JSON with one page of servers, or
     /// without a range CSV with all of them.
-    Report { from: Date, to: Date, range: Option<Range> },
+    Report {
+        from: Date,
+        to: Date,
+        range: Option<Range>,
+    },
     /// Answered with one page of the audit trail as the API shows it.
     Audit(Range),
+    /// What the operator's object has for the trail. Answered with `true`.
+    Note(Note),
+    Pauses(PauseCall),
+    Exemption(ServerId, ExemptionCall),
+    Webhooks(WebhookCall),
+    /// Answered with one page of notifications as the API shows them.
+    Notifications(Range),
     /// Does nothing but what is due.
     Tick,
 }
@@ -43,7 +65,7 @@ pub enum Call {
 impl Call {
     /// Whether the answer shows what time alone changes, so that what is due has to be done first.
     pub const fn shows_what_is_due(&self) -> bool {
-        !matches!(self, Self::Record(_) | Self::Policy)
+        !matches!(self, Self::Record(_) | Self::Policy | Self::Note(_))
     }
 
     /// Whether the tenant's summary may be another one after it.
@@ -56,6 +78,9 @@ impl Call {
                 | Self::Tenant
                 | Self::Report { .. }
                 | Self::Audit(_)
+                | Self::Note(_)
+                | Self::Webhooks(_)
+                | Self::Notifications(_)
                 | Self::Tick
         )
     }

@@ -44,7 +44,7 @@ const TABLES: &[&str] = &[
         number INTEGER PRIMARY KEY, server TEXT NOT NULL, node TEXT NOT NULL, at INTEGER NOT NULL,
         field INTEGER NOT NULL, component TEXT NOT NULL, build TEXT, telling TEXT NOT NULL, received TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS evidence_node ON evidence (server, node, number)",
-    // the exemption in force of a server; `json` is what the API shows
+    // the exemption in force of a server; `notify_at`, as in `pause`, is when its end is to be announced next
     "CREATE TABLE IF NOT EXISTS exemption (
         server TEXT PRIMARY KEY, starts_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, notify_at INTEGER,
         reason TEXT NOT NULL, created_by TEXT NOT NULL) WITHOUT ROWID",

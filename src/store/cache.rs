@@ -87,8 +87,24 @@ impl Cache {
         bytes: usize,
         now: u64,
     ) -> Found<F::Record> {
-        let key = family.key();
         let rev = read.as_ref().map_or(0, Record::rev);
+        self.keep(family, read, rev, bytes, now)
+    }
+
+    /// Knows that a record is gone, whatever KV says of those below `rev` for a while.
+    pub(super) fn remove<F: Family>(&mut self, family: &F, rev: u64, now: u64) {
+        self.keep(family, None, rev, 0, now);
+    }
+
+    fn keep<F: Family>(
+        &mut self,
+        family: &F,
+        read: Option<F::Record>,
+        rev: u64,
+        bytes: usize,
+        now: u64,
+    ) -> Found<F::Record> {
+        let key = family.key();
         if let Some(known) = self.entries.peek_mut(key.as_str())
             && known.rev > rev
             && now.saturating_sub(known.confirmed_at) < SETTLING_MILLIS
@@ -167,6 +183,17 @@ mod tests {
         assert_eq!(put(Some(policy(3)), 2), Some(3));
         assert_eq!(put(None, 3), Some(3));
         assert_eq!(put(None, 90_002), None, "what stays deleted is forgotten");
+    }
+
+    #[test]
+    fn kv_answering_with_the_past_does_not_revive_what_was_removed() {
+        let (mut cache, tenant) = (Cache::new(), tenant(0));
+        cache.remove(&PolicyKey(&tenant), 2, 0);
+        let mut put = |read, now| cache.put(&PolicyKey(&tenant), read, 0, now).map(|record| record.rev);
+        assert_eq!(put(Some(policy(1)), 1), None);
+        assert_eq!(put(Some(policy(1)), 90_000), Some(1), "what KV says for long is so");
+        cache.remove(&PolicyKey(&tenant), 2, 100_000);
+        assert!(cache.put(&PolicyKey(&tenant), Some(policy(2)), 0, 100_001).is_some());
     }
 
     #[test]

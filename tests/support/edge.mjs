@@ -22,16 +22,17 @@ const DAY = 24 * 3600;
  */
 
 /**
- * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge">
+ * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge" | "outbound">
  *   & { kv?: import("./kv-service.mjs").KvService }} [options] `ledger`: without the relay that fails
  * @returns {Promise<Edge>}
  */
-export async function startEdge({ kv, stateDir, vars, ledger = false, secondEdge } = {}) {
+export async function startEdge({ kv, stateDir, vars, outbound, ledger = false, secondEdge } = {}) {
   const service = kv ?? (await startKv());
   const worker = await startWorkerd({
     build: BUILD,
     kv: service,
     stateDir,
+    outbound,
     ledger,
     faultyLedger: !ledger,
     secondEdge,
