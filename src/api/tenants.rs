@@ -1,10 +1,9 @@
 //! What belongs to one tenant: checked here, kept and shown by the tenant's ledger.
 
-use std::num::NonZeroU8;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tidegate_engine::event::TenantId;
+use tidegate_engine::ladder::MAX_STAGES;
 use tidegate_engine::policy::{Policy, Right};
 use tidegate_engine::server::ServerId;
 use tidegate_wire::problem::{Problem, read_json};
@@ -98,9 +97,10 @@ fn other_author(body: &[u8]) -> Result<Author, Problem> {
 }
 
 async fn servers(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failure> {
-    let stage = caller.request.query("stage").map(|stage| stage.parse::<NonZeroU8>());
-    let stage = stage.transpose().map_err(|_| Problem::bad_request("the number of a stage").in_field("stage"))?;
-    let stage = stage.map(NonZeroU8::get);
+    let number =
+        |stage: String| stage.parse::<u8>().ok().filter(|number| (1..=MAX_STAGES).contains(&usize::from(*number)));
+    let not_one = || Problem::bad_request(format!("the number of a stage, 1 to {MAX_STAGES}")).in_field("stage");
+    let stage = caller.request.query("stage").map(|stage| number(stage).ok_or_else(not_one)).transpose()?;
     let state = caller.request.query("state");
     if state.as_ref().is_some_and(|state| !["current", "out_of_date", "unknown"].contains(&state.as_str())) {
         return Err(Problem::bad_request("`current`, `out_of_date` or `unknown`").in_field("state").into());
