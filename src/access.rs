@@ -85,6 +85,11 @@ impl Principal {
         allow(self.is_admin())
     }
 
+    /// May make a tenant's server be forgotten: no tenant's own operator, whose servers it would spare.
+    pub fn deletes_servers(&self) -> Result<(), Problem> {
+        allow(matches!(self.role, Role::Operator | Role::Admin) && self.tenant.is_none())
+    }
+
     /// Whether what the tenant's policy has to delegate to its own operators is open to this one.
     pub fn needs(&self, right: Right) -> Option<Right> {
         self.tenant.as_ref().map(|_| right)

@@ -4,7 +4,11 @@ mod auth;
 mod batch;
 mod decide;
 mod facts;
+mod fleet;
+mod freezes;
 mod keys;
+mod notices;
+mod report;
 mod system;
 mod tenants;
 
@@ -71,6 +75,7 @@ async fn route(request: &Request, env: &Env, context: &Context) -> Result<Respon
         ["v1", rest @ ..] => {
             let caller = Caller::new(request, env, context, &config).await?;
             match rest {
+                ["tenants"] => fleet::list(&caller, method).await,
                 ["tenants", tenant, rest @ ..] => tenants::route(&caller, method, tenant, rest).await,
                 _ => system::route(&caller, method, rest).await,
             }

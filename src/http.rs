@@ -41,6 +41,10 @@ impl Request {
         self.inner.headers().get(name).ok().flatten()
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The path as written. Taken from the address by hand: the `url` crate would bring its tables along.
     pub fn path(&self) -> &str {
         let (_, rest) = self.url.split_once("://").unwrap_or(("", &self.url));

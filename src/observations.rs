@@ -16,7 +16,7 @@ use tidegate_engine::window::{Action, fnv1a};
 use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};
-use crate::ledger::{Batch, Call, Counts, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
+use crate::ledger::{Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
 use crate::metrics::{self, Counter};
 use crate::platform::{random_id, real_millis};
 use crate::store::{self, PhaseKey, PhaseRecord};
@@ -102,30 +102,34 @@ impl<'a> Observation<'a> {
     }
 }
 
-/// What became of one observation.
-pub enum Written {
-    /// With the server's phase, if it changed by that.
-    Down(Option<PhaseRecord>),
-    /// Tenants like this one are not recorded.
-    Not,
+/// The ledger's answer to one observation.
+pub struct Receipt {
+    /// It was written down.
+    pub taken: bool,
+    /// The server's phase, if it changed by that.
+    pub phase: Option<PhaseRecord>,
 }
 
-/// Writes one observation down before the answer.
+/// Writes one observation down before the answer. What reaches the ledger after `deadline` is not written down: it was
+/// answered without.
 pub async fn record_now(
     ledger: &Client,
     tenant: &TenantId,
     observation: Observation<'_>,
     deadline: Duration,
-) -> Result<Written, CallError> {
+) -> Result<Receipt, CallError> {
     let server = &observation.server.id.clone();
-    let batch = Batch { sent: None, items: vec![observation.into_item()] };
+    let milliseconds = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+    let not_after = Some(real_millis().saturating_add(milliseconds));
+    let batch = Batch { sent: None, not_after, items: vec![observation.into_item()] };
     let recorded: Recorded = ledger.call(&Call::Record(batch), deadline).await?;
-    if recorded.refused {
-        return Ok(Written::Not);
+    if recorded.dropped == Some(Dropped::Late) {
+        return Err(CallError::Late);
     }
+    let taken = recorded.dropped.is_none();
     let phase = recorded.phases.iter().find(|(changed, _)| changed == server).map(|(_, phase)| phase.clone());
     remember(tenant, recorded);
-    Ok(Written::Down(phase))
+    Ok(Receipt { taken, phase })
 }
 
 /// Adds one observation up, and sees to it that it is sent within a second.
@@ -284,7 +288,7 @@ impl Queue {
         self.events = 0;
         let sent = Sent { isolate: self.isolate.clone(), sequence: self.sequence };
         let items = std::mem::take(&mut self.open).into_values().collect();
-        self.sealed.push_back(Batch { sent: Some(sent), items });
+        self.sealed.push_back(Batch { sent: Some(sent), not_after: None, items });
         true
     }
 

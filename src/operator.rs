@@ -54,9 +54,9 @@ impl DurableObject for Operator {
         let body = request.bytes().await?;
         let envelope: Envelope<Call> = serde_json::from_slice(&body)?;
         let circumstances = envelope.circumstances;
-        let sql = self.sql()?.failing_at(circumstances.fails_at);
-        let response = durable::respond(answer(&sql, envelope))?;
         let sql = self.sql()?;
+        let response = durable::respond(answer(sql.failing_at(circumstances.fails_at), envelope))?;
+        sql.failing_at(None);
         if circumstances.clock.is_some() {
             outbox::publish(&sql, &self.env).await;
             trail::deliver(&sql, &self.env).await;

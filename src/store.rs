@@ -242,6 +242,16 @@ pub fn forget_key(key: &KeyKey) {
     Cache::with(|cache| cache.remove(key, KeyRecord::REVOKED, real_millis()));
 }
 
+/// Takes in that a record was deleted, as its Durable Object just answered.
+pub fn forget<F: Family>(family: &F) {
+    Cache::with(|cache| cache.forget(family, real_millis()));
+}
+
+/// Takes in that all records were deleted whose keys begin so.
+pub fn forget_all(prefix: &str) {
+    Cache::with(|cache| cache.forget_all(prefix, real_millis()));
+}
+
 fn parse<R: Record>(text: String) -> Result<R, StoreError> {
     serde_json::from_slice(text.as_bytes()).map_err(|_| StoreError::Malformed)
 }

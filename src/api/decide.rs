@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::durable::client::{self, CallError};
 use crate::http::{self, Request};
 use crate::metrics::{self, Counter};
-use crate::observations::{self, Observation, Written};
+use crate::observations::{self, Observation, Receipt};
 use crate::platform::{Deadline, real_now};
 use crate::store::{Access, ControlKey, ControlRecord, PhaseRecord, PolicyRecord, Reader, StoreError};
 
@@ -172,7 +172,7 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<
 
 /// How far an observation got by the time of the answer.
 enum Recording {
-    /// Not yet, or nothing to write down.
+    /// Not yet, or nothing to write down, or no room for it.
     Later,
     /// With the server's phase, if it changed by that.
     Done(Option<PhaseRecord>),
@@ -296,10 +296,8 @@ async fn record(
         Record::Sync => {
             let deadline = site.access.deadline.left();
             let recorded = observations::record_now(&ledger(), &event.tenant, observation, deadline).await;
-            Ok(match recorded? {
-                Written::Down(phase) => Recording::Done(phase),
-                Written::Not => Recording::Later,
-            })
+            let Receipt { taken, phase } = recorded?;
+            Ok(if taken { Recording::Done(phase) } else { Recording::Later })
         }
     }
 }

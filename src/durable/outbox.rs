@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
-use worker::Env;
+use worker::{Env, SqlStorageValue};
 
 use super::sql::{Change, Sql, SqlError, integer, to_text, values};
 use crate::platform::{real_millis, within};
@@ -40,6 +40,22 @@ pub fn lay_listed<F: Family>(change: &Change<'_>, family: &F, record: &F::Record
 /// Has a record removed from KV.
 pub fn remove<F: Family>(change: &Change<'_>, family: &F) -> Result<(), SqlError> {
     put(change, family.key(), None, None)
+}
+
+/// Has the records removed from KV whose keys `select` lists.
+pub fn remove_listed(change: &Change<'_>, select: &str, values: Vec<SqlStorageValue>) -> Result<(), SqlError> {
+    // the WHERE tells SQLite that ON CONFLICT is no JOIN's ON
+    let statement = format!(
+        "INSERT INTO outbox (key, rev, json, metadata, due) SELECT key, 1, NULL, NULL, 0 FROM
+             (SELECT NULL AS key WHERE FALSE UNION ALL {select}) WHERE TRUE
+         ON CONFLICT (key) DO UPDATE SET rev = ABS(rev) + 1, json = NULL, metadata = NULL"
+    );
+    change.run(&statement, values)
+}
+
+/// Has all records removed from KV that it was told lately or was to be told.
+pub fn remove_all(change: &Change<'_>) -> Result<(), SqlError> {
+    change.run("UPDATE outbox SET rev = ABS(rev) + 1, json = NULL, metadata = NULL", Vec::new())
 }
 
 fn put(change: &Change<'_>, key: String, json: Option<String>, metadata: Option<String>) -> Result<(), SqlError> {

@@ -83,12 +83,19 @@ pub struct PhaseRecord {
     pub exemptions: Freezes,
 }
 
+impl PhaseKey<'_> {
+    /// How the keys of all servers of a tenant begin.
+    pub fn all_of(tenant: &TenantId) -> String {
+        format!("phase/{tenant}/")
+    }
+}
+
 impl Family for PhaseKey<'_> {
     type Record = PhaseRecord;
     const KEPT: Kept = DECIDING;
 
     fn key(&self) -> String {
-        format!("phase/{}/{}", self.0, self.1)
+        format!("{}{}", Self::all_of(self.0), self.1)
     }
 }
 
@@ -265,12 +272,17 @@ pub struct TenantKey<'a>(pub &'a TenantId);
 #[serde(transparent)]
 pub struct TenantRecord(pub Box<serde_json::value::RawValue>);
 
+impl TenantKey<'_> {
+    /// How the keys of all tenants begin.
+    pub const ALL: &'static str = "tenant/";
+}
+
 impl Family for TenantKey<'_> {
     type Record = TenantRecord;
     const KEPT: Kept = DECIDING;
 
     fn key(&self) -> String {
-        format!("tenant/{}", self.0)
+        format!("{}{}", Self::ALL, self.0)
     }
 }
 
