@@ -10,7 +10,6 @@ mod kv;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use futures_util::future::join_all;
 use tidegate_engine::event::TenantId;
 use tidegate_engine::server::ServerId;
 use worker::Env;
@@ -109,18 +108,19 @@ impl Access<'_> {
         if self.fresh || servers.is_empty() {
             return;
         }
-        let tenants: BTreeSet<&TenantId> = servers.iter().map(|(tenant, _)| tenant).collect();
+        let mut tenants: Vec<&TenantId> = servers.iter().map(|(tenant, _)| tenant).collect();
+        tenants.dedup();
         let policies = tenants.into_iter().map(|tenant| Wanted::Policy(PolicyKey(tenant)));
         let phases = servers.iter().map(|(tenant, server)| Wanted::Phase(PhaseKey(tenant, server)));
         let wanted = std::iter::once(Wanted::Control(ControlKey)).chain(policies).chain(phases);
         let missing: Vec<Wanted<'_>> = wanted.filter(|wanted| !wanted.is_cached(self)).collect();
-        let read = async |wanted: &[Wanted<'_>]| {
+        for wanted in missing.chunks(MAX_KEYS) {
             let keys: Vec<String> = wanted.iter().map(Wanted::key).collect();
-            for (wanted, text) in wanted.iter().zip(self.texts(&keys).await.unwrap_or_default()) {
+            let Ok(texts) = self.texts(&keys).await else { return };
+            for (wanted, text) in wanted.iter().zip(texts) {
                 wanted.keep(text);
             }
-        };
-        join_all(missing.chunks(MAX_KEYS).map(read)).await;
+        }
     }
 
     async fn texts(&self, keys: &[String]) -> Result<Vec<Option<String>>, StoreError> {

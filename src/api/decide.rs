@@ -4,6 +4,7 @@
 //! its build is out of date, its server's phase, unless the isolate's cache has them: one KV read at most, two where a
 //! trusted relay of the policy makes another server the connecting one. `"record":"sync"` awaits the ledger too.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use tidegate_engine::decision::{self, Decision, accept_undecided, decide_without_server};
@@ -97,11 +98,14 @@ impl From<CallError> for Fault {
 /// Reads what decisions on many events rest on into the cache, in few requests of KV. What fails is left to each event.
 pub async fn read_ahead<'a>(site: &Site<'_>, posted: impl Iterator<Item = &'a native::Request<'a>>) {
     let Some(built_in) = common::built_in() else { return };
-    let server = |posted: &native::Request<'_>| {
-        let server = recognise(&posted.event, &[], &built_in.catalog).server()?.id.clone();
-        Some((posted.event.tenant.clone(), server))
-    };
-    site.access.read_ahead(&posted.filter_map(server).collect()).await;
+    // one by one: collecting them would sort
+    let mut servers = BTreeSet::new();
+    for native::Request { event, .. } in posted {
+        if let Some(server) = recognise(event, &[], &built_in.catalog).server() {
+            servers.insert((event.tenant.clone(), server.id.clone()));
+        }
+    }
+    site.access.read_ahead(&servers).await;
     // a catalog that was replaced is read and parsed once, and not by each event
     if let Some((Some(control), _)) = site.access.cached(&ControlKey) {
         let _ = common::facts(&site.access, &control.versions).await;

@@ -91,8 +91,11 @@ pub fn tell_variable_later(
         static TOLD_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
     }
     let variable = config.mode_ceiling;
+    if control.knows(variable) {
+        return;
+    }
     let now = real_millis();
-    if control.knows(variable) || now.saturating_sub(TOLD_AT.get()) < TOLD_EVERY_MILLIS {
+    if now.saturating_sub(TOLD_AT.get()) < TOLD_EVERY_MILLIS {
         return;
     }
     TOLD_AT.set(now);

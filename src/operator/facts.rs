@@ -1,6 +1,9 @@
 //! Catalog and baselines that were put beside or in place of the built-in ones: checked, numbered, and taken back by
 //! one call.
 
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate_engine::baseline::{Baseline, BaselineDocument, BaselineError};
@@ -178,11 +181,15 @@ fn updated_at(sql: &Sql, key: &FactsKey, version: u64) -> Result<Option<Timestam
 }
 
 /// All baselines that policies may name, in order.
-fn names(versions: &Versions) -> Result<std::collections::BTreeSet<String>, SqlError> {
-    Ok(built_in()?.baselines.keys().chain(versions.baselines.keys()).cloned().collect())
+fn names(versions: &Versions) -> Result<BTreeSet<String>, SqlError> {
+    let mut names = BTreeSet::new();
+    for name in built_in()?.baselines.keys().chain(versions.baselines.keys()) {
+        names.insert(name.clone());
+    }
+    Ok(names)
 }
 
-fn built_in() -> Result<std::rc::Rc<Facts>, SqlError> {
+fn built_in() -> Result<Rc<Facts>, SqlError> {
     common::built_in().ok_or_else(|| SqlError::Failed("the catalog is not there".to_owned()))
 }
 
