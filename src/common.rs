@@ -149,3 +149,26 @@ async fn read(access: &Access<'_>, wanted: &Versions) -> Result<Loaded, StoreErr
     }
     Ok(Loaded { versions, facts: Rc::new(facts) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_facts_than_those_in_force_serve_for_a_while() {
+        let facts = built_in().unwrap();
+        let versions = |catalog| Versions { catalog, ..Versions::default() };
+        let state = |loaded: Option<u64>| State {
+            loaded: loaded.map(|catalog| Loaded { versions: versions(catalog), facts: facts.clone() }),
+            wanted: versions(2),
+            missed_at: 1_000,
+            looked_at: 1_000,
+            error: StoreError::Behind,
+        };
+        let serve = |loaded, now| state(loaded).serve(now).map(|loaded| loaded.versions.catalog);
+        assert_eq!((serve(Some(2), 1_000), serve(Some(2), 10_000_000)), (Ok(2), Ok(2)));
+        assert_eq!((serve(Some(1), 1_000), serve(Some(1), 120_999)), (Ok(1), Ok(1)));
+        assert_eq!(serve(Some(1), 121_000), Err(StoreError::Behind));
+        assert_eq!(serve(None, 1_000), Err(StoreError::Behind));
+    }
+}

@@ -7,8 +7,10 @@ mod cache;
 mod families;
 mod kv;
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use futures_util::future::join_all;
 use tidegate_engine::event::TenantId;
 use tidegate_engine::server::ServerId;
 use worker::Env;
@@ -23,6 +25,9 @@ pub use kv::{Kv, Listed};
 
 /// The KV namespace's binding.
 pub const BINDING: &str = "STATE";
+
+/// Keys that KV reads in one request.
+const MAX_KEYS: usize = 100;
 
 /// A record, or the certainty that there is none.
 pub type Found<R> = Option<Rc<R>>;
@@ -99,10 +104,63 @@ impl Access<'_> {
         texts.into_iter().map(|text| text.map(parse).transpose()).collect()
     }
 
+    /// Reads what decisions on mail of these servers rest on into the cache, unless it is there.
+    pub async fn read_ahead(&self, servers: &BTreeSet<(TenantId, ServerId)>) {
+        if self.fresh || servers.is_empty() {
+            return;
+        }
+        let tenants: BTreeSet<&TenantId> = servers.iter().map(|(tenant, _)| tenant).collect();
+        let policies = tenants.into_iter().map(|tenant| Wanted::Policy(PolicyKey(tenant)));
+        let phases = servers.iter().map(|(tenant, server)| Wanted::Phase(PhaseKey(tenant, server)));
+        let wanted = std::iter::once(Wanted::Control(ControlKey)).chain(policies).chain(phases);
+        let missing: Vec<Wanted<'_>> = wanted.filter(|wanted| !wanted.is_cached(self)).collect();
+        let read = async |wanted: &[Wanted<'_>]| {
+            let keys: Vec<String> = wanted.iter().map(Wanted::key).collect();
+            for (wanted, text) in wanted.iter().zip(self.texts(&keys).await.unwrap_or_default()) {
+                wanted.keep(text);
+            }
+        };
+        join_all(missing.chunks(MAX_KEYS).map(read)).await;
+    }
+
     async fn texts(&self, keys: &[String]) -> Result<Vec<Option<String>>, StoreError> {
         let kv = Kv::new(self.env, BINDING).ok_or(StoreError::Failed)?;
         let read = within(self.deadline.left(), kv.read(keys)).await.map_err(|_| StoreError::Late)?;
         read.map_err(|_| StoreError::Failed)
+    }
+}
+
+/// A record of which many are read at once.
+enum Wanted<'a> {
+    Control(ControlKey),
+    Policy(PolicyKey<'a>),
+    Phase(PhaseKey<'a>),
+}
+
+impl Wanted<'_> {
+    fn key(&self) -> String {
+        match self {
+            Self::Control(family) => family.key(),
+            Self::Policy(family) => family.key(),
+            Self::Phase(family) => family.key(),
+        }
+    }
+
+    fn is_cached(&self, access: &Access<'_>) -> bool {
+        match self {
+            Self::Control(family) => access.cached(family).is_some(),
+            Self::Policy(family) => access.cached(family).is_some(),
+            Self::Phase(family) => access.cached(family).is_some(),
+        }
+    }
+
+    /// What is malformed is met again by who needs it.
+    fn keep(&self, text: Option<String>) {
+        match self {
+            Self::Control(family) => drop(keep(family, text)),
+            Self::Policy(family) => drop(keep(family, text)),
+            Self::Phase(family) => drop(keep(family, text)),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use worker::worker_sys::web_sys::Response;
 use worker::{Context, Env};
 
 use super::auth::Unverified;
-use super::decide::{Fault, Site, decide_event, defaults, undecided};
+use super::decide::{Fault, Site, decide_event, defaults, read_ahead, undecided};
 use super::{access_of, auth, circumstances};
 use crate::config::Config;
 use crate::http::{self, MAX_BODY, Request};
@@ -57,21 +57,17 @@ async fn decide_posted(
     };
     let defaults = defaults(&principal);
     let site = Site { config, context, actor: &principal.actor, circumstances, access };
-    let decide = async |event: &[u8]| {
-        if event.len() > MAX_BODY {
-            return Problem::too_large(MAX_BODY).to_json();
-        }
-        match native::Request::parse(event, &defaults) {
-            Ok(posted) => decide_event(&site, &posted).await,
-            Err(problem) => problem.to_json(),
-        }
+    let posted = events.into_iter().map(|event| match event.len() {
+        0..=MAX_BODY => native::Request::parse(event, &defaults),
+        _ => Err(Problem::too_large(MAX_BODY)),
+    });
+    let posted: Vec<_> = posted.collect();
+    read_ahead(&site, posted.iter().flatten()).await;
+    let answer = async |posted: &Result<native::Request<'_>, Problem>| match posted {
+        Ok(posted) => decide_event(&site, posted).await,
+        Err(problem) => problem.to_json(),
     };
-    let (first, others) = match events.split_first() {
-        Some((first, others)) => (vec![decide(first).await], others),
-        None => (Vec::new(), &events[..0]),
-    };
-    let others = join_all(others.iter().map(|event| decide(event))).await;
-    Ok((form, first.into_iter().chain(others).collect()))
+    Ok((form, join_all(posted.iter().map(answer)).await))
 }
 
 fn respond(form: Form, answers: &[Vec<u8>]) -> Result<Response, JsValue> {

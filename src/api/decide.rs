@@ -28,7 +28,7 @@ use crate::http::{self, Request};
 use crate::metrics::{self, Counter};
 use crate::observations::{self, Observation, Receipt};
 use crate::platform::{Deadline, real_now};
-use crate::store::{Access, ControlRecord, PhaseRecord, PolicyRecord, Reader, StoreError};
+use crate::store::{Access, ControlKey, ControlRecord, PhaseRecord, PolicyRecord, Reader, StoreError};
 
 pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
     let config = Config::get(env);
@@ -91,6 +91,20 @@ impl From<StoreError> for Fault {
 impl From<CallError> for Fault {
     fn from(error: CallError) -> Self {
         Self::new(Counter::DegradedLedger, error.as_str())
+    }
+}
+
+/// Reads what decisions on many events rest on into the cache, in few requests of KV. What fails is left to each event.
+pub async fn read_ahead<'a>(site: &Site<'_>, posted: impl Iterator<Item = &'a native::Request<'a>>) {
+    let Some(built_in) = common::built_in() else { return };
+    let server = |posted: &native::Request<'_>| {
+        let server = recognise(&posted.event, &[], &built_in.catalog).server()?.id.clone();
+        Some((posted.event.tenant.clone(), server))
+    };
+    site.access.read_ahead(&posted.filter_map(server).collect()).await;
+    // a catalog that was replaced is read and parsed once, and not by each event
+    if let Some((Some(control), _)) = site.access.cached(&ControlKey) {
+        let _ = common::facts(&site.access, &control.versions).await;
     }
 }
 

@@ -5,11 +5,12 @@ use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
 use super::{Caller, Failure, not_allowed};
+use crate::durable::audit::Note;
 use crate::durable::client::{ADMIN_DEADLINE, Client};
-use crate::http;
 use crate::ledger::Call;
-use crate::platform::within;
-use crate::store::{self, BINDING, Family, Kv, Listed, PhaseKey, PolicyKey, TenantKey};
+use crate::platform::{random_id, real_now, within};
+use crate::store::{self, BINDING, Family, KeyKey, Kv, Listed, PhaseKey, PolicyKey, TenantKey};
+use crate::{http, operator};
 
 /// Beyond this a cursor is none of KV's.
 const MAX_CURSOR: usize = 1_024;
@@ -42,20 +43,31 @@ pub async fn list(caller: &Caller<'_>, method: &str) -> Result<Response, Failure
     Ok(http::json(list.as_bytes())?)
 }
 
-/// `DELETE /v1/tenants/{t}`
+/// `DELETE /v1/tenants/{t}`. The operator's trail has it first, and the tenant's keys go: should the rest fail, the
+/// caller is told so and asks again.
 pub async fn delete(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> Result<Response, Failure> {
     caller.principal.administers()?;
+    let found = ledger.forward(&Call::Tenant).await?;
+    if !found.ok() {
+        return Ok(found);
+    }
+    let note = Note {
+        id: format!("tenant.delete/{tenant}/{}", random_id()),
+        at: caller.circumstances.clock.unwrap_or_else(real_now),
+        actor: caller.principal.actor.clone(),
+        action: "tenant.delete".to_owned(),
+        subject: tenant.to_string(),
+        before: None,
+        after: None,
+    };
+    let revoked: Vec<String> = caller.operator().call(&operator::Call::Note(note), ADMIN_DEADLINE).await?;
+    for hash in revoked {
+        store::forget_key(&KeyKey(hash));
+    }
     let response = ledger.forward(&Call::DeleteTenant).await?;
     if response.ok() {
         store::forget(&PolicyKey(tenant));
         store::forget_all(&PhaseKey::all_of(tenant));
-        note_deletion(caller, tenant).await?;
     }
     Ok(response)
-}
-
-/// Has the deletion of a tenant written into the operator's audit trail, as `tenant.delete`: the tenant's own is gone.
-#[allow(clippy::unused_async, reason = "the operator's object is asked here")]
-async fn note_deletion(_caller: &Caller<'_>, _tenant: &TenantId) -> Result<(), Failure> {
-    Ok(())
 }

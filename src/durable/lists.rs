@@ -40,7 +40,7 @@ impl Page<Box<RawValue>> {
     /// JSON with its number, as text, in `id`. A cursor that is none begins at the newest.
     pub fn newest_first(sql: &Sql, rows: &str, range: &Range) -> Result<Self, SqlError> {
         let below = range.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11);
-        let rows = sql.rows(rows, values![below, i64::from(range.limit) + 1])?;
+        let rows: Vec<Box<RawValue>> = sql.rows(rows, values![below, i64::from(range.limit) + 1])?;
         Ok(Self::of(rows, range, |row| id_of(row)))
     }
 }

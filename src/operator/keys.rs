@@ -74,7 +74,7 @@ pub fn revoke(sql: &Sql, act: Act<'_>, revoke: &RevokeKey) -> Result<String, Sql
         if role == Role::Admin && !revoke.as_admin {
             return Err(Problem::forbidden().into());
         }
-        remove(change, act, &revoke.id, &hash, shown, tenant.as_ref())?;
+        remove(change, act, &revoke.id, &hash, &shown, tenant.as_ref())?;
         Ok(hash)
     })
 }
@@ -86,7 +86,7 @@ pub fn revoke_all(change: &Change<'_>, act: Act<'_>, tenant: &TenantId) -> Resul
     for id in ids {
         let Some(Row { hash, shown, .. }) = find(change, &id)? else { continue };
         // for the operator's trail alone: the tenant has none any more
-        remove(change, act, &id, &hash, shown, None)?;
+        remove(change, act, &id, &hash, &shown, None)?;
         hashes.push(hash);
     }
     Ok(hashes)
@@ -97,7 +97,7 @@ fn remove(
     act: Act<'_>,
     id: &str,
     hash: &str,
-    shown: Box<RawValue>,
+    shown: &RawValue,
     tenant: Option<&TenantId>,
 ) -> Result<(), SqlError> {
     change.run("DELETE FROM key WHERE id = ?1", values![id])?;

@@ -135,7 +135,7 @@ const BAD_POLICIES = [
   ["the 30th of February", { waves: { "Exchange Server 2016": "2026-02-30" } }, "waves.Exchange Server 2016"],
   ["an unknown baseline", { baseline: "lenient" }, "baseline", 422],
   ["a number as baseline", { baseline: 5 }, "baseline"],
-  ["a baseline without editions", { baseline: { ...BASELINE, edition: [] } }, "baseline"],
+  ["a baseline without editions", { baseline: { ...BASELINE, edition: [] } }, "baseline.edition"],
   [
     "a baseline that asks for a build that never was",
     {

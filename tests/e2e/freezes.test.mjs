@@ -155,19 +155,24 @@ test("a pause can start later, be lengthened, shortened and withdrawn", async ()
   await ask("DELETE", tenant, "/pauses/1", now + 4);
   const { items, budget } = await ask("GET", tenant, "/pauses", now + 5);
   assert.deepEqual([items[0].state, budget.years[0].used], ["ended", 0]);
+  // over the days of the withdrawn one
+  const over = await ask("POST", tenant, "/pauses", now + 6, { ...plan, starts_on: "2026-11-09" });
+  await ask("DELETE", tenant, `/pauses/${over.id}`, now + 7);
   const running = await ask("POST", tenant, "/pauses", now + DAY, { days: 4, reason: "Now" });
   await ask("PATCH", tenant, `/pauses/${running.id}`, now + 3 * DAY, { days: 1 }, 422);
   await ask("PATCH", tenant, "/pauses/77", now + DAY, { days: 1 }, 404);
   const page = await ask("GET", tenant, "/pauses?limit=1", now + 4 * DAY);
-  assert.deepEqual([page.items[0].id, page.next], ["2", "2"]);
-  const rest = await ask("GET", tenant, "/pauses?cursor=2", now + 4 * DAY);
-  assert.deepEqual([rest.items.length, rest.items[0].id, rest.next], [1, "1", null]);
+  assert.deepEqual([page.items[0].id, page.next], ["3", "3"]);
+  const rest = await ask("GET", tenant, "/pauses?cursor=3", now + 4 * DAY);
+  assert.deepEqual([rest.items.length, rest.items[1].id, rest.next], [2, "1", null]);
   const audit = (await ask("GET", tenant, "/audit", now + 5 * DAY)).items;
   const trail = audit.map((/** @type {any} */ { action, subject, before, after }) =>
     [action, subject, before?.days, after?.days].join(" "),
   );
-  assert.deepEqual(trail.slice(0, 5), [
-    "pause.create 2  4",
+  assert.deepEqual(trail.slice(0, 7), [
+    "pause.create 3  4",
+    "pause.end 2 2 2",
+    "pause.create 2  2",
     "pause.end 1 1 1",
     "pause.change 1 10 1",
     "pause.change 1 2 10",

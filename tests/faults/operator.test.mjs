@@ -214,6 +214,20 @@ test("a ceiling in KV that is malformed never decides against mail", async () =>
   await edge.kv.put(CONTROL, null);
 });
 
+test("a batch of many servers asks KV a few times and not for each", async () => {
+  const body = Array.from({ length: 256 }, (_, index) =>
+    event({ tenant: `bulk-${index % 3}`, header: received({ host: `EX${index}.contoso.com`, now: BLOCKED }) }),
+  );
+  await edge.kv.reset();
+  const { json } = await edge.client.ask("POST", "/v1/decide/batch", { body, now: BLOCKED });
+  assert.deepEqual(new Set(json.map((/** @type {any} */ { degraded }) => degraded)), new Set([false]));
+  const { requests } = await edge.kv.stats();
+  assert.ok(requests.get + requests.bulk <= 4, JSON.stringify(requests));
+  await edge.kv.setMode("hang");
+  const again = await edge.client.ask("POST", "/v1/decide/batch", { body, now: BLOCKED });
+  assert.deepEqual(new Set(again.json.map((/** @type {any} */ { degraded }) => degraded)), new Set([false]));
+});
+
 test("a tenant without a policy is recorded only once the operator's object has admitted it", async () => {
   const first = (/** @type {string} */ tenant) => {
     const header = received({ host: "EX01.contoso.com", now: BLOCKED });
