@@ -110,10 +110,11 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::Baselines(range) => json(&facts::baselines(sql, &range)?),
         Call::Admit(tenant, known) => json(&tenants::admit(sql, &tenant, known)?),
         Call::Note(note) => {
-            for hash in trail::take(sql, note)? {
-                store::forget_key(&KeyKey(hash));
+            let revoked = trail::take(sql, note)?;
+            for hash in &revoked {
+                store::forget_key(&KeyKey(hash.clone()));
             }
-            json(&true)
+            json(&revoked)
         }
         Call::Audit(range) => json(&audit::page(sql, &range)?),
         Call::Count(counts) => json(&add_up(sql, &counts)?),
