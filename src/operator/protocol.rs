@@ -31,7 +31,7 @@ pub enum Call {
     /// may be.
     Admit(TenantId, Known),
     /// What a tenant's ledger has for the trail; `tenant.delete`, whose subject is the tenant, revokes its keys.
-    /// Answered with `true`.
+    /// Answered with the hashes of the keys that this revoked.
     Note(Note),
     /// Answered with one page of the audit trail as the API shows it.
     Audit(Range),

@@ -249,6 +249,7 @@ test("an address or method that does not exist is told apart from a mistake", as
     ["POST", "/v1", 404, undefined],
     ["POST", "/v1/decide/", 404, undefined],
     ["POST", "//v1/decide", 404, undefined],
+    ["GET", "/v1/tenants/nothing-stored", 404, undefined],
     ["GET", "/v1/tenants/contoso/policies", 404, undefined],
     ["GET", "/v1/tenants/contoso/servers/ex99.contoso.com", 404, undefined],
     ["GET", "/v1/tenants/contoso/servers/EX01.contoso.com", 404, undefined],
@@ -267,7 +268,10 @@ test("an address or method that does not exist is told apart from a mistake", as
     ["POST", "/v1/health", 405, "GET, HEAD"],
     ["DELETE", "/v1/tenants/contoso/policy", 405, "GET, HEAD, PUT"],
     ["PATCH", "/v1/tenants/contoso/servers", 405, "GET, HEAD"],
-    ["DELETE", "/v1/tenants/contoso/servers/ex01.contoso.com", 405, "GET, HEAD"],
+    ["PUT", "/v1/tenants/contoso/servers/ex01.contoso.com", 405, "GET, HEAD, DELETE"],
+    ["POST", "/v1/tenants", 405, "GET, HEAD"],
+    ["PUT", "/v1/tenants/contoso", 405, "GET, HEAD, DELETE"],
+    ["POST", "/v1/tenants/contoso/report", 405, "GET, HEAD"],
   ];
   for (const [method, path, status, told] of cases) {
     const answer = await client.ask(method, path);

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { event, received, until } from "../support/client.mjs";
+import { event, received, rfc3339, until } from "../support/client.mjs";
 import { BLOCKED, startEdge } from "../support/edge.mjs";
 import { dumpOf } from "../support/ledger-file.mjs";
 
@@ -54,6 +54,47 @@ const CHANGES = [
     request: (tenant) => message(tenant, "EX01.contoso.com", "15.1.2507.61"),
   },
   {
+    name: "a new pause",
+    prepare: inSpell,
+    request: (tenant) => ({ method: "POST", path: `/v1/tenants/${tenant}/pauses`, body: PAUSE }),
+  },
+  {
+    name: "a longer pause",
+    prepare: paused,
+    request: (tenant, id) => ({
+      method: "PATCH",
+      path: `/v1/tenants/${tenant}/pauses/${id}`,
+      body: { days: PAUSE.days + 1 },
+    }),
+  },
+  {
+    name: "the end of a pause",
+    prepare: paused,
+    request: (tenant, id) => ({ method: "DELETE", path: `/v1/tenants/${tenant}/pauses/${id}` }),
+  },
+  {
+    name: "an exemption",
+    prepare: inSpell,
+    request: (tenant) => ({ method: "PUT", path: exemptionOf(tenant), body: EXEMPTION }),
+  },
+  {
+    name: "the end of an exemption",
+    prepare: async (tenant) => {
+      await inSpell(tenant);
+      await done("PUT", exemptionOf(tenant), EXEMPTION);
+    },
+    request: (tenant) => ({ method: "DELETE", path: exemptionOf(tenant) }),
+  },
+  {
+    name: "a webhook",
+    prepare: inSpell,
+    request: (tenant) => ({
+      method: "POST",
+      path: `/v1/tenants/${tenant}/webhooks`,
+      body: { url: "https://hooks.example/tidegate" },
+    }),
+  },
+  {
     name: "the deletion of a server",
     prepare: inSpell,
     request: (tenant) => ({ method: "DELETE", path: `/v1/tenants/${tenant}/servers/ex01.contoso.com` }),
@@ -64,6 +105,9 @@ const CHANGES = [
     request: (tenant) => ({ method: "DELETE", path: `/v1/tenants/${tenant}` }),
   },
 ];
+
+const PAUSE = { days: 3, reason: "a migration" };
+const EXEMPTION = { reason: "a migration", expires_at: rfc3339(BLOCKED + 10 * 24 * HOUR) };
 
 before(async () => {
   stateDir = mkdtempSync(join(tmpdir(), "tidegate-statements-"));
@@ -84,6 +128,28 @@ async function inSpell(tenant) {
   ])) {
     await edge.client.decide(event({ tenant, record: "sync", header: received({ host, now }) }), { now });
   }
+}
+
+/**
+ * A tenant whose enforcement is paused. Yields the pause's id.
+ * @param {string} tenant
+ */
+async function paused(tenant) {
+  await inSpell(tenant);
+  const { id } = await done("POST", `/v1/tenants/${tenant}/pauses`, PAUSE);
+  return id;
+}
+
+/** @param {string} method @param {string} path @param {object} body */
+async function done(method, path, body) {
+  const answer = await edge.client.ask(method, path, { body, now: BLOCKED - 60 });
+  assert.ok(answer.status < 300, answer.text);
+  return answer.json;
+}
+
+/** @param {string} tenant */
+function exemptionOf(tenant) {
+  return `/v1/tenants/${tenant}/servers/ex01.contoso.com/exemption`;
 }
 
 /** @param {string} tenant @param {string} host @param {string} [build] */
@@ -140,7 +206,7 @@ for (const [index, { name, prepare, request }] of CHANGES.entries()) {
         const { action, degraded, recorded } = answer.json;
         assert.deepEqual([action, degraded, recorded], ["accept", true, false]);
       } else {
-        assert.equal(answer.status, 503, answer.text);
+        assert.equal(answer.status, 503, `statement ${statement}: ${answer.text}`);
       }
       assert.deepEqual(dumpOf(stateDir, tenant), before.dump, `statement ${statement}`);
       assert.deepEqual(await keysOf(tenant), before.keys, `statement ${statement}`);
