@@ -704,7 +704,7 @@ proptest! {
     #![proptest_config(ProptestConfig {
         cases: 1_000,
         failure_persistence: None,
-        max_shrink_iters: 1_000,
+        max_shrink_time: 30_000,
         rng_algorithm: RngAlgorithm::XorShift, // a life takes thousands of numbers
         ..ProptestConfig::default()
     })]
