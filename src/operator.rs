@@ -22,7 +22,7 @@ use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::durable::{self, json, outbox};
 use crate::http;
 use crate::platform::{real_millis, real_now};
-use crate::store::{self, ControlKey, KeyKey};
+use crate::store::{self, ControlKey};
 
 pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, RevokeKey};
 
@@ -109,13 +109,7 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::PutFacts(put) => changed(&facts::put(sql, act, put, integer(real_millis()))?),
         Call::Baselines(range) => json(&facts::baselines(sql, &range)?),
         Call::Admit(tenant, known) => json(&tenants::admit(sql, &tenant, known)?),
-        Call::Note(note) => {
-            let revoked = trail::take(sql, note)?;
-            for hash in &revoked {
-                store::forget_key(&KeyKey(hash.clone()));
-            }
-            json(&revoked)
-        }
+        Call::Note(note) => json(&trail::take(sql, note)?),
         Call::Audit(range) => json(&audit::page(sql, &range)?),
         Call::Count(counts) => json(&add_up(sql, &counts)?),
         Call::Tick => Ok(http::no_content()?),

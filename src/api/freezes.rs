@@ -103,7 +103,7 @@ fn checked(reason: String) -> Result<String, Problem> {
     if readable && reason.chars().count() <= MAX_REASON {
         return Ok(reason);
     }
-    Err(Problem::bad_request(format!("1 to {MAX_REASON} characters without control characters")).in_field("reason"))
+    Err(Problem::unprocessable(format!("1 to {MAX_REASON} characters without control characters")).in_field("reason"))
 }
 
 /// A whole day: not the month that stands for its last one elsewhere.
