@@ -102,7 +102,7 @@ async function makeTwo({ build, stateDir, tenant, key, now }) {
 /** The one ledger's file. @param {string} stateDir */
 function fileIn(stateDir) {
   const names = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
-  const files = names.filter((name) => /[0-9a-f]{64}\.sqlite$/.test(name));
+  const files = names.filter((name) => /\bledger\b.*[0-9a-f]{64}\.sqlite$/.test(name));
   if (files.length !== 1) throw new Error(`one ledger expected: ${files}`);
   return join(stateDir, files[0]);
 }
