@@ -205,8 +205,6 @@ pub(crate) struct Stood {
 struct Place {
     closed: Closed,
     left: Option<i64>,
-    /// For how long it is so in all.
-    length: Option<i64>,
     /// The number of the stage that follows.
     next: usize,
 }
@@ -604,11 +602,11 @@ impl World {
         let row = self.policy().ladder[number - 1];
         if !clock.counts(now) && row.closed.any() {
             let left = clock.start.map(|_| clock.withheld - clock.ran_for(now));
-            return Place { closed: Closed::NEVER, left, length: None, next: number };
+            return Place { closed: Closed::NEVER, left, next: number };
         }
         let length = row.minutes.map(|minutes| i64::from(minutes) * 60);
         let left = length.map(|length| begins + length + clock.withheld - clock.ran_for(now));
-        Place { closed: row.closed, left, length, next: number + 1 }
+        Place { closed: row.closed, left, next: number + 1 }
     }
 }
 

@@ -63,7 +63,7 @@ fn day_of(at: Timestamp) -> Day {
 }
 
 fn year_of(day: Day) -> i32 {
-    Timestamp(day * DAY).to_string().split('-').next().unwrap().parse().unwrap()
+    Timestamp(day * DAY).date().year()
 }
 
 /// Distinct days of a year.
