@@ -28,7 +28,10 @@ use crate::upstream::{Failure, Upstream};
 const SILENCE: Duration = Duration::from_secs(2 * 3600);
 /// A mail server that does not read its answer.
 const WRITE: Duration = Duration::from_secs(30);
-/// What running messages have left to come to their end when the daemon is to stop.
+/// When the daemon is to stop: for a connection to go on with a message. Postfix keeps what it needs no answer to until
+/// it has a header to send.
+const SETTLE: Duration = Duration::from_secs(1);
+/// Then, for all connections to come to their end.
 const GRACE: Duration = Duration::from_secs(10);
 const READ: usize = 16 * 1024;
 
@@ -60,7 +63,7 @@ impl Daemon {
         Ok(Self { config, upstream, metrics, log, quiet: Mutex::default() })
     }
 
-    /// Serves until `stop` resolves, and then until no message is under way, or ten seconds have passed.
+    /// Serves until `stop` resolves, and then until no connection is left, ten seconds at most.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let daemon = Arc::new(self);
         let listener = daemon.listen().await?;
@@ -150,9 +153,7 @@ impl Daemon {
                 out.clear();
             }
             let stopping = *stopped.borrow_and_update();
-            if stopping && !session.in_message() {
-                return Ok(());
-            }
+            let patience = if stopping && !session.in_message() { SETTLE } else { SILENCE };
             // what a long field took is given back
             if read.is_empty() && read.capacity() > 4 * READ {
                 read = BytesMut::new();
@@ -160,11 +161,11 @@ impl Daemon {
             read.reserve(READ);
             peer.before_read();
             tokio::select! {
-                count = timeout(SILENCE, peer.read_buf(&mut read)) => {
-                    if count.map_err(io::Error::from)?? == 0 {
-                        return Ok(());
-                    }
-                }
+                count = timeout(patience, peer.read_buf(&mut read)) => match count {
+                    Ok(Ok(0)) | Err(_) => return Ok(()),
+                    Ok(Ok(_)) => {}
+                    Ok(Err(error)) => return Err(error.into()),
+                },
                 changed = stopped.changed(), if !stopping => drop(changed),
             }
         }
