@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup worker dev demo test test-native test-wasm test-worker lint fmt bench fuzz deploy clean
+.PHONY: help setup worker dev demo test test-native test-wasm test-worker lint fmt bench fuzz gateways deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -75,6 +75,10 @@ fuzz: ## fuzz each target of fuzz/ for FUZZ_SECONDS (60), with nightly Rust
 	@bash fuzz/seeds.sh
 	@$(env) for target in $$(cargo +nightly fuzz list); do \
 	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+gateways: setup worker ## end-to-end tests with real mail servers (on Debian, as root or by sudo)
+	cargo build --profile native -p tidegate-milter
+	@bash tools/gateways.sh
 
 deploy: setup worker ## publish the built worker to Cloudflare (asks you to log in)
 	$(env) wrangler deploy

@@ -3,11 +3,16 @@
  * when Tidegate is gone or slow.
  */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { startMilter } from "./support/milter.mjs";
+import { program, startMilter } from "./support/milter.mjs";
 import { startPostfix } from "./support/postfix.mjs";
+import { remove, scratch } from "./support/servers.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
 import { send } from "./support/swaks.mjs";
+import { startTls } from "./support/tls.mjs";
 import { header, smtpLine, startWorld } from "./support/world.mjs";
 
 /** @typedef {import("./support/world.mjs").Kind} Kind */
@@ -162,6 +167,56 @@ test("while Tidegate answers after 10 s mail flows, and soon nobody waits for it
   accepted(await waiting);
   await world.front.set("pass");
   assert.equal((await send(postfix.ports.tcp, { header: header("blocked") })).reply, smtpLine("blocked"));
+});
+
+test("over TLS one kept connection serves, and only an authority that is trusted", async () => {
+  const tls = await startTls(world.port);
+  const trusting = await startMilter(
+    { url: tls.url, key: world.key },
+    { lines: [`ca_file = "${tls.authority}"`] },
+  );
+  const wary = await startMilter({ url: tls.url, key: world.key });
+  const own = await startPostfix({
+    trusting: [`smtpd_milters=${trusting.address}`, OPEN],
+    wary: [`smtpd_milters=${wary.address}`, OPEN],
+  });
+  try {
+    for (let count = 0; count < 3; count += 1) {
+      const sent = await send(own.ports.trusting, { header: header("blocked") });
+      assert.equal(sent.reply, smtpLine("blocked"));
+    }
+    assert.equal(tls.connections(), 1);
+    accepted(await send(own.ports.wary, { header: header("blocked") }));
+    assert.match(await wary.metrics(), /failures_total\{reason="connect"\} 1/);
+    assert.match(wary.output(), /"error":"localhost:\d+: TLS: .*UnknownIssuer/);
+  } finally {
+    await own.stop();
+    await Promise.all([trusting.stop(), wary.stop()]);
+    await tls.stop();
+  }
+});
+
+test("a configuration that cannot be used is told before it is used", () => {
+  const folder = scratch("config");
+  const file = join(folder, "milter.toml");
+  const check = (/** @type {string} */ text, /** @type {NodeJS.ProcessEnv} */ env) => {
+    writeFileSync(file, text);
+    const args = ["--check-config", "--config", file];
+    return spawnSync(program(), args, { encoding: "utf8", env: { ...process.env, ...env } });
+  };
+  try {
+    const config = 'listen = "inet:127.0.0.1:8894"\nurl = "https://tidegate.example.net"\n';
+    const good = check(config, { TIDEGATE_KEY: "tg_1_secret" });
+    assert.deepEqual([good.status, good.stdout], [0, "The configuration can be used.\n"]);
+    const keyless = check(config, {});
+    assert.equal(keyless.status, 1);
+    assert.match(keyless.stderr, /no key: set `key_file`, or TIDEGATE_KEY/);
+    const wrong = check(`${config}timeout_ms = 5\n`, { TIDEGATE_KEY: "x" });
+    assert.match(wrong.stderr, /milter\.toml: `timeout_ms` must be 100 to 30000/);
+  } finally {
+    remove(folder);
+  }
+  assert.match(spawnSync(program(), ["--help"], { encoding: "utf8" }).stdout, /--check-config/);
 });
 
 test("a daemon that is to stop answers the message under way", async () => {

@@ -61,6 +61,7 @@ export function smtpLine(kind) {
  * @typedef {object} World
  * @property {string} url of the relay before the worker
  * @property {string} direct the worker's own URL
+ * @property {number} port the worker's own
  * @property {string} key may decide for the tenant
  * @property {import("../../support/client.mjs").Client} client
  * @property {import("./front.mjs").Front} front
@@ -76,6 +77,7 @@ export async function startWorld() {
     return {
       url: front.url,
       direct: edge.worker.url,
+      port: edge.worker.port,
       key: edge.client.key,
       client: edge.client,
       front,
