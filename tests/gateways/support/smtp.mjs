@@ -50,10 +50,14 @@ export class SmtpSession {
     return this.say(`${header}From: <a@contoso.com>\r\nSubject: hello\r\n\r\nA short body.\r\n.`);
   }
 
-  /** A whole message; the reply to it. @param {string} header with CRLF */
-  async send(header) {
+  /**
+   * A whole message; the reply to it.
+   * @param {string} header with CRLF
+   * @param {string} [to]
+   */
+  async send(header, to = "b@gw.test") {
     await this.say("MAIL FROM:<a@contoso.com>");
-    await this.say("RCPT TO:<b@gw.test>");
+    await this.say(`RCPT TO:<${to}>`);
     return this.data(header);
   }
 
