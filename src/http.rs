@@ -41,6 +41,10 @@ impl Request {
         self.inner.headers().get(name).ok().flatten()
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The path as written. Taken from the address by hand: the `url` crate would bring its tables along.
     pub fn path(&self) -> &str {
         let (_, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
@@ -56,17 +60,22 @@ impl Request {
         pairs.find(|(key, _)| *key == name).and_then(|(_, value)| percent_decode(&value.replace('+', " ")))
     }
 
-    /// The body, up to [`MAX_BODY`]. One of unknown length is read piece by piece and left at the bound.
+    /// The body, up to [`MAX_BODY`].
     pub async fn body(&self) -> Result<Vec<u8>, Problem> {
-        let too_large = || Problem::too_large(MAX_BODY);
+        self.body_within(MAX_BODY).await
+    }
+
+    /// The body, up to so many octets. One of unknown length is read piece by piece and left at the bound.
+    pub async fn body_within(&self, most: usize) -> Result<Vec<u8>, Problem> {
+        let too_large = || Problem::too_large(most);
         match self.content_length {
-            Some(length) if length > MAX_BODY => Err(too_large()),
+            Some(length) if length > most => Err(too_large()),
             Some(_) => {
                 let whole = whole_body(&self.inner).await.map_err(|_| broken())?;
-                if whole.len() > MAX_BODY { Err(too_large()) } else { Ok(whole) }
+                if whole.len() > most { Err(too_large()) } else { Ok(whole) }
             }
             None => match self.inner.body() {
-                Some(stream) => read_pieces(&stream).await.map_err(|_| broken())?.ok_or_else(too_large),
+                Some(stream) => read_pieces(&stream, most).await.map_err(|_| broken())?.ok_or_else(too_large),
                 None => Ok(Vec::new()),
             },
         }
@@ -151,7 +160,7 @@ async fn whole_body(request: &web_sys::Request) -> Result<Vec<u8>, JsValue> {
 }
 
 /// `None` for a body beyond the bound.
-async fn read_pieces(stream: &web_sys::ReadableStream) -> Result<Option<Vec<u8>>, JsValue> {
+async fn read_pieces(stream: &web_sys::ReadableStream, most: usize) -> Result<Option<Vec<u8>>, JsValue> {
     let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
     let mut body = Vec::new();
     loop {
@@ -160,7 +169,7 @@ async fn read_pieces(stream: &web_sys::ReadableStream) -> Result<Option<Vec<u8>>
             return Ok(Some(body));
         }
         let piece: Uint8Array = Reflect::get(&piece, &"value".into())?.dyn_into()?;
-        if body.len() + piece.length() as usize > MAX_BODY {
+        if body.len() + piece.length() as usize > most {
             return Ok(None);
         }
         body.extend_from_slice(&piece.to_vec());

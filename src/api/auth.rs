@@ -7,6 +7,7 @@ use worker::Context;
 use crate::access::Principal;
 use crate::config::Config;
 use crate::http::Request;
+use crate::metrics::{self, Counter};
 use crate::platform::Deadline;
 use crate::store::{Access, KeyKey};
 
@@ -30,7 +31,10 @@ pub async fn verify(
     context: &Context,
     request: &Request,
 ) -> Result<Principal, Unverified> {
-    let wrong = || Unverified::Wrong(Problem::unauthorized());
+    let wrong = || {
+        metrics::count(Counter::KeysRefused);
+        Unverified::Wrong(Problem::unauthorized())
+    };
     let key = request.authorization.as_deref().and_then(bearer).ok_or_else(wrong)?;
     if config.admin_key.as_ref().is_some_and(|admin| admin.matches(key)) {
         return Ok(Principal::admin());

@@ -6,9 +6,10 @@ use tidegate_engine::policy::Policy;
 use tidegate_wire::problem::Problem;
 
 use super::documents::{PolicyChange, ServerDocument};
-use super::protocol::{Changed, PutPolicy};
+use super::protocol::{Author, Changed, PutPolicy};
 use super::servers::{self, Server};
 use super::site::Site;
+use super::work;
 use crate::access;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::durable::{audit, outbox};
@@ -20,6 +21,11 @@ const DOCUMENT: &str = "SELECT json FROM document WHERE name = ?1";
 
 pub fn get(sql: &Sql) -> Result<Option<PolicyRecord>, SqlError> {
     sql.row(DOCUMENT, values!["policy"])
+}
+
+/// Whether the tenant has a policy of its own.
+pub fn is_set(sql: &Sql) -> Result<bool, SqlError> {
+    Ok(sql.number("SELECT 1 FROM document WHERE name = 'policy'", values![])?.is_some())
 }
 
 /// The policy in force: the tenant's own or the default.
@@ -37,13 +43,11 @@ pub fn set_tenant(change: &Change<'_>, tenant: &TenantId) -> Result<(), SqlError
 }
 
 pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlError> {
-    let PutPolicy { policy, if_rev, needs, as_admin } = put;
-    sql.change(|change| {
+    let PutPolicy { mut policy, if_rev, needs, author } = put;
+    sql.change(move |change| {
         let old = current(change)?;
         access::delegated(needs, &old.enforcement.policy)?;
-        if !as_admin {
-            left_to_admins(&old.enforcement.policy, &policy)?;
-        }
+        leave_to_admins(author, &old.enforcement.policy, &mut policy)?;
         if if_rev.is_some_and(|rev| rev != old.rev) {
             return Err(Problem::precondition_failed().into());
         }
@@ -61,6 +65,7 @@ pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlErr
         }
         save(change, site, &record)?;
         servers::reassess(change, site, &record)?;
+        work::set_judged(change, site, record.rev)?;
         let before = (old.rev > 0).then(|| to_text(&old.enforcement.policy)).transpose()?;
         let after = audit::json(&record.enforcement.policy)?;
         audit::write(change, site.act(), "policy.put", "policy", (before, after))?;
@@ -109,13 +114,18 @@ fn hold_all(
     servers.iter_mut().map(hold_one).collect()
 }
 
-/// What only an admin may change.
-fn left_to_admins(old: &Policy, new: &Policy) -> Result<(), Problem> {
+/// Keeps what only an admin may change.
+fn leave_to_admins(author: Author, old: &Policy, new: &mut Policy) -> Result<(), Problem> {
+    let Author::Other { names_delegated, names_pause_days } = author else { return Ok(()) };
     let refused = |field| Err(Problem::forbidden().in_field(field));
-    if old.delegated != new.delegated {
+    if !names_delegated {
+        new.delegated.clone_from(&old.delegated);
+    } else if old.delegated != new.delegated {
         return refused("delegated");
     }
-    if old.pause_days_per_year != new.pause_days_per_year {
+    if !names_pause_days {
+        new.pause_days_per_year = old.pause_days_per_year;
+    } else if old.pause_days_per_year != new.pause_days_per_year {
         return refused("pause_days_per_year");
     }
     Ok(())

@@ -3,5 +3,6 @@
 //! What the gateway itself sent (the frame and its scalars) can be wrong, and is then a [`problem::Problem`]. What the
 //! sender wrote (header, envelope, HELO) never can be.
 
+pub mod batch;
 pub mod native;
 pub mod problem;
