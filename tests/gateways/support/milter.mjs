@@ -5,7 +5,6 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort, HOST, scratch, startServer } from "./servers.mjs";
-import { TENANT } from "./world.mjs";
 
 const PROGRAM = fileURLToPath(new URL("../../../target/native/tidegate-milter", import.meta.url));
 
@@ -32,8 +31,6 @@ export async function startMilter({ url, key }, { unix = false, lines = [], clie
     `listen = "${listen}"`,
     'socket_mode = "0666"',
     `url = "${url}"`,
-    `tenant = "${TENANT}"`,
-    'connector = "on_premises"',
     `metrics = "${metrics}"`,
     ...lines,
     clients,

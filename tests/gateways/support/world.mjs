@@ -2,7 +2,7 @@
  * Tidegate as gateways meet it: the built worker on workerd, a tenant that enforces with a server for each outcome, and
  * a relay before it all that is slow or gone on demand.
  */
-import { event, received } from "../../support/client.mjs";
+import { event, received, until } from "../../support/client.mjs";
 import { published, startEdge } from "../../support/edge.mjs";
 import { startFront } from "./front.mjs";
 
@@ -62,7 +62,7 @@ export function smtpLine(kind) {
  * @property {string} url of the relay before the worker
  * @property {string} direct the worker's own URL
  * @property {number} port the worker's own
- * @property {string} key may decide for the tenant
+ * @property {string} key a gateway's, bound to the tenant and its on-premises connector
  * @property {import("../../support/client.mjs").Client} client
  * @property {import("./front.mjs").Front} front
  * @property {() => Promise<void>} stop
@@ -73,12 +73,13 @@ export async function startWorld() {
   const edge = await startEdge({ ledger: true });
   try {
     await seed(edge);
+    const key = await gatewayKey(edge);
     const front = await startFront(edge.worker.port);
     return {
       url: front.url,
       direct: edge.worker.url,
       port: edge.worker.port,
-      key: edge.client.key,
+      key,
       client: edge.client,
       front,
       stop: async () => {
@@ -115,6 +116,24 @@ async function seed({ client, kv }) {
     const id = SERVERS[kind].host.toLowerCase();
     await published(kv, `phase/${TENANT}/${id}`, ({ phase: { spell } }) => spell !== null);
   }
+}
+
+/**
+ * A key that says what a gateway's requests need not.
+ * @param {import("../../support/edge.mjs").Edge} edge
+ * @returns {Promise<string>}
+ */
+async function gatewayKey({ client }) {
+  const gateway = { connector: "on_premises" };
+  const body = { role: "gateway", tenant: TENANT, name: "gateways", gateway };
+  const answer = await client.ask("POST", "/v1/keys", { body });
+  if (answer.status !== 201) throw new Error(answer.text);
+  const { key } = answer.json;
+  await until("the key is known", async () => {
+    const asked = await client.ask("POST", "/v1/decide", { body: { header: "" }, key });
+    return asked.status === 200 && !asked.json.degraded;
+  });
+  return key;
 }
 
 let sent = 0;
