@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup worker dev demo test test-native test-wasm test-worker lint fmt bench fuzz mutants deploy clean
+.PHONY: help setup worker dev demo test test-native test-wasm test-worker lint fmt bench fuzz mutants gateways deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -78,6 +78,10 @@ fuzz: ## fuzz each target of fuzz/ for FUZZ_SECONDS (60), with nightly Rust
 
 mutants: ## plant faults in the engine one by one: each has to be caught by the model of its rules
 	@$(env) node tools/mutants.mjs
+
+gateways: setup worker ## end-to-end tests with real mail servers (on Debian, as root or by sudo)
+	cargo build --profile native -p tidegate-milter
+	@bash tools/gateways.sh
 
 deploy: setup worker ## publish the built worker to Cloudflare (asks you to log in)
 	$(env) wrangler deploy

@@ -1,0 +1,281 @@
+//! Questions to Tidegate: kept connections, one retry on a new one, and a deadline over all of it.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::config::{Config, ConfigError, Endpoint};
+use crate::metrics::Metrics;
+
+/// Questions under way at once; more wait, within their deadline.
+const MAX_QUESTIONS: usize = 64;
+const MAX_IDLE: usize = 16;
+/// Shorter than any usual server keeps a connection that nothing comes over.
+const IDLE: Duration = Duration::from_secs(50);
+/// One of a host's addresses must not take the time of all.
+const CONNECT: Duration = Duration::from_secs(1);
+const MAX_ANSWER: usize = 64 * 1024;
+/// After so many deadlines passed in a row, one question at a time finds out whether Tidegate is back, and the other
+/// messages do not wait for it.
+const TIMEOUTS: u32 = 5;
+
+type Connection = SendRequest<Full<Bytes>>;
+
+pub struct Upstream {
+    endpoint: Endpoint,
+    authorization: HeaderValue,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    deadline: Duration,
+    idle: Mutex<Vec<(Connection, Instant)>>,
+    questions: Semaphore,
+    timeouts: AtomicU32,
+    probing: AtomicBool,
+    metrics: Arc<Metrics>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Failure {
+    /// Not within the deadline.
+    Timeout,
+    /// Nothing to connect to, or nothing to trust.
+    Connect(String),
+    /// The connection broke before the answer was whole, twice.
+    Broken(String),
+    /// Another status than 200, with the beginning of what came.
+    Status(u16, String),
+    /// An answer that is none.
+    Answer,
+    /// Tidegate has not answered in time for a while: not asked.
+    Unavailable,
+}
+
+impl Failure {
+    pub const REASONS: [&str; 6] = ["timeout", "connect", "broken", "status", "answer", "unavailable"];
+
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Connect(_) => "connect",
+            Self::Broken(_) => "broken",
+            Self::Status(..) => "status",
+            Self::Answer => "answer",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("no answer within the deadline"),
+            Self::Connect(why) | Self::Broken(why) => f.write_str(why),
+            Self::Status(status, text) => write!(f, "{status} {text}"),
+            Self::Answer => f.write_str("an answer that is none"),
+            Self::Unavailable => f.write_str("no answers lately: not asked"),
+        }
+    }
+}
+
+/// How a question went that got no answer on one connection.
+enum Fault {
+    /// Nothing came back: it may be asked again.
+    Unanswered(hyper::Error),
+    Answered(Failure),
+}
+
+impl Upstream {
+    pub fn new(config: &Config, key: &str, metrics: Arc<Metrics>) -> Result<Self, ConfigError> {
+        let endpoint = config.url.clone();
+        let mut authorization = HeaderValue::try_from(format!("Bearer {key}"))
+            .map_err(|_| ConfigError("the key is not printable ASCII".to_owned()))?;
+        authorization.set_sensitive(true);
+        let tls = if endpoint.tls { Some(tls(&endpoint.host, config.ca_file.as_deref())?) } else { None };
+        Ok(Self {
+            endpoint,
+            authorization,
+            tls,
+            deadline: config.timeout(),
+            idle: Mutex::default(),
+            questions: Semaphore::new(MAX_QUESTIONS),
+            timeouts: AtomicU32::new(0),
+            probing: AtomicBool::new(false),
+            metrics,
+        })
+    }
+
+    /// The answer to a question.
+    pub async fn ask(&self, question: Vec<u8>) -> Result<Bytes, Failure> {
+        let _probe = self.may_ask().ok_or(Failure::Unavailable)?;
+        let start = Instant::now();
+        let answer = timeout(self.deadline, self.exchange(question.into())).await.unwrap_or(Err(Failure::Timeout));
+        self.metrics.count_question(start.elapsed());
+        if answer == Err(Failure::Timeout) {
+            self.timeouts.fetch_add(1, Relaxed);
+        } else {
+            self.timeouts.store(0, Relaxed);
+        }
+        answer
+    }
+
+    fn may_ask(&self) -> Option<Probe<'_>> {
+        if self.timeouts.load(Relaxed) < TIMEOUTS {
+            return Some(Probe(None));
+        }
+        let taken = self.probing.swap(true, Relaxed);
+        (!taken).then_some(Probe(Some(&self.probing)))
+    }
+
+    async fn exchange(&self, question: Bytes) -> Result<Bytes, Failure> {
+        let _permit = self.questions.acquire().await;
+        let connection = match self.kept() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        match self.send(connection, question.clone()).await {
+            Ok(answer) => Ok(answer),
+            Err(Fault::Answered(failure)) => Err(failure),
+            Err(Fault::Unanswered(_)) => {
+                // whatever ended this connection, a restart mostly, has ended the others
+                self.lock().clear();
+                self.metrics.retries.fetch_add(1, Relaxed);
+                self.send(self.connect().await?, question).await.map_err(|fault| match fault {
+                    Fault::Unanswered(error) => Failure::Broken(error.to_string()),
+                    Fault::Answered(failure) => failure,
+                })
+            }
+        }
+    }
+
+    async fn send(&self, mut connection: Connection, question: Bytes) -> Result<Bytes, Fault> {
+        connection.ready().await.map_err(Fault::Unanswered)?;
+        let response = connection.send_request(self.request(question)).await.map_err(Fault::Unanswered)?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|error| Fault::Answered(Failure::Broken(error.to_string())))?.to_bytes();
+        self.keep(connection);
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        let text = String::from_utf8_lossy(body.get(..300).unwrap_or(&body)).into_owned();
+        Err(Fault::Answered(Failure::Status(status.as_u16(), text)))
+    }
+
+    fn request(&self, question: Bytes) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(question));
+        *request.method_mut() = hyper::Method::POST;
+        *request.uri_mut() = self.endpoint.path.parse().unwrap_or_default();
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::try_from(&self.endpoint.authority).unwrap_or(HeaderValue::from_static("")));
+        headers.insert(AUTHORIZATION, self.authorization.clone());
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let agent = HeaderValue::from_static(concat!("tidegate-milter/", env!("CARGO_PKG_VERSION")));
+        headers.insert(USER_AGENT, agent);
+        request
+    }
+
+    async fn connect(&self) -> Result<Connection, Failure> {
+        let Endpoint { host, port, .. } = &self.endpoint;
+        let failed = |what: &str, error: &dyn fmt::Display| Failure::Connect(format!("{host}:{port}: {what}: {error}"));
+        let addresses = lookup_host((host.as_str(), *port)).await.map_err(|error| failed("name", &error))?;
+        let mut failure = failed("name", &"it has no address");
+        for address in addresses {
+            let stream = match timeout(CONNECT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => {
+                    failure = failed("connect", &error);
+                    continue;
+                }
+                Err(_) => {
+                    failure = failed("connect", &"it takes too long");
+                    continue;
+                }
+            };
+            let _ = stream.set_nodelay(true);
+            self.metrics.upstream_connections.fetch_add(1, Relaxed);
+            let Some((connector, name)) = &self.tls else {
+                return speak_http(stream).await.map_err(|error| failed("HTTP", &error));
+            };
+            let stream = connector.connect(name.clone(), stream).await.map_err(|error| failed("TLS", &error))?;
+            return speak_http(stream).await.map_err(|error| failed("HTTP", &error));
+        }
+        Err(failure)
+    }
+
+    /// A connection that has been of use lately and is still open, as far as can be told.
+    fn kept(&self) -> Option<Connection> {
+        let mut idle = self.lock();
+        idle.retain(|(connection, since)| since.elapsed() < IDLE && !connection.is_closed());
+        idle.pop().map(|(connection, _)| connection)
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut idle = self.lock();
+        if idle.len() < MAX_IDLE && !connection.is_closed() {
+            idle.push((connection, Instant::now()));
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Connection, Instant)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to ask, and whether it is that of the only one.
+struct Probe<'a>(Option<&'a AtomicBool>);
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        if let Some(probing) = self.0 {
+            probing.store(false, Relaxed);
+        }
+    }
+}
+
+async fn speak_http(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> hyper::Result<Connection> {
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    // how it ends the sender learns
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+/// Trusts the system's certificate authorities and those in `ca_file`.
+fn tls(host: &str, ca_file: Option<&Path>) -> Result<(TlsConnector, ServerName<'static>), ConfigError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(path) = ca_file {
+        let wrong = |error: &dyn fmt::Display| ConfigError(format!("{}: {error}", path.display()));
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))? {
+            roots.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
+        }
+    }
+    if roots.is_empty() {
+        return Err(ConfigError("no certificate authorities: install ca-certificates, or set `ca_file`".to_owned()));
+    }
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ConfigError(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| ConfigError(format!("`{host}` is no host name")))?;
+    Ok((TlsConnector::from(Arc::new(config)), name))
+}

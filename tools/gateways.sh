@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Runs the tests with real mail servers, and installs what is missing of them (on Debian, as root or by sudo).
+#   tools/gateways.sh [TEST ...]    all of tests/gateways, or those
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/env.sh
+
+die() { echo "gateways: $*" >&2; exit 1; }
+
+# A program and the Debian package that brings it.
+needed="postfix:postfix smtp-source:postfix swaks:swaks openssl:openssl m4:m4"
+# Mail servers whose packages do not go together with Postfix: unpacked into $TIDEGATE_TOOLS/debian/NAME.
+unpacked="sendmail:usr/libexec/sendmail/sendmail:sendmail-bin,sendmail-cf,libwrap0"
+
+export PATH="$PATH:/usr/sbin:/sbin"
+missing=$(for pair in $needed; do
+    command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"
+done | sort -u | xargs)
+absent=$(for entry in $unpacked; do
+    IFS=: read -r name file _ <<<"$entry"
+    [ -e "$TIDEGATE_TOOLS/debian/$name/$file" ] || echo "$entry"
+done | xargs)
+
+root=()
+if [ "$(id -u)" != 0 ]; then
+    sudo -n true 2>/dev/null || die "run it as root (Postfix starts as root alone)${missing:+; missing: $missing}${absent:+; to be unpacked: ${absent%%:*}}"
+    root=(sudo -n -E env "PATH=$PATH")
+fi
+if [ -n "$missing$absent" ]; then
+    grep -qs '^ID=debian' /etc/os-release || die "missing: $missing $absent"
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    log=$scratch/log
+    "${root[@]}" apt-get update -qq >"$log" 2>&1 || true
+fi
+if [ -n "$missing" ]; then
+    echo "gateways: installing $missing ..."
+    # RUNLEVEL=1: no service starts by being installed. --no-remove: a mail server that is there stays.
+    # shellcheck disable=SC2086
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+        apt-get install -y --no-install-recommends --no-remove $missing >>"$log" 2>&1 ||
+        die "apt-get install $missing failed: $(tail -n 1 "$log")"
+fi
+for entry in $absent; do
+    IFS=: read -r name _ packages <<<"$entry"
+    echo "gateways: unpacking $name ..."
+    mkdir -p "$scratch/$name" "$TIDEGATE_TOOLS/debian"
+    (cd "$scratch/$name" && apt-get download ${packages//,/ }) >>"$log" 2>&1 ||
+        die "apt-get download ${packages//,/ } failed: $(tail -n 1 "$log")"
+    for package in "$scratch/$name"/*.deb; do dpkg -x "$package" "$scratch/$name/root"; done
+    # such programs would not look for libraries where we say
+    find "$scratch/$name/root" -type f -perm /6000 -exec chmod ug-s {} +
+    rm -rf "$TIDEGATE_TOOLS/debian/$name"
+    mv "$scratch/$name/root" "$TIDEGATE_TOOLS/debian/$name"
+done
+[ $# -gt 0 ] || set -- tests/gateways/*.test.mjs
+"${root[@]}" node --test --test-concurrency=1 "$@"
