@@ -190,6 +190,7 @@ impl Ledger {
             Call::DeleteTenant => {
                 forget::delete_tenant(sql, site)?;
                 self.recent.take();
+                self.admission.forget();
                 Ok(http::no_content()?)
             }
             Call::Report { from, to, range } => {

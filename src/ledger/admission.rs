@@ -76,4 +76,9 @@ impl Admission {
             Err(_) => Err(Problem::unavailable("whether this tenant is recorded cannot be told").into()),
         }
     }
+
+    /// To be called when all that is stored of the tenant was deleted: the operator's object knows it no more.
+    pub fn forget(&self) {
+        self.answer.set(None);
+    }
 }

@@ -245,6 +245,11 @@ test("a tenant without a policy is recorded only once the operator's object has 
   const asked = await edge.worker.operatorAsked();
   assert.equal((await first("unadmitted")).json.recorded, true);
   assert.equal(await edge.worker.operatorAsked(), asked, "and is not asked about again");
+  assert.equal((await ask("DELETE", "/v1/tenants/unadmitted")).status, 204);
+  await edge.worker.setOperatorMode("error");
+  assert.equal((await first("unadmitted")).json.recorded, false, "once it is deleted it is a stranger again");
+  await edge.worker.setOperatorMode("ok");
+  assert.equal((await first("unadmitted")).json.recorded, true);
 });
 
 test("beyond 10,000 tenants without a policy, others are answered and not recorded", async () => {
