@@ -43,7 +43,7 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    fn tenant(&self, named: Option<&str>) -> Result<TenantId, Problem> {
+    pub(crate) fn tenant(&self, named: Option<&str>) -> Result<TenantId, Problem> {
         let named = match named {
             Some(named) => {
                 let error = |error| Problem::bad_request(format!("{error}")).in_field("tenant");
