@@ -2,6 +2,8 @@
 
 mod auth;
 mod decide;
+pub mod email;
+mod gateways;
 mod system;
 mod tenants;
 
@@ -24,6 +26,9 @@ use auth::Unverified;
 pub async fn answer(request: Request, env: Env, context: Context) -> Result<Response, JsValue> {
     if request.path() == "/v1/decide" && request.method == "POST" {
         return decide::answer(&request, &env, &context).await;
+    }
+    if gateways::serves(request.path()) {
+        return gateways::answer(&request, &env, &context).await;
     }
     match route(&request, &env, &context).await {
         Ok(response) => Ok(response),
@@ -74,7 +79,8 @@ struct Caller<'a> {
 impl<'a> Caller<'a> {
     async fn new(request: &'a Request, env: &'a Env, context: &Context, config: &'a Config) -> Result<Self, Failure> {
         let access = access_of(config, request, env);
-        let principal = auth::verify(config, &access, context, request).await.map_err(|error| match error {
+        let key = request.authorization.as_deref().and_then(auth::bearer);
+        let principal = auth::verify(config, &access, context, key).await.map_err(|error| match error {
             Unverified::Wrong(problem) => problem,
             Unverified::Unknown(why) => Problem::unavailable(format!("the key cannot be verified: {why}")),
         })?;

@@ -41,6 +41,15 @@ impl Request {
         self.inner.headers().get(name).ok().flatten()
     }
 
+    /// The values of several header fields in one call to JavaScript; empty where one is missing.
+    pub fn headers(&self, names: &[&str]) -> Vec<String> {
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let values = header_values(&self.inner, &names.join("\n"));
+        values.split('\n').map(str::to_owned).collect()
+    }
+
     /// The path as written. Taken from the address by hand: the `url` crate would bring its tables along.
     pub fn path(&self) -> &str {
         let (_, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
@@ -58,16 +67,25 @@ impl Request {
 
     /// The body, up to [`MAX_BODY`]. One of unknown length is read piece by piece and left at the bound.
     pub async fn body(&self) -> Result<Vec<u8>, Problem> {
-        let too_large = || Problem::too_large(MAX_BODY);
+        let (body, is_whole) = match self.content_length {
+            Some(length) if length > MAX_BODY => (Vec::new(), false),
+            _ => self.prefix(MAX_BODY).await?,
+        };
+        if is_whole { Ok(body) } else { Err(Problem::too_large(MAX_BODY)) }
+    }
+
+    /// The first octets of the body, at most so many, and whether they are all of it. What lies behind is neither read
+    /// nor awaited.
+    pub async fn prefix(&self, most: usize) -> Result<(Vec<u8>, bool), Problem> {
         match self.content_length {
-            Some(length) if length > MAX_BODY => Err(too_large()),
-            Some(_) => {
+            Some(length) if length <= most => {
                 let whole = whole_body(&self.inner).await.map_err(|_| broken())?;
-                if whole.len() > MAX_BODY { Err(too_large()) } else { Ok(whole) }
+                let is_whole = whole.len() <= most;
+                Ok((whole, is_whole))
             }
-            None => match self.inner.body() {
-                Some(stream) => read_pieces(&stream).await.map_err(|_| broken())?.ok_or_else(too_large),
-                None => Ok(Vec::new()),
+            _ => match self.inner.body() {
+                Some(stream) => read_prefix(&stream, most).await.map_err(|_| broken()),
+                None => Ok((Vec::new(), true)),
             },
         }
     }
@@ -112,7 +130,12 @@ pub fn respond(
 
 /// As [`respond`] with 200 and JSON, in one call to JavaScript instead of seven: every decision ends here.
 pub fn json(body: &[u8]) -> Result<web_sys::Response, JsValue> {
-    json_response(body)
+    ok_response(body, true)
+}
+
+/// The same with plain text.
+pub fn text(body: &[u8]) -> Result<web_sys::Response, JsValue> {
+    ok_response(body, false)
 }
 
 #[wasm_bindgen(inline_js = r#"
@@ -120,15 +143,21 @@ pub fn json(body: &[u8]) -> Result<web_sys::Response, JsValue> {
 export const request_head = ({ method, url, headers }) =>
   [method, url, headers.get("authorization"), headers.get("content-length")].join("\n");
 
-const INIT = { headers: { "content-type": "application/json" } };
+export const header_values = ({ headers }, names) =>
+  names.split("\n").map((name) => headers.get(name)).join("\n");
+
+const JSON_INIT = { headers: { "content-type": "application/json" } };
+const TEXT_INIT = { headers: { "content-type": "text/plain" } };
 // a copy: the bytes lie in WebAssembly's memory, which goes on changing
-export const json_response = (body) => new Response(body.slice(), INIT);
+export const ok_response = (body, isJson) => new Response(body.slice(), isJson ? JSON_INIT : TEXT_INIT);
 "#)]
 extern "C" {
     fn request_head(request: &web_sys::Request) -> String;
 
+    fn header_values(request: &web_sys::Request, names: &str) -> String;
+
     #[wasm_bindgen(catch)]
-    fn json_response(body: &[u8]) -> Result<web_sys::Response, JsValue>;
+    fn ok_response(body: &[u8], is_json: bool) -> Result<web_sys::Response, JsValue>;
 }
 
 pub fn no_content() -> Result<web_sys::Response, JsValue> {
@@ -150,20 +179,45 @@ async fn whole_body(request: &web_sys::Request) -> Result<Vec<u8>, JsValue> {
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
-/// `None` for a body beyond the bound.
-async fn read_pieces(stream: &web_sys::ReadableStream) -> Result<Option<Vec<u8>>, JsValue> {
+/// The first octets of a stream, at most so many, and whether they are all of it.
+async fn read_prefix(stream: &web_sys::ReadableStream, most: usize) -> Result<(Vec<u8>, bool), JsValue> {
+    read_until(stream, most, |_| false).await
+}
+
+/// As far as the empty line that ends a message's header, or so many octets.
+pub async fn read_header(stream: &web_sys::ReadableStream, most: usize) -> Result<(Vec<u8>, bool), JsValue> {
+    // the line may begin in the piece before
+    read_until(stream, most, |behind| {
+        behind.windows(2).any(|two| two == b"\n\n") || behind.windows(3).any(|three| three == b"\n\r\n")
+    })
+    .await
+}
+
+/// Reads until `is_enough` says so of a new piece and the two octets before it.
+async fn read_until(
+    stream: &web_sys::ReadableStream,
+    most: usize,
+    is_enough: fn(&[u8]) -> bool,
+) -> Result<(Vec<u8>, bool), JsValue> {
     let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
     let mut body = Vec::new();
     loop {
         let piece = JsFuture::from(reader.read()).await?;
         if Reflect::get(&piece, &"done".into())?.as_bool() != Some(false) {
-            return Ok(Some(body));
+            return Ok((body, true));
         }
         let piece: Uint8Array = Reflect::get(&piece, &"value".into())?.dyn_into()?;
-        if body.len() + piece.length() as usize > MAX_BODY {
-            return Ok(None);
+        let room = most.saturating_sub(body.len());
+        let read_before = body.len().saturating_sub(2);
+        if piece.length() as usize > room {
+            let room = u32::try_from(room).unwrap_or(u32::MAX);
+            body.extend_from_slice(&piece.subarray(0, room).to_vec());
+            return Ok((body, false));
         }
         body.extend_from_slice(&piece.to_vec());
+        if is_enough(body.get(read_before..).unwrap_or_default()) {
+            return Ok((body, false));
+        }
     }
 }
 

@@ -17,7 +17,8 @@ use crate::platform::{Deadline, real_millis, within};
 use cache::{Age, Cache};
 pub use families::{
     BaselineKey, BaselineRecord, CatalogKey, CatalogRecord, ControlKey, ControlRecord, Family, GatewaySettings, Kept,
-    KeyKey, KeyRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Record, TenantKey, TenantRecord, Versions,
+    KeyKey, KeyRecord, PeerKey, PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Record, TenantKey,
+    TenantRecord, Versions,
 };
 pub use kv::{Kv, Listed};
 

@@ -38,11 +38,12 @@ pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<R
 
 async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &Context) -> Result<Vec<u8>, Problem> {
     let access = access_of(config, request, env);
-    let principal = match auth::verify(config, &access, context, request).await {
+    let key = request.authorization.as_deref().and_then(auth::bearer);
+    let principal = match auth::verify(config, &access, context, key).await {
         Ok(principal) => principal,
         Err(Unverified::Wrong(problem)) => return Err(problem),
         // who asks cannot be told for our own fault: nothing is read or recorded
-        Err(Unverified::Unknown(why)) => return Ok(undecided(None, None, why)),
+        Err(Unverified::Unknown(why)) => return Ok(undecided(None, None, why, native::answer)),
     };
     principal.decides()?;
     let circumstances = circumstances(config, request)?;
@@ -50,33 +51,37 @@ async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &
     let defaults = defaults(&principal);
     let posted = native::Request::parse(&body, &defaults)?;
     let site = Site { config, context, actor: &principal.actor, circumstances, access };
-    Ok(decide_event(&site, &posted).await)
+    Ok(decide_event(&site, &posted, native::answer).await)
 }
 
-fn defaults(principal: &Principal) -> Defaults {
+pub fn defaults(principal: &Principal) -> Defaults {
     let Principal { tenant, gateway, .. } = principal;
     Defaults { tenant: tenant.clone(), connector: gateway.connector, own_hops: gateway.own_hops }
 }
 
 /// Where a decision is made.
-struct Site<'a> {
-    config: &'a Config,
-    context: &'a Context,
-    actor: &'a str,
-    circumstances: client::Circumstances,
-    access: Access<'a>,
+pub struct Site<'a> {
+    pub config: &'a Config,
+    pub context: &'a Context,
+    pub actor: &'a str,
+    pub circumstances: client::Circumstances,
+    pub access: Access<'a>,
 }
 
-async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> {
+/// Writes an answer in the dialect of the one who asks.
+pub type Render = fn(&Decision<'_>, Circumstances) -> Vec<u8>;
+
+/// Decides on a message, has that written down, and answers.
+pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render: Render) -> Vec<u8> {
     let event = &posted.event;
     let now = site.circumstances.clock.unwrap_or_else(real_now);
     let Some(built_in) = common::built_in() else {
-        return undecided(Some(event), None, "the catalog is not there");
+        return undecided(Some(event), None, "the catalog is not there", render);
     };
     let reader = Reader { access: site.access, tenant: &event.tenant };
     let known = match look_up(&reader, event, built_in, now).await {
         Ok(known) => known,
-        Err((recognition, error)) => return undecided(Some(event), Some(&recognition), error.as_str()),
+        Err((recognition, error)) => return undecided(Some(event), Some(&recognition), error.as_str(), render),
     };
     let Known { recognition, facts, policy, control, phase, .. } = &known;
     if known.refresh {
@@ -84,8 +89,8 @@ async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> 
     }
     let (Some(server), Some(policy)) = (recognition.server(), policy) else {
         return match decide_without_server(event, recognition) {
-            Some(decision) => native::answer(&decision, Circumstances::default()),
-            None => undecided(Some(event), Some(recognition), "the policy was not read"),
+            Some(decision) => render(&decision, Circumstances::default()),
+            None => undecided(Some(event), Some(recognition), "the policy was not read", render),
         };
     };
     let enforcement = &policy.enforcement;
@@ -105,20 +110,17 @@ async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> 
         Some(decision::decide(event, server, recognition.behind_relay, &context))
     };
     let Some(decision) = decide(phase.as_deref()) else {
-        return undecided(Some(event), Some(recognition), "the policy's baseline is not there");
+        return undecided(Some(event), Some(recognition), "the policy's baseline is not there", render);
     };
     match record(site, posted, server, (policy, recognition.behind_relay), &decision, now).await {
-        Ok(Recording::Later) => native::answer(&decision, Circumstances::default()),
+        Ok(Recording::Later) => render(&decision, Circumstances::default()),
         Ok(Recording::Done(phase)) => {
             // what was written down may say more of the stage, but never other than was counted
             let after = phase.as_ref().and_then(|phase| decide(Some(phase)));
             let after = after.filter(|after| (after.action, after.would) == (decision.action, decision.would));
-            native::answer(
-                after.as_ref().unwrap_or(&decision),
-                Circumstances { recorded: true, ..Circumstances::default() },
-            )
+            render(after.as_ref().unwrap_or(&decision), Circumstances { recorded: true, ..Circumstances::default() })
         }
-        Err(why) => undecided(Some(event), Some(recognition), why),
+        Err(why) => undecided(Some(event), Some(recognition), why, render),
     }
 }
 
@@ -131,10 +133,15 @@ enum Recording {
 }
 
 /// Accepts for our own fault, and says so.
-fn undecided(event: Option<&MailEvent<'_>>, recognition: Option<&Recognition<'_>>, why: &str) -> Vec<u8> {
+pub fn undecided(
+    event: Option<&MailEvent<'_>>,
+    recognition: Option<&Recognition<'_>>,
+    why: &str,
+    render: Render,
+) -> Vec<u8> {
     worker::console_warn!("degraded: {why}");
     let decision = accept_undecided(event, recognition, &format!("Accepted without a decision: {why}."));
-    native::answer(&decision, Circumstances { degraded: true, ..Circumstances::default() })
+    render(&decision, Circumstances { degraded: true, ..Circumstances::default() })
 }
 
 /// What is known for a decision.
