@@ -2,6 +2,7 @@
 
 mod documents;
 mod events;
+mod peers;
 mod policies;
 mod protocol;
 mod schema;
@@ -30,7 +31,7 @@ use site::Site;
 
 pub use protocol::{
     Author, Batch, Call, Changed, Counts, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent, ShownDocument,
-    Sight,
+    Sight, Told,
 };
 
 /// The Durable Object's binding.

@@ -1,5 +1,7 @@
 //! What the edge and the ledger say to each other, as JSON.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use tidegate_engine::build::Build;
 use tidegate_engine::event::Connector;
@@ -86,6 +88,21 @@ pub struct Item {
     /// Messages with one: a repetition within 10 minutes counts once.
     pub events: Vec<Event>,
     pub evidence: Evidence,
+    /// What the last of them told whom, at most one entry an address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Told>,
+}
+
+/// A defer or reject, and the address to which it was told.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Told {
+    pub peer: IpAddr,
+    pub at: Timestamp,
+    /// Seconds until the server's next open minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_in: Option<i64>,
+    pub reject: bool,
+    pub text: String,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

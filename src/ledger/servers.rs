@@ -12,7 +12,7 @@ use super::documents::{History, Place, ServerDocument, SpellDocument};
 use super::events::RecentEvents;
 use super::protocol::{Batch, Counts, Filter, Item, Recorded};
 use super::site::{Judge, Site};
-use super::{events, policies};
+use super::{events, peers, policies};
 use crate::durable::lists::{Page, Range};
 use crate::durable::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
 use crate::durable::{audit, outbox};
@@ -234,6 +234,7 @@ fn take_in(
     }
     count(change, item, build.as_deref(), counts, at(last.at))?;
     keep_evidence(change, item, build.as_deref(), at(last.at))?;
+    peers::tell(change, site, item)?;
     save(change, site, judge, &mut server, Publish::IfChanged, (&transitions, build))
 }
 
