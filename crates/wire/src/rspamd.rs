@@ -58,20 +58,17 @@ pub fn answer(decision: &Decision<'_>, _: Circumstances) -> Vec<u8> {
         (Some(reply), Action::Reject) => ("reject", message(reply)),
         _ => ("no action", "{}".to_owned()),
     };
-    document(action, decision, &messages, "{}")
+    document(action, decision, &messages, "")
 }
 
 /// The answer that always says `no action` and carries a defer or reject in a header to be added: the only way to the
 /// enhanced code through rspamd's proxy, whose own codes are fixed. Postfix turns it round by
 /// `milter_header_checks`: `/^X-Tidegate-Verdict: \w+ (.*)/ REJECT $1`.
 pub fn answer_by_header(decision: &Decision<'_>, _: Circumstances) -> Vec<u8> {
-    let milter = decision.reply.as_ref().map_or_else(
-        || "{}".to_owned(),
-        |reply| {
-            let value = format!("{} {} {}", decision.action.as_str(), reply.enhanced, reply.text);
-            format!(r#"{{"add_headers":{{"{VERDICT_HEADER}":{{"value":{},"order":0}}}}}}"#, quoted(&value))
-        },
-    );
+    let milter = decision.reply.as_ref().map_or_else(String::new, |reply| {
+        let value = quoted(&format!("{} {} {}", decision.action.as_str(), reply.enhanced, reply.text));
+        format!(r#","milter":{{"add_headers":{{"{VERDICT_HEADER}":{{"value":{value},"order":0}}}}}}"#)
+    });
     document("no action", decision, "{}", &milter)
 }
 
@@ -79,13 +76,13 @@ fn message(reply: &Reply) -> String {
     format!(r#"{{"smtp_message":{}}}"#, quoted(&format!("{} {}", reply.enhanced, reply.text)))
 }
 
-fn document(action: &str, decision: &Decision<'_>, messages: &str, milter: &str) -> Vec<u8> {
+fn document(action: &str, decision: &Decision<'_>, messages: &str, more: &str) -> Vec<u8> {
     let (score, symbols) = match decision.reply {
         None => ("0.0", "{}".to_owned()),
         Some(_) => ("15.0", format!(r#"{{"{SYMBOL}":{{"name":"{SYMBOL}","score":15.0,"metric_score":15.0}}}}"#)),
     };
     format!(
-        r#"{{"is_skipped":false,"score":{score},"required_score":15.0,"action":"{action}","symbols":{symbols},"messages":{messages},"milter":{milter}}}"#
+        r#"{{"is_skipped":false,"score":{score},"required_score":15.0,"action":"{action}","symbols":{symbols},"messages":{messages}{more}}}"#
     )
     .into_bytes()
 }
