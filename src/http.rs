@@ -1,5 +1,7 @@
 //! Requests and responses, straight on the runtime's own types: those of `worker` ask for more than a decision needs.
 
+use std::cell::RefCell;
+
 use js_sys::futures::JsFuture;
 use js_sys::{Reflect, Uint8Array};
 use tidegate_wire::problem::{self, Problem};
@@ -17,6 +19,8 @@ pub struct Request {
     pub authorization: Option<String>,
     /// `None` for a body of unknown length; what is no number is too large.
     content_length: Option<usize>,
+    /// Of a body of which only the beginning was read.
+    rest: RefCell<Option<web_sys::ReadableStreamDefaultReader>>,
 }
 
 impl Request {
@@ -34,6 +38,7 @@ impl Request {
             content_length: Some(content_length)
                 .filter(|length| !length.is_empty())
                 .map(|length| length.parse().unwrap_or(usize::MAX)),
+            rest: RefCell::new(None),
         }
     }
 
@@ -46,7 +51,12 @@ impl Request {
         if names.is_empty() {
             return Vec::new();
         }
-        let values = header_values(&self.inner, &names.join("\n"));
+        let mut list = String::new();
+        for name in names {
+            list.push_str(name);
+            list.push('\n');
+        }
+        let values = header_values(&self.inner, list.trim_end());
         values.split('\n').map(str::to_owned).collect()
     }
 
@@ -74,8 +84,8 @@ impl Request {
         if is_whole { Ok(body) } else { Err(Problem::too_large(MAX_BODY)) }
     }
 
-    /// The first octets of the body, at most so many, and whether they are all of it. What lies behind is neither read
-    /// nor awaited.
+    /// The first octets of the body, at most so many, and whether they are all of it. What lies behind is not awaited:
+    /// see [`Self::answer`].
     pub async fn prefix(&self, most: usize) -> Result<(Vec<u8>, bool), Problem> {
         match self.content_length {
             Some(length) if length <= most => {
@@ -84,11 +94,32 @@ impl Request {
                 Ok((whole, is_whole))
             }
             _ => match self.inner.body() {
-                Some(stream) => read_prefix(&stream, most).await.map_err(|_| broken()),
+                Some(stream) => {
+                    let reader = reader(&stream).map_err(|_| broken())?;
+                    let (body, is_whole) = read_until(&reader, most, |_| false).await.map_err(|_| broken())?;
+                    *self.rest.borrow_mut() = Some(reader).filter(|_| !is_whole);
+                    Ok((body, is_whole))
+                }
                 None => Ok((Vec::new(), true)),
             },
         }
     }
+
+    /// The response with 200 and `body`. It goes out at once; where the caller is still sending, its connection stays
+    /// until it has sent everything, which is thrown away, or for ten seconds: who writes first and reads then would
+    /// else find it closed, lose the answer and defer its mail.
+    pub fn answer(&self, body: &[u8], media: Media) -> Result<web_sys::Response, JsValue> {
+        match self.rest.borrow_mut().take() {
+            Some(rest) => lingering_response(body, media == Media::Json, &self.inner, &rest),
+            None => ok_response(body, media == Media::Json),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Media {
+    Json,
+    Text,
 }
 
 /// `None` for what is not UTF-8 when decoded.
@@ -133,11 +164,6 @@ pub fn json(body: &[u8]) -> Result<web_sys::Response, JsValue> {
     ok_response(body, true)
 }
 
-/// The same with plain text.
-pub fn text(body: &[u8]) -> Result<web_sys::Response, JsValue> {
-    ok_response(body, false)
-}
-
 #[wasm_bindgen(inline_js = r#"
 // none of these can have a line end in it
 export const request_head = ({ method, url, headers }) =>
@@ -150,6 +176,29 @@ const JSON_INIT = { headers: { "content-type": "application/json" } };
 const TEXT_INIT = { headers: { "content-type": "text/plain" } };
 // a copy: the bytes lie in WebAssembly's memory, which goes on changing
 export const ok_response = (body, isJson) => new Response(body.slice(), isJson ? JSON_INIT : TEXT_INIT);
+
+const LINGER_MS = 10_000;
+// the answer's stream ends after its last octet is out: until then what the caller sends can be read
+export const lingering_response = (bytes, isJson, { body }, rest) => {
+  const { readable, writable } = new FixedLengthStream(bytes.length);
+  const answer = bytes.slice();
+  const linger = async () => {
+    const writer = writable.getWriter();
+    rest.releaseLock();
+    const reader = body.getReader({ mode: "byob" });
+    const timer = setTimeout(() => reader.cancel().catch(() => {}), LINGER_MS);
+    try {
+      await writer.write(answer);
+      // one buffer for all of it
+      for (let read = { value: new Uint8Array(16384) }; !read.done; )
+        read = await reader.read(new Uint8Array(read.value.buffer));
+    } catch {}
+    clearTimeout(timer);
+    await writer.close();
+  };
+  linger().catch(() => {});
+  return new Response(readable, isJson ? JSON_INIT : TEXT_INIT);
+};
 "#)]
 extern "C" {
     fn request_head(request: &web_sys::Request) -> String;
@@ -158,6 +207,14 @@ extern "C" {
 
     #[wasm_bindgen(catch)]
     fn ok_response(body: &[u8], is_json: bool) -> Result<web_sys::Response, JsValue>;
+
+    #[wasm_bindgen(catch)]
+    fn lingering_response(
+        body: &[u8],
+        is_json: bool,
+        request: &web_sys::Request,
+        rest: &web_sys::ReadableStreamDefaultReader,
+    ) -> Result<web_sys::Response, JsValue>;
 }
 
 pub fn no_content() -> Result<web_sys::Response, JsValue> {
@@ -179,27 +236,25 @@ async fn whole_body(request: &web_sys::Request) -> Result<Vec<u8>, JsValue> {
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
-/// The first octets of a stream, at most so many, and whether they are all of it.
-async fn read_prefix(stream: &web_sys::ReadableStream, most: usize) -> Result<(Vec<u8>, bool), JsValue> {
-    read_until(stream, most, |_| false).await
-}
-
 /// As far as the empty line that ends a message's header, or so many octets.
 pub async fn read_header(stream: &web_sys::ReadableStream, most: usize) -> Result<(Vec<u8>, bool), JsValue> {
     // the line may begin in the piece before
-    read_until(stream, most, |behind| {
+    read_until(&reader(stream)?, most, |behind| {
         behind.windows(2).any(|two| two == b"\n\n") || behind.windows(3).any(|three| three == b"\n\r\n")
     })
     .await
 }
 
+fn reader(stream: &web_sys::ReadableStream) -> Result<web_sys::ReadableStreamDefaultReader, JsValue> {
+    Ok(stream.get_reader().dyn_into()?)
+}
+
 /// Reads until `is_enough` says so of a new piece and the two octets before it.
 async fn read_until(
-    stream: &web_sys::ReadableStream,
+    reader: &web_sys::ReadableStreamDefaultReader,
     most: usize,
     is_enough: fn(&[u8]) -> bool,
 ) -> Result<(Vec<u8>, bool), JsValue> {
-    let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
     let mut body = Vec::new();
     loop {
         let piece = JsFuture::from(reader.read()).await?;

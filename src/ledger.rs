@@ -31,7 +31,7 @@ use site::Site;
 
 pub use protocol::{
     Author, Batch, Call, Changed, Counts, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent, ShownDocument,
-    Sight, Told,
+    Sight,
 };
 
 /// The Durable Object's binding.

@@ -18,9 +18,9 @@ use tidegate_engine::window::{Action, fnv1a};
 use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};
-use crate::ledger::{Batch, Call, Counts, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight, Told};
+use crate::ledger::{Batch, Call, Counts, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
 use crate::platform::{random_id, real_millis};
-use crate::store::{self, PhaseKey, PhaseRecord};
+use crate::store::{self, PeerRecord, PhaseKey, PhaseRecord};
 
 /// How long decisions are added up.
 const COLLECT: Duration = Duration::from_millis(800);
@@ -47,7 +47,7 @@ pub struct Observation<'a> {
     counts: Counts,
     event: Option<u64>,
     sight: Sight,
-    told: Option<Told>,
+    told: Option<PeerRecord>,
 }
 
 impl<'a> Observation<'a> {
@@ -72,12 +72,18 @@ impl<'a> Observation<'a> {
     /// Notes to which address a defer or reject was told. Behind a relay that address is not the server's.
     #[must_use]
     pub fn told_to(self, peer: Option<IpAddr>, decision: &Decision<'_>) -> Self {
-        let told = peer.zip(decision.reply.as_ref()).filter(|_| !self.relayed).map(|(peer, reply)| Told {
-            peer: canonical(peer),
-            at: self.sight.at,
-            open_in: decision.retry_after,
-            reject: decision.action == Action::Reject,
-            text: reply.text.clone(),
+        let told = peer.zip(decision.reply.as_ref()).filter(|_| !self.relayed).map(|(peer, reply)| {
+            let at = self.sight.at;
+            let open_in = decision.retry_after.unwrap_or(PeerRecord::REPEATED_SECONDS);
+            PeerRecord {
+                rev: u64::try_from(at.0).unwrap_or(0),
+                peer: canonical(peer),
+                server: self.server.id.clone(),
+                connector: self.connector,
+                until: at.plus(open_in.min(PeerRecord::REPEATED_SECONDS)),
+                reject: decision.action == Action::Reject,
+                text: reply.text.clone(),
+            }
         });
         Self { told, ..self }
     }
@@ -111,7 +117,6 @@ impl<'a> Observation<'a> {
     fn merge_into(self, known: &mut Item) {
         see(&mut known.sights, self.sight);
         if let Some(told) = self.told {
-            // the latest word to each address, of the latest addresses
             known.told.retain(|earlier| earlier.peer != told.peer);
             if known.told.len() >= MAX_TOLD {
                 known.told.remove(0);

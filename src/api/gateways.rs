@@ -20,7 +20,7 @@ use super::decide::{Render, Site, decide_event, defaults, undecided};
 use super::{access_of, circumstances};
 use crate::access::Principal;
 use crate::config::Config;
-use crate::http::{self, Request};
+use crate::http::{self, Media, Request};
 
 /// One dialect in which a message with its header is told.
 struct Dialect {
@@ -32,7 +32,7 @@ struct Dialect {
     key_field: Option<&'static str>,
     read: Read,
     render: Render,
-    respond: fn(&[u8]) -> Result<Response, JsValue>,
+    media: Media,
 }
 
 type Read = for<'a> fn(&Asked<'a>, &Defaults) -> Result<native::Request<'a>, Problem>;
@@ -44,7 +44,7 @@ const RSPAMD: Dialect = Dialect {
     key_field: Some("password"),
     read: rspamd::request,
     render: rspamd::answer,
-    respond: http::json,
+    media: Media::Json,
 };
 const EXIM: Dialect = Dialect {
     methods: "POST",
@@ -52,7 +52,7 @@ const EXIM: Dialect = Dialect {
     key_field: None,
     read: exim::request,
     render: exim::answer,
-    respond: http::text,
+    media: Media::Text,
 };
 const STALWART: Dialect = Dialect {
     methods: "POST",
@@ -60,7 +60,7 @@ const STALWART: Dialect = Dialect {
     key_field: None,
     read: stalwart::request,
     render: stalwart::answer,
-    respond: http::json,
+    media: Media::Json,
 };
 
 /// Whether an address belongs here.
@@ -82,7 +82,7 @@ pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<R
         },
     };
     match asking.decide(&dialect).await {
-        Ok(answer) => (dialect.respond)(&answer),
+        Ok(answer) => request.answer(&answer, dialect.media),
         Err(problem) => http::problem(&problem),
     }
 }
@@ -98,7 +98,7 @@ struct Asking<'a> {
 impl Asking<'_> {
     /// Decides on one message.
     async fn decide(&self, dialect: &Dialect) -> Result<Vec<u8>, Problem> {
-        if !dialect.methods.split(", ").any(|method| method == self.request.method) {
+        if !dialect.methods.split(' ').any(|method| method.trim_end_matches(',') == self.request.method) {
             return Err(Problem::method_not_allowed().allowing(dialect.methods));
         }
         let principal = match self.principal(dialect.key_field).await {

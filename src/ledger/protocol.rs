@@ -1,7 +1,5 @@
 //! What the edge and the ledger say to each other, as JSON.
 
-use std::net::IpAddr;
-
 use serde::{Deserialize, Serialize};
 use tidegate_engine::build::Build;
 use tidegate_engine::event::Connector;
@@ -11,7 +9,7 @@ use tidegate_engine::server::{Node, ServerId, Shown};
 use tidegate_engine::time::Timestamp;
 
 use crate::durable::lists::Range;
-use crate::store::{PhaseRecord, PolicyRecord};
+use crate::store::{PeerRecord, PhaseRecord, PolicyRecord};
 
 /// One call to a tenant's ledger.
 #[derive(Debug, Deserialize, Serialize)]
@@ -88,21 +86,9 @@ pub struct Item {
     /// Messages with one: a repetition within 10 minutes counts once.
     pub events: Vec<Event>,
     pub evidence: Evidence,
-    /// What the last of them told whom, at most one entry an address.
+    /// What they told whom: the latest word to the latest addresses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub told: Vec<Told>,
-}
-
-/// A defer or reject, and the address to which it was told.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Told {
-    pub peer: IpAddr,
-    pub at: Timestamp,
-    /// Seconds until the server's next open minute.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub open_in: Option<i64>,
-    pub reject: bool,
-    pub text: String,
+    pub told: Vec<PeerRecord>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

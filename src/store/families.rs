@@ -12,7 +12,7 @@ use tidegate_engine::network::sender_network;
 use tidegate_engine::policy::Mode;
 use tidegate_engine::server::ServerId;
 use tidegate_engine::spell::Phase;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::time::{MINUTE, Timestamp};
 
 use crate::access::Role;
 
@@ -109,18 +109,29 @@ pub struct PeerKey<'a>(pub &'a TenantId, pub IpAddr);
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct PeerRecord {
     pub rev: u64,
+    pub peer: IpAddr,
     /// Whose message earned it.
     pub server: ServerId,
     pub connector: Connector,
     /// When it ends: 15 minutes after that message, or when the server's next open minute begins.
     pub until: Timestamp,
-    /// `reject`, else a defer.
+    /// Else it was a defer.
     pub reject: bool,
     pub text: String,
 }
 
+impl PeerRecord {
+    /// How long what a message earned is repeated.
+    pub const REPEATED_SECONDS: i64 = 15 * MINUTE;
+}
+
 impl PeerKey<'_> {
     pub const PREFIX: &'static str = "peer/";
+
+    /// The address, for IPv6 that of its /64.
+    pub fn address(&self) -> IpAddr {
+        sender_network(self.1)
+    }
 }
 
 impl Family for PeerKey<'_> {
@@ -128,7 +139,7 @@ impl Family for PeerKey<'_> {
     const KEPT: Kept = DECIDING;
 
     fn key(&self) -> String {
-        format!("{}{}/{}", Self::PREFIX, self.0, sender_network(self.1))
+        format!("{}{}/{}", Self::PREFIX, self.0, self.address())
     }
 }
 

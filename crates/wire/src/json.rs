@@ -214,9 +214,9 @@ impl<'a> Reader<'a> {
     }
 
     fn hex(&mut self) -> Option<u32> {
-        let digits = std::str::from_utf8(self.rest.get(..4)?).ok();
-        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        let digits = self.rest.get(..4)?;
         self.advance(4);
+        let code = digits.iter().try_fold(0, |code, digit| Some(code << 4 | char::from(*digit).to_digit(16)?));
         Some(code.unwrap_or(0xfffd))
     }
 }

@@ -44,7 +44,7 @@ pub fn request<'a>(asked: &Asked<'a>, defaults: &Defaults) -> Result<Request<'a>
 pub(crate) fn parts<'a>(asked: &Asked<'a>) -> Parts<'a> {
     Parts {
         client_ip: address(asked.field(0)),
-        recipients: asked.field(1).split(", ").filter(|path| !path.is_empty()).map(Into::into).collect(),
+        recipients: asked.field(1).split(',').filter(|path| !path.is_empty()).map(|path| path.trim().into()).collect(),
         header: Some(header_of(asked.body)),
         id: Some(asked.field(2).into()),
     }

@@ -4,6 +4,15 @@
 //! `tests/fixtures/{dialect}/*.request` are requests. Beside them lie the answer to each verdict (`*.accept.response` and
 //! so on) and the SMTP line (`*.defer.smtp`). `UPDATE_FIXTURES=1 cargo test -p tidegate-wire` writes those anew.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "this is how a test fails"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

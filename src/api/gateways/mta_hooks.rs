@@ -11,7 +11,7 @@ use super::{Asking, Dialect};
 use crate::api::auth::Unverified;
 use crate::api::circumstances;
 use crate::api::decide::undecided;
-use crate::http;
+use crate::http::{self, Media};
 use crate::platform::real_now;
 
 const HOOK: Dialect = Dialect {
@@ -20,7 +20,7 @@ const HOOK: Dialect = Dialect {
     key_field: None,
     read: wire::request,
     render: wire::answer,
-    respond: http::json,
+    media: Media::Json,
 };
 
 pub fn discover(asking: &Asking<'_>) -> Result<Response, JsValue> {
@@ -84,7 +84,7 @@ async fn route(asking: &Asking<'_>, path: &str) -> Result<Response, Failure> {
         _ => {
             let id = asking.request.header(REGISTRATION_FIELD).unwrap_or_default();
             Registration::verify(&id, now, &sign)?;
-            Ok(http::json(&asking.decide_for(&principal, &HOOK).await?)?)
+            Ok(asking.request.answer(&asking.decide_for(&principal, &HOOK).await?, HOOK.media)?)
         }
     }
 }

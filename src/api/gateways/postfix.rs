@@ -17,13 +17,13 @@ use worker::worker_sys::web_sys::Response;
 use super::Asking;
 use crate::api::auth::Unverified;
 use crate::api::{access_of, circumstances};
-use crate::http;
+use crate::http::{self, Media};
 use crate::platform::{Deadline, real_now};
 use crate::store::{Access, Grounds, PeerKey, Reader, StoreError};
 
 pub async fn answer(asking: &Asking<'_>) -> Result<Response, JsValue> {
     match repeat(asking).await {
-        Ok(answer) => http::text(&answer),
+        Ok(answer) => asking.request.answer(&answer, Media::Text),
         Err(problem) => http::problem(&problem),
     }
 }
