@@ -406,6 +406,11 @@ test("MTA Hooks: a client finds, registers, asks and leaves", async () => {
   assert.deepEqual([refused.status, refused.json.error.code], [422, "UNSUPPORTED_SERIALIZATION"]);
 });
 
+/** Whether a record says what a message of that moment earned. @param {number} now */
+function earnedAt(now) {
+  return (/** @type {{ until: number }} */ record) => record.until === now + 15 * MINUTE;
+}
+
 /** @param {string} key @param {object} attributes @param {number} now */
 async function postfix(key, attributes, now) {
   const body = new URLSearchParams({ request: "smtpd_access_policy", protocol_state: "RCPT", ...attributes });
@@ -427,7 +432,7 @@ test("Postfix's policy service repeats what the address earned, for 15 minutes a
     const headers = { ip, "queue-id": `earn-${ip}` };
     assert.equal((await ask("/checkv2", key, message({ now: BLOCKED }), { headers })).json.action, "reject");
     const network = ip.includes(":") ? "2001:db8:1:2::" : ip;
-    await published(edge.kv, `peer/${tenant}/${network}`, ({ until: end }) => end === BLOCKED + 15 * MINUTE);
+    await published(edge.kv, `peer/${tenant}/${network}`, earnedAt(BLOCKED));
   }
   assert.equal(await from(IP), `550 ${REJECTED}`);
   assert.equal(await from("2001:db8:1:2:ffff::1"), `550 ${REJECTED}`, "an IPv6 sender commands its /64");
@@ -459,7 +464,7 @@ test("Postfix's policy service repeats nothing that no longer holds", async () =
   const key = await storeKey(edge.kv, tenant);
   const told = () => postfix(key, { client_address: IP, recipient: "b@example.org" }, BLOCKED + 30);
   await ask("/checkv2", key, message({ now: BLOCKED }), { headers: { ip: IP } });
-  await published(edge.kv, `peer/${tenant}/${IP}`, () => true);
+  await published(edge.kv, `peer/${tenant}/${IP}`, earnedAt(BLOCKED));
   assert.equal(await told(), `550 ${REJECTED}`);
   await edge.client.putPolicy(tenant, { mode: "report" }, { now: BLOCKED + 1 });
   await published(edge.kv, `policy/${tenant}`, ({ rev }) => rev === 2);
@@ -469,7 +474,7 @@ test("Postfix's policy service repeats nothing that no longer holds", async () =
   await blockedServer(edge, patched);
   const other = await storeKey(edge.kv, patched);
   await ask("/checkv2", other, message({ now: BLOCKED }), { headers: { ip: IP } });
-  await published(edge.kv, `peer/${patched}/${IP}`, () => true);
+  await published(edge.kv, `peer/${patched}/${IP}`, earnedAt(BLOCKED));
   await ask("/checkv2", other, message({ now: BLOCKED + 5, build: "15.1.2507.61" }), { headers: { ip: IP } });
   await published(edge.kv, `phase/${patched}/ex01.contoso.com`, ({ phase }) => phase.spell === null);
   const answer = await postfix(other, { client_address: IP, recipient: "b@example.org" }, BLOCKED + 30);
@@ -486,7 +491,7 @@ test("what addresses were told is seldom written, however much mail is refused",
     assert.equal((await ask("/checkv2", key, text, { now, headers: { ip: IP } })).json.action, "reject");
   };
   await refuse(BLOCKED);
-  await published(edge.kv, name, () => true);
+  await published(edge.kv, name, earnedAt(BLOCKED));
   await edge.kv.reset();
   for (let minute = 1; minute <= 4; minute += 1) await refuse(BLOCKED + minute * MINUTE);
   const id = "ex01.contoso.com";
@@ -500,5 +505,5 @@ test("what addresses were told is seldom written, however much mail is refused",
     [],
   );
   await refuse(BLOCKED + 6 * MINUTE);
-  await published(edge.kv, name, ({ until: end }) => end === BLOCKED + 21 * MINUTE);
+  await published(edge.kv, name, earnedAt(BLOCKED + 6 * MINUTE));
 });
