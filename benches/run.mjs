@@ -4,9 +4,10 @@
  *   empty    a Rust worker that only answers
  *   json     a Rust worker that parses the same bytes and answers a constant of the same size
  *   decide   POST /v1/decide for a known server
+ *   report   GET …/report on a year of a tenant of 10,000 servers, alone
  *
- * BENCH_SECONDS (5) is the length of each of the nine measurements. With names as arguments only those are measured,
- * for example `node benches/run.mjs empty json`, and no result is written.
+ * BENCH_SECONDS (5) is the length of each of the nine measurements of the first three. With names as arguments only
+ * those are measured, for example `node benches/run.mjs empty json`, and no result is written.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,9 +18,11 @@ import { buildComparator, buildLoad, TARGET, WORKER_BUILD } from "./support/buil
 import { engineNative, engineWasm, median } from "./support/engine.mjs";
 import { COUNTER, EXPECT, HEADERS, mailEvent, PATH, prepare, VARS } from "./support/event.mjs";
 import { measure } from "./support/load.mjs";
+import { measureReport } from "./support/report.mjs";
 
 const ROUNDS = 3;
 const CONTENDERS = ["empty", "json", "decide"];
+const ALL = [...CONTENDERS, "report"];
 
 /** @typedef {{ port: number, stop: () => Promise<unknown>, expect?: string[] }} Running */
 
@@ -90,25 +93,35 @@ function row(name, { rps, p50_ms, p99_ms }) {
   return `${name.padEnd(8)}${requests.padStart(8)} requests/s   p50 ${p50} ms   p99 ${p99} ms`;
 }
 
-/** @param {number} value */
+/** @param {import("./support/report.mjs").Reported} reported */
+function reportRow({ rows, first_ms, middle_ms, last_ms, csv_ms, csv_bytes }) {
+  const pages = [first_ms, middle_ms, last_ms].map((ms) => ms.toFixed(0)).join(", ");
+  const sheet = `${csv_ms.toFixed(0)} ms as CSV (${csv_bytes} bytes)`;
+  return `report  a page of a year's ${rows} rows in ${pages} ms (first, middle, last), all of it in ${sheet}`;
+}
+
+/** Three places. @param {number} value */
 function ratio(value) {
   return Math.round(value * 1000) / 1000;
 }
 
 async function main() {
-  const names = process.argv.length > 2 ? process.argv.slice(2) : CONTENDERS;
-  const unknown = names.find((name) => !CONTENDERS.includes(name));
-  if (unknown) throw new Error(`unknown: ${unknown} (there are ${CONTENDERS.join(", ")})`);
+  const names = process.argv.length > 2 ? process.argv.slice(2) : ALL;
+  const contenders = names.filter((name) => name !== "report");
+  const unknown = contenders.find((name) => !CONTENDERS.includes(name));
+  if (unknown) throw new Error(`unknown: ${unknown} (there are ${ALL.join(", ")})`);
   const seconds = Number(process.env.BENCH_SECONDS ?? 5);
   if (!(seconds > 0))
     throw new Error(`BENCH_SECONDS must be a number above 0, not '${process.env.BENCH_SECONDS}'`);
   mkdirSync(join(TARGET, "bench"), { recursive: true });
 
   console.log("building ...");
-  const found = await race(names, seconds);
-  console.log(`\nmedian of ${ROUNDS} rounds:`);
-  for (const name of names) console.log(`  ${row(name, found[name])}`);
-  if (names.length < CONTENDERS.length) return;
+  const found = await race(contenders, seconds);
+  if (contenders.length > 0) console.log(`\nmedian of ${ROUNDS} rounds:`);
+  for (const name of contenders) console.log(`  ${row(name, found[name])}`);
+  const report = names.includes("report") ? await measureReport() : undefined;
+  if (report) console.log(`  ${reportRow(report)}`);
+  if (names.length < ALL.length || !report) return;
 
   const { empty, json, decide } = found;
   const wasm = readFileSync(join(WORKER_BUILD, "index_bg.wasm"));
@@ -123,6 +136,12 @@ async function main() {
     engine_wasm_ns: Math.round(await engineWasm()),
     wasm_bytes: wasm.length,
     wasm_gzip_bytes: gzipSync(wasm, { level: 9 }).length,
+    report_rows: report.rows,
+    report_first_page_ms: ratio(report.first_ms),
+    report_middle_page_ms: ratio(report.middle_ms),
+    report_last_page_ms: ratio(report.last_ms),
+    report_csv_ms: ratio(report.csv_ms),
+    report_csv_bytes: report.csv_bytes,
   };
   console.log(`  decide/json  ${result.decide_over_json}   decide/empty  ${result.decide_over_empty}`);
   console.log(

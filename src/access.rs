@@ -62,6 +62,12 @@ impl Principal {
         allow(self.role != Role::Gateway)
     }
 
+    /// May read what says something of all tenants.
+    pub fn reads_all(&self) -> Result<(), Problem> {
+        self.reads()?;
+        allow(self.tenant.is_none())
+    }
+
     /// May read `tenant`. The same answer whether or not there is such a tenant.
     pub fn reads_tenant(&self, tenant: &TenantId) -> Result<(), Problem> {
         self.reads()?;
@@ -79,16 +85,27 @@ impl Principal {
         allow(self.is_admin())
     }
 
+    /// May make a tenant's server be forgotten: no tenant's own operator, whose servers it would spare.
+    pub fn deletes_servers(&self) -> Result<(), Problem> {
+        allow(matches!(self.role, Role::Operator | Role::Admin) && self.tenant.is_none())
+    }
+
     /// Whether what the tenant's policy has to delegate to its own operators is open to this one.
     pub fn needs(&self, right: Right) -> Option<Right> {
         self.tenant.as_ref().map(|_| right)
     }
 
+    /// May list, make and revoke keys, within its tenant if it is bound to one.
+    pub fn handles_keys(&self) -> Result<(), Problem> {
+        allow(matches!(self.role, Role::Operator | Role::Admin))
+    }
+
     /// May make a key of that role, bound to that tenant.
     pub fn makes_key(&self, role: Role, tenant: Option<&TenantId>) -> Result<(), Problem> {
+        self.handles_keys()?;
         let above = role == Role::Admin && !self.is_admin();
         let outside = self.tenant.is_some() && self.tenant.as_ref() != tenant;
-        allow(matches!(self.role, Role::Operator | Role::Admin) && !above && !outside)
+        allow(!above && !outside)
     }
 }
 
@@ -99,4 +116,76 @@ pub fn delegated(needed: Option<Right>, policy: &Policy) -> Result<(), Problem> 
 
 fn allow(allowed: bool) -> Result<(), Problem> {
     if allowed { Ok(()) } else { Err(Problem::forbidden()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLES: [Role; 4] = [Role::Gateway, Role::Viewer, Role::Operator, Role::Admin];
+
+    fn tenant(id: &str) -> TenantId {
+        id.parse().unwrap()
+    }
+
+    fn holder(role: Role, bound_to: Option<&str>) -> Principal {
+        Principal { actor: "key:1".to_owned(), role, tenant: bound_to.map(tenant), gateway: GatewaySettings::default() }
+    }
+
+    /// Which roles may, of holders for all tenants.
+    fn who(may: impl Fn(&Principal) -> Result<(), Problem>) -> Vec<Role> {
+        ROLES.into_iter().filter(|role| may(&holder(*role, None)).is_ok()).collect()
+    }
+
+    #[test]
+    fn each_role_may_what_it_is_for() {
+        let own = tenant("contoso");
+        assert_eq!(who(Principal::decides), [Role::Gateway, Role::Admin]);
+        assert_eq!(who(Principal::reads), [Role::Viewer, Role::Operator, Role::Admin]);
+        assert_eq!(who(Principal::reads_all), [Role::Viewer, Role::Operator, Role::Admin]);
+        assert_eq!(who(|holder| holder.reads_tenant(&own)), [Role::Viewer, Role::Operator, Role::Admin]);
+        assert_eq!(who(|holder| holder.changes_tenant(&own)), [Role::Operator, Role::Admin]);
+        assert_eq!(who(Principal::handles_keys), [Role::Operator, Role::Admin]);
+        assert_eq!(who(Principal::administers), [Role::Admin]);
+    }
+
+    #[test]
+    fn a_bound_holder_stays_within_its_tenant() {
+        let (own, other) = (tenant("contoso"), tenant("fabrikam"));
+        for role in [Role::Viewer, Role::Operator] {
+            let holder = holder(role, Some("contoso"));
+            assert!(holder.reads_tenant(&own).is_ok() && holder.reads().is_ok());
+            assert!(holder.reads_tenant(&other).is_err() && holder.reads_all().is_err());
+            assert!(holder.changes_tenant(&other).is_err());
+            assert_eq!(holder.needs(Right::Policy), Some(Right::Policy));
+        }
+        assert_eq!(holder(Role::Operator, None).needs(Right::Policy), None);
+    }
+
+    #[test]
+    fn nobody_makes_a_key_above_or_outside() {
+        let (own, other) = (tenant("contoso"), tenant("fabrikam"));
+        let makes = |holder: &Principal, tenant: Option<&TenantId>| -> Vec<Role> {
+            ROLES.into_iter().filter(|role| holder.makes_key(*role, tenant).is_ok()).collect()
+        };
+        let up_to_operator = [Role::Gateway, Role::Viewer, Role::Operator];
+        assert_eq!(makes(&Principal::admin(), None), ROLES);
+        assert_eq!(makes(&holder(Role::Operator, None), None), up_to_operator);
+        assert_eq!(makes(&holder(Role::Operator, None), Some(&other)), up_to_operator);
+        let bound = holder(Role::Operator, Some("contoso"));
+        assert_eq!(makes(&bound, Some(&own)), up_to_operator);
+        assert!(makes(&bound, Some(&other)).is_empty() && makes(&bound, None).is_empty());
+        for role in [Role::Gateway, Role::Viewer] {
+            assert!(makes(&holder(role, None), None).is_empty(), "{role:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_delegated_is_left_to_others() {
+        let delegating = |rights: &[Right]| Policy { delegated: rights.iter().copied().collect(), ..Policy::default() };
+        assert!(delegated(Some(Right::Policy), &delegating(&[])).is_err());
+        assert!(delegated(Some(Right::Policy), &delegating(&[Right::Exempt])).is_err());
+        assert!(delegated(Some(Right::Policy), &delegating(&[Right::Policy])).is_ok());
+        assert!(delegated(None, &delegating(&[])).is_ok());
+    }
 }

@@ -1,9 +1,16 @@
 //! Routes, and what they answer.
 
 mod auth;
+mod batch;
 mod decide;
 pub mod email;
+mod facts;
+mod fleet;
+mod freezes;
 mod gateways;
+mod keys;
+mod notices;
+mod report;
 mod system;
 mod tenants;
 
@@ -18,19 +25,27 @@ use crate::config::Config;
 use crate::durable::client::{CallError, Circumstances, Outcome};
 use crate::durable::lists::{DEFAULT_LIMIT, MAX_LIMIT, Range};
 use crate::http::{self, Request};
+use crate::metrics;
 use crate::platform::Deadline;
 use crate::store::Access;
 use auth::Unverified;
 
 /// Answers one request. `POST /v1/decide` comes before any other route.
 pub async fn answer(request: Request, env: Env, context: Context) -> Result<Response, JsValue> {
-    if request.path() == "/v1/decide" && request.method == "POST" {
-        return decide::answer(&request, &env, &context).await;
-    }
-    if gateways::serves(request.path()) {
-        return gateways::answer(&request, &env, &context).await;
-    }
-    match route(&request, &env, &context).await {
+    let response = if request.path() == "/v1/decide" && request.method == "POST" {
+        decide::answer(&request, &env, &context).await?
+    } else if gateways::serves(request.path()) {
+        gateways::answer(&request, &env, &context).await?
+    } else {
+        answer_other(&request, &env, &context).await?
+    };
+    metrics::count_status(response.status());
+    metrics::tell_later(&env, &context);
+    Ok(response)
+}
+
+async fn answer_other(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
+    match route(request, env, context).await {
         Ok(response) => Ok(response),
         Err(Failure::Problem(problem)) => http::problem(&problem),
         Err(Failure::Answered(response)) => Ok(response),
@@ -56,9 +71,15 @@ async fn route(request: &Request, env: &Env, context: &Context) -> Result<Respon
             _ => Err(not_allowed("GET, HEAD")),
         },
         ["v1", "decide"] => Err(not_allowed("POST")),
+        ["v1", "decide", "batch"] => match method {
+            "POST" => Ok(batch::answer(request, env, context).await?),
+            _ => Err(not_allowed("POST")),
+        },
+        ["metrics"] => system::metrics(&Caller::new(request, env, context, &config).await?, method).await,
         ["v1", rest @ ..] => {
             let caller = Caller::new(request, env, context, &config).await?;
             match rest {
+                ["tenants"] => fleet::list(&caller, method).await,
                 ["tenants", tenant, rest @ ..] => tenants::route(&caller, method, tenant, rest).await,
                 _ => system::route(&caller, method, rest).await,
             }
@@ -79,17 +100,22 @@ struct Caller<'a> {
 impl<'a> Caller<'a> {
     async fn new(request: &'a Request, env: &'a Env, context: &Context, config: &'a Config) -> Result<Self, Failure> {
         let access = access_of(config, request, env);
-        let key = request.authorization.as_deref().and_then(auth::bearer);
-        let principal = auth::verify(config, &access, context, key).await.map_err(|error| match error {
-            Unverified::Wrong(problem) => problem,
-            Unverified::Unknown(why) => Problem::unavailable(format!("the key cannot be verified: {why}")),
-        })?;
+        let principal =
+            auth::verify(config, &access, context, auth::of(request)).await.map_err(|error| match error {
+                Unverified::Wrong(problem) => problem,
+                Unverified::Unknown(why) => Problem::unavailable(format!("the key cannot be verified: {why}")),
+            })?;
         Ok(Self { request, env, config, principal, circumstances: circumstances(config, request)? })
     }
 
     /// The way to a tenant's ledger.
     fn ledger(&self, tenant: &TenantId) -> crate::durable::client::Client {
         crate::ledger::of(self.env, tenant, &self.principal.actor, self.circumstances)
+    }
+
+    /// The way to the operator's object.
+    fn operator(&self) -> crate::durable::client::Client {
+        crate::operator::of(self.env, &self.principal.actor, self.circumstances)
     }
 
     /// The page of a list that the request asks for.

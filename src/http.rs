@@ -46,6 +46,10 @@ impl Request {
         self.inner.headers().get(name).ok().flatten()
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The values of several header fields in one call to JavaScript; empty where one is missing.
     pub fn headers(&self, names: &[&str]) -> Vec<String> {
         if names.is_empty() {
@@ -75,13 +79,18 @@ impl Request {
         pairs.find(|(key, _)| *key == name).and_then(|(_, value)| percent_decode(&value.replace('+', " ")))
     }
 
-    /// The body, up to [`MAX_BODY`]. One of unknown length is read piece by piece and left at the bound.
+    /// The body, up to [`MAX_BODY`].
     pub async fn body(&self) -> Result<Vec<u8>, Problem> {
+        self.body_within(MAX_BODY).await
+    }
+
+    /// The body, up to so many octets. One of unknown length is read piece by piece and left at the bound.
+    pub async fn body_within(&self, most: usize) -> Result<Vec<u8>, Problem> {
         let (body, is_whole) = match self.content_length {
-            Some(length) if length > MAX_BODY => (Vec::new(), false),
-            _ => self.prefix(MAX_BODY).await?,
+            Some(length) if length > most => (Vec::new(), false),
+            _ => self.prefix(most).await?,
         };
-        if is_whole { Ok(body) } else { Err(Problem::too_large(MAX_BODY)) }
+        if is_whole { Ok(body) } else { Err(Problem::too_large(most)) }
     }
 
     /// The first octets of the body, at most so many, and whether they are all of it. What lies behind is not awaited:

@@ -1,22 +1,35 @@
 //! The ledger: one Durable Object (SQLite) a tenant, the only writer of that tenant's state and KV keys.
 
+mod admission;
+mod alerts;
+mod counts;
+mod csv;
 mod documents;
 mod events;
+mod exemptions;
+mod forget;
+mod notifications;
+mod pauses;
 mod peers;
 mod policies;
 mod protocol;
+mod report;
 mod schema;
 mod servers;
 mod site;
+mod summary;
+mod texts;
+mod webhooks;
 mod work;
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use tidegate_engine::event::TenantId;
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys;
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use worker::{DurableObject, Env, Request, Response, State, Storage, durable_object};
 
 use crate::common::Common;
 use crate::config::Config;
@@ -25,14 +38,17 @@ use crate::durable::client::{Circumstances, Client, Envelope};
 use crate::durable::sql::{Sql, SqlError};
 use crate::durable::{self, audit, json, outbox};
 use crate::http;
-use crate::platform::{Deadline, real_now};
+use crate::platform::{Deadline, real_millis, real_now};
 use crate::store::Access;
 use site::Site;
 
+pub use exemptions::ExemptionCall;
+pub use pauses::PauseCall;
 pub use protocol::{
-    Author, Batch, Call, Changed, Counts, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent, ShownDocument,
-    Sight,
+    Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent,
+    ShownDocument, Sight,
 };
+pub use webhooks::{WebhookCall, target};
 
 /// The Durable Object's binding.
 const BINDING: &str = "LEDGER";
@@ -48,13 +64,15 @@ pub struct Ledger {
     env: Env,
     ready: Cell<bool>,
     recent: RefCell<events::RecentEvents>,
-    alarm: Alarm,
+    admission: admission::Admission,
+    alarm: Rc<Alarm>,
+    deliveries: Rc<webhooks::Deliveries>,
 }
 
 impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
-        let (ready, recent, alarm) = (Cell::new(false), RefCell::default(), Alarm::default());
-        Self { state, env, ready, recent, alarm }
+        let (ready, recent, admission) = (Cell::new(false), RefCell::default(), admission::Admission::default());
+        Self { state, env, ready, recent, admission, alarm: Rc::default(), deliveries: Rc::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -63,11 +81,24 @@ impl DurableObject for Ledger {
         let Some(common) = self.common().await else {
             return Ok(http::problem(&Problem::unavailable("the catalog or the ceiling cannot be read"))?.into());
         };
-        let sql = self.sql()?.failing_at(envelope.circumstances.fails_at);
+        let sql = self.sql()?;
+        let tenant: TenantId = envelope.name.parse().map_err(|error| SqlError::Failed(format!("{error}")))?;
+        match self.admission.admits(&sql, &self.env, &tenant, &envelope.call).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let refused = Recorded { dropped: Some(Dropped::NoPlace), ..Recorded::default() };
+                return Ok(durable::respond(json(&refused))?.into());
+            }
+            Err(error) => return Ok(durable::respond(Err(error))?.into()),
+        }
         let is_tested = envelope.circumstances.clock.is_some();
+        let is_tick = matches!(envelope.call, Call::Tick);
         let response = durable::respond(self.answer(&sql, &common, envelope))?;
         if is_tested {
             outbox::publish(&sql, &self.env).await;
+        }
+        if is_tick {
+            self.start_deliveries(&sql, true)?;
         }
         self.set_alarm(&sql, 0).await?;
         Ok(response.into())
@@ -87,6 +118,9 @@ impl DurableObject for Ledger {
                 worker::console_error!("{tenant}: what is due: {error}");
             }
         }
+        if let Err(error) = self.start_deliveries(&sql, false) {
+            worker::console_error!("webhooks: {error}");
+        }
         // not at once: what could not be published now would only be tried again and again
         self.set_alarm(&sql, if published { 0 } else { outbox::RETRY_MILLIS }).await?;
         Response::empty()
@@ -104,28 +138,113 @@ impl Ledger {
         if circumstances.clock.is_some() || is_due {
             work::do_due(sql, &Site { actor: audit::SYSTEM, ..site })?;
         }
+        let changes = call.changes();
+        let response = self.respond(sql.failing_at(circumstances.fails_at), &site, circumstances, call);
+        sql.failing_at(None);
+        let response = response?;
+        if changes && let Err(error) = summary::publish(sql, &site) {
+            // the next call or alarm finds that it differs
+            worker::console_error!("{tenant}: the summary: {error}");
+        }
+        Ok(response)
+    }
+
+    fn respond(
+        &self,
+        sql: &Sql,
+        site: &Site<'_>,
+        circumstances: Circumstances,
+        call: Call,
+    ) -> Result<web_sys::Response, SqlError> {
+        let now = site.now;
         match call {
             Call::Record(batch) => {
+                let dropped = self.refuses(sql, &batch)?;
+                if dropped.is_some() {
+                    return json(&Recorded { dropped, ..Recorded::default() });
+                }
                 // a test may have set its clock forward since the request that sends the batch
                 let latest = circumstances.clock.and(batch.latest());
-                let site = Site { now: latest.map_or(now, |latest| now.max(latest)), ..site };
+                let site = Site { now: latest.map_or(now, |latest| now.max(latest)), ..*site };
                 json(&servers::record(sql, &mut self.recent.borrow_mut(), &site, &batch)?)
             }
-            Call::PutPolicy(put) => json(&policies::put(sql, &site, *put)?),
+            Call::PutPolicy(put) => json(&policies::put(sql, site, *put)?),
             Call::Policy => {
                 let record = policies::current(sql)?;
                 let tag = http::etag(record.rev);
                 let policy = crate::durable::sql::to_text(&record.enforcement.policy)?;
                 Ok(http::respond(200, "application/json", &[("etag", &tag)], policy.as_bytes())?)
             }
-            Call::Servers { filter, range } => json(&servers::page(sql, &site, &filter, &range)?),
+            Call::Servers { filter, range } => json(&servers::page(sql, site, &filter, &range)?),
             Call::Server { id } => {
                 let missing = || Problem::not_found("there is no such server");
-                json(&servers::one(sql, &site, &id)?.ok_or_else(missing)?)
+                json(&servers::one(sql, site, &id)?.ok_or_else(missing)?)
+            }
+            Call::DeleteServer { id } => {
+                forget::delete_server(sql, site, &id)?;
+                Ok(http::no_content()?)
+            }
+            Call::Tenant => {
+                let missing = || Problem::not_found("nothing is stored of this tenant");
+                json(&summary::live(sql, site)?.ok_or_else(missing)?)
+            }
+            Call::DeleteTenant => {
+                forget::delete_tenant(sql, site)?;
+                self.recent.take();
+                Ok(http::no_content()?)
+            }
+            Call::Report { from, to, range } => {
+                let days = report::Days { from, to };
+                let Some(range) = range else {
+                    let name = format!("attachment; filename=\"tidegate-{}-{from}-{to}.csv\"", site.tenant);
+                    let table = report::csv(sql, site, days)?;
+                    let headers = [("content-disposition", name.as_str())];
+                    return Ok(http::respond(200, csv::CONTENT_TYPE, &headers, table.as_bytes())?);
+                };
+                json(&report::page(sql, site, days, &range)?)
             }
             Call::Audit(range) => json(&audit::page(sql, &range)?),
+            Call::Note(note) => {
+                sql.change(|change| audit::take(change, note))?;
+                json(&true)
+            }
+            Call::Pauses(call) => match call {
+                PauseCall::List(range) => json(&pauses::page(sql, site, &range)?),
+                PauseCall::Create { days, reason, starts_on } => {
+                    json(&pauses::create(sql, site, (days, starts_on), &reason)?)
+                }
+                PauseCall::Change { id, days } => json(&pauses::change(sql, site, id, days)?),
+                PauseCall::End { id } => json(&pauses::end(sql, site, id)?),
+            },
+            Call::Exemption(server, call) => match call {
+                ExemptionCall::Show => {
+                    let shown = exemptions::one(sql, &server, now)?.ok_or_else(exemptions::none)?;
+                    Ok(http::json(shown.as_bytes())?)
+                }
+                ExemptionCall::Put { reason, expires_at, needs } => {
+                    json(&exemptions::put(sql, site, &server, (&reason, expires_at), needs)?)
+                }
+                ExemptionCall::End { needs } => json(&exemptions::end(sql, site, &server, needs)?),
+            },
+            Call::Webhooks(call) => match call {
+                WebhookCall::List(range) => json(&webhooks::page(sql, &range)?),
+                WebhookCall::Create { url } => json(&webhooks::create(sql, site, &url)?),
+                WebhookCall::Delete { id } => json(&webhooks::delete(sql, site, &id)?),
+            },
+            Call::Notifications(range) => json(&notifications::page(sql, &range)?),
             Call::Tick => Ok(http::no_content()?),
         }
+    }
+
+    /// Why a batch is not to be written down. Clocks of edge and ledger may differ by some milliseconds: where the
+    /// ledger's is behind, what was answered without it may still count.
+    fn refuses(&self, sql: &Sql, batch: &Batch) -> Result<Option<Dropped>, SqlError> {
+        if batch.not_after.is_some_and(|at| real_millis() > at) {
+            return Ok(Some(Dropped::Late));
+        }
+        // a tenant that was deleted while an isolate still held its policy
+        let is_wanted = Config::get(&self.env).auto_tenants || policies::is_set(sql)?;
+        Ok((!is_wanted).then_some(Dropped::NoPlace))
     }
 
     fn sql(&self) -> Result<Sql, SqlError> {
@@ -145,7 +264,30 @@ impl Ledger {
     async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
         let due = if Config::get(&self.env).is_test { None } else { work::next_due(sql, real_now())? };
         let due = due.map(|Timestamp(at)| at.saturating_mul(1_000));
-        let due = outbox::next_due_millis(sql)?.into_iter().chain(due).min();
+        let due = outbox::next_due_millis(sql)?.into_iter().chain(due);
+        let due = due.chain(webhooks::next_due_millis(sql, &self.deliveries)?).min();
         self.alarm.set(&self.state.storage(), due, wait_at_least).await
+    }
+
+    /// Has notifications delivered. Nothing waits for it: a receiver that hangs delays neither the outbox nor an answer.
+    fn start_deliveries(&self, sql: &Sql, anyway: bool) -> Result<(), SqlError> {
+        let Some(tenant) = policies::tenant(sql)? else { return Ok(()) };
+        let ids = webhooks::begin(sql, &self.deliveries, anyway)?;
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let (sql, storage): (Sql, Storage) = (self.sql()?, self.state.storage());
+        let (alarm, deliveries) = (self.alarm.clone(), self.deliveries.clone());
+        self.state.wait_until(async move {
+            webhooks::deliver(&sql, &deliveries, &tenant, &ids).await;
+            let next = match webhooks::next_due_millis(&sql, &deliveries) {
+                Ok(due) => alarm.set(&storage, due, 0).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = next {
+                worker::console_error!("{tenant}: webhooks: {error}");
+            }
+        });
+        Ok(())
     }
 }

@@ -6,6 +6,8 @@
 //! - [`api`]: routes and what they answer. Above everything else.
 //! - [`observations`]: what was answered, added up in the isolate and sent to the ledger after the answer.
 //! - [`ledger`]: the Durable Object that is the only writer of a tenant's state, and the calls to it.
+//! - [`operator`]: the Durable Object of what belongs to no tenant: keys, catalog, baselines, ceiling.
+//! - [`metrics`]: what an isolate counts.
 //! - [`durable`]: what both kinds of Durable Object are built on.
 //! - [`common`]: what all tenants have in common: catalog, baselines, ceiling.
 //! - [`store`]: what the edge reads from KV, and the isolate's cache of it.
@@ -21,7 +23,9 @@ mod config;
 mod durable;
 mod http;
 mod ledger;
+mod metrics;
 mod observations;
+mod operator;
 mod platform;
 mod store;
 

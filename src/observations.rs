@@ -18,7 +18,8 @@ use tidegate_engine::window::{Action, fnv1a};
 use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};
-use crate::ledger::{Batch, Call, Counts, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
+use crate::ledger::{Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
+use crate::metrics::{self, Counter};
 use crate::platform::{random_id, real_millis};
 use crate::store::{self, PeerRecord, PhaseKey, PhaseRecord};
 
@@ -134,19 +135,34 @@ impl<'a> Observation<'a> {
     }
 }
 
-/// Writes one observation down before the answer. Yields the server's phase if it changed by that.
+/// The ledger's answer to one observation.
+pub struct Receipt {
+    /// It was written down.
+    pub taken: bool,
+    /// The server's phase, if it changed by that.
+    pub phase: Option<PhaseRecord>,
+}
+
+/// Writes one observation down before the answer. What reaches the ledger after `deadline` is not written down: it was
+/// answered without.
 pub async fn record_now(
     ledger: &Client,
     tenant: &TenantId,
     observation: Observation<'_>,
     deadline: Duration,
-) -> Result<Option<PhaseRecord>, CallError> {
+) -> Result<Receipt, CallError> {
     let server = &observation.server.id.clone();
-    let batch = Batch { sent: None, items: vec![observation.into_item()] };
+    let milliseconds = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+    let not_after = Some(real_millis().saturating_add(milliseconds));
+    let batch = Batch { sent: None, not_after, items: vec![observation.into_item()] };
     let recorded: Recorded = ledger.call(&Call::Record(batch), deadline).await?;
+    if recorded.dropped == Some(Dropped::Late) {
+        return Err(CallError::Late);
+    }
+    let taken = recorded.dropped.is_none();
     let phase = recorded.phases.iter().find(|(changed, _)| changed == server).map(|(_, phase)| phase.clone());
     remember(tenant, recorded);
-    Ok(phase)
+    Ok(Receipt { taken, phase })
 }
 
 /// Adds one observation up, and sees to it that it is sent within a second.
@@ -181,7 +197,10 @@ async fn send(ledger: &Client, tenant: &TenantId) {
         with_queue(tenant, |queue| queue.sent(sequence, answer.is_ok()));
         match answer {
             Ok(recorded) => remember(tenant, recorded),
-            Err(_) => return,
+            Err(_) => {
+                metrics::count(Counter::BatchesFailed);
+                return;
+            }
         }
     }
     forget_if_idle(tenant);
@@ -216,7 +235,6 @@ struct Queue {
     /// request that set one may be gone.
     promised_at: u64,
     sending_since: u64,
-    dropped: u64,
 }
 
 type Key = (ServerId, Node, ShownDocument, i64);
@@ -259,7 +277,6 @@ impl Queue {
             sealed: VecDeque::new(),
             promised_at: 0,
             sending_since: 0,
-            dropped: 0,
         }
     }
 
@@ -271,7 +288,7 @@ impl Queue {
             self.promised_at = now;
         }
         if full && !self.seal() {
-            self.dropped += 1;
+            metrics::count(Counter::ObservationsDropped);
             return Flush { now: true, soon };
         }
         self.events += usize::from(observation.event.is_some());
@@ -304,7 +321,7 @@ impl Queue {
         self.events = 0;
         let sent = Sent { isolate: self.isolate.clone(), sequence: self.sequence };
         let items = std::mem::take(&mut self.open).into_values().collect();
-        self.sealed.push_back(Batch { sent: Some(sent), items });
+        self.sealed.push_back(Batch { sent: Some(sent), not_after: None, items });
         true
     }
 

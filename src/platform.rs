@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tidegate_engine::time::Timestamp;
+use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Delay;
 
 /// No await on KV or ledger delays an answer longer.
@@ -47,6 +48,18 @@ pub async fn within<T>(deadline: Duration, future: impl Future<Output = T>) -> R
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Late;
+
+/// Octets that nobody can guess.
+pub fn random_bytes() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    fill_random(&mut bytes);
+    bytes
+}
+
+#[wasm_bindgen(inline_js = "export const fill_random = (bytes) => { crypto.getRandomValues(bytes); };")]
+extern "C" {
+    fn fill_random(bytes: &mut [u8]);
+}
 
 /// A number that no other isolate is likely to draw. Not a secret.
 pub fn random_id() -> String {

@@ -7,8 +7,10 @@ mod cache;
 mod families;
 mod kv;
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use futures_util::future::join_all;
 use tidegate_engine::event::TenantId;
 use tidegate_engine::server::ServerId;
 use worker::Env;
@@ -16,14 +18,16 @@ use worker::Env;
 use crate::platform::{Deadline, real_millis, within};
 use cache::{Age, Cache};
 pub use families::{
-    BaselineKey, BaselineRecord, CatalogKey, CatalogRecord, ControlKey, ControlRecord, Family, GatewaySettings, Kept,
-    KeyKey, KeyRecord, PeerKey, PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Record, TenantKey,
-    TenantRecord, Versions,
+    ControlKey, ControlRecord, FactsKey, FactsRecord, Family, GatewaySettings, Kept, KeyKey, KeyRecord, PeerKey,
+    PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Record, TenantKey, TenantRecord, Versions,
 };
 pub use kv::{Kv, Listed};
 
 /// The KV namespace's binding.
 pub const BINDING: &str = "STATE";
+
+/// Keys that KV reads in one request.
+const MAX_KEYS: usize = 100;
 
 /// A record, or the certainty that there is none.
 pub type Found<R> = Option<Rc<R>>;
@@ -34,6 +38,8 @@ pub enum StoreError {
     Late,
     Failed,
     Malformed,
+    /// It has not what was put elsewhere a while ago.
+    Behind,
 }
 
 impl StoreError {
@@ -42,6 +48,7 @@ impl StoreError {
             Self::Late => "the KV store did not answer in time",
             Self::Failed => "the KV store failed",
             Self::Malformed => "the KV store holds a malformed record",
+            Self::Behind => "the KV store has not the catalog or baseline that is in force",
         }
     }
 }
@@ -90,10 +97,70 @@ impl Access<'_> {
         keep(family, texts.next().flatten())
     }
 
+    /// The records under keys of one family, at most 100, in one read past the cache.
+    pub async fn read_all<F: Family>(&self, families: &[F]) -> Result<Vec<Option<F::Record>>, StoreError> {
+        let keys: Vec<String> = families.iter().map(Family::key).collect();
+        let texts = self.texts(&keys).await?;
+        texts.into_iter().map(|text| text.map(parse).transpose()).collect()
+    }
+
+    /// Reads what decisions on mail of these servers rest on into the cache, unless it is there.
+    pub async fn read_ahead(&self, servers: &BTreeSet<(TenantId, ServerId)>) {
+        if self.fresh || servers.is_empty() {
+            return;
+        }
+        let tenants: BTreeSet<&TenantId> = servers.iter().map(|(tenant, _)| tenant).collect();
+        let policies = tenants.into_iter().map(|tenant| Wanted::Policy(PolicyKey(tenant)));
+        let phases = servers.iter().map(|(tenant, server)| Wanted::Phase(PhaseKey(tenant, server)));
+        let wanted = std::iter::once(Wanted::Control(ControlKey)).chain(policies).chain(phases);
+        let missing: Vec<Wanted<'_>> = wanted.filter(|wanted| !wanted.is_cached(self)).collect();
+        let read = async |wanted: &[Wanted<'_>]| {
+            let keys: Vec<String> = wanted.iter().map(Wanted::key).collect();
+            for (wanted, text) in wanted.iter().zip(self.texts(&keys).await.unwrap_or_default()) {
+                wanted.keep(text);
+            }
+        };
+        join_all(missing.chunks(MAX_KEYS).map(read)).await;
+    }
+
     async fn texts(&self, keys: &[String]) -> Result<Vec<Option<String>>, StoreError> {
         let kv = Kv::new(self.env, BINDING).ok_or(StoreError::Failed)?;
         let read = within(self.deadline.left(), kv.read(keys)).await.map_err(|_| StoreError::Late)?;
         read.map_err(|_| StoreError::Failed)
+    }
+}
+
+/// A record of which many are read at once.
+enum Wanted<'a> {
+    Control(ControlKey),
+    Policy(PolicyKey<'a>),
+    Phase(PhaseKey<'a>),
+}
+
+impl Wanted<'_> {
+    fn key(&self) -> String {
+        match self {
+            Self::Control(family) => family.key(),
+            Self::Policy(family) => family.key(),
+            Self::Phase(family) => family.key(),
+        }
+    }
+
+    fn is_cached(&self, access: &Access<'_>) -> bool {
+        match self {
+            Self::Control(family) => access.cached(family).is_some(),
+            Self::Policy(family) => access.cached(family).is_some(),
+            Self::Phase(family) => access.cached(family).is_some(),
+        }
+    }
+
+    /// What is malformed is met again by who needs it.
+    fn keep(&self, text: Option<String>) {
+        match self {
+            Self::Control(family) => drop(keep(family, text)),
+            Self::Policy(family) => drop(keep(family, text)),
+            Self::Phase(family) => drop(keep(family, text)),
+        }
     }
 }
 
@@ -170,9 +237,27 @@ pub fn remember<F: Family>(family: &F, record: F::Record) {
     Cache::with(|cache| cache.put(family, Some(record), bytes, real_millis()));
 }
 
+/// Takes in that its Durable Object just revoked a key.
+pub fn forget_key(key: &KeyKey) {
+    Cache::with(|cache| cache.remove(key, KeyRecord::REVOKED, real_millis()));
+}
+
+/// Takes in that a record was deleted, as its Durable Object just answered.
+pub fn forget<F: Family>(family: &F) {
+    Cache::with(|cache| cache.forget(family, real_millis()));
+}
+
+/// Takes in that all records were deleted whose keys begin so.
+pub fn forget_all(prefix: &str) {
+    Cache::with(|cache| cache.forget_all(prefix, real_millis()));
+}
+
+fn parse<R: Record>(text: String) -> Result<R, StoreError> {
+    serde_json::from_slice(text.as_bytes()).map_err(|_| StoreError::Malformed)
+}
+
 fn keep<F: Family>(family: &F, text: Option<String>) -> Result<Found<F::Record>, StoreError> {
     let bytes = text.as_ref().map_or(0, String::len);
-    let parse = |text: String| serde_json::from_slice(text.as_bytes()).map_err(|_| StoreError::Malformed);
     let record = text.map(parse).transpose()?;
     Ok(Cache::with(|cache| cache.put(family, record, bytes, real_millis())))
 }

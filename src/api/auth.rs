@@ -7,6 +7,8 @@ use worker::Context;
 
 use crate::access::Principal;
 use crate::config::Config;
+use crate::http::Request;
+use crate::metrics::{self, Counter};
 use crate::platform::Deadline;
 use crate::store::{Access, KeyKey};
 
@@ -22,6 +24,11 @@ pub enum Unverified {
     Unknown(&'static str),
 }
 
+/// The key in `Authorization: Bearer …`.
+pub fn of(request: &Request) -> Option<&str> {
+    request.authorization.as_deref().and_then(bearer)
+}
+
 /// Verifies the key of a request. One that is still served though it may have been revoked meanwhile is read anew after
 /// the answer.
 pub async fn verify(
@@ -30,7 +37,10 @@ pub async fn verify(
     context: &Context,
     key: Option<&str>,
 ) -> Result<Principal, Unverified> {
-    let wrong = || Unverified::Wrong(Problem::unauthorized());
+    let wrong = || {
+        metrics::count(Counter::KeysRefused);
+        Unverified::Wrong(Problem::unauthorized())
+    };
     let key = key.ok_or_else(wrong)?;
     if config.admin_key.as_ref().is_some_and(|admin| admin.matches(key)) {
         return Ok(Principal::admin());
@@ -69,7 +79,7 @@ pub fn hash(key: &str) -> Option<String> {
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1); the scheme's case is ignored.
-pub fn bearer(value: &str) -> Option<&str> {
+fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -11,6 +11,7 @@ use tidegate_engine::event::MailEvent;
 use tidegate_engine::policy::{Facts, Mode};
 use tidegate_engine::server::{ConnectingServer, Recognition, recognise, shows_exchange};
 use tidegate_engine::time::Timestamp;
+use tidegate_engine::window::Action;
 use tidegate_wire::native::{self, Circumstances, Defaults, Record};
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsValue;
@@ -18,15 +19,16 @@ use worker::worker_sys::web_sys::Response;
 use worker::{Context, Env};
 
 use super::auth::{self, Unverified};
-use super::{access_of, circumstances};
+use super::{access_of, circumstances, facts};
 use crate::access::Principal;
 use crate::common;
 use crate::config::Config;
-use crate::durable::client;
+use crate::durable::client::{self, CallError};
 use crate::http::{self, Request};
-use crate::observations::{self, Observation};
+use crate::metrics::{self, Counter};
+use crate::observations::{self, Observation, Receipt};
 use crate::platform::{Deadline, real_now};
-use crate::store::{Access, ControlRecord, PhaseRecord, PolicyRecord, Reader, StoreError};
+use crate::store::{Access, ControlKey, ControlRecord, PhaseRecord, PolicyRecord, Reader, StoreError};
 
 pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
     let config = Config::get(env);
@@ -38,12 +40,13 @@ pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<R
 
 async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &Context) -> Result<Vec<u8>, Problem> {
     let access = access_of(config, request, env);
-    let key = request.authorization.as_deref().and_then(auth::bearer);
-    let principal = match auth::verify(config, &access, context, key).await {
+    let principal = match auth::verify(config, &access, context, auth::of(request)).await {
         Ok(principal) => principal,
         Err(Unverified::Wrong(problem)) => return Err(problem),
         // who asks cannot be told for our own fault: nothing is read or recorded
-        Err(Unverified::Unknown(why)) => return Ok(undecided(None, None, why, native::answer)),
+        Err(Unverified::Unknown(why)) => {
+            return Ok(undecided(None, None, Fault::new(Counter::DegradedKey, why), native::answer));
+        }
     };
     principal.decides()?;
     let circumstances = circumstances(config, request)?;
@@ -68,6 +71,45 @@ pub struct Site<'a> {
     pub access: Access<'a>,
 }
 
+/// What of ours failed, and how it is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    counter: Counter,
+    why: &'static str,
+}
+
+impl Fault {
+    pub const fn new(counter: Counter, why: &'static str) -> Self {
+        Self { counter, why }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::new(Counter::DegradedStore, error.as_str())
+    }
+}
+
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
+        Self::new(Counter::DegradedLedger, error.as_str())
+    }
+}
+
+/// Reads what decisions on many events rest on into the cache, in few requests of KV. What fails is left to each event.
+pub async fn read_ahead<'a>(site: &Site<'_>, posted: impl Iterator<Item = &'a native::Request<'a>>) {
+    let Some(built_in) = common::built_in() else { return };
+    let server = |posted: &native::Request<'_>| {
+        let server = recognise(&posted.event, &[], &built_in.catalog).server()?.id.clone();
+        Some((posted.event.tenant.clone(), server))
+    };
+    site.access.read_ahead(&posted.filter_map(server).collect()).await;
+    // a catalog that was replaced is read and parsed once, and not by each event
+    if let Some((Some(control), _)) = site.access.cached(&ControlKey) {
+        let _ = common::facts(&site.access, &control.versions).await;
+    }
+}
+
 /// Writes an answer in the dialect of the one who asks.
 pub type Render = fn(&Decision<'_>, Circumstances) -> Vec<u8>;
 
@@ -76,23 +118,28 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render:
     let event = &posted.event;
     let now = site.circumstances.clock.unwrap_or_else(real_now);
     let Some(built_in) = common::built_in() else {
-        return undecided(Some(event), None, "the catalog is not there", render);
+        let fault = Fault::new(Counter::DegradedInternal, "the catalog is not there");
+        return undecided(Some(event), None, fault, render);
     };
     let reader = Reader { access: site.access, tenant: &event.tenant };
     let known = match look_up(&reader, event, built_in, now).await {
         Ok(known) => known,
-        Err((recognition, error)) => return undecided(Some(event), Some(&recognition), error.as_str(), render),
+        Err((recognition, error)) => return undecided(Some(event), Some(&recognition), error.into(), render),
     };
-    let Known { recognition, facts, policy, control, phase, .. } = &known;
+    let Known { recognition, facts: known_facts, policy, control, phase, .. } = &known;
     if known.refresh {
         refresh_later(site, event, recognition);
     }
     let (Some(server), Some(policy)) = (recognition.server(), policy) else {
         return match decide_without_server(event, recognition) {
-            Some(decision) => render(&decision, Circumstances::default()),
-            None => undecided(Some(event), Some(recognition), "the policy was not read", render),
+            Some(decision) => answered(&decision, false, render),
+            None => {
+                let fault = Fault::new(Counter::DegradedInternal, "the policy was not read");
+                undecided(Some(event), Some(recognition), fault, render)
+            }
         };
     };
+    facts::tell_variable_later(site.config, control, site.access.env, site.context, site.circumstances);
     let enforcement = &policy.enforcement;
     let frozen = enforcement.frozen(&control.freezes);
     let decide = |phase: Option<&PhaseRecord>| {
@@ -105,41 +152,54 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render:
             phase: told,
             paused_until: enforcement.paused_until(now),
             exempt_until: exempt.and_then(|exempt| exempt.at(now)?.until),
-            ..decision::Context::new(enforcement.rules(facts, &frozen)?, now)
+            ..decision::Context::new(enforcement.rules(known_facts, &frozen)?, now)
         };
         Some(decision::decide(event, server, recognition.behind_relay, &context))
     };
     let Some(decision) = decide(phase.as_deref()) else {
-        return undecided(Some(event), Some(recognition), "the policy's baseline is not there", render);
+        let fault = Fault::new(Counter::DegradedInternal, "the policy's baseline is not there");
+        return undecided(Some(event), Some(recognition), fault, render);
     };
     match record(site, posted, server, (policy, recognition.behind_relay), &decision, now).await {
-        Ok(Recording::Later) => render(&decision, Circumstances::default()),
+        Ok(Recording::Later) => answered(&decision, false, render),
         Ok(Recording::Done(phase)) => {
             // what was written down may say more of the stage, but never other than was counted
             let after = phase.as_ref().and_then(|phase| decide(Some(phase)));
             let after = after.filter(|after| (after.action, after.would) == (decision.action, decision.would));
-            render(after.as_ref().unwrap_or(&decision), Circumstances { recorded: true, ..Circumstances::default() })
+            answered(after.as_ref().unwrap_or(&decision), true, render)
         }
-        Err(why) => undecided(Some(event), Some(recognition), why, render),
+        Err(error) => undecided(Some(event), Some(recognition), error.into(), render),
     }
 }
 
 /// How far an observation got by the time of the answer.
 enum Recording {
-    /// Not yet, or nothing to write down.
+    /// Not yet, or nothing to write down, or no room for it.
     Later,
     /// With the server's phase, if it changed by that.
     Done(Option<PhaseRecord>),
+}
+
+fn answered(decision: &Decision<'_>, recorded: bool, render: Render) -> Vec<u8> {
+    metrics::count(match decision.action {
+        Action::Accept => Counter::Accept,
+        Action::Defer => Counter::Defer,
+        Action::Reject => Counter::Reject,
+    });
+    render(decision, Circumstances { degraded: false, recorded })
 }
 
 /// Accepts for our own fault, and says so.
 pub fn undecided(
     event: Option<&MailEvent<'_>>,
     recognition: Option<&Recognition<'_>>,
-    why: &str,
+    fault: Fault,
     render: Render,
 ) -> Vec<u8> {
+    let Fault { counter, why } = fault;
     worker::console_warn!("degraded: {why}");
+    metrics::count(Counter::Accept);
+    metrics::count(counter);
     let decision = accept_undecided(event, recognition, &format!("Accepted without a decision: {why}."));
     render(&decision, Circumstances { degraded: true, ..Circumstances::default() })
 }
@@ -225,7 +285,7 @@ async fn record(
     (policy, behind_relay): (&PolicyRecord, bool),
     decision: &Decision<'_>,
     now: Timestamp,
-) -> Result<Recording, &'static str> {
+) -> Result<Recording, CallError> {
     let event = &posted.event;
     let known_tenant = policy.rev > 0 || site.config.auto_tenants;
     let in_scope = policy.enforcement.policy.scope.contains(&event.connector);
@@ -244,7 +304,8 @@ async fn record(
         Record::Sync => {
             let deadline = site.access.deadline.left();
             let recorded = observations::record_now(&ledger(), &event.tenant, observation, deadline).await;
-            recorded.map(Recording::Done).map_err(|error| error.as_str())
+            let Receipt { taken, phase } = recorded?;
+            Ok(if taken { Recording::Done(phase) } else { Recording::Later })
         }
     }
 }

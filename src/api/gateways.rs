@@ -16,11 +16,12 @@ use worker::worker_sys::web_sys::Response;
 use worker::{Context, Env};
 
 use super::auth::{self, Unverified};
-use super::decide::{Render, Site, decide_event, defaults, undecided};
+use super::decide::{Fault, Render, Site, decide_event, defaults, undecided};
 use super::{access_of, circumstances};
 use crate::access::Principal;
 use crate::config::Config;
 use crate::http::{self, Media, Request};
+use crate::metrics::Counter;
 
 /// One dialect in which a message with its header is told.
 struct Dialect {
@@ -105,7 +106,9 @@ impl Asking<'_> {
             Ok(principal) => principal,
             Err(Unverified::Wrong(problem)) => return Err(problem),
             // who asks cannot be told for our own fault: nothing is read or recorded
-            Err(Unverified::Unknown(why)) => return Ok(undecided(None, None, why, dialect.render)),
+            Err(Unverified::Unknown(why)) => {
+                return Ok(undecided(None, None, Fault::new(Counter::DegradedKey, why), dialect.render));
+            }
         };
         self.decide_for(&principal, dialect).await
     }
@@ -128,7 +131,7 @@ impl Asking<'_> {
     /// Whose request it is: by `Authorization: Bearer` or `Basic`, else by `key_field`.
     async fn principal(&self, key_field: Option<&str>) -> Result<Principal, Unverified> {
         let key = match &self.request.authorization {
-            Some(value) => auth::bearer(value).map(str::to_owned).or_else(|| auth::basic(value)),
+            Some(value) => auth::of(self.request).map(str::to_owned).or_else(|| auth::basic(value)),
             None => key_field.and_then(|field| self.request.header(field)),
         };
         let access = access_of(self.config, self.request, self.env);

@@ -5,13 +5,16 @@ use tidegate_engine::event::TenantId;
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure, no_route};
+use super::{Caller, Failure, facts, keys, no_route, not_allowed};
 use crate::common;
 use crate::config::Config;
 use crate::durable::client::Circumstances;
 use crate::http;
-use crate::ledger::Call;
+use crate::ledger;
+use crate::metrics;
+use crate::operator::{self, Call, Counts};
 use crate::platform::real_now;
+use crate::store::FactsKey;
 
 #[derive(Serialize)]
 struct Health {
@@ -30,20 +33,54 @@ pub fn health(config: &Config) -> Result<Response, Failure> {
 }
 
 pub async fn route(caller: &Caller<'_>, method: &str, rest: &[&str]) -> Result<Response, Failure> {
-    match (method, rest) {
-        ("POST", ["test", "tick"]) if caller.config.is_test => tick(caller).await,
+    match rest {
+        ["keys", rest @ ..] => keys::route(caller, method, rest).await,
+        ["catalog"] => facts::route(caller, method, FactsKey::Catalog).await,
+        ["baselines"] if method == "GET" => facts::baselines(caller).await,
+        ["baselines"] => Err(not_allowed("GET, HEAD")),
+        ["baselines", name] => facts::route(caller, method, FactsKey::Baseline((*name).to_owned())).await,
+        ["control", "mode"] => facts::control(caller, method).await,
+        ["audit"] if method == "GET" => audit(caller).await,
+        ["audit"] => Err(not_allowed("GET, HEAD")),
+        ["test", "tick"] if caller.config.is_test && method == "POST" => tick(caller).await,
         _ => Err(no_route().into()),
     }
 }
 
-/// Does all that is due by the test's clock.
+/// `/metrics`: the sums of what all isolates have told, and what this one has counted.
+pub async fn metrics(caller: &Caller<'_>, method: &str) -> Result<Response, Failure> {
+    caller.principal.administers()?;
+    if method != "GET" {
+        return Err(not_allowed("GET, HEAD"));
+    }
+    let counted = metrics::take();
+    match caller.operator().call::<Counts>(&Call::Count(counted.clone()), operator::DEADLINE).await {
+        Ok(sums) => {
+            let text = metrics::text(&sums);
+            Ok(http::respond(200, "text/plain; version=0.0.4; charset=utf-8", &[], text.as_bytes())?)
+        }
+        Err(error) => {
+            metrics::give_back(&counted);
+            Err(error.into())
+        }
+    }
+}
+
+async fn audit(caller: &Caller<'_>) -> Result<Response, Failure> {
+    caller.principal.administers()?;
+    Ok(caller.operator().forward(&Call::Audit(caller.range()?)).await?)
+}
+
+/// Does all that is due by the test's clock: of one tenant or, where none is named, of the operator.
 async fn tick(caller: &Caller<'_>) -> Result<Response, Failure> {
     caller.principal.administers()?;
     let clock = caller.circumstances.clock.unwrap_or_else(real_now);
-    let tenant = caller.request.query("tenant").and_then(|tenant| tenant.parse().ok());
-    let tenant: TenantId = tenant.ok_or_else(|| Problem::bad_request("which tenant").in_field("tenant"))?;
     let circumstances = Circumstances { clock: Some(clock), ..caller.circumstances };
-    let ledger = crate::ledger::of(caller.env, &tenant, &caller.principal.actor, circumstances);
-    ledger.forward(&Call::Tick).await?;
+    let actor = &caller.principal.actor;
+    let tenant = caller.request.query("tenant").map(|tenant| tenant.parse::<TenantId>()).transpose();
+    match tenant.map_err(|error| Problem::bad_request(format!("{error}")).in_field("tenant"))? {
+        Some(tenant) => ledger::of(caller.env, &tenant, actor, circumstances).forward(&ledger::Call::Tick).await?,
+        None => operator::of(caller.env, actor, circumstances).forward(&Call::Tick).await?,
+    };
     Ok(http::no_content()?)
 }

@@ -3,12 +3,13 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tidegate_engine::event::TenantId;
+use tidegate_engine::ladder::MAX_STAGES;
 use tidegate_engine::policy::{Policy, Right};
 use tidegate_engine::server::ServerId;
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure, access_of, done, no_route, not_allowed};
+use super::{Caller, Failure, access_of, done, fleet, freezes, no_route, not_allowed, notices, report};
 use crate::common::Common;
 use crate::durable::client::{ADMIN_DEADLINE, Client};
 use crate::http;
@@ -21,6 +22,11 @@ pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str
     caller.principal.reads_tenant(&tenant)?;
     let ledger = caller.ledger(&tenant);
     match rest {
+        [] => match method {
+            "GET" => Ok(ledger.forward(&Call::Tenant).await?),
+            "DELETE" => fleet::delete(caller, &ledger, &tenant).await,
+            _ => Err(not_allowed("GET, HEAD, DELETE")),
+        },
         ["policy"] => match method {
             "GET" => Ok(ledger.forward(&Call::Policy).await?),
             "PUT" => put_policy(caller, &ledger, &tenant).await,
@@ -34,9 +40,20 @@ pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str
             let id = server_id(server)?;
             match method {
                 "GET" => Ok(ledger.forward(&Call::Server { id }).await?),
-                _ => Err(not_allowed("GET, HEAD")),
+                "DELETE" => delete_server(caller, &ledger, PhaseKey(&tenant, &id)).await,
+                _ => Err(not_allowed("GET, HEAD, DELETE")),
             }
         }
+        ["report"] => match method {
+            "GET" => report::answer(caller, &ledger).await,
+            _ => Err(not_allowed("GET, HEAD")),
+        },
+        ["servers", server, "exemption"] => {
+            freezes::exemption(caller, &ledger, &tenant, method, server_id(server)?).await
+        }
+        ["pauses", rest @ ..] => freezes::pauses(caller, &ledger, &tenant, method, rest).await,
+        ["notifications"] => notices::notifications(caller, &ledger, method).await,
+        ["webhooks", rest @ ..] => notices::webhooks(caller, &ledger, &tenant, method, rest).await,
         ["audit"] => match method {
             "GET" => Ok(ledger.forward(&Call::Audit(caller.range()?)).await?),
             _ => Err(not_allowed("GET, HEAD")),
@@ -59,6 +76,15 @@ async fn put_policy(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> 
     change(ledger, tenant, &put, 200).await
 }
 
+async fn delete_server(caller: &Caller<'_>, ledger: &Client, server: PhaseKey<'_>) -> Result<Response, Failure> {
+    caller.principal.deletes_servers()?;
+    let response = ledger.forward(&Call::DeleteServer { id: server.1.clone() }).await?;
+    if response.ok() {
+        store::forget(&server);
+    }
+    Ok(response)
+}
+
 /// Whether a policy's JSON names what an admin sets.
 fn other_author(body: &[u8]) -> Result<Author, Problem> {
     #[derive(Deserialize)]
@@ -71,8 +97,10 @@ fn other_author(body: &[u8]) -> Result<Author, Problem> {
 }
 
 async fn servers(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failure> {
-    let stage = caller.request.query("stage").map(|stage| stage.parse());
-    let stage = stage.transpose().map_err(|_| Problem::bad_request("the number of a stage").in_field("stage"))?;
+    let number =
+        |stage: String| stage.parse::<u8>().ok().filter(|number| (1..=MAX_STAGES).contains(&usize::from(*number)));
+    let not_one = || Problem::bad_request(format!("the number of a stage, 1 to {MAX_STAGES}")).in_field("stage");
+    let stage = caller.request.query("stage").map(|stage| number(stage).ok_or_else(not_one)).transpose()?;
     let state = caller.request.query("state");
     if state.as_ref().is_some_and(|state| !["current", "out_of_date", "unknown"].contains(&state.as_str())) {
         return Err(Problem::bad_request("`current`, `out_of_date` or `unknown`").in_field("state").into());
@@ -82,9 +110,10 @@ async fn servers(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failu
 }
 
 /// Has the ledger make a change, remembers what it will publish, and answers with what it shows.
-async fn change(ledger: &Client, tenant: &TenantId, call: &Call, status: u16) -> Result<Response, Failure> {
+pub(super) async fn change(ledger: &Client, tenant: &TenantId, call: &Call, status: u16) -> Result<Response, Failure> {
     let Changed { policy, phases, shown } = done(ledger.request(call, ADMIN_DEADLINE).await?)?;
-    let tag = policy.as_ref().map(|record| http::etag(record.rev));
+    let is_policy = matches!(call, Call::PutPolicy(_));
+    let tag = policy.as_ref().filter(|_| is_policy).map(|record| http::etag(record.rev));
     if let Some(record) = policy {
         store::remember(&PolicyKey(tenant), *record);
     }

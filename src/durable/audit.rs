@@ -1,6 +1,7 @@
 //! The audit trail: who changed what, from what to what. Rows are added and, when their time is over, pruned; never
 //! changed.
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate_engine::time::{DAY, Timestamp};
 
@@ -9,7 +10,7 @@ use super::sql::{Change, Sql, SqlError, to_text, values};
 
 pub const TABLES: &[&str] = &["CREATE TABLE IF NOT EXISTS audit (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
-    subject TEXT NOT NULL, before TEXT, after TEXT)"];
+    subject TEXT NOT NULL, before TEXT, after TEXT, note TEXT UNIQUE)"];
 
 /// The actor of what happens by itself.
 pub const SYSTEM: &str = "system";
@@ -35,6 +36,30 @@ pub fn write(
     change.run(
         "INSERT INTO audit (at, actor, action, subject, before, after) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         values![act.at.0, act.actor, action, subject, before, after],
+    )
+}
+
+/// An entry that one object has for the trail of another.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Note {
+    /// By which a note that comes twice is known.
+    pub id: String,
+    pub at: Timestamp,
+    pub actor: String,
+    pub action: String,
+    pub subject: String,
+    /// As JSON.
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// Writes down what another object has to say, once.
+pub fn take(change: &Change<'_>, note: Note) -> Result<(), SqlError> {
+    let Note { id, at, actor, action, subject, before, after } = note;
+    change.run(
+        "INSERT INTO audit (at, actor, action, subject, before, after, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (note) DO NOTHING",
+        values![at.0, actor, action, subject, before, after, id],
     )
 }
 

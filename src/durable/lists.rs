@@ -37,15 +37,19 @@ impl<T> Page<T> {
 
 impl Page<Box<RawValue>> {
     /// The rows of a table by falling number: `rows` has its `?1` above them and its `?2` as limit, and shows each as
-    /// JSON that begins with its `id`. A cursor that is none begins at the newest.
+    /// JSON with its number, as text, in `id`. A cursor that is none begins at the newest.
     pub fn newest_first(sql: &Sql, rows: &str, range: &Range) -> Result<Self, SqlError> {
-        #[derive(Deserialize)]
-        struct Id {
-            id: String,
-        }
         let below = range.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11);
-        let rows = sql.rows(rows, values![below, i64::from(range.limit) + 1])?;
-        let id = |row: &Box<RawValue>| serde_json::from_str(row.get()).map_or_else(|_| String::new(), |Id { id }| id);
-        Ok(Self::of(rows, range, id))
+        let rows: Vec<Box<RawValue>> = sql.rows(rows, values![below, i64::from(range.limit) + 1])?;
+        Ok(Self::of(rows, range, |row| id_of(row)))
     }
+}
+
+/// The `id` of a row.
+pub fn id_of(row: &RawValue) -> String {
+    #[derive(Deserialize)]
+    struct Id {
+        id: String,
+    }
+    serde_json::from_str(row.get()).map_or_else(|_| String::new(), |Id { id }| id)
 }

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
-use worker::Env;
+use worker::{Env, SqlStorageValue};
 
 use super::sql::{Change, Sql, SqlError, integer, to_text, values};
 use crate::platform::{real_millis, within};
@@ -42,6 +42,22 @@ pub fn remove<F: Family>(change: &Change<'_>, family: &F) -> Result<(), SqlError
     put(change, family.key(), None, None)
 }
 
+/// Has the records removed from KV whose keys `select` lists.
+pub fn remove_listed(change: &Change<'_>, select: &str, values: Vec<SqlStorageValue>) -> Result<(), SqlError> {
+    // the WHERE tells SQLite that ON CONFLICT is no JOIN's ON
+    let statement = format!(
+        "INSERT INTO outbox (key, rev, json, metadata, due) SELECT key, 1, NULL, NULL, 0 FROM
+             (SELECT NULL AS key WHERE FALSE UNION ALL {select}) WHERE TRUE
+         ON CONFLICT (key) DO UPDATE SET rev = ABS(rev) + 1, json = NULL, metadata = NULL"
+    );
+    change.run(&statement, values)
+}
+
+/// Has all records removed from KV that it was told lately or was to be told.
+pub fn remove_all(change: &Change<'_>) -> Result<(), SqlError> {
+    change.run("UPDATE outbox SET rev = ABS(rev) + 1, json = NULL, metadata = NULL", Vec::new())
+}
+
 fn put(change: &Change<'_>, key: String, json: Option<String>, metadata: Option<String>) -> Result<(), SqlError> {
     // `rev` tells one change of a row from the next, for as long as the row is there
     change.run(
@@ -67,9 +83,10 @@ struct Row {
 pub async fn publish(sql: &Sql, env: &Env) -> bool {
     let mut any = false;
     let now = integer(real_millis());
-    // rows that are told stay until their second has passed, with a negative rev, so that the next put keeps its distance
+    // ties by key: catalog and baselines before `control/mode`, which puts them in force; rows that are told stay
+    // until their second has passed, with a negative rev, so that the next put keeps its distance
     let due = "SELECT json_quote(key) FROM outbox WHERE rev > 0 AND due <= ?1
-               ORDER BY key LIKE 'policy/%' DESC, due LIMIT ?2";
+               ORDER BY key LIKE 'policy/%' DESC, due, key LIMIT ?2";
     let Ok(keys) = sql.rows::<String>(due, values![now, MAX_PUTS]) else { return any };
     let Some(kv) = Kv::new(env, store::BINDING) else { return any };
     for key in keys {

@@ -35,8 +35,8 @@ impl Sql {
         Self { sql: storage.sql(), storage: storage.as_raw().into(), fails_in: Cell::new(None) }
     }
 
-    /// Fails the statement of that number, counted from 1 over the changes to come.
-    pub fn failing_at(self, statement: Option<u32>) -> Self {
+    /// Fails the statement of that number, counted from 1 over the changes to come; `None`: none.
+    pub fn failing_at(&self, statement: Option<u32>) -> &Self {
         self.fails_in.set(statement);
         self
     }

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tidegate_engine::build::Build;
 use tidegate_engine::decision::{self, Context, State};
 use tidegate_engine::policy::Policy;
 use tidegate_engine::server::ServerId;
@@ -24,6 +25,8 @@ pub struct PolicyChange<'a> {
 
 /// Where a server stands.
 pub struct Place {
+    /// The one that the worst of its nodes shows.
+    pub shows: Option<Build>,
     pub build: Option<String>,
     pub product: Option<String>,
     pub state: Option<State>,
@@ -38,6 +41,7 @@ impl Place {
         let context = Context::new(*rules, now);
         let product = build.and_then(|build| rules.facts.catalog.product(build));
         Self {
+            shows: build,
             build: build.map(|build| build.to_string()),
             product: product.map(|product| product.name.clone()),
             state: standing.map(|(_, standing)| State::Judged(standing)),
@@ -107,7 +111,7 @@ impl ServerDocument {
         let Server { id, name, connector, first_seen, last_seen, exemptions, mut record, .. } = server;
         record.settle(now);
         let frozen = judge.frozen_with(&exemptions);
-        let Place { build, product, state, stage } = Place::of(&record, &judge.rules(&frozen)?, now);
+        let Place { build, product, state, stage, .. } = Place::of(&record, &judge.rules(&frozen)?, now);
         Ok(Self {
             id,
             name,

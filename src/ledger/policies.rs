@@ -9,6 +9,7 @@ use super::documents::{PolicyChange, ServerDocument};
 use super::protocol::{Author, Changed, PutPolicy};
 use super::servers::{self, Server};
 use super::site::Site;
+use super::work;
 use crate::access;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::durable::{audit, outbox};
@@ -20,6 +21,11 @@ const DOCUMENT: &str = "SELECT json FROM document WHERE name = ?1";
 
 pub fn get(sql: &Sql) -> Result<Option<PolicyRecord>, SqlError> {
     sql.row(DOCUMENT, values!["policy"])
+}
+
+/// Whether the tenant has a policy of its own.
+pub fn is_set(sql: &Sql) -> Result<bool, SqlError> {
+    Ok(sql.number("SELECT 1 FROM document WHERE name = 'policy'", values![])?.is_some())
 }
 
 /// The policy in force: the tenant's own or the default.
@@ -59,6 +65,7 @@ pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlErr
         }
         save(change, site, &record)?;
         servers::reassess(change, site, &record)?;
+        work::set_judged(change, site, record.rev)?;
         let before = (old.rev > 0).then(|| to_text(&old.enforcement.policy)).transpose()?;
         let after = audit::json(&record.enforcement.policy)?;
         audit::write(change, site.act(), "policy.put", "policy", (before, after))?;

@@ -6,8 +6,12 @@ use tidegate_engine::event::Connector;
 use tidegate_engine::policy::{Policy, Right};
 use tidegate_engine::received::Component;
 use tidegate_engine::server::{Node, ServerId, Shown};
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::time::{Date, Timestamp};
 
+use super::exemptions::ExemptionCall;
+use super::pauses::PauseCall;
+use super::webhooks::WebhookCall;
+use crate::durable::audit::Note;
 use crate::durable::lists::Range;
 use crate::store::{PeerRecord, PhaseRecord, PolicyRecord};
 
@@ -22,11 +26,38 @@ pub enum Call {
     /// Answered with [`Changed`].
     PutPolicy(Box<PutPolicy>),
     /// Answered with one page of servers as the API shows them.
-    Servers { filter: Filter, range: Range },
+    Servers {
+        filter: Filter,
+        range: Range,
+    },
     /// Answered with one server as the API shows it.
-    Server { id: ServerId },
+    Server {
+        id: ServerId,
+    },
+    /// Forgets one server.
+    DeleteServer {
+        id: ServerId,
+    },
+    /// Answered with the tenant's summary as the API shows it.
+    Tenant,
+    /// Forgets everything.
+    DeleteTenant,
+    /// Answered with the report on these days, both included, as the API shows it: JSON with one page of servers, or
+    /// without a range CSV with all of them.
+    Report {
+        from: Date,
+        to: Date,
+        range: Option<Range>,
+    },
     /// Answered with one page of the audit trail as the API shows it.
     Audit(Range),
+    /// What the operator's object has for the trail. Answered with `true`.
+    Note(Note),
+    Pauses(PauseCall),
+    Exemption(ServerId, ExemptionCall),
+    Webhooks(WebhookCall),
+    /// Answered with one page of notifications as the API shows them.
+    Notifications(Range),
     /// Does nothing but what is due.
     Tick,
 }
@@ -34,7 +65,24 @@ pub enum Call {
 impl Call {
     /// Whether the answer shows what time alone changes, so that what is due has to be done first.
     pub const fn shows_what_is_due(&self) -> bool {
-        !matches!(self, Self::Record(_) | Self::Policy)
+        !matches!(self, Self::Record(_) | Self::Policy | Self::Note(_))
+    }
+
+    /// Whether the tenant's summary may be another one after it.
+    pub const fn changes(&self) -> bool {
+        !matches!(
+            self,
+            Self::Policy
+                | Self::Servers { .. }
+                | Self::Server { .. }
+                | Self::Tenant
+                | Self::Report { .. }
+                | Self::Audit(_)
+                | Self::Note(_)
+                | Self::Webhooks(_)
+                | Self::Notifications(_)
+                | Self::Tick
+        )
     }
 }
 
@@ -52,6 +100,10 @@ pub struct Filter {
 pub struct Batch {
     /// By which a batch that comes twice is known; none where it is not sent again.
     pub sent: Option<Sent>,
+    /// When nobody waits for the receipt any more, in milliseconds of the real clock: what was to be answered has then
+    /// been answered otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<u64>,
     pub items: Vec<Item>,
 }
 
@@ -182,10 +234,23 @@ impl From<ShownDocument> for Shown {
 /// Phases that a change has published.
 pub type ChangedPhases = Vec<(ServerId, PhaseRecord)>;
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Recorded {
     /// Records that changed, so that the caller reads its own write.
     pub phases: ChangedPhases,
+    /// Not all of it was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<Dropped>,
+}
+
+/// Why something was not written down.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dropped {
+    /// Nobody waits for the receipt any more.
+    Late,
+    /// There is no room for another server, or nothing is to be stored of this tenant.
+    NoPlace,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -18,7 +18,23 @@ const TABLES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS server_notify_at ON server (notify_at) WHERE notify_at IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS server_state ON server (state, stage)",
     "CREATE INDEX IF NOT EXISTS server_peer ON server (peer) WHERE peer IS NOT NULL",
-    "CREATE INDEX IF NOT EXISTS server_last_seen ON server (last_seen)",
+    // how many servers there are of each state and stage (0: none), kept by triggers: counting 25,000 rows for every
+    // batch would cost more than the batch
+    "CREATE TABLE IF NOT EXISTS standing (
+        state TEXT NOT NULL, stage INTEGER NOT NULL, servers INTEGER NOT NULL,
+        PRIMARY KEY (state, stage)) WITHOUT ROWID",
+    "INSERT INTO standing (state, stage, servers) SELECT state, COALESCE(stage, 0), COUNT(*) FROM server
+        WHERE NOT EXISTS (SELECT 1 FROM standing) GROUP BY 1, 2",
+    "CREATE TRIGGER IF NOT EXISTS server_added AFTER INSERT ON server BEGIN
+        INSERT INTO standing (state, stage, servers) VALUES (NEW.state, COALESCE(NEW.stage, 0), 1)
+            ON CONFLICT (state, stage) DO UPDATE SET servers = servers + 1; END",
+    "CREATE TRIGGER IF NOT EXISTS server_removed AFTER DELETE ON server BEGIN
+        UPDATE standing SET servers = servers - 1 WHERE state = OLD.state AND stage = COALESCE(OLD.stage, 0); END",
+    "CREATE TRIGGER IF NOT EXISTS server_judged AFTER UPDATE OF state, stage ON server
+        WHEN (OLD.state, OLD.stage) IS NOT (NEW.state, NEW.stage) BEGIN
+        UPDATE standing SET servers = servers - 1 WHERE state = OLD.state AND stage = COALESCE(OLD.stage, 0);
+        INSERT INTO standing (state, stage, servers) VALUES (NEW.state, COALESCE(NEW.stage, 0), 1)
+            ON CONFLICT (state, stage) DO UPDATE SET servers = servers + 1; END",
     "CREATE TABLE IF NOT EXISTS transition (
         number INTEGER PRIMARY KEY, server TEXT NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, build TEXT,
         actor TEXT NOT NULL, before TEXT, after TEXT)",
@@ -28,7 +44,7 @@ const TABLES: &[&str] = &[
         number INTEGER PRIMARY KEY, server TEXT NOT NULL, node TEXT NOT NULL, at INTEGER NOT NULL,
         field INTEGER NOT NULL, component TEXT NOT NULL, build TEXT, telling TEXT NOT NULL, received TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS evidence_node ON evidence (server, node, number)",
-    // the exemption in force of a server; `json` is what the API shows
+    // the exemption in force of a server; `notify_at`, as in `pause`, is when its end is to be announced next
     "CREATE TABLE IF NOT EXISTS exemption (
         server TEXT PRIMARY KEY, starts_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, notify_at INTEGER,
         reason TEXT NOT NULL, created_by TEXT NOT NULL) WITHOUT ROWID",
@@ -36,13 +52,28 @@ const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS pause (
         id INTEGER PRIMARY KEY AUTOINCREMENT, reason TEXT NOT NULL, created_at INTEGER NOT NULL,
         created_by TEXT NOT NULL, notify_at INTEGER, pause TEXT NOT NULL)",
-    // answered decisions of one server and build in an hour, a day and (all builds) a month; and of all servers
+    // answered decisions of one server and build in an hour and a day, of one server in a month, and of all servers in
+    // an hour and a day; `at` is when that time begins. No index by time alone: pruning goes from server to server
     "CREATE TABLE IF NOT EXISTS hourly (
         server TEXT NOT NULL, at INTEGER NOT NULL, build TEXT NOT NULL,
         accept INTEGER NOT NULL, defer INTEGER NOT NULL, reject INTEGER NOT NULL,
         would_defer INTEGER NOT NULL, would_reject INTEGER NOT NULL,
         PRIMARY KEY (server, at, build)) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS hourly_at ON hourly (at)",
+    "CREATE TABLE IF NOT EXISTS daily (
+        server TEXT NOT NULL, at INTEGER NOT NULL, build TEXT NOT NULL,
+        accept INTEGER NOT NULL, defer INTEGER NOT NULL, reject INTEGER NOT NULL,
+        would_defer INTEGER NOT NULL, would_reject INTEGER NOT NULL,
+        PRIMARY KEY (server, at, build)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS monthly (
+        server TEXT NOT NULL, at INTEGER NOT NULL,
+        accept INTEGER NOT NULL, defer INTEGER NOT NULL, reject INTEGER NOT NULL,
+        would_defer INTEGER NOT NULL, would_reject INTEGER NOT NULL, PRIMARY KEY (server, at)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS tenant_hour (
+        at INTEGER PRIMARY KEY, accept INTEGER NOT NULL, defer INTEGER NOT NULL, reject INTEGER NOT NULL,
+        would_defer INTEGER NOT NULL, would_reject INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS tenant_day (
+        at INTEGER PRIMARY KEY, accept INTEGER NOT NULL, defer INTEGER NOT NULL, reject INTEGER NOT NULL,
+        would_defer INTEGER NOT NULL, would_reject INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS event_batch (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, hashes BLOB NOT NULL)",
     // the highest batch of each isolate: what comes twice counts once
     "CREATE TABLE IF NOT EXISTS isolate (
@@ -50,6 +81,7 @@ const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS notification (
         number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL, server TEXT,
         text TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS notification_at ON notification (at)",
     // `sent` is the number of the last notification that it took; `due` is in milliseconds of the real clock
     "CREATE TABLE IF NOT EXISTS webhook (
         id TEXT PRIMARY KEY, url TEXT NOT NULL, secret TEXT NOT NULL, created_at INTEGER NOT NULL,

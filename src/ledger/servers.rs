@@ -2,17 +2,20 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tidegate_engine::alert::Told;
 use tidegate_engine::clock::Freezes;
 use tidegate_engine::event::Connector;
 use tidegate_engine::server::{ServerId, Shown};
-use tidegate_engine::spell::{ServerRecord, Sighting, Transition};
+use tidegate_engine::spell::{ServerRecord, Sighting, Transition, TransitionKind};
 use tidegate_engine::time::{HOUR, Timestamp};
 
-use super::documents::{History, Place, ServerDocument, SpellDocument};
+use super::alerts::{Cause, Followed};
+use super::counts::Tally;
+use super::documents::{History, ServerDocument, SpellDocument};
 use super::events::RecentEvents;
-use super::protocol::{Batch, Counts, Filter, Item, Recorded};
+use super::protocol::{Batch, Counts, Dropped, Filter, Item, Recorded};
 use super::site::{Judge, Site};
-use super::{events, peers, policies};
+use super::{alerts, events, peers, policies};
 use crate::durable::lists::{Page, Range};
 use crate::durable::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
 use crate::durable::{audit, outbox};
@@ -29,18 +32,21 @@ const MAX_TRANSITIONS: i64 = 200;
 const MAX_SERVER_EVIDENCE: i64 = 192;
 /// Rows that one change settles.
 const SETTLED_AT_ONCE: i64 = 1_000;
+/// Rows that are in memory at once where all are gone through.
+const READ_AT_ONCE: i64 = 500;
 
 /// Takes in a batch, once.
 pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Batch) -> Result<Recorded, SqlError> {
     recent.load(sql, site.now)?;
     let mut counted = Vec::new();
     let recorded = sql.change(|change| {
-        let mut phases = Vec::new();
+        let mut recorded = Recorded::default();
         if !is_new(change, batch, site.now)? {
-            return Ok(Recorded { phases });
+            return Ok(recorded);
         }
         let policy = policies::current(change)?;
         let judge = site.judge(&policy);
+        let mut tally = Tally::default();
         for item in &batch.items {
             let mut counts = item.counts;
             for event in &item.events {
@@ -49,10 +55,14 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
                     counted.push(event.hash);
                 }
             }
-            phases.extend(take_in(change, site, &judge, item, counts)?);
+            match take_in(change, site, &judge, (item, counts), &mut tally)? {
+                Taken::In(phase) => recorded.phases.extend(phase),
+                Taken::Not => recorded.dropped = Some(Dropped::NoPlace),
+            }
         }
+        tally.store(change)?;
         events::store(change, &counted, site.now)?;
-        Ok(Recorded { phases })
+        Ok(recorded)
     });
     if recorded.is_err() {
         recent.forget(&counted);
@@ -83,25 +93,38 @@ pub fn next_silence(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
     Ok(sql.number("SELECT MIN(silent_at) FROM server WHERE silent_at IS NOT NULL", Vec::new())?.map(Timestamp))
 }
 
-/// Judges all servers anew, for filters and counts: the policy, the catalog or the day is another one.
+/// Judges all servers anew, for filters, counts and alerts: the policy, the catalog, the freezes or the day are others.
 pub fn reassess(change: &Change<'_>, site: &Site<'_>, policy: &PolicyRecord) -> Result<(), SqlError> {
     let judge = site.judge(policy);
-    for server in readable(change, "", Vec::new())? {
-        let frozen = judge.frozen_with(&server.exemptions);
-        let place = Place::of(&server.record, &judge.rules(&frozen)?, site.now);
-        change.run(
-            "UPDATE server SET state = ?2, stage = ?3, product = ?4, build = ?5
-             WHERE id = ?1 AND (state, stage, product, build) IS NOT (?2, ?3, ?4, ?5)",
-            values![
-                server.id.as_str(),
-                place.state_name(),
-                place.stage.map(|stage| i64::from(stage.number)),
-                place.product,
-                place.build
-            ],
-        )?;
+    let last = "SELECT json_quote(MAX(id)) FROM (SELECT id FROM server WHERE id > ?1 ORDER BY id LIMIT ?2)";
+    let mut after = String::new();
+    while let Some(Some(last)) = change.row::<Option<String>>(last, values![after.as_str(), READ_AT_ONCE])? {
+        for server in readable(change, "WHERE id > ?1 AND id <= ?2", values![after, last.as_str()])? {
+            let followed = alerts::follow(&server, &judge, Cause::Change, site.now)?;
+            alerts::write(change, &judge, (&server, &followed.place), (&[], &followed.alerts), site.now)?;
+            set_place(change, &server.id, &followed)?;
+        }
+        after = last;
     }
     Ok(())
+}
+
+/// Writes down where a server stands and what was told of it.
+pub fn set_place(change: &Change<'_>, id: &ServerId, followed: &Followed) -> Result<(), SqlError> {
+    let Followed { place, told, notify_at, .. } = followed;
+    change.run(
+        "UPDATE server SET state = ?2, stage = ?3, product = ?4, build = ?5, told = ?6, notify_at = ?7
+         WHERE id = ?1 AND (state, stage, product, build, told, notify_at) IS NOT (?2, ?3, ?4, ?5, ?6, ?7)",
+        values![
+            id.as_str(),
+            place.state_name(),
+            place.stage.map(|stage| i64::from(stage.number)),
+            place.product.clone(),
+            place.build.clone(),
+            told.as_ref().map(to_text).transpose()?,
+            notify_at.map(|at| at.0),
+        ],
+    )
 }
 
 /// One page of servers, by id.
@@ -126,6 +149,13 @@ pub fn page(sql: &Sql, site: &Site<'_>, filter: &Filter, range: &Range) -> Resul
 pub fn one(sql: &Sql, site: &Site<'_>, id: &ServerId) -> Result<Option<ServerDocument>, SqlError> {
     let server = show(sql, site, get(sql, id)?.into_iter().collect())?.pop();
     server.map(|server| Ok(server.with_history(history(sql, id)?))).transpose()
+}
+
+/// One page of servers as they are stored, by id.
+pub fn stored(sql: &Sql, range: &Range) -> Result<Page<Server>, SqlError> {
+    let after = range.cursor.as_deref().unwrap_or_default();
+    let rows = readable(sql, "WHERE id > ?1 ORDER BY id LIMIT ?2", values![after, i64::from(range.limit) + 1])?;
+    Ok(Page::of(rows, range, |server| server.id.to_string()))
 }
 
 /// One server as it is stored.
@@ -173,6 +203,11 @@ fn show(sql: &Sql, site: &Site<'_>, servers: Vec<Server>) -> Result<Vec<ServerDo
     servers.into_iter().map(|server| ServerDocument::new(server, &judge, site.now)).collect()
 }
 
+/// Servers of which something is to be told.
+pub fn due(sql: &Sql, now: Timestamp, most: i64) -> Result<Vec<Server>, SqlError> {
+    readable(sql, "WHERE notify_at <= ?1 ORDER BY notify_at LIMIT ?2", values![now.0, most])
+}
+
 /// All servers in a spell.
 pub fn in_spells(sql: &Sql) -> Result<Vec<Server>, SqlError> {
     readable(sql, "WHERE silent_at IS NOT NULL", Vec::new())
@@ -204,21 +239,30 @@ fn is_new(change: &Change<'_>, batch: &Batch, now: Timestamp) -> Result<bool, Sq
     Ok(true)
 }
 
+/// What became of one item.
+enum Taken {
+    /// Its server cannot be registered.
+    Not,
+    /// With the server's phase, if it changed by that.
+    In(Option<(ServerId, PhaseRecord)>),
+}
+
 fn take_in(
     change: &Change<'_>,
     site: &Site<'_>,
     judge: &Judge<'_>,
-    item: &Item,
-    counts: Counts,
-) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
+    (item, counts): (&Item, Counts),
+    tally: &mut Tally,
+) -> Result<Taken, SqlError> {
     // the earlier of the edge's clock and ours
     let at = |at: Timestamp| at.min(site.now);
     let Some((first, last)) = item.sights.first().zip(item.sights.last()) else {
-        return Ok(None);
+        return Ok(Taken::Not);
     };
     let Some(mut server) = get_or_register(change, site, item, at(first.at))? else {
-        return Ok(None);
+        return Ok(Taken::Not);
     };
+    alerts::tell_before_change(change, judge, &mut server, site.now)?;
     server.last_seen = server.last_seen.max(at(last.at));
     server.relayed = item.relayed;
     let shown = Shown::from(item.shown);
@@ -232,10 +276,10 @@ fn take_in(
             transitions.extend(server.record.observe(&sighting, &rules));
         }
     }
-    count(change, item, build.as_deref(), counts, at(last.at))?;
+    tally.count(change, &item.server, build.as_deref(), counts, at(last.at))?;
     keep_evidence(change, item, build.as_deref(), at(last.at))?;
     peers::tell(change, site, item)?;
-    save(change, site, judge, &mut server, Publish::IfChanged, (&transitions, build))
+    save(change, site, judge, &mut server, Publish::IfChanged, (&transitions, build)).map(Taken::In)
 }
 
 fn get_or_register(
@@ -272,13 +316,15 @@ fn get_or_register(
         first_seen: now,
         last_seen: now,
         exemptions: Freezes::default(),
+        told: None,
+        notify_at: None,
         record: ServerRecord::default(),
         phase,
     }))
 }
 
 fn has_room(sql: &Sql, peer: Option<&str>) -> Result<bool, SqlError> {
-    let count = sql.number("SELECT COUNT(*) FROM server", Vec::new())?.unwrap_or(0);
+    let count = sql.number("SELECT SUM(servers) FROM standing", Vec::new())?.unwrap_or(0);
     let of_peer = match peer {
         Some(peer) => sql.number("SELECT COUNT(*) FROM server WHERE peer = ?1", values![peer])?.unwrap_or(0),
         None => 0,
@@ -303,31 +349,33 @@ fn save(
     publish: Publish,
     (transitions, build): (&[Transition], Option<String>),
 ) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
-    let place = {
-        let frozen = judge.frozen_with(&server.exemptions);
-        Place::of(&server.record, &judge.rules(&frozen)?, site.now)
-    };
-    let Server { id, name, connector, peer, relayed, first_seen, last_seen, exemptions, record, phase: published } =
-        server;
+    let begun = transitions
+        .iter()
+        .rfind(|transition| matches!(transition.kind, TransitionKind::Detected | TransitionKind::Resumed));
+    let cause = begun.map_or(Cause::Change, |begun| Cause::Begun(begun.at));
+    let Followed { place, told, notify_at, alerts } = alerts::follow(server, judge, cause, site.now)?;
+    (server.told, server.notify_at) = (told, notify_at);
+    let Server { id, name, connector, peer, relayed, first_seen, last_seen, exemptions, record, .. } = server;
+    let published = &mut server.phase;
     let phase = record.phase();
     // a server that never was in a spell has nothing to tell
     let changed = published.as_ref().map_or(phase.spell.is_some(), |published| phase.supersedes(&published.phase));
-    let mut told = None;
+    let mut published_now = None;
     if changed || publish == Publish::Always {
         let rev = published.as_ref().map_or(0, |published| published.rev) + 1;
         let next = PhaseRecord { rev, policy_rev: judge.policy.rev, phase, exemptions: exemptions.clone() };
         outbox::lay(change, &PhaseKey(site.tenant, id), &next)?;
         *published = Some(next.clone());
-        told = Some((id.clone(), next));
+        published_now = Some((id.clone(), next));
     }
     change.run(
         "INSERT INTO server (id, name, connector, peer, relayed, first_seen, last_seen, silent_at, state, stage,
-             product, build, exemptions, record, phase)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+             product, build, exemptions, record, phase, told, notify_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          ON CONFLICT (id) DO UPDATE SET relayed = excluded.relayed, last_seen = excluded.last_seen,
              silent_at = excluded.silent_at, state = excluded.state, stage = excluded.stage,
              product = excluded.product, build = excluded.build, exemptions = excluded.exemptions,
-             record = excluded.record, phase = excluded.phase",
+             record = excluded.record, phase = excluded.phase, told = excluded.told, notify_at = excluded.notify_at",
         values![
             id.as_str(),
             name.as_str(),
@@ -339,18 +387,21 @@ fn save(
             record.spell().map(|spell| spell.silent_at().0),
             place.state_name(),
             place.stage.map(|stage| i64::from(stage.number)),
-            place.product,
-            place.build,
+            place.product.clone(),
+            place.build.clone(),
             to_text(&*exemptions)?,
             to_text(&*record)?,
             published.as_ref().map(to_text).transpose()?,
+            server.told.as_ref().map(to_text).transpose()?,
+            server.notify_at.map(|at| at.0),
         ],
     )?;
     for transition in transitions {
         let Transition { at, kind } = transition;
         write_transition(change, id, *at, kind.as_str(), (audit::SYSTEM, build.clone()), (None, None))?;
     }
-    Ok(told)
+    alerts::write(change, judge, (server, &place), (transitions, &alerts), site.now)?;
+    Ok(published_now)
 }
 
 /// Writes down that something about a server changed, and forgets what is too long ago.
@@ -369,29 +420,6 @@ pub fn write_transition(
     let oldest = "DELETE FROM transition WHERE server = ?1 AND number NOT IN
         (SELECT number FROM transition WHERE server = ?1 ORDER BY number DESC LIMIT ?2)";
     change.run(oldest, values![id.as_str(), MAX_TRANSITIONS])
-}
-
-fn count(change: &Change<'_>, item: &Item, build: Option<&str>, counts: Counts, at: Timestamp) -> Result<(), SqlError> {
-    if counts == Counts::default() {
-        return Ok(());
-    }
-    change.run(
-        "INSERT INTO hourly (server, at, build, accept, defer, reject, would_defer, would_reject)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (server, at, build) DO UPDATE SET accept = accept + excluded.accept,
-             defer = defer + excluded.defer, reject = reject + excluded.reject,
-             would_defer = would_defer + excluded.would_defer, would_reject = would_reject + excluded.would_reject",
-        values![
-            item.server.as_str(),
-            at.0 - at.0.rem_euclid(HOUR),
-            build.unwrap_or_default(),
-            i64::from(counts.accept),
-            i64::from(counts.defer),
-            i64::from(counts.reject),
-            i64::from(counts.would_defer),
-            i64::from(counts.would_reject),
-        ],
-    )
 }
 
 fn keep_evidence(change: &Change<'_>, item: &Item, build: Option<&str>, at: Timestamp) -> Result<(), SqlError> {
@@ -440,6 +468,12 @@ pub struct Server {
     /// When it was, is or will be exempt.
     #[serde(default)]
     pub exemptions: Freezes,
+    /// What was told of its spell.
+    #[serde(default)]
+    pub told: Option<Told>,
+    /// When something is to be told next.
+    #[serde(default)]
+    pub notify_at: Option<Timestamp>,
     pub record: ServerRecord,
     /// What KV was last told.
     phase: Option<PhaseRecord>,
@@ -469,7 +503,8 @@ fn select(which: &str) -> String {
     format!(
         "SELECT json_object('id', id, 'name', name, 'connector', connector, 'peer', peer, 'relayed', relayed,
              'first_seen', first_seen, 'last_seen', last_seen, 'exemptions', json(exemptions),
-             'record', json(record), 'phase', json(phase)) FROM server {which}"
+             'told', json(told), 'notify_at', notify_at, 'record', json(record), 'phase', json(phase))
+         FROM server {which}"
     )
 }
 

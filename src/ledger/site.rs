@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use tidegate_engine::clock::Freezes;
 use tidegate_engine::event::TenantId;
+use tidegate_engine::policy::Mode;
 use tidegate_engine::spell::Rules;
 use tidegate_engine::time::Timestamp;
 
@@ -42,6 +43,12 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// The mode in effect, as far as the operator-wide ceiling is known here.
+    pub fn mode(&self) -> Mode {
+        let control = &self.common.control;
+        self.policy.enforcement.policy.mode.min(control.ceiling(control.variable.unwrap_or(Mode::Enforce)))
+    }
+
     /// The rules for a server that is frozen at these times: [`Self::frozen_with`] its exemptions.
     pub fn rules<'b>(&'b self, frozen: &'b Freezes) -> Result<Rules<'b>, SqlError> {
         let missing = || SqlError::Failed("the policy's baseline is not there".to_owned());

@@ -41,6 +41,12 @@ struct Entry {
     bytes: usize,
 }
 
+impl Entry {
+    const fn deleted(bytes: usize, now: u64) -> Self {
+        Self { record: None, rev: 0, read_at: now, confirmed_at: now, refreshing_since: 0, bytes }
+    }
+}
+
 impl Cache {
     pub(super) fn with<T>(use_it: impl FnOnce(&mut Self) -> T) -> T {
         thread_local! {
@@ -81,8 +87,24 @@ impl Cache {
         bytes: usize,
         now: u64,
     ) -> Found<F::Record> {
-        let key = family.key();
         let rev = read.as_ref().map_or(0, Record::rev);
+        self.keep(family, read, rev, bytes, now)
+    }
+
+    /// Knows that a record is gone, whatever KV says of those below `rev` for a while.
+    pub(super) fn remove<F: Family>(&mut self, family: &F, rev: u64, now: u64) {
+        self.keep(family, None, rev, 0, now);
+    }
+
+    fn keep<F: Family>(
+        &mut self,
+        family: &F,
+        read: Option<F::Record>,
+        rev: u64,
+        bytes: usize,
+        now: u64,
+    ) -> Found<F::Record> {
+        let key = family.key();
         if let Some(known) = self.entries.peek_mut(key.as_str())
             && known.rev > rev
             && now.saturating_sub(known.confirmed_at) < SETTLING_MILLIS
@@ -94,8 +116,26 @@ impl Cache {
         let record = read.map(Rc::new);
         let bytes = bytes + key.len() + size_of::<Entry>();
         let any = record.clone().map(|record| record as Rc<dyn Any>);
-        let entry = Entry { record: any, rev, read_at: now, confirmed_at: now, refreshing_since: 0, bytes };
-        self.bytes += bytes;
+        self.insert(key, Entry { record: any, rev, read_at: now, confirmed_at: now, refreshing_since: 0, bytes });
+        record
+    }
+
+    /// Knows from now on that there is none, whatever revision it knew.
+    pub(super) fn forget<F: Family>(&mut self, family: &F, now: u64) {
+        let key = family.key();
+        let bytes = key.len() + size_of::<Entry>();
+        self.insert(key, Entry::deleted(bytes, now));
+    }
+
+    /// As [`Self::forget`], for what it knows under keys that begin so.
+    pub(super) fn forget_all(&mut self, prefix: &str, now: u64) {
+        for (_, entry) in self.entries.iter_mut().filter(|(key, _)| key.starts_with(prefix)) {
+            *entry = Entry::deleted(entry.bytes, now);
+        }
+    }
+
+    fn insert(&mut self, key: String, entry: Entry) {
+        self.bytes += entry.bytes;
         if let Some(replaced) = self.entries.put(key, entry) {
             self.bytes = self.bytes.saturating_sub(replaced.bytes);
         }
@@ -105,7 +145,6 @@ impl Cache {
             };
             self.bytes = self.bytes.saturating_sub(oldest.bytes);
         }
-        record
     }
 }
 
@@ -144,6 +183,29 @@ mod tests {
         assert_eq!(put(Some(policy(3)), 2), Some(3));
         assert_eq!(put(None, 3), Some(3));
         assert_eq!(put(None, 90_002), None, "what stays deleted is forgotten");
+    }
+
+    #[test]
+    fn kv_answering_with_the_past_does_not_revive_what_was_removed() {
+        let (mut cache, tenant) = (Cache::new(), tenant(0));
+        cache.remove(&PolicyKey(&tenant), 2, 0);
+        let mut put = |read, now| cache.put(&PolicyKey(&tenant), read, 0, now).map(|record| record.rev);
+        assert_eq!(put(Some(policy(1)), 1), None);
+        assert_eq!(put(Some(policy(1)), 90_000), Some(1), "what KV says for long is so");
+        cache.remove(&PolicyKey(&tenant), 2, 100_000);
+        assert!(cache.put(&PolicyKey(&tenant), Some(policy(2)), 0, 100_001).is_some());
+    }
+
+    #[test]
+    fn what_was_deleted_is_gone_at_once_and_may_begin_anew() {
+        let (mut cache, tenant) = (Cache::new(), tenant(0));
+        cache.put(&PolicyKey(&tenant), Some(policy(7)), 0, 0);
+        cache.forget(&PolicyKey(&tenant), 1);
+        assert!(cache.get(&PolicyKey(&tenant), 1).unwrap().0.is_none());
+        assert_eq!(cache.put(&PolicyKey(&tenant), Some(policy(1)), 0, 2).map(|record| record.rev), Some(1));
+        cache.forget_all("policy/", 3);
+        assert!(cache.get(&PolicyKey(&tenant), 3).unwrap().0.is_none());
+        assert_eq!(cache.entries.iter().map(|(_, entry)| entry.bytes).sum::<usize>(), cache.bytes);
     }
 
     #[test]

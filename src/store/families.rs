@@ -86,12 +86,19 @@ pub struct PhaseRecord {
     pub exemptions: Freezes,
 }
 
+impl PhaseKey<'_> {
+    /// How the keys of all servers of a tenant begin.
+    pub fn all_of(tenant: &TenantId) -> String {
+        format!("phase/{tenant}/")
+    }
+}
+
 impl Family for PhaseKey<'_> {
     type Record = PhaseRecord;
     const KEPT: Kept = DECIDING;
 
     fn key(&self) -> String {
-        format!("phase/{}/{}", self.0, self.1)
+        format!("{}{}", Self::all_of(self.0), self.1)
     }
 }
 
@@ -128,6 +135,11 @@ impl PeerRecord {
 impl PeerKey<'_> {
     pub const PREFIX: &'static str = "peer/";
 
+    /// How the keys of all addresses of a tenant begin.
+    pub fn all_of(tenant: &TenantId) -> String {
+        format!("{}{tenant}/", Self::PREFIX)
+    }
+
     /// The address, for IPv6 that of its /64.
     pub fn address(&self) -> IpAddr {
         sender_network(self.1)
@@ -139,7 +151,7 @@ impl Family for PeerKey<'_> {
     const KEPT: Kept = DECIDING;
 
     fn key(&self) -> String {
-        format!("{}{}/{}", Self::PREFIX, self.0, self.address())
+        format!("{}{}", Self::all_of(self.0), self.address())
     }
 }
 
@@ -179,10 +191,39 @@ pub struct Versions {
     pub baselines: BTreeMap<String, u64>,
 }
 
+impl Versions {
+    pub fn of(&self, facts: &FactsKey) -> u64 {
+        match facts {
+            FactsKey::Catalog => self.catalog,
+            FactsKey::Baseline(name) => self.baselines.get(name).copied().unwrap_or(0),
+        }
+    }
+
+    pub fn set(&mut self, facts: &FactsKey, version: u64) {
+        match facts {
+            FactsKey::Catalog => self.catalog = version,
+            FactsKey::Baseline(name) if version == 0 => drop(self.baselines.remove(name)),
+            FactsKey::Baseline(name) => drop(self.baselines.insert(name.clone(), version)),
+        }
+    }
+
+    /// All that were replaced.
+    pub fn replaced(&self) -> Vec<FactsKey> {
+        let catalog = (self.catalog > 0).then_some(FactsKey::Catalog);
+        let baselines = self.baselines.keys().cloned().map(FactsKey::Baseline);
+        catalog.into_iter().chain(baselines).collect()
+    }
+}
+
 impl ControlRecord {
     /// The operator-wide ceiling under this deployment's variable.
     pub fn ceiling(&self, variable: Mode) -> Mode {
         self.mode.unwrap_or(Mode::Enforce).min(variable)
+    }
+
+    /// Whether the operator's object knows the deployment's variable.
+    pub fn knows(&self, variable: Mode) -> bool {
+        self.variable.unwrap_or(Mode::Enforce) == variable
     }
 }
 
@@ -237,59 +278,45 @@ impl Family for KeyKey {
     }
 }
 
+impl KeyRecord {
+    /// What follows the one revision of a key: it never changes, but goes.
+    pub const REVOKED: u64 = 2;
+}
+
 impl Record for KeyRecord {
-    /// A key never changes: it is there or it is gone.
     fn rev(&self) -> u64 {
-        0
+        1
     }
 }
 
-/// `catalog`: the catalog that was put in place of the built-in one.
-#[derive(Clone, Copy, Debug)]
-pub struct CatalogKey;
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct CatalogRecord {
-    pub version: u64,
-    /// As it was put, checked; read by [`crate::facts`].
-    pub catalog: Box<serde_json::value::RawValue>,
+/// `catalog` and `baseline/{name}`: what was put beside or in place of the built-in facts.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactsKey {
+    Catalog,
+    Baseline(String),
 }
 
-impl Family for CatalogKey {
-    type Record = CatalogRecord;
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct FactsRecord {
+    pub version: u64,
+    /// As it was put, checked; read by [`crate::common`].
+    pub json: Box<serde_json::value::RawValue>,
+}
+
+impl Family for FactsKey {
+    type Record = FactsRecord;
     const KEPT: Kept = DECIDING;
 
     fn key(&self) -> String {
-        "catalog".to_owned()
+        match self {
+            Self::Catalog => "catalog".to_owned(),
+            Self::Baseline(name) => format!("baseline/{name}"),
+        }
     }
 }
 
-impl Record for CatalogRecord {
-    fn rev(&self) -> u64 {
-        self.version
-    }
-}
-
-/// `baseline/{name}`: a shared baseline that was put beside or in place of the built-in ones.
-#[derive(Clone, Copy, Debug)]
-pub struct BaselineKey<'a>(pub &'a str);
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct BaselineRecord {
-    pub version: u64,
-    pub baseline: Box<serde_json::value::RawValue>,
-}
-
-impl Family for BaselineKey<'_> {
-    type Record = BaselineRecord;
-    const KEPT: Kept = DECIDING;
-
-    fn key(&self) -> String {
-        format!("baseline/{}", self.0)
-    }
-}
-
-impl Record for BaselineRecord {
+impl Record for FactsRecord {
     fn rev(&self) -> u64 {
         self.version
     }
@@ -304,12 +331,17 @@ pub struct TenantKey<'a>(pub &'a TenantId);
 #[serde(transparent)]
 pub struct TenantRecord(pub Box<serde_json::value::RawValue>);
 
+impl TenantKey<'_> {
+    /// How the keys of all tenants begin.
+    pub const ALL: &'static str = "tenant/";
+}
+
 impl Family for TenantKey<'_> {
     type Record = TenantRecord;
     const KEPT: Kept = DECIDING;
 
     fn key(&self) -> String {
-        format!("tenant/{}", self.0)
+        format!("{}{}", Self::ALL, self.0)
     }
 }
 
@@ -350,5 +382,7 @@ mod tests {
         );
         assert_eq!(TenantKey(&tenant).key(), "tenant/contoso");
         assert_eq!(KeyKey("0f".to_owned()).key(), "key/0f");
+        assert_eq!(FactsKey::Catalog.key(), "catalog");
+        assert_eq!(FactsKey::Baseline("strict".to_owned()).key(), "baseline/strict");
     }
 }

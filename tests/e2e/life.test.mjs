@@ -67,10 +67,12 @@ class Server {
     return client.server(this.tenant, this.id, { now });
   }
 
-  /** @param {number} now */
+  /** Without the changes of stage. @param {number} now */
   async transitions(now) {
     const { transitions } = await this.shown(now);
-    return transitions.map((/** @type {any} */ { at, kind }) => `${kind} ${at}`);
+    return transitions
+      .map((/** @type {any} */ { at, kind }) => `${kind} ${at}`)
+      .filter((/** @type {string} */ transition) => !transition.startsWith("stage "));
   }
 }
 
@@ -257,7 +259,8 @@ test("a vulnerable server is recorded, passes all eight stages, and is free with
       assert.deepEqual([stale.action, stale.would], ["accept", "accept"]);
     }
     const shown = await server.shown(patchedAt + 4 * HOUR);
-    assert.deepEqual([shown.detected_at, shown.transitions.length], [null, 2]);
+    assert.equal(shown.detected_at, null);
+    assert.equal((await server.transitions(patchedAt + 4 * HOUR)).length, 2);
   });
 
   await t.test("back on the old build within 30 days it is blocked again", async () => {

@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, Client, event, received, rfc3339, until } from "../support/client.mjs";
 import { startDev } from "../support/dev.mjs";
-import { countsOf } from "../support/ledger-file.mjs";
 
 const HOST = "EX01.contoso.com";
 const ID = "ex01.contoso.com";
@@ -33,17 +32,26 @@ function together(count, message) {
 }
 
 /**
- * A server's counts once they stand at `total` answered messages.
+ * How many of these decisions are counted for certain: on a busy machine a receipt may come too late, and what it was
+ * for is then counted or not, as it came to the ledger in time or not.
+ * @param {any[]} decisions
+ */
+function certain(decisions) {
+  return decisions.filter(({ degraded }) => !degraded).length;
+}
+
+/**
+ * A server's counts once they stand at `total` answered messages, or between `least` and that.
  * @param {string} tenant
  * @param {number} total
- * @param {string} [server]
+ * @param {{ server?: string, least?: number }} [options]
  */
-function countsAt(tenant, total, server = ID) {
+function countsAt(tenant, total, { server = ID, least = total } = {}) {
   return until(`${total} messages of ${tenant} are counted`, async () => {
-    const counts = countsOf(dev.stateDir, tenant).get(server);
+    const counts = (await client.counts(tenant)).get(server);
     const sum = counts ? counts.accept + counts.defer + counts.reject : 0;
     assert.ok(sum <= total, "none is counted twice");
-    return sum === total && counts;
+    return sum >= least && counts;
   });
 }
 
@@ -61,8 +69,9 @@ for (const record of ["sync", "async"]) {
     });
     assert.equal(shown.transitions.length, 1);
     assert.equal(shown.transitions[0].kind, "detected");
-    const counts = await countsAt(tenant, 100);
-    assert.deepEqual(counts, { accept: 100, defer: 0, reject: 0, would_defer: 0, would_reject: 0 });
+    const { accept, ...others } = await countsAt(tenant, 100, { least: certain(decisions) });
+    assert.ok(accept >= 1);
+    assert.deepEqual(others, { defer: 0, reject: 0, would_defer: 0, would_reject: 0 });
     assert.equal((await client.servers(tenant)).length, 1);
     assert.equal((await client.server(tenant, ID)).transitions.length, 1);
   });
@@ -71,8 +80,10 @@ for (const record of ["sync", "async"]) {
 test("one message retried 100 times at once accuses nobody", async () => {
   const tenant = "retried";
   const header = received({ host: HOST, now: START });
-  await together(100, (index) => event({ tenant, record: index % 2 ? "sync" : "async", header }));
-  await countsAt(tenant, 100);
+  const decisions = await together(100, (index) =>
+    event({ tenant, record: index % 2 ? "sync" : "async", header }),
+  );
+  await countsAt(tenant, 100, { least: certain(decisions) });
   const [server, ...others] = await client.servers(tenant, { now: START + 601 });
   assert.deepEqual([server.id, server.detected_at, server.stage, others], [ID, null, null, []]);
   assert.deepEqual((await client.server(tenant, ID)).transitions, []);
@@ -88,7 +99,7 @@ test("what is answered without waiting is in the ledger soon after, added up and
     decisions.every(({ recorded }) => recorded === false),
     "only the ledger's answer is a receipt",
   );
-  for (const host of hosts) await countsAt(tenant, 20, host.toLowerCase());
+  for (const host of hosts) await countsAt(tenant, 20, { server: host.toLowerCase() });
   const servers = await client.servers(tenant, { now: START + 601 });
   assert.deepEqual(
     servers.map(({ id }) => id),
@@ -143,6 +154,32 @@ test("an event that a gateway tells twice within ten minutes counts once", async
   assert.equal((await countsAt(tenant, 2)).accept, 2);
   await tell("4ABCDEF-1", "sync", START + 601);
   assert.equal((await countsAt(tenant, 3)).accept, 3, "after ten minutes it is another event");
+});
+
+test("an address names eight servers where nobody vouches for the names, and its further mail has no receipt", async () => {
+  const tenant = "talkative";
+  await client.putPolicy(tenant, { mode: "enforce", scope: ["internet", "on_premises"] }, { now: START });
+  const tell = async (/** @type {number} */ number, /** @type {object} */ members) => {
+    const header = received({ host: `EX${number}.contoso.com`, now: START });
+    const message = event({ tenant, connector: "internet", record: "sync", header, ...members });
+    const { action, degraded, recorded } = await client.decide(message, { now: START });
+    assert.deepEqual([action, degraded], ["accept", false]);
+    return recorded;
+  };
+  const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 1];
+  const receipts = [];
+  for (const number of numbers) receipts.push(await tell(number, {}));
+  assert.deepEqual(
+    receipts,
+    numbers.map((number) => number <= 8),
+    "the ninth has no room, and a known one counts on",
+  );
+  const elsewhere = await tell(9, { client: { ip: "203.0.113.8" } });
+  assert.equal(elsewhere, true, "other addresses have their own eight");
+  const trusted = await tell(9, { connector: "on_premises" });
+  assert.equal(trusted, true, "and a name that is vouched for needs no room there");
+  assert.equal((await client.servers(tenant)).length, 10);
+  assert.equal(await client.counted(tenant), 11);
 });
 
 test("no mail is written down that is out of scope or whose tenant's mode is off", async () => {

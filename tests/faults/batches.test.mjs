@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { received, until } from "../support/client.mjs";
-import { BLOCKED, post, startEdge } from "../support/edge.mjs";
+import { BLOCKED, blockedMessage, blockedServer, post, startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
-import { countedIn, countsOf } from "../support/ledger-file.mjs";
+import { countedIn, countsOf, rollUpsOf } from "../support/ledger-file.mjs";
 import { randomFrom, shuffled } from "../support/random.mjs";
 
 /** How long an edge waits for the answer to a batch. */
@@ -151,6 +151,27 @@ test("a batch that the edge gave up, and that arrives after the next ones, count
   assert.ok(order.lastIndexOf(2) > order.indexOf(3), "the one given up came after the next one");
 });
 
+test("what was accepted because its receipt came too late does not count as rejected", async () => {
+  const tenant = "too-late";
+  await blockedServer(edge, tenant);
+  const ask = () =>
+    edge.client.decide(blockedMessage(tenant, { record: "sync" }), { now: BLOCKED, fresh: true });
+  const before = await edge.client.counts(tenant);
+  await edge.worker.setLedgerMode("hold");
+  const late = await ask();
+  assert.deepEqual([late.action, late.degraded, late.recorded], ["accept", true, false]);
+  await edge.worker.setLedgerMode("ok");
+  await until("the ledger gets it all the same", async () => {
+    const [last] = (await batchesOf(tenant)).slice(-1);
+    return JSON.parse(last.bytes).call.record.not_after !== undefined && (await batchesOf(tenant)).length > 7;
+  });
+  const next = await ask();
+  assert.deepEqual([next.action, next.recorded], ["reject", true]);
+  const [[, was]] = before;
+  const [[, is]] = await edge.client.counts(tenant);
+  assert.deepEqual(is, { ...was, reject: was.reject + 1 }, "the one that was answered so");
+});
+
 test("two isolates' batches are counted in whichever order they come", async (t) => {
   const tenant = "overtaken";
   const edges = [edge.client, edge.second];
@@ -231,6 +252,14 @@ test("a batch's bytes replayed count nothing, after a crash neither", async (t) 
   await post(edge.client, tenant, 30, ofSixServers("fourth"));
   await until("a new isolate's messages are counted", async () => counted(tenant) === 121);
   t.diagnostic(`${numbered.length + 1} batches, ${replays} replays, ${counted(tenant)} messages counted`);
+});
+
+test("whatever came, hours, days, months and the tenant's own sums count the same", async () => {
+  for (const tenant of ["replay-throw", "replay-hang", "dropped", "late"]) {
+    const rollUps = rollUpsOf(stateDir, tenant) ?? [];
+    assert.equal(rollUps.length, 5);
+    assert.deepEqual([...new Set(rollUps)], rollUps.slice(0, 1), tenant);
+  }
 });
 
 /**

@@ -11,7 +11,7 @@ import { isDeepStrictEqual } from "node:util";
 import { event, received, until } from "../support/client.mjs";
 import { startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
-import { countsOf } from "../support/ledger-file.mjs";
+import { countsOf, rollUpsOf } from "../support/ledger-file.mjs";
 import { randomFrom } from "../support/random.mjs";
 
 const KILLS = 20;
@@ -219,6 +219,8 @@ function compare(books, stateDir, when) {
   const total = { sent: 0, acknowledged: 0, recorded: 0 };
   for (const tenant of Object.keys(TENANTS)) {
     const counts = countsOf(stateDir, tenant);
+    const rollUps = new Set(rollUpsOf(stateDir, tenant));
+    assert.ok(rollUps.size <= 1, `${when}: ${tenant}: ${[...rollUps].join(" | ")}`);
     const known = [...books].filter(([key]) => key.startsWith(`${tenant}/`));
     for (const [key, { sent, acknowledged }] of known) {
       const { accept, defer, reject } = counts.get(key.slice(tenant.length + 1)) ?? NONE;

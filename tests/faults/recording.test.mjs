@@ -10,7 +10,6 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { event, received, until } from "../support/client.mjs";
 import { BLOCKED, blockedMessage, blockedServer, post, published, startEdge } from "../support/edge.mjs";
-import { countedIn, countsOf } from "../support/ledger-file.mjs";
 
 /** @type {string} */
 let stateDir;
@@ -32,7 +31,7 @@ afterEach(async () => {
 
 /** @param {string} tenant */
 function counted(tenant) {
-  return countedIn(stateDir, tenant);
+  return edge.client.counted(tenant);
 }
 
 test("hundreds of messages of many servers within a second are counted to the last one", async () => {
@@ -43,8 +42,8 @@ test("hundreds of messages of many servers within a second are counted to the la
     }));
     assert.ok(decisions.every(({ degraded }) => !degraded));
   }
-  await until("all are counted", async () => counted("crowd") >= 500);
-  const counts = [...countsOf(stateDir, "crowd").values()];
+  await until("all are counted", async () => (await counted("crowd")) >= 500);
+  const counts = [...(await edge.client.counts("crowd")).values()];
   assert.deepEqual(
     counts.map(({ accept }) => accept),
     hosts.map(() => 20),
@@ -58,12 +57,12 @@ test("a gateway that hangs up loses neither its own nor others' messages from th
     await hangUpOnAnswer(event({ tenant, header }));
   }
   await post(edge.client, tenant, 10);
-  await until("all are counted", async () => counted(tenant) === 20, { ms: 10_000 });
+  await until("all are counted", async () => (await counted(tenant)) === 20, { ms: 10_000 });
 });
 
 test("a gateway that hangs up before the answer leaves the next ones unharmed", async () => {
   await blockedServer(edge, "impatient");
-  const books = counted("impatient");
+  const books = await counted("impatient");
   await edge.kv.setMode("slow", { ms: 100, kinds: ["get", "bulk"] });
   const impatient = Array.from({ length: 10 }, () => {
     const body = blockedMessage("impatient");
@@ -75,7 +74,7 @@ test("a gateway that hangs up before the answer leaves the next ones unharmed", 
   await edge.kv.setMode("ok");
   const next = await edge.client.decide(blockedMessage("impatient"), { now: BLOCKED, fresh: true });
   assert.deepEqual([next.action, next.degraded], ["reject", false]);
-  await until("the answered ones are counted", async () => counted("impatient") >= books + 2);
+  await until("the answered ones are counted", async () => (await counted("impatient")) >= books + 2);
 });
 
 test("a wrong key is told before the body, a body without end is not awaited", async (t) => {

@@ -13,6 +13,8 @@ import { sample } from "./samples.mjs";
  * @property {number} ms from the request to the end of the body
  */
 
+/** @typedef {{ accept: number, defer: number, reject: number, would_defer: number, would_reject: number }} Counts */
+
 /**
  * @typedef {object} Circumstances
  * @property {number | string} [now] the clock of this request: seconds since 1970, or RFC 3339
@@ -99,6 +101,44 @@ export class Client {
     const answer = await this.ask("GET", `/v1/tenants/${tenant}/servers`, options);
     assert.equal(answer.status, 200, answer.text);
     return answer.json.items;
+  }
+
+  /**
+   * @param {string} tenant
+   * @param {Circumstances & { from?: string, to?: string, limit?: number, cursor?: string }} [options]
+   */
+  async report(tenant, { from, to, limit, cursor, ...options } = {}) {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries({ from, to, limit, cursor })) {
+      if (value !== undefined) query.set(name, String(value));
+    }
+    const answer = await this.ask("GET", `/v1/tenants/${tenant}/report?${query}`, options);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json;
+  }
+
+  /**
+   * What became of each server's messages, added up over all the days in which tests live.
+   * @param {string} tenant
+   * @returns {Promise<Map<string, Counts>>}
+   */
+  async counts(tenant) {
+    const { servers } = await this.report(tenant, { from: "2026-09-01", to: "2027-08-31", limit: 1_000 });
+    return new Map(
+      servers.map((/** @type {any} */ { id, accept, defer, reject, would_defer, would_reject }) => [
+        id,
+        { accept, defer, reject, would_defer, would_reject },
+      ]),
+    );
+  }
+
+  /**
+   * How many messages of a tenant are counted.
+   * @param {string} tenant
+   */
+  async counted(tenant) {
+    const { totals } = await this.report(tenant, { from: "2026-09-01", to: "2027-08-31", limit: 1 });
+    return totals.accept + totals.defer + totals.reject;
   }
 
   /**

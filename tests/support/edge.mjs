@@ -8,8 +8,8 @@ import { at, Client, event, received, until } from "./client.mjs";
 import { startKv } from "./kv-service.mjs";
 import { startWorkerd } from "./workerd.mjs";
 
-const BUILD = join(fileURLToPath(new URL("../..", import.meta.url)), "build");
-const KEY = "test-admin-key";
+export const BUILD = join(fileURLToPath(new URL("../..", import.meta.url)), "build");
+export const KEY = "test-admin-key";
 const DAY = 24 * 3600;
 
 /**
@@ -22,16 +22,17 @@ const DAY = 24 * 3600;
  */
 
 /**
- * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge">
+ * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge" | "outbound">
  *   & { kv?: import("./kv-service.mjs").KvService }} [options] `ledger`: without the relay that fails
  * @returns {Promise<Edge>}
  */
-export async function startEdge({ kv, stateDir, vars, ledger = false, secondEdge } = {}) {
+export async function startEdge({ kv, stateDir, vars, outbound, ledger = false, secondEdge } = {}) {
   const service = kv ?? (await startKv());
   const worker = await startWorkerd({
     build: BUILD,
     kv: service,
     stateDir,
+    outbound,
     ledger,
     faultyLedger: !ledger,
     secondEdge,

@@ -39,6 +39,50 @@ export function countedIn(stateDir, tenant, server) {
   return counts.reduce((sum, [, { accept, defer, reject }]) => sum + accept + defer + reject, 0);
 }
 
+/**
+ * All rows of all tables of a tenant's ledger but the runtime's own, in the order of their keys.
+ * @param {string} stateDir
+ * @param {string} tenant
+ * @returns {Record<string, Record<string, any>[]> | undefined} undefined where nothing is stored of the tenant
+ */
+export function dumpOf(stateDir, tenant) {
+  for (const file of databases(stateDir)) {
+    const dump = query(file, (database) => {
+      const owner = database.prepare("SELECT json FROM document WHERE name = 'tenant'").get();
+      if (owner?.json !== JSON.stringify(tenant)) return undefined;
+      const tables = database
+        .prepare(
+          "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_cf_*' ORDER BY name",
+        )
+        .all();
+      return Object.fromEntries(
+        tables.map(({ name }) => [name, database.prepare(`SELECT * FROM "${name}"`).all()]),
+      );
+    });
+    if (dump) return /** @type {any} */ (dump);
+  }
+  return undefined;
+}
+
+/**
+ * The sums of each table that counts the same decisions, in a form in which they are equal where none is counted in one
+ * table alone.
+ * @param {string} stateDir
+ * @param {string} tenant
+ * @returns {string[] | undefined}
+ */
+export function rollUpsOf(stateDir, tenant) {
+  const dump = dumpOf(stateDir, tenant);
+  const kinds = ["accept", "defer", "reject", "would_defer", "would_reject"];
+  const tables = ["hourly", "daily", "monthly", "tenant_hour", "tenant_day"];
+  return (
+    dump &&
+    tables.map((table) =>
+      kinds.map((kind) => `${kind} ${dump[table].reduce((sum, row) => sum + row[kind], 0)}`).join(", "),
+    )
+  );
+}
+
 /** @param {string} stateDir */
 function databases(stateDir) {
   const names = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));

@@ -37,6 +37,7 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {boolean} [faultyLedger] puts a relay before the objects whose faults `setLedgerMode` and `setOperatorMode`
  *   switch
  * @property {boolean} [secondEdge] runs the worker a second time, in an isolate of its own, before the same objects
+ * @property {{ port: number }} [outbound] the server that all of the worker's own requests reach, whatever their host
  * @property {number} [port] a fixed port, for a restart at the same address; else a free one
  * @property {string} [readyPath] path of the first request, which must be answered, with whatever status
  * @property {string} [compatibilityDate] default: that of wrangler.toml
@@ -150,6 +151,7 @@ function writeConfig(folder, options) {
       ...(options.kv ? [{ name: "STATE", kvNamespace: "kv" }] : []),
       ...objectBindings("", classes, options.faultyLedger ? "faulty-ledger" : "main"),
     ],
+    ...(options.outbound ? { globalOutbound: "outbound" } : {}),
   };
   const services = [
     {
@@ -160,6 +162,10 @@ function writeConfig(folder, options) {
     { name: "internet", network: { allow: ["local"] } },
   ];
   const sockets = [socket("http", options.port ?? 0, "main")];
+  if (options.outbound) {
+    const address = `${HOST}:${options.outbound.port}`;
+    services.push({ name: "outbound", external: { address, http: {} } });
+  }
   if (options.secondEdge) {
     services.push({ name: "second", worker: edge });
     sockets.push(socket("second", 0, "second"));

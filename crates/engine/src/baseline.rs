@@ -294,6 +294,17 @@ impl fmt::Display for BaselineError {
     }
 }
 
+impl BaselineError {
+    /// The member in which the fault lies; empty where it is the whole.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "",
+            Self::Name => "name",
+            _ => "editions",
+        }
+    }
+}
+
 impl std::error::Error for BaselineError {}
 
 #[cfg(test)]

@@ -9,6 +9,16 @@ use crate::build::{Build, Lane};
 use crate::order;
 use crate::time::Date;
 
+pub const MAX_PRODUCTS: usize = 200;
+/// Ordering them is quadratic where they come in the wrong order.
+pub const MAX_RELEASES: usize = 5_000;
+pub const MAX_EXCHANGE_ONLINE_HOSTS: usize = 200;
+/// Octets of a product's name, of a cumulative or security update's, or of a host's.
+pub const MAX_NAME: usize = 253;
+
+/// The catalog that is built in, as JSON. A constant would be there once for each use.
+pub static BUILT_IN: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
+
 /// Known releases and products, checked when it is made.
 #[derive(Clone, Debug)]
 pub struct Catalog {
@@ -76,12 +86,12 @@ pub enum Place {
 impl Catalog {
     /// The catalog built in at compile time from `data/`.
     pub fn built_in() -> Result<Self, CatalogError> {
-        Self::from_json(include_str!(concat!(env!("OUT_DIR"), "/catalog.json")))
+        Self::from_json(BUILT_IN)
     }
 
     pub fn from_json(json: &str) -> Result<Self, CatalogError> {
-        let document: CatalogDocument =
-            serde_json::from_slice(json.as_bytes()).map_err(|error| CatalogError::Json(error.to_string()))?;
+        let document: CatalogDocument = serde_json::from_slice(json.as_bytes())
+            .map_err(|error| CatalogFault::Json(error.to_string()).within(String::new()))?;
         document.try_into()
     }
 
@@ -203,66 +213,110 @@ impl TryFrom<CatalogDocument> for Catalog {
     type Error = CatalogError;
 
     fn try_from(document: CatalogDocument) -> Result<Self, CatalogError> {
-        let mut products = Vec::new();
-        for product in document.products {
-            order::insert(&mut products, Product::try_from(product)?, |product| product.builds.start);
-        }
-        for (one, next) in products.iter().zip(products.iter().skip(1)) {
-            if one.builds.end > next.builds.start {
-                return Err(CatalogError::ProductsOverlap(one.name.clone(), next.name.clone()));
+        let CatalogDocument { products, releases, exchange_online_hosts } = document;
+        for (field, count, most) in [
+            ("products", products.len(), MAX_PRODUCTS),
+            ("releases", releases.len(), MAX_RELEASES),
+            ("exchange_online_hosts", exchange_online_hosts.len(), MAX_EXCHANGE_ONLINE_HOSTS),
+        ] {
+            if count > most {
+                return Err(CatalogFault::TooMany(most).within(field.to_owned()));
             }
         }
-        let exchange_online_hosts =
-            document.exchange_online_hosts.iter().map(|host| host.trim_matches('.').to_ascii_lowercase());
-        let exchange_online_hosts = exchange_online_hosts.filter(|host| !host.is_empty()).collect();
-        let mut catalog = Self { products, releases: Vec::new(), exchange_online_hosts };
-        let mut releases = Vec::with_capacity(document.releases.len());
-        for row in document.releases {
-            let build = Build::parse_padded(&row.build).map_err(|_| CatalogError::Build(row.build.clone()))?;
+        let products = in_order(products)?;
+        let mut hosts = Vec::with_capacity(exchange_online_hosts.len());
+        for (index, host) in exchange_online_hosts.iter().enumerate() {
+            let field = || format!("exchange_online_hosts[{index}]");
+            short(host, field)?;
+            let host = host.trim_matches('.').to_ascii_lowercase();
+            // no name would stand for every host
+            if host.is_empty() {
+                return Err(CatalogFault::NoHost.within(field()));
+            }
+            hosts.push(host);
+        }
+        let mut catalog = Self { products, releases: Vec::new(), exchange_online_hosts: hosts };
+        // with their places in the document
+        let mut rows = Vec::with_capacity(releases.len());
+        for (index, row) in releases.into_iter().enumerate() {
+            let field = |member: &str| format!("releases[{index}].{member}");
+            for (member, text) in [("product", &row.product), ("cu", &row.cu), ("su", &row.su)] {
+                short(text, || field(member))?;
+            }
+            let build = build(&row.build, || field("build"))?;
             if catalog.product(build).is_none_or(|product| product.name != row.product) {
-                return Err(CatalogError::WrongProduct(build, row.product));
+                return Err(CatalogFault::WrongProduct(build, row.product).within(field("product")));
             }
             let extended_support_end = row.extended_support_end;
             let release = Release { build, date: row.release_date, cu: row.cu, su: row.su, extended_support_end };
-            order::insert(&mut releases, release, |release| release.build);
+            order::insert(&mut rows, (index, release), |(_, release)| release.build);
         }
-        for (one, next) in releases.iter().zip(releases.iter().skip(1)) {
+        for ((_, one), (index, next)) in rows.iter().zip(rows.iter().skip(1)) {
             if one.build == next.build {
-                return Err(CatalogError::BuildTwice(one.build));
+                return Err(CatalogFault::BuildTwice(one.build).within(format!("releases[{index}].build")));
             }
             if one.build.lane() == next.build.lane() && one.date > next.date {
-                return Err(CatalogError::DatesFall(one.build, next.build));
+                let fault = CatalogFault::DatesFall(one.build, next.build);
+                return Err(fault.within(format!("releases[{index}].release_date")));
             }
         }
-        catalog.releases = releases;
+        catalog.releases = rows.into_iter().map(|(_, release)| release).collect();
         Ok(catalog)
     }
 }
 
-impl TryFrom<ProductDocument> for Product {
-    type Error = CatalogError;
-
-    fn try_from(document: ProductDocument) -> Result<Self, CatalogError> {
+/// The products by their first builds.
+fn in_order(documents: Vec<ProductDocument>) -> Result<Vec<Product>, CatalogError> {
+    let mut products = Vec::with_capacity(documents.len());
+    for (index, document) in documents.into_iter().enumerate() {
+        let field = |member: &str| format!("products[{index}].{member}");
+        short(&document.name, || field("name"))?;
         let [from, to] = document.builds;
-        let from = Build::parse_padded(&from).map_err(|_| CatalogError::Build(from))?;
-        let to = Build::parse_padded(&to).map_err(|_| CatalogError::Build(to))?;
+        let from = build(&from, || field("builds[0]"))?;
+        let to = build(&to, || field("builds[1]"))?;
         if from >= to {
-            return Err(CatalogError::EmptyProduct(document.name));
+            return Err(CatalogFault::EmptyProduct(document.name).within(field("builds")));
         }
-        Ok(Self {
+        let product = Product {
             name: document.name,
             cumulative_updates: document.cumulative_updates,
             end_of_support: document.end_of_support,
             wave: document.wave,
             builds: from..to,
-        })
+        };
+        order::insert(&mut products, (index, product), |(_, product)| product.builds.start);
     }
+    for ((_, one), (index, next)) in products.iter().zip(products.iter().skip(1)) {
+        if one.builds.end > next.builds.start {
+            let fault = CatalogFault::ProductsOverlap(one.name.clone(), next.name.clone());
+            return Err(fault.within(format!("products[{index}].builds")));
+        }
+    }
+    Ok(products.into_iter().map(|(_, product)| product).collect())
 }
 
-/// What is wrong with a catalog.
+fn build(text: &str, field: impl FnOnce() -> String) -> Result<Build, CatalogError> {
+    Build::parse_padded(text).map_err(|_| CatalogFault::Build(text.chars().take(MAX_NAME).collect()).within(field()))
+}
+
+fn short(text: &str, field: impl FnOnce() -> String) -> Result<(), CatalogError> {
+    if text.len() > MAX_NAME { Err(CatalogFault::TooLong.within(field())) } else { Ok(()) }
+}
+
+/// What is wrong with a catalog, and where.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum CatalogError {
+pub struct CatalogError {
+    /// The member, such as `releases[17].build`; empty where it is the whole.
+    pub field: String,
+    pub fault: CatalogFault,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CatalogFault {
     Json(String),
+    TooMany(usize),
+    TooLong,
+    NoHost,
     Build(String),
     BuildTwice(Build),
     DatesFall(Build, Build),
@@ -271,10 +325,19 @@ pub enum CatalogError {
     WrongProduct(Build, String),
 }
 
-impl fmt::Display for CatalogError {
+impl CatalogFault {
+    const fn within(self, field: String) -> CatalogError {
+        CatalogError { field, fault: self }
+    }
+}
+
+impl fmt::Display for CatalogFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(error) => write!(f, "malformed catalog: {error}"),
+            Self::TooMany(most) => write!(f, "at most {most} entries"),
+            Self::TooLong => write!(f, "at most {MAX_NAME} octets"),
+            Self::NoHost => f.write_str("a host's name is needed"),
             Self::Build(text) => write!(f, "`{text}` is no build"),
             Self::BuildTwice(build) => write!(f, "build `{build}` stands twice"),
             Self::DatesFall(older, newer) => write!(f, "`{older}` was released after `{newer}` of the same lane"),
@@ -282,6 +345,12 @@ impl fmt::Display for CatalogError {
             Self::ProductsOverlap(one, other) => write!(f, "products `{one}` and `{other}` overlap"),
             Self::WrongProduct(build, name) => write!(f, "build `{build}` does not belong to product `{name}`"),
         }
+    }
+}
+
+impl fmt::Display for CatalogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() { self.fault.fmt(f) } else { write!(f, "`{}`: {}", self.field, self.fault) }
     }
 }
 
@@ -321,5 +390,30 @@ mod tests {
         assert!(!matches("ab.example", "b.example") && !matches("b.example.x", "b.example"));
         assert!(!matches("example", "b.example") && !matches("", "b.example") && !matches(".", "b.example"));
         assert!(!matches("b.example..", "b.example"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_place_in_the_document() {
+        let release =
+            |build: &str, date: &str| format!(r#"{{"product":"P","release_date":"{date}","build":"{build}"}}"#);
+        let catalog = |products: &str, releases: &[String], host: &str| {
+            let releases = releases.join(",");
+            let json = format!(
+                r#"{{"products":[{products}],"releases":[{releases}],"exchange_online_hosts":["a.example","{host}"]}}"#
+            );
+            Catalog::from_json(&json).map(|_| ()).map_err(|error| error.field)
+        };
+        let product = r#"{"name":"P","builds":["15.1.0.0","15.2.0.0"]}"#;
+        let (one, other) = (release("15.1.1.2", "2026-02-01"), release("15.1.1.1", "2026-01-01"));
+        assert_eq!(catalog(product, &[one.clone(), other.clone()], "b"), Ok(()));
+        let fault = |releases: &[String]| catalog(product, releases, "b");
+        assert_eq!(fault(&[one.clone(), release("15.1.x", "2026-01-01")]), Err("releases[1].build".into()));
+        assert_eq!(fault(&[one.clone(), release("15.3.1.1", "2026-01-01")]), Err("releases[1].product".into()));
+        assert_eq!(fault(&[one.clone(), one.clone()]), Err("releases[1].build".into()));
+        assert_eq!(fault(&[one, release("15.1.1.1", "2026-03-01")]), Err("releases[0].release_date".into()));
+        let empty = r#"{"name":"P","builds":["15.2.0.0","15.1.0.0"]}"#;
+        assert_eq!(catalog(empty, &[], "b"), Err("products[0].builds".into()));
+        assert_eq!(catalog(product, &[], "."), Err("exchange_online_hosts[1]".into()));
+        assert_eq!(catalog(product, &vec![other; MAX_RELEASES + 1], "b"), Err("releases".into()));
     }
 }

@@ -72,6 +72,31 @@ impl Freezes {
         self.0.iter().map(later).collect::<Vec<_>>().into()
     }
 
+    /// What is frozen before `end`.
+    #[must_use]
+    pub fn up_to(&self, end: Timestamp) -> Self {
+        let earlier = |freeze: &Freeze| Freeze { until: Some(freeze.until.unwrap_or(end).min(end)), ..*freeze };
+        self.0.iter().map(earlier).collect::<Vec<_>>().into()
+    }
+
+    /// At most `most` freezes: those nearest to each other become one, so that no clock runs the faster for it.
+    #[must_use]
+    pub fn at_most(mut self, most: usize) -> Self {
+        while self.0.len() > most.max(1) {
+            let gap = |at: &usize| {
+                let next = self.0.get(at + 1).map(|next| next.from);
+                let end = self.0.get(*at).and_then(|freeze| freeze.until);
+                next.zip(end).map_or(i64::MAX, |(next, end)| next.since(end))
+            };
+            let nearest = (0..self.0.len() - 1).min_by_key(gap).unwrap_or(0);
+            let next = self.0.remove(nearest + 1);
+            if let Some(freeze) = self.0.get_mut(nearest) {
+                freeze.until = next.until;
+            }
+        }
+        self
+    }
+
     /// When the freeze began that has no end.
     pub fn open_since(&self) -> Option<Timestamp> {
         self.0.iter().find(|freeze| freeze.until.is_none()).map(|freeze| freeze.from)
@@ -157,6 +182,16 @@ mod tests {
         assert_eq!(freezes.0.len(), 2);
         assert_eq!(freezes.overlap(Timestamp(0), Timestamp(100)), 35);
         assert_eq!(freezes.overlap(Timestamp(12), Timestamp(55)), 28);
+    }
+
+    #[test]
+    fn what_is_cut_or_bounded_never_frees_a_time_that_was_frozen() {
+        let all = freezes(&[(10, Some(20)), (23, Some(30)), (40, Some(50)), (60, None)]);
+        assert_eq!(all.up_to(Timestamp(45)), freezes(&[(10, Some(20)), (23, Some(30)), (40, Some(45))]));
+        assert_eq!(all.up_to(Timestamp(70)).at(Timestamp(69)).and_then(|freeze| freeze.until), Some(Timestamp(70)));
+        assert_eq!(all.clone().at_most(3), freezes(&[(10, Some(30)), (40, Some(50)), (60, None)]));
+        assert_eq!(all.clone().at_most(1), freezes(&[(10, None)]));
+        assert_eq!(all.clone().at_most(4), all);
     }
 
     #[test]

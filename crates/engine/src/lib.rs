@@ -14,10 +14,13 @@
 //!
 //! [`enforcement`] is a policy with its history: when it did not enforce, and its [`pause`]s, which stop the clocks.
 //!
+//! [`alert`] tells what is to be said about a spell, and when.
+//!
 //! Beside that way stands [`mime_ole`], a hint for people who check a header.
 //!
 //! All that a sender wrote is hostile: every loop over it is bounded, nothing panics, and doubt always means accept.
 
+pub mod alert;
 pub mod baseline;
 pub mod build;
 pub mod catalog;

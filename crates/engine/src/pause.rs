@@ -161,7 +161,9 @@ impl Pauses {
 
     /// Takes `pause` in, in the place of the one with its id.
     fn grant(&mut self, pause: Pause, budget: u16) -> Result<Pause, PauseError> {
-        let meets = |other: &&Pause| other.id != pause.id && other.from < pause.until() && pause.from < other.until();
+        // one that was withdrawn has no time in it
+        let meets =
+            |other: &&Pause| other.id != pause.id && other.from.max(pause.from) < other.until().min(pause.until());
         if let Some(other) = self.0.iter().find(meets) {
             return Err(PauseError::Overlaps(other.id));
         }
@@ -293,6 +295,8 @@ mod tests {
         assert_eq!(pauses.create(2, 2, Some(day("2026-11-02")), 90, now), Err(PauseError::Overlaps(1)));
         pauses.create(2, 2, Some(day("2026-11-03")), 90, now).unwrap();
         assert_eq!(pauses.change(1, 3, 90, now), Err(PauseError::Overlaps(2)));
+        pauses.end(2, now).unwrap();
+        assert_eq!(pauses.change(1, 3, 90, now).map(|pause| pause.days()), Ok(3), "the other one was withdrawn");
         assert_eq!(pauses.create(3, 1, Some(day("2026-10-31")), 90, now), Err(PauseError::StartsInPast));
         assert_eq!(pauses.create(3, 0, None, 90, now), Err(PauseError::Days));
         assert_eq!(pauses.create(3, 1, Some(day("2028-01-01")), 90, now), Err(PauseError::StartsTooLate));

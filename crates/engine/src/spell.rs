@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::baseline::{Baseline, Standing};
 use crate::build::Build;
 use crate::clock::{Clock, Freezes};
-use crate::ladder::{Ladder, Rung};
+use crate::ladder::{Ladder, Minutes};
 use crate::order;
 use crate::policy::{Facts, Policy};
 use crate::server::{Node, Shown};
@@ -253,9 +253,11 @@ impl ServerRecord {
             spell.last_out_of_date = spell.last_out_of_date.max(sighting.at);
             return None;
         }
-        let first = match self.suspect {
+        let (first, last_out_of_date) = match self.suspect {
             Some(suspect) if suspect.fingerprint == sighting.fingerprint => return None,
-            Some(suspect) if sighting.at.since(suspect.at).abs() <= WITNESS_SECONDS => suspect.at.min(sighting.at),
+            Some(suspect) if sighting.at.since(suspect.at).abs() <= WITNESS_SECONDS => {
+                (suspect.at.min(sighting.at), suspect.at.max(sighting.at))
+            }
             Some(suspect) if sighting.at < suspect.at => return None,
             _ => {
                 self.suspect = Some(Suspect { at: sighting.at, fingerprint: sighting.fingerprint });
@@ -265,7 +267,6 @@ impl ServerRecord {
         self.suspect = None;
         let resumed = self.ended.take().and_then(|ended| resume(&ended, first, sighting.shown, rules));
         let kind = if resumed.is_some() { TransitionKind::Resumed } else { TransitionKind::Detected };
-        let last_out_of_date = first.max(sighting.at);
         let (detected_at, held) = resumed.unwrap_or((first, 0));
         self.spell = Some(Spell { detected_at, held, last_out_of_date });
         Some(Transition { at: first, kind })
@@ -345,7 +346,9 @@ fn resume(ended: &EndedSpell, first: Timestamp, shown: Shown, rules: &Rules<'_>)
     }
     let clock = rules.clock(&ended.spell, build);
     let gap = (clock.running(first) - clock.running(ended.at)).max(0);
-    Some((ended.spell.detected_at, ended.spell.held.saturating_add(gap)))
+    // what a wave holds back goes on holding
+    let held = if gap > 0 { clock.held.saturating_add(gap) } else { ended.spell.held };
+    Some((ended.spell.detected_at, held))
 }
 
 /// The published part of a [`ServerRecord`]: what the edge reads for one server.
@@ -418,28 +421,40 @@ pub fn held_after_change(old: Option<(&Clock<'_>, &Ladder)>, new: &Clock<'_>, la
     let counted = new.running(now).saturating_sub(new.held);
     let kept = match old {
         None => ladder.first_closed().map_or(counted, |first| counted.min(first - NOTICE_SECONDS)),
-        Some((clock, old)) => with_minutes_of(old.at(clock.elapsed(now)), clock.elapsed(now), ladder, counted),
+        Some((clock, old)) => with_minutes_of(met(clock, old, now), ladder, counted),
     };
     if kept < counted { new.running(now) - kept } else { new.held }
 }
 
-/// Where on `ladder` a spell stands that has counted so many seconds but shall lose no more minutes than on `rung`,
-/// which it has reached after `elapsed` seconds: on the last milder one, for as long as it had left.
-fn with_minutes_of(rung: Rung, elapsed: i64, ladder: &Ladder, counted: i64) -> i64 {
-    if !ladder.at(counted).minutes.is_stricter_than(rung.minutes) {
+/// The minutes that a spell meets, and for how many seconds that count it will go on to; `None`: for good.
+fn met(clock: &Clock<'_>, ladder: &Ladder, now: Timestamp) -> (Minutes, Option<i64>) {
+    let counted = clock.running(now).saturating_sub(clock.held);
+    let rung = ladder.at(counted);
+    if counted < 0 && !rung.minutes.is_open() {
+        return (Minutes::default(), Some(-counted));
+    }
+    (rung.minutes, rung.end.map(|end| end - counted))
+}
+
+/// Where on `ladder` a spell stands that has counted so many seconds but shall lose no more minutes than it met, with so
+/// much time left: on the last milder stage, for as long as it had left.
+fn with_minutes_of((minutes, left): (Minutes, Option<i64>), ladder: &Ladder, counted: i64) -> i64 {
+    // before anything counts, nothing is closed
+    if counted < 0 || !ladder.at(counted).minutes.is_stricter_than(minutes) {
         return counted;
     }
-    let milder = ladder.rungs().take_while(|other| !other.minutes.is_stricter_than(rung.minutes)).last();
+    let milder = ladder.rungs().take_while(|other| !other.minutes.is_stricter_than(minutes)).last();
     let Some((milder, end)) = milder.and_then(|milder| Some((milder, milder.end?))) else {
-        return -rung.end.map_or(NOTICE_SECONDS, |end| end - elapsed);
+        return -left.unwrap_or(NOTICE_SECONDS);
     };
-    let left = rung.end.map_or(end - milder.start, |end| end - elapsed);
+    let left = left.unwrap_or(end - milder.start);
     (end - left).clamp(milder.start, end - 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ladder::Rung;
 
     const START: Timestamp = Timestamp(1_789_027_200); // 2026-09-10T08:00:00Z
 
@@ -560,6 +575,51 @@ mod tests {
         assert_eq!(held_after_change(None, &held, &steep, day(1)), 30 * DAY);
         let open: Ladder = serde_json::from_str(r#"[{"throttle_minutes":0,"block_minutes":0}]"#).unwrap();
         assert_eq!(held_after_change(None, &clock, &open, day(500)), 0);
+    }
+
+    #[test]
+    fn minutes_that_were_still_to_come_are_not_taken_for_met() {
+        let freezes = Freezes::default();
+        let closed = |throttle: u8| -> Ladder {
+            let json = format!(
+                r#"[{{"days":9,"throttle_minutes":{throttle},"block_minutes":0}},{{"throttle_minutes":0,"block_minutes":60}}]"#
+            );
+            serde_json::from_str(&json).unwrap()
+        };
+        let (old, new) = (closed(60), closed(30));
+        let held = Clock::new(START, Some(START), &freezes, 7 * DAY);
+        let begun = Clock::new(START, Some(START), &freezes, 0);
+        let now = START.plus(2 * DAY);
+        assert_eq!(held_after_change(Some((&held, &old)), &begun, &new, now), 7 * DAY, "5 days were left");
+        assert_eq!(
+            held_after_change(Some((&held, &new)), &held, &old, now),
+            7 * DAY,
+            "nothing is closed before or after"
+        );
+    }
+
+    #[test]
+    fn a_relapse_goes_on_with_what_a_wave_holds_back() {
+        let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+        let policy: Policy = serde_json::from_str(
+            r#"{"waves":{"Exchange Server 2016":"2026-09-11"},"ladder":[{"throttle_minutes":5,"block_minutes":0}]}"#,
+        )
+        .unwrap();
+        let rules = Rules::new(&facts, &policy, &freezes).unwrap();
+        let mut record = ServerRecord::default();
+        let elapsed = |record: &ServerRecord, hour: i64| {
+            let at = sighting(hour, "15.1.2507.39", 1).at;
+            rules.clock(record.spell().unwrap(), "15.1.2507.39".parse().unwrap()).elapsed(at)
+        };
+        for hour in [0, 1, 239] {
+            record.observe(&sighting(hour, "15.1.2507.39", 1), &rules);
+        }
+        let stopped = elapsed(&record, 240);
+        record.observe(&sighting(240, "15.1.2507.61", 1), &rules);
+        for hour in [500, 501] {
+            record.observe(&sighting(hour, "15.1.2507.39", 1), &rules);
+        }
+        assert_eq!((stopped, elapsed(&record, 500)), (56 * 3_600, 56 * 3_600));
     }
 
     #[test]

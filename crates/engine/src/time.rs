@@ -81,6 +81,18 @@ impl Date {
         Self(self.0.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX))
     }
 
+    /// The first day of its month.
+    #[must_use]
+    pub fn first_of_month(self) -> Self {
+        Self(self.0.with_day(1).unwrap_or(self.0))
+    }
+
+    /// The first day of the month after its own.
+    #[must_use]
+    pub fn first_of_next_month(self) -> Self {
+        Self(self.first_of_month().0.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX))
+    }
+
     /// Days from `earlier` to this day; negative if `earlier` is the later one.
     pub fn days_since(self, earlier: Self) -> i64 {
         self.0.signed_duration_since(earlier.0).num_days()
@@ -160,6 +172,14 @@ mod tests {
         for wrong in ["2024", "2024-2-1", "2023-02-29", "2024-13", "2024-02-29T00", "-2024-02", ""] {
             assert_eq!(read(wrong), Err(TimeError::NotADate), "{wrong}");
         }
+    }
+
+    #[test]
+    fn months_begin_on_their_first() {
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        assert_eq!(day("2024-12-31").first_of_month(), day("2024-12-01"));
+        assert_eq!(day("2024-12-31").first_of_next_month(), day("2025-01-01"));
+        assert_eq!(day("2024-02-01").first_of_next_month(), day("2024-03-01"));
     }
 
     #[test]

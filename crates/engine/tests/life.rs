@@ -347,6 +347,14 @@ const LIVES: &[Life] = &[
         spell: Some((0, 0)),
     },
     Life {
+        name: "nor does it where it is the second witness",
+        start: START,
+        steps: &[(100, OLD, 1, 1), (50, OLD, 1, 2)],
+        until: 100 + 30 * 24 - 1,
+        transitions: &[(Detected, 50)],
+        spell: Some((50, 0)),
+    },
+    Life {
         name: "a build in no known lane neither begins nor ends a spell",
         start: START,
         steps: &[(0, OLD, 1, 1), (1, OLD, 1, 2), (30, Seen::Build("15.1.2000.1"), 1, 3)],

@@ -5,6 +5,7 @@
 //! whatever cannot be read is left out, and mail of which nothing could be read is accepted.
 
 pub mod base64;
+pub mod batch;
 pub mod cloudflare;
 pub mod exim;
 pub mod gateway;

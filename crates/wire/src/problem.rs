@@ -137,8 +137,8 @@ fn in_json(body: &[u8], error: &serde_json::Error) -> Problem {
     let mut path = path_at(read);
     match named_in(detail) {
         Some(name) if path.last().is_none_or(|last| last != name) => path.push(name.to_owned()),
-        // what is wrong with the last member is told behind the closing brace
-        None if path.is_empty() => path = read.strip_suffix(b"}").map(path_at).unwrap_or_default(),
+        // what a member's own rules refuse is told behind what follows the member
+        None => path = read.strip_suffix(b"}").or_else(|| read.strip_suffix(b",")).map_or(path, path_at),
         _ => {}
     }
     let detail = match detail {
@@ -203,4 +203,58 @@ fn path_at(json: &[u8]) -> Vec<String> {
         Level::Object(name) => name,
     });
     named.filter(|name| !name.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "u8")]
+    struct Even;
+
+    impl TryFrom<u8> for Even {
+        type Error = &'static str;
+
+        fn try_from(number: u8) -> Result<Self, Self::Error> {
+            if number % 2 == 0 { Ok(Self) } else { Err("odd") }
+        }
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Document {
+        #[serde(rename = "rows")]
+        _rows: Vec<Row>,
+        #[serde(rename = "end")]
+        _end: Option<Even>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Row {
+        #[serde(rename = "a")]
+        _a: Even,
+        #[serde(rename = "b", default)]
+        _b: Vec<Even>,
+    }
+
+    #[test]
+    fn the_member_is_named_wherever_it_stands() {
+        let field = |json: &str| {
+            let problem = read_json::<Document>(json.as_bytes()).unwrap_err();
+            assert_eq!(problem.status, 400, "{json}");
+            problem.field.unwrap_or_default()
+        };
+        assert_eq!(field(r#"{"rows":[{"a":2},{"a":1,"b":[]}],"end":2}"#), "rows[1].a");
+        assert_eq!(field(r#"{"rows":[{"a":2},{"b":[],"a":1}],"end":2}"#), "rows[1].a");
+        assert_eq!(field(r#"{"rows":[{"a":2},{"b":[2,1,2],"a":2}]}"#), "rows[1].b[1]");
+        assert_eq!(field(r#"{"rows":[{"a":2}],"end":1}"#), "end");
+        assert_eq!(field(r#"{"end":1,"rows":[{"a":2}]}"#), "end");
+        assert_eq!(field(r#"{"rows":[{"a":2},{"b":[]}]}"#), "rows[1].a");
+        assert_eq!(field(r#"{"rows":[{"a":2},{"a":"x"}]}"#), "rows[1].a");
+        assert_eq!(field(r#"{"rows":[{"a":2,"c":0}]}"#), "rows[0].c");
+        assert_eq!(field(r#"{"end":2}"#), "rows");
+    }
 }

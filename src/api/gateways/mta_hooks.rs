@@ -10,8 +10,9 @@ use worker::worker_sys::web_sys::Response;
 use super::{Asking, Dialect};
 use crate::api::auth::Unverified;
 use crate::api::circumstances;
-use crate::api::decide::undecided;
+use crate::api::decide::{Fault, undecided};
 use crate::http::{self, Media};
+use crate::metrics::Counter;
 use crate::platform::real_now;
 
 const HOOK: Dialect = Dialect {
@@ -61,7 +62,8 @@ async fn route(asking: &Asking<'_>, path: &str) -> Result<Response, Failure> {
         Ok(principal) => principal,
         Err(Unverified::Wrong(problem)) => return Err(problem.into()),
         Err(Unverified::Unknown(why)) if path == "hook" => {
-            return Ok(http::json(&undecided(None, None, why, HOOK.render))?);
+            let fault = Fault::new(Counter::DegradedKey, why);
+            return Ok(http::json(&undecided(None, None, fault, HOOK.render))?);
         }
         Err(Unverified::Unknown(why)) => {
             return Err(Problem::unavailable(format!("the key cannot be verified: {why}")).into());

@@ -1,0 +1,226 @@
+//! Which builds are acceptable on which day.
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+use tidegate_engine::build::Build;
+use tidegate_engine::server::Shown;
+use tidegate_engine::time::Date;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Standing {
+    Current,
+    OutOfDate,
+    Unknown,
+}
+
+/// The products that occur in lives.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Product {
+    E2013,
+    E2016,
+    E2019,
+    Se,
+}
+
+impl Product {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::E2013 => "Exchange Server 2013",
+            Self::E2016 => "Exchange Server 2016",
+            Self::E2019 => "Exchange Server 2019",
+            Self::Se => "Exchange Server SE",
+        }
+    }
+
+    /// The first day on which it is enforced unless the policy says otherwise.
+    pub(crate) fn wave(self) -> Option<Date> {
+        match self {
+            Self::E2013 => Some(day("2023-12-01")),
+            Self::E2016 | Self::E2019 => Some(day("2024-03-01")),
+            Self::Se => None,
+        }
+    }
+
+    fn end_of_support(self) -> Date {
+        match self {
+            Self::E2013 => day("2023-04-11"),
+            Self::E2016 | Self::E2019 => day("2025-10-14"),
+            Self::Se => day("2035-12-31"),
+        }
+    }
+
+    pub(crate) fn of(build: Build) -> Option<Self> {
+        match (build.major, build.minor) {
+            (15, 0) => Some(Self::E2013),
+            (15, 1) => Some(Self::E2016),
+            (15, 2) if build.build < 2562 => Some(Self::E2019),
+            (15, 2) => Some(Self::Se),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Requirement {
+    Nothing,
+    Unsupported,
+    Minimum(Vec<&'static str>),
+    MaxLagDays(u32),
+}
+
+/// What holds from a day on. A product that is not named is accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Edition {
+    pub(crate) effective: Date,
+    /// Out of support is out of date, but for builds under extended support.
+    pub(crate) supported_only: bool,
+    pub(crate) products: Vec<(Product, Requirement)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Baseline {
+    Microsoft,
+    Strict,
+    Own(Vec<Edition>),
+}
+
+impl Baseline {
+    fn editions(&self) -> Vec<Edition> {
+        use Product::{E2013, E2016, E2019, Se};
+        use Requirement::{MaxLagDays, Minimum, Unsupported};
+        let edition = |from, supported_only, products| Edition { effective: day(from), supported_only, products };
+        match self {
+            Self::Own(editions) => editions.clone(),
+            Self::Microsoft => vec![
+                edition("2023-12-01", false, vec![(E2013, Unsupported)]),
+                edition("2024-03-01", false, vec![(E2013, Unsupported), (E2016, Minimum(vec!["15.1.2507.31"]))]),
+                edition(
+                    "2026-09-08",
+                    false,
+                    vec![
+                        (E2013, Unsupported),
+                        (E2016, Minimum(vec!["15.1.2507.61"])),
+                        (E2019, Minimum(vec!["15.2.1544.36", "15.2.1748.39"])),
+                    ],
+                ),
+            ],
+            Self::Strict => {
+                let all = [E2013, E2016, E2019, Se].map(|product| (product, MaxLagDays(30)));
+                vec![edition("1996-01-01", true, all.to_vec())]
+            }
+        }
+    }
+
+    /// As a policy writes it.
+    pub(crate) fn json(&self) -> Value {
+        let requirement = |requirement: &Requirement| match requirement {
+            Requirement::Nothing => None,
+            Requirement::Unsupported => Some(json!("unsupported")),
+            Requirement::Minimum(builds) => Some(json!({ "minimum": builds })),
+            Requirement::MaxLagDays(days) => Some(json!({ "max_lag_days": days })),
+        };
+        let edition = |edition: &Edition| {
+            let named = edition.products.iter();
+            let named = named.filter_map(|(product, what)| Some((product.name().to_owned(), requirement(what)?)));
+            json!({
+                "effective": edition.effective,
+                "unsupported_after_end_of_support": edition.supported_only,
+                "products": Value::Object(named.collect()),
+            })
+        };
+        match self {
+            Self::Microsoft => json!("microsoft"),
+            Self::Strict => json!("strict"),
+            Self::Own(editions) => {
+                json!({"name": "own", "editions": editions.iter().map(edition).collect::<Vec<_>>()})
+            }
+        }
+    }
+
+    pub(crate) fn judge(&self, shown: Shown, today: Date) -> Standing {
+        let (build, lane_only) = match shown {
+            Shown::Update(build) => (build, false),
+            Shown::Lane(build) => (build, true),
+            Shown::Product(_) | Shown::Nothing => return Standing::Unknown,
+        };
+        let Some(product) = Product::of(build) else { return Standing::Unknown };
+        let editions = self.editions();
+        let come = editions.iter().filter(|edition| edition.effective <= today);
+        let Some(edition) = come.max_by_key(|edition| edition.effective) else { return Standing::Current };
+        let named = edition.products.iter().find(|(named, _)| *named == product);
+        let requirement = named.map_or(&Requirement::Nothing, |(_, requirement)| requirement);
+
+        let lane = |build: Build| (build.major, build.minor, build.build);
+        let of_product: Vec<_> = ROWS.iter().filter(|row| Product::of(row.build) == Some(product)).collect();
+        let of_lane: Vec<_> = of_product.iter().filter(|row| lane(row.build) == lane(build)).collect();
+        // a build between two rows counts as the lower one, below the first row of its lane as that
+        let row = of_lane.iter().filter(|row| row.build <= build).max_by_key(|row| row.build);
+        let row = row.or(of_lane.iter().min_by_key(|row| row.build));
+
+        let extended = row.is_some_and(|row| row.extended_support_end.is_some_and(|end| today <= end));
+        let past_support = edition.supported_only && today > product.end_of_support() && !extended;
+        if past_support || matches!(requirement, Requirement::Unsupported) {
+            return Standing::OutOfDate;
+        }
+        let ahead_of_lane = !of_lane.is_empty() && of_lane.iter().all(|row| row.build < build);
+        let ahead_of_product = of_product.iter().all(|row| lane(row.build) < lane(build));
+        if ahead_of_lane || ahead_of_product {
+            return Standing::Current;
+        }
+        let by_update = |acceptable: bool| match (lane_only, acceptable) {
+            (true, _) => Standing::Unknown,
+            (false, true) => Standing::Current,
+            (false, false) => Standing::OutOfDate,
+        };
+        match requirement {
+            Requirement::Nothing | Requirement::Unsupported => Standing::Current,
+            Requirement::Minimum(_) | Requirement::MaxLagDays(_) if of_lane.is_empty() => Standing::Unknown,
+            Requirement::Minimum(accepted) => {
+                let accepted: Vec<Build> = accepted.iter().map(|build| build.parse().unwrap()).collect();
+                if let Some(minimum) = accepted.iter().find(|minimum| lane(**minimum) == lane(build)) {
+                    by_update(build >= *minimum)
+                } else if accepted.iter().any(|minimum| lane(*minimum) > lane(build)) {
+                    Standing::OutOfDate // no update of this lane is accepted
+                } else {
+                    Standing::Current // the lane is newer than the baseline
+                }
+            }
+            Requirement::MaxLagDays(days) => {
+                let overdue = |row: &&&&Row| row.security_update && row.date.plus_days(*days) <= today;
+                match of_lane.iter().filter(overdue).map(|row| row.build).max() {
+                    Some(due) if build < due => by_update(false),
+                    _ => Standing::Current,
+                }
+            }
+        }
+    }
+}
+
+struct Row {
+    build: Build,
+    date: Date,
+    security_update: bool,
+    extended_support_end: Option<Date>,
+}
+
+/// The table of releases as it is archived, for the products above.
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    let table = include_str!("../../../../data/exchange-builds.csv");
+    let row = |line: &str| {
+        let cells: Vec<_> = line.split(',').collect();
+        let build: Build = cells[4].parse().ok()?;
+        Product::of(build)?;
+        Some(Row {
+            build,
+            date: day(cells[3]),
+            security_update: cells[2].contains("SU"), // a hotfix update (HU) is none
+            extended_support_end: cells[5].parse().ok(),
+        })
+    };
+    table.lines().skip(1).filter_map(row).collect()
+});
+
+pub(crate) fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}

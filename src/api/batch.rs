@@ -1,0 +1,89 @@
+//! `POST /v1/decide/batch`: up to 256 messages in one request, decided on side by side.
+
+use futures_util::future::join_all;
+use tidegate_wire::batch::{Batch, Form};
+use tidegate_wire::native;
+use tidegate_wire::problem::Problem;
+use wasm_bindgen::JsValue;
+use worker::worker_sys::web_sys::Response;
+use worker::{Context, Env};
+
+use super::auth::Unverified;
+use super::decide::{Fault, Site, decide_event, defaults, read_ahead, undecided};
+use super::{access_of, auth, circumstances};
+use crate::config::Config;
+use crate::http::{self, MAX_BODY, Request};
+use crate::metrics::Counter;
+
+/// Octets of a batch.
+const MAX_BATCH_BODY: usize = 8 * 1024 * 1024;
+
+pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
+    let config = Config::get(env);
+    match decide_posted(&config, request, env, context).await {
+        Ok((form, answers)) => respond(form, &answers),
+        Err(problem) => http::problem(&problem),
+    }
+}
+
+async fn decide_posted(
+    config: &Config,
+    request: &Request,
+    env: &Env,
+    context: &Context,
+) -> Result<(Form, Vec<Vec<u8>>), Problem> {
+    let access = access_of(config, request, env);
+    let principal = match auth::verify(config, &access, context, auth::of(request)).await {
+        Ok(principal) => Some(principal),
+        Err(Unverified::Wrong(problem)) => return Err(problem),
+        Err(Unverified::Unknown(why)) => {
+            worker::console_warn!("the key cannot be verified: {why}");
+            None
+        }
+    };
+    if let Some(principal) = &principal {
+        principal.decides()?;
+    }
+    let circumstances = circumstances(config, request)?;
+    let body = request.body_within(MAX_BATCH_BODY).await?;
+    let is_lines = request.header("content-type").is_some_and(|kind| {
+        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-ndjson"))
+    });
+    let Batch { form, events } = Batch::split(&body, is_lines)?;
+    let Some(principal) = principal else {
+        let why = "the key cannot be verified";
+        let undecided = |_: &&[u8]| undecided(None, None, Fault::new(Counter::DegradedKey, why), native::answer);
+        return Ok((form, events.iter().map(undecided).collect()));
+    };
+    let defaults = defaults(&principal);
+    let site = Site { config, context, actor: &principal.actor, circumstances, access };
+    let posted = events.into_iter().map(|event| match event.len() {
+        0..=MAX_BODY => native::Request::parse(event, &defaults),
+        _ => Err(Problem::too_large(MAX_BODY)),
+    });
+    let posted: Vec<_> = posted.collect();
+    read_ahead(&site, posted.iter().flatten()).await;
+    let answer = async |posted: &Result<native::Request<'_>, Problem>| match posted {
+        Ok(posted) => decide_event(&site, posted, native::answer).await,
+        Err(problem) => problem.to_json(),
+    };
+    Ok((form, join_all(posted.iter().map(answer)).await))
+}
+
+fn respond(form: Form, answers: &[Vec<u8>]) -> Result<Response, JsValue> {
+    match form {
+        Form::Array => {
+            let mut body = b"[".to_vec();
+            body.extend_from_slice(&answers.join(&b","[..]));
+            body.push(b']');
+            http::json(&body)
+        }
+        Form::Lines => {
+            let mut body = answers.join(&b"\n"[..]);
+            if !body.is_empty() {
+                body.push(b'\n');
+            }
+            http::respond(200, "application/x-ndjson", &[], &body)
+        }
+    }
+}

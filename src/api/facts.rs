@@ -1,0 +1,106 @@
+//! Catalog, baselines and the ceiling: for all tenants alike, set by an admin.
+
+use serde::Deserialize;
+use tidegate_engine::policy::Mode;
+use tidegate_wire::problem::{Problem, read_json};
+use worker::worker_sys::web_sys::Response;
+use worker::{Context, Env};
+
+use super::{Caller, Failure, done, not_allowed};
+use crate::config::Config;
+use crate::durable::audit;
+use crate::durable::client::{ADMIN_DEADLINE, Circumstances};
+use crate::http;
+use crate::operator::{self, Call, Changed, Content, PutFacts};
+use crate::platform::real_millis;
+use crate::store::{self, ControlKey, ControlRecord, FactsKey};
+
+/// An isolate tells no more often of a variable that the operator's object has not.
+const TOLD_EVERY_MILLIS: u64 = 20_000;
+
+/// The catalog or a baseline.
+pub async fn route(caller: &Caller<'_>, method: &str, key: FactsKey) -> Result<Response, Failure> {
+    caller.principal.reads()?;
+    let version = caller.request.query("version").map(|version| version.parse::<u32>().map(u64::from));
+    let version =
+        version.transpose().map_err(|_| Problem::bad_request("the number of a version").in_field("version"))?;
+    match method {
+        "GET" => Ok(caller.operator().forward(&Call::Facts(key, version)).await?),
+        "PUT" => put(caller, key, version).await,
+        _ => Err(not_allowed("GET, HEAD, PUT")),
+    }
+}
+
+pub async fn baselines(caller: &Caller<'_>) -> Result<Response, Failure> {
+    caller.principal.reads()?;
+    Ok(caller.operator().forward(&Call::Baselines(caller.range()?)).await?)
+}
+
+async fn put(caller: &Caller<'_>, key: FactsKey, version: Option<u64>) -> Result<Response, Failure> {
+    caller.principal.administers()?;
+    let if_version = http::if_match(caller.request)?;
+    let content = match version {
+        Some(version) => Content::Version(version),
+        None => {
+            let body = String::from_utf8(caller.request.body().await?);
+            Content::New(body.map_err(|_| Problem::bad_request("malformed JSON: not UTF-8"))?)
+        }
+    };
+    change(caller, &Call::PutFacts(PutFacts { key, content, if_version })).await
+}
+
+/// `/v1/control/mode`.
+pub async fn control(caller: &Caller<'_>, method: &str) -> Result<Response, Failure> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Posted {
+        mode: Mode,
+    }
+    caller.principal.reads_all()?;
+    let mode = match method {
+        "GET" => None,
+        "PUT" => {
+            caller.principal.administers()?;
+            let body = caller.request.body().await?;
+            Some(read_json::<Posted>(&body)?.mode)
+        }
+        _ => return Err(not_allowed("GET, HEAD, PUT")),
+    };
+    change(caller, &Call::Control(caller.config.mode_ceiling, mode)).await
+}
+
+/// Has the operator's object make a change, remembers what it will publish, and answers with what it shows.
+async fn change(caller: &Caller<'_>, call: &Call) -> Result<Response, Failure> {
+    let Changed { control, shown, version } = done(caller.operator().request(call, ADMIN_DEADLINE).await?)?;
+    store::remember(&ControlKey, control);
+    let tag = version.map(http::etag);
+    let tag: Vec<_> = tag.iter().map(|tag| ("etag", tag.as_str())).collect();
+    Ok(http::respond(200, "application/json", &tag, shown.as_bytes())?)
+}
+
+/// Tells the operator's object of the deployment's `MODE_CEILING` after the answer, where it knows another one: the time
+/// below enforce stops the clocks.
+pub fn tell_variable_later(
+    config: &Config,
+    control: &ControlRecord,
+    env: &Env,
+    context: &Context,
+    circumstances: Circumstances,
+) {
+    thread_local! {
+        static TOLD_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+    let variable = config.mode_ceiling;
+    let now = real_millis();
+    if control.knows(variable) || now.saturating_sub(TOLD_AT.get()) < TOLD_EVERY_MILLIS {
+        return;
+    }
+    TOLD_AT.set(now);
+    let operator = operator::of(env, audit::SYSTEM, circumstances);
+    context.wait_until(async move {
+        let told: Result<Changed, _> = operator.call(&Call::Control(variable, None), operator::DEADLINE).await;
+        if let Ok(Changed { control, .. }) = told {
+            store::remember(&ControlKey, control);
+        }
+    });
+}

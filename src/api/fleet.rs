@@ -1,0 +1,73 @@
+//! All tenants at a glance, and the end of one.
+
+use tidegate_engine::event::TenantId;
+use tidegate_wire::problem::Problem;
+use worker::worker_sys::web_sys::Response;
+
+use super::{Caller, Failure, not_allowed};
+use crate::durable::audit::Note;
+use crate::durable::client::{ADMIN_DEADLINE, Client};
+use crate::ledger::Call;
+use crate::platform::{random_id, real_now, within};
+use crate::store::{self, BINDING, Family, KeyKey, Kv, Listed, PhaseKey, PolicyKey, TenantKey};
+use crate::{http, operator};
+
+/// Beyond this a cursor is none of KV's.
+const MAX_CURSOR: usize = 1_024;
+
+/// `GET /v1/tenants`, from the summaries in KV: no ledger is woken.
+pub async fn list(caller: &Caller<'_>, method: &str) -> Result<Response, Failure> {
+    if method != "GET" {
+        return Err(not_allowed("GET, HEAD"));
+    }
+    caller.principal.reads()?;
+    let range = caller.range()?;
+    let is_kvs = |cursor: &String| cursor.len() <= MAX_CURSOR && cursor.bytes().all(|octet| octet.is_ascii_graphic());
+    if !range.cursor.as_ref().is_none_or(is_kvs) {
+        return Err(Problem::bad_request("not the `next` of a page before").in_field("cursor").into());
+    }
+    let unavailable = || Problem::unavailable("the list of tenants cannot be read");
+    let kv = Kv::new(caller.env, BINDING).ok_or_else(unavailable)?;
+    let page = async {
+        match &caller.principal.tenant {
+            Some(own) => {
+                let found = kv.read(&[TenantKey(own).key()]).await?;
+                Ok(Listed { metadata: found.into_iter().flatten().collect(), cursor: None })
+            }
+            None => kv.page(TenantKey::ALL, range.cursor.as_deref(), range.limit).await,
+        }
+    };
+    let Listed { metadata, cursor } = within(ADMIN_DEADLINE, page).await.map_err(|_| unavailable())??;
+    let next = serde_json::to_string(&cursor).unwrap_or_default();
+    let list = format!(r#"{{"items":[{}],"next":{next}}}"#, metadata.join(","));
+    Ok(http::json(list.as_bytes())?)
+}
+
+/// `DELETE /v1/tenants/{t}`. The operator's trail has it first, and the tenant's keys go: should the rest fail, the
+/// caller is told so and asks again.
+pub async fn delete(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> Result<Response, Failure> {
+    caller.principal.administers()?;
+    let found = ledger.forward(&Call::Tenant).await?;
+    if !found.ok() {
+        return Ok(found);
+    }
+    let note = Note {
+        id: format!("tenant.delete/{tenant}/{}", random_id()),
+        at: caller.circumstances.clock.unwrap_or_else(real_now),
+        actor: caller.principal.actor.clone(),
+        action: "tenant.delete".to_owned(),
+        subject: tenant.to_string(),
+        before: None,
+        after: None,
+    };
+    let revoked: Vec<String> = caller.operator().call(&operator::Call::Note(note), ADMIN_DEADLINE).await?;
+    for hash in revoked {
+        store::forget_key(&KeyKey(hash));
+    }
+    let response = ledger.forward(&Call::DeleteTenant).await?;
+    if response.ok() {
+        store::forget(&PolicyKey(tenant));
+        store::forget_all(&PhaseKey::all_of(tenant));
+    }
+    Ok(response)
+}

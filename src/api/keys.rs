@@ -1,0 +1,108 @@
+//! API keys. Drawn here, so that the secret goes nowhere but into the one answer that shows it.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use tidegate_engine::event::{MAX_OWN_HOPS, TenantId};
+use tidegate_wire::problem::{Problem, read_json};
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::worker_sys::web_sys::Response;
+
+use super::{Caller, Failure, auth, done, not_allowed};
+use crate::access::Role;
+use crate::durable::client::ADMIN_DEADLINE;
+use crate::http;
+use crate::operator::{Call, NewKey, RevokeKey};
+use crate::store::{self, GatewaySettings, KeyKey};
+
+/// Characters of a key's name.
+const MAX_NAME: usize = 100;
+const ID_OCTETS: u32 = 6;
+/// 192 bits.
+const SECRET_OCTETS: u32 = 24;
+
+pub async fn route(caller: &Caller<'_>, method: &str, rest: &[&str]) -> Result<Response, Failure> {
+    caller.principal.handles_keys()?;
+    match (rest, method) {
+        ([], "GET") => list(caller).await,
+        ([], "POST") => create(caller).await,
+        ([], _) => Err(not_allowed("GET, HEAD, POST")),
+        ([id], "DELETE") => revoke(caller, id).await,
+        ([_], _) => Err(not_allowed("DELETE")),
+        _ => Err(super::no_route().into()),
+    }
+}
+
+async fn list(caller: &Caller<'_>) -> Result<Response, Failure> {
+    let asked = caller.request.query("tenant").map(|tenant| tenant.parse::<TenantId>());
+    let asked = asked.transpose().map_err(|error| Problem::bad_request(format!("{error}")).in_field("tenant"))?;
+    if let Some(tenant) = &asked {
+        caller.principal.reads_tenant(tenant)?;
+    }
+    let tenant = asked.or_else(|| caller.principal.tenant.clone());
+    Ok(caller.operator().forward(&Call::Keys(tenant, caller.range()?)).await?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Posted {
+    role: Role,
+    /// Null: all tenants. That is no default.
+    #[serde(deserialize_with = "given")]
+    tenant: Option<TenantId>,
+    #[serde(deserialize_with = "name")]
+    name: String,
+    gateway: Option<GatewaySettings>,
+}
+
+async fn create(caller: &Caller<'_>) -> Result<Response, Failure> {
+    let body = caller.request.body().await?;
+    let Posted { role, tenant, name, gateway } = read_json(&body)?;
+    caller.principal.makes_key(role, tenant.as_ref())?;
+    if role == Role::Admin && tenant.is_some() {
+        return Err(Problem::unprocessable("an admin's key is for all tenants").in_field("tenant").into());
+    }
+    if gateway.and_then(|gateway| gateway.own_hops).is_some_and(|hops| hops > MAX_OWN_HOPS) {
+        return Err(Problem::bad_request(format!("at most {MAX_OWN_HOPS}")).in_field("gateway.own_hops").into());
+    }
+    let (id, secret) = (random_hex(ID_OCTETS), random_hex(SECRET_OCTETS));
+    let key = format!("tg_{id}_{secret}");
+    let hash = auth::hash(&key).ok_or_else(|| Problem::unavailable("the key cannot be hashed"))?;
+    let new = NewKey { hash, id, role, tenant, name, gateway };
+    let (family, record) = (KeyKey(new.hash.clone()), new.record());
+    let shown: Box<RawValue> = done(caller.operator().request(&Call::CreateKey(new), ADMIN_DEADLINE).await?)?;
+    store::remember(&family, record);
+    let members = shown.get().strip_prefix('{').unwrap_or_default();
+    let body = format!(r#"{{"key":"{key}",{members}"#);
+    Ok(http::respond(201, "application/json", &[("cache-control", "no-store")], body.as_bytes())?)
+}
+
+async fn revoke(caller: &Caller<'_>, id: &str) -> Result<Response, Failure> {
+    let bound_to = caller.principal.tenant.clone();
+    let revoke = RevokeKey { id: id.to_owned(), bound_to, as_admin: caller.principal.is_admin() };
+    let hash: String = done(caller.operator().request(&Call::RevokeKey(revoke), ADMIN_DEADLINE).await?)?;
+    store::forget_key(&KeyKey(hash));
+    Ok(http::no_content()?)
+}
+
+/// A member that may be null, yet has to be there.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        let error = format_args!("1 to {MAX_NAME} characters, none of them a control character");
+        return Err(serde::de::Error::custom(error));
+    }
+    Ok(name)
+}
+
+#[wasm_bindgen(inline_js = r#"
+export const random_hex = (octets) =>
+  Array.from(crypto.getRandomValues(new Uint8Array(octets)), (octet) => octet.toString(16).padStart(2, "0")).join("");
+"#)]
+extern "C" {
+    /// Octets fit for secrets, in hexadecimal.
+    fn random_hex(octets: u32) -> String;
+}

@@ -1,0 +1,79 @@
+//! Whether a ledger may record: the operator's object knows all tenants, and admits so many without a policy.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use tidegate_engine::event::TenantId;
+use tidegate_wire::problem::Problem;
+use worker::Env;
+
+use super::policies;
+use super::protocol::Call;
+use crate::durable::audit;
+use crate::durable::client::Circumstances;
+use crate::durable::sql::{Sql, SqlError, values};
+use crate::operator;
+use crate::platform::real_millis;
+
+/// How long a refusal holds, and how long a tenant with a policy goes on before it is told of again.
+const ASKED_AGAIN_MILLIS: u64 = 60_000;
+/// Less than a decision waits for its record.
+const DEADLINE: Duration = Duration::from_millis(250);
+
+/// What the object holds in memory of it.
+#[derive(Debug, Default)]
+pub struct Admission {
+    answer: Cell<Option<Answer>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Admitted,
+    /// No until then.
+    Refused(u64),
+    /// Yes, though the operator's object could not be told; tried again then.
+    Untold(u64),
+}
+
+impl Admission {
+    /// Whether `call` may write what makes the tenant known. Asks the operator's object once; its answer is stored.
+    pub async fn admits(&self, sql: &Sql, env: &Env, tenant: &TenantId, call: &Call) -> Result<bool, SqlError> {
+        let puts_policy = match call {
+            Call::PutPolicy(_) => true,
+            Call::Record(_) => false,
+            _ => return Ok(true),
+        };
+        let now = real_millis();
+        match self.answer.get() {
+            Some(Answer::Admitted) => return Ok(true),
+            Some(Answer::Refused(until)) if now < until && !puts_policy => return Ok(false),
+            Some(Answer::Untold(until)) if now < until => return Ok(true),
+            _ => {}
+        }
+        let stored = "SELECT COUNT(*) FROM document WHERE name = 'admitted'";
+        if sql.number(stored, values![])?.is_some_and(|count| count > 0) {
+            self.answer.set(Some(Answer::Admitted));
+            return Ok(true);
+        }
+        // what is recorded already goes on being recorded
+        let is_known = puts_policy || policies::tenant(sql)?.is_some();
+        let operator = operator::of(env, audit::SYSTEM, Circumstances::default());
+        let admit = operator::Call::Admit(tenant.clone(), is_known);
+        match operator.call::<bool>(&admit, DEADLINE).await {
+            Ok(true) => {
+                sql.change(|change| policies::store(change, "admitted", "true"))?;
+                self.answer.set(Some(Answer::Admitted));
+                Ok(true)
+            }
+            Ok(false) => {
+                self.answer.set(Some(Answer::Refused(now + ASKED_AGAIN_MILLIS)));
+                Ok(false)
+            }
+            Err(_) if is_known => {
+                self.answer.set(Some(Answer::Untold(now + ASKED_AGAIN_MILLIS)));
+                Ok(true)
+            }
+            Err(_) => Err(Problem::unavailable("whether this tenant is recorded cannot be told").into()),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Changes of stage and the warnings before them: derived from the clock, written down and told when they are due.
+//!
+//! The engine tells what is to be said ([`Told`]); here it is kept in the server's row, with the time at which something
+//! is due next.
+
+use tidegate_engine::alert::{Alert, AlertKind, Course, Told, WARNINGS};
+use tidegate_engine::policy::Mode;
+use tidegate_engine::spell::Transition;
+use tidegate_engine::time::Timestamp;
+
+use super::documents::Place;
+use super::notifications::{self, Notification};
+use super::policies;
+use super::servers::{self, Server};
+use super::site::{Judge, Site};
+use super::texts::Subject;
+use crate::durable::audit;
+use crate::durable::sql::{Change, Sql, SqlError, values};
+
+/// Servers that one change tells of.
+const TOLD_AT_ONCE: i64 = 500;
+/// Changes that one call makes: all servers that a tenant may have, and their stages.
+const MAX_CHANGES: usize = 500;
+
+/// Why alerts on a server are looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Cause {
+    /// Something of them is due.
+    Time,
+    /// Its rules, freezes or record may be others.
+    Change,
+    /// A spell began at that time, or went on.
+    Begun(Timestamp),
+}
+
+/// Where a server stands, and what is to be told.
+pub struct Followed {
+    pub place: Place,
+    pub told: Option<Told>,
+    pub notify_at: Option<Timestamp>,
+    pub alerts: Vec<Alert>,
+}
+
+/// Looks at a server by the rules of `judge`.
+pub fn follow(server: &Server, judge: &Judge<'_>, cause: Cause, now: Timestamp) -> Result<Followed, SqlError> {
+    let frozen = judge.frozen_with(&server.exemptions);
+    let rules = judge.rules(&frozen)?;
+    let place = Place::of(&server.record, &rules, now);
+    let course = server.record.spell().zip(place.shows).map(|(spell, build)| Course::new(spell, build, &rules));
+    let Some(course) = course else {
+        return Ok(Followed { place, told: None, notify_at: None, alerts: Vec::new() });
+    };
+    let (mut told, since) = match (cause, server.told.clone()) {
+        (Cause::Begun(at), _) => (Told::begin(&course, at), Some(at)),
+        (Cause::Time, Some(told)) => (told, Some(server.notify_at.unwrap_or(now))),
+        (Cause::Change, Some(told)) => (told, None),
+        (Cause::Time | Cause::Change, None) => (Told::begin(&course, now), None),
+    };
+    let policy = &judge.policy.enforcement.policy;
+    let is_out_of_date = place.state.is_some_and(|state| state.failing().is_some());
+    if !is_out_of_date || judge.mode() == Mode::Off || !policy.scope.contains(&server.connector) {
+        return Ok(Followed { place, told: Some(told), notify_at: None, alerts: Vec::new() });
+    }
+    let alerts = match since {
+        Some(since) => told.advance(&course, since, now),
+        None => told.rebase(&course, now),
+    };
+    let notify_at = told.next_due(&course, now);
+    Ok(Followed { place, told: Some(told), notify_at, alerts })
+}
+
+/// Writes down what happened to a server's spell, and what is to be told of it.
+pub fn write(
+    change: &Change<'_>,
+    judge: &Judge<'_>,
+    (server, place): (&Server, &Place),
+    (transitions, alerts): (&[Transition], &[Alert]),
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    if judge.mode() == Mode::Off || transitions.is_empty() && alerts.is_empty() {
+        return Ok(());
+    }
+    let subject = Subject::new(server, place, judge, now);
+    let notify =
+        |at, (kind, text)| notifications::write(change, &Notification { at, kind, server: Some(&server.id), text });
+    for transition in transitions {
+        notify(transition.at, subject.transition(transition.kind))?;
+    }
+    for alert in alerts {
+        if alert.kind == AlertKind::Changed {
+            let (before, after) = (alert.from.map(|from| from.to_string()), Some(alert.stage.number.to_string()));
+            let who = (audit::SYSTEM, place.build.clone());
+            servers::write_transition(change, &server.id, alert.at, "stage", who, (before, after))?;
+        }
+        notify(alert.at, subject.alert(alert))?;
+    }
+    Ok(())
+}
+
+/// Tells what is due about a server that is about to change; its row is the caller's to write.
+pub fn tell_before_change(
+    change: &Change<'_>,
+    judge: &Judge<'_>,
+    server: &mut Server,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    if server.notify_at.is_none_or(|at| at > now) {
+        return Ok(());
+    }
+    let Followed { place, told, notify_at, alerts } = follow(server, judge, Cause::Time, now)?;
+    (server.told, server.notify_at) = (told, notify_at);
+    write(change, judge, (server, &place), (&[], &alerts), now)
+}
+
+/// Tells all that is due about servers.
+pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
+    for _ in 0..MAX_CHANGES {
+        if next_due(sql)?.is_none_or(|at| at > site.now) {
+            break;
+        }
+        sql.change(|change| {
+            let policy = policies::current(change)?;
+            let judge = site.judge(&policy);
+            let due = servers::due(change, site.now, TOLD_AT_ONCE)?;
+            if due.is_empty() {
+                // rows that cannot be read
+                return change.run("UPDATE server SET notify_at = NULL WHERE notify_at <= ?1", values![site.now.0]);
+            }
+            for server in due {
+                let followed = follow(&server, &judge, Cause::Time, site.now)?;
+                write(change, &judge, (&server, &followed.place), (&[], &followed.alerts), site.now)?;
+                servers::set_place(change, &server.id, &followed)?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+fn next_due(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
+    Ok(sql.number("SELECT MIN(notify_at) FROM server WHERE notify_at IS NOT NULL", Vec::new())?.map(Timestamp))
+}
+
+/// When the end of a pause or an exemption is to be announced next after `now`, at which it lasts already.
+pub fn next_warning(until: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    WARNINGS.iter().map(|ahead| until.plus(-ahead)).find(|due| *due > now)
+}
+
+/// The warning of an end that counts at `now`, if one of those planned from `due` on still has a point: when it was due,
+/// and which of the two kinds it is.
+pub fn warning_due(due: Timestamp, until: Timestamp, now: Timestamp) -> Option<(Timestamp, usize)> {
+    let mut known = WARNINGS.iter().map(|ahead| until.plus(-ahead)).enumerate();
+    let counts = known.rfind(|(_, at)| due <= *at && *at <= now).filter(|_| now < until);
+    counts.map(|(kind, at)| (at, kind))
+}

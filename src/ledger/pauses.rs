@@ -1,0 +1,220 @@
+//! Pauses of a tenant: kept, published with the policy, announced before they end.
+//!
+//! A pause only ever slows clocks down, and its early end takes back what was only planned: what was published before
+//! says nothing too strict, so that no phase has to be published anew.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tidegate_engine::pause::{Pause, PauseError, Pauses};
+use tidegate_engine::policy::Mode;
+use tidegate_engine::time::{DAY, Date, Timestamp};
+use tidegate_wire::problem::Problem;
+
+use super::alerts::{next_warning, warning_due};
+use super::notifications::{self, Notification};
+use super::protocol::Changed;
+use super::site::Site;
+use super::{policies, servers, texts, work};
+use crate::durable::audit;
+use crate::durable::lists::{Page, Range};
+use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
+
+/// What is asked of a tenant's pauses.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseCall {
+    /// Answered with one page of them and the budget, as the API shows them.
+    List(Range),
+    /// This and what follows: answered with [`Changed`].
+    Create {
+        days: i64,
+        reason: String,
+        starts_on: Option<Date>,
+    },
+    Change {
+        id: u64,
+        days: i64,
+    },
+    End {
+        id: u64,
+    },
+}
+
+/// One page, newest first, and what this year and the next have left.
+#[derive(Serialize)]
+pub struct PausePage {
+    items: Vec<Box<RawValue>>,
+    next: Option<String>,
+    budget: Budget,
+}
+
+#[derive(Serialize)]
+struct Budget {
+    days_per_year: u16,
+    years: [Year; 2],
+}
+
+#[derive(Serialize)]
+struct Year {
+    year: i32,
+    used: u16,
+    left: u16,
+}
+
+pub fn page(sql: &Sql, site: &Site<'_>, range: &Range) -> Result<PausePage, SqlError> {
+    let rows = format!("{} WHERE id < ?1 ORDER BY id DESC LIMIT ?2", shown(site.now));
+    let Page { items, next } = Page::newest_first(sql, &rows, range)?;
+    let days_per_year = policies::current(sql)?.enforcement.policy.pause_days_per_year;
+    let pauses = load(sql)?;
+    let year = |year| {
+        let used = pauses.used(year);
+        Year { year, used, left: days_per_year.saturating_sub(used) }
+    };
+    let this = site.now.date().year();
+    Ok(PausePage { items, next, budget: Budget { days_per_year, years: [year(this), year(this + 1)] } })
+}
+
+pub fn create(
+    sql: &Sql,
+    site: &Site<'_>,
+    (days, starts_on): (i64, Option<Date>),
+    reason: &str,
+) -> Result<Changed, SqlError> {
+    sql.change(|change| {
+        let id = change.number("SELECT IFNULL(MAX(id), 0) + 1 FROM pause", Vec::new())?.unwrap_or(1);
+        let days = u16::try_from(days).unwrap_or(0);
+        let changed = change_all(change, site, |pauses, budget| {
+            let pause = pauses.create(u64::try_from(id).unwrap_or(0), days, starts_on, budget, site.now)?;
+            let insert = "INSERT INTO pause (id, reason, created_at, created_by, pause) VALUES (?1, ?2, ?3, ?4, '{}')";
+            Ok((pause, insert, values![id, reason, site.now.0, site.actor]))
+        })?;
+        audit::write(change, site.act(), "pause.create", &id.to_string(), (None, changed.shown.clone()))?;
+        Ok(changed)
+    })
+}
+
+/// Gives a pause another number of days.
+pub fn change(sql: &Sql, site: &Site<'_>, id: u64, days: i64) -> Result<Changed, SqlError> {
+    let days = u16::try_from(days).unwrap_or(0);
+    again(sql, site, id, "pause.change", |pauses, budget| pauses.change(id, days, budget, site.now))
+}
+
+/// Ends a pause now.
+pub fn end(sql: &Sql, site: &Site<'_>, id: u64) -> Result<Changed, SqlError> {
+    let ended = again(sql, site, id, "pause.end", |pauses, _| pauses.end(id, site.now))?;
+    Ok(Changed { shown: None, ..ended })
+}
+
+/// Announces the ends of pauses.
+pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
+    let due = "SELECT json_array(notify_at, json(pause)) FROM pause WHERE notify_at <= ?1 ORDER BY notify_at";
+    let due = sql.rows::<(Timestamp, Pause)>(due, values![site.now.0])?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    sql.change(|change| {
+        let policy = policies::current(change)?;
+        let is_off = site.judge(&policy).mode() == Mode::Off;
+        for (notify_at, pause) in due {
+            let until = pause.until();
+            if let Some((at, which)) = warning_due(notify_at, until, site.now).filter(|_| !is_off) {
+                let kind = if which == 0 { "pause.ends_in_7_days" } else { "pause.ends_in_1_day" };
+                let text = texts::ends("The pause of enforcement", until);
+                notifications::write(change, &Notification { at, kind, server: None, text })?;
+            }
+            set_notify_at(change, pause.id, next_warning(until, site.now))?;
+        }
+        Ok(())
+    })
+}
+
+/// Changes one pause that is there.
+fn again(
+    sql: &Sql,
+    site: &Site<'_>,
+    id: u64,
+    action: &str,
+    how: impl FnOnce(&mut Pauses, u16) -> Result<Pause, PauseError>,
+) -> Result<Changed, SqlError> {
+    sql.change(|change| {
+        let before = one(change, id, site.now)?;
+        let changed = change_all(change, site, |pauses, budget| {
+            Ok((how(pauses, budget)?, "UPDATE pause SET notify_at = NULL WHERE id = ?1", values![number(id)]))
+        })?;
+        audit::write(change, site.act(), action, &id.to_string(), (before, changed.shown.clone()))?;
+        Ok(changed)
+    })
+}
+
+/// Changes pauses by `how`, which names the one concerned and the statement that makes room for it, and publishes them.
+fn change_all(
+    change: &Change<'_>,
+    site: &Site<'_>,
+    how: impl FnOnce(&mut Pauses, u16) -> Result<(Pause, &'static str, Vec<worker::SqlStorageValue>), PauseError>,
+) -> Result<Changed, SqlError> {
+    let mut policy = policies::current(change)?;
+    let mut pauses = load(change)?;
+    let budget = policy.enforcement.policy.pause_days_per_year;
+    let (pause, statement, values) = how(&mut pauses, budget).map_err(problem)?;
+    change.run(statement, values)?;
+    change.run("UPDATE pause SET pause = ?2 WHERE id = ?1", values![number(pause.id), to_text(&pause)?])?;
+    let warned_from = if pause.ended_at.is_some() { pause.until() } else { site.now.max(pause.from) };
+    set_notify_at(change, pause.id, next_warning(pause.until(), warned_from))?;
+    policy.enforcement.pauses = pauses.freezes();
+    policy.rev += 1;
+    policies::save(change, site, &policy)?;
+    servers::reassess(change, site, &policy)?;
+    work::set_judged(change, site, policy.rev)?;
+    let shown = one(change, pause.id, site.now)?;
+    Ok(Changed { policy: Some(Box::new(policy)), shown, ..Changed::default() })
+}
+
+fn set_notify_at(change: &Change<'_>, id: u64, at: Option<Timestamp>) -> Result<(), SqlError> {
+    change.run("UPDATE pause SET notify_at = ?2 WHERE id = ?1", values![number(id), at.map(|at| at.0)])
+}
+
+fn load(sql: &Sql) -> Result<Pauses, SqlError> {
+    Ok(sql.rows::<Pause>("SELECT pause FROM pause ORDER BY id", Vec::new())?.into())
+}
+
+/// A pause as the API shows it.
+fn one(sql: &Sql, id: u64, now: Timestamp) -> Result<Option<String>, SqlError> {
+    Ok(sql.texts(&format!("{} WHERE id = ?1", shown(now)), values![number(id)])?.pop())
+}
+
+/// The query for pauses as the API shows them at `now`: the engine's [`Pause`] in SQL's words.
+fn shown(now: Timestamp) -> String {
+    let time = |at: &str| format!("strftime('%Y-%m-%dT%H:%M:%SZ', {at}, 'unixepoch')");
+    format!(
+        "SELECT json_object('id', CAST(id AS TEXT), 'reason', reason,
+             'days', (planned - 1) / {DAY} - began / {DAY} + 1,
+             'first_day', date(began, 'unixepoch'), 'last_day', date(planned - 1, 'unixepoch'),
+             'from', {}, 'until', {},
+             'state', CASE WHEN ended IS NOT NULL OR planned <= {now} THEN 'ended'
+                 WHEN began <= {now} THEN 'running' ELSE 'scheduled' END,
+             'created_at', {}, 'created_by', created_by, 'ended_at', {})
+         FROM (SELECT id, reason, created_at, created_by, pause ->> 'from' AS began,
+             pause ->> 'planned_until' AS planned, pause ->> 'ended_at' AS ended FROM pause)",
+        time("began"),
+        time("MIN(MAX(IFNULL(ended, planned), began), planned)"),
+        time("created_at"),
+        time("ended"),
+        now = now.0,
+    )
+}
+
+fn number(id: u64) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
+}
+
+fn problem(error: PauseError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        PauseError::Days | PauseError::EndsInPast | PauseError::OverBudget { .. } | PauseError::TooMany(_) => {
+            Problem::unprocessable(detail).in_field("days")
+        }
+        PauseError::StartsInPast | PauseError::StartsTooLate => Problem::unprocessable(detail).in_field("starts_on"),
+        PauseError::Overlaps(_) | PauseError::Ended => Problem::conflict(detail),
+        PauseError::Unknown => Problem::not_found(detail),
+    }
+}

@@ -1,0 +1,144 @@
+//! The operator's object: one Durable Object (SQLite), the only writer of what belongs to no tenant in particular: API
+//! keys, catalog, baselines and the ceiling. It knows which tenants there are, and adds up what isolates count.
+
+mod control;
+mod facts;
+mod keys;
+mod protocol;
+mod schema;
+mod tenants;
+mod trail;
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use worker::worker_sys::web_sys;
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
+
+use crate::durable::alarm::Alarm;
+use crate::durable::audit::{self, Act};
+use crate::durable::client::{Circumstances, Client, Envelope};
+use crate::durable::sql::{Change, Sql, SqlError, integer, values};
+use crate::durable::{self, json, outbox};
+use crate::http;
+use crate::platform::{real_millis, real_now};
+use crate::store::{self, ControlKey};
+
+pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, RevokeKey};
+
+/// The Durable Object's binding, and the name of the only one.
+const BINDING: &str = "OPERATOR";
+const NAME: &str = "operator";
+/// What is told beside requests may take that long.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+
+/// The way to the operator's object.
+pub fn of(env: &Env, actor: &str, circumstances: Circumstances) -> Client {
+    Client::new(env, BINDING, NAME, actor, circumstances)
+}
+
+#[durable_object]
+pub struct Operator {
+    state: State,
+    env: Env,
+    ready: Cell<bool>,
+    alarm: Alarm,
+}
+
+impl DurableObject for Operator {
+    fn new(state: State, env: Env) -> Self {
+        Self { state, env, ready: Cell::new(false), alarm: Alarm::default() }
+    }
+
+    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+        let body = request.bytes().await?;
+        let envelope: Envelope<Call> = serde_json::from_slice(&body)?;
+        let circumstances = envelope.circumstances;
+        let sql = self.sql()?;
+        let response = durable::respond(answer(sql.failing_at(circumstances.fails_at), envelope))?;
+        sql.failing_at(None);
+        if circumstances.clock.is_some() {
+            outbox::publish(&sql, &self.env).await;
+            trail::deliver(&sql, &self.env).await;
+            tenants::poke_due(&sql, &self.env, Circumstances { fails_at: None, ..circumstances }).await?;
+        }
+        self.set_alarm(&sql, 0).await?;
+        Ok(response.into())
+    }
+
+    /// Publishes the outbox, delivers notes and tells ledgers. Whatever fails is tried again: the alarm is set anew.
+    async fn alarm(&self) -> worker::Result<Response> {
+        self.alarm.came();
+        let sql = self.sql()?;
+        let published = outbox::publish(&sql, &self.env).await;
+        trail::deliver(&sql, &self.env).await;
+        if let Err(error) = tenants::poke_due(&sql, &self.env, Circumstances::default()).await {
+            worker::console_error!("ledgers are not told: {error}");
+        }
+        let failed = !published && outbox::next_due_millis(&sql)?.is_some();
+        self.set_alarm(&sql, if failed { outbox::RETRY_MILLIS } else { 0 }).await?;
+        Response::empty()
+    }
+}
+
+impl Operator {
+    fn sql(&self) -> Result<Sql, SqlError> {
+        let sql = Sql::new(&self.state.storage());
+        if !self.ready.get() {
+            schema::create(&sql)?;
+            self.ready.set(true);
+        }
+        Ok(sql)
+    }
+
+    async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
+        let due = [outbox::next_due_millis(sql)?, trail::next_due_millis(sql)?, tenants::next_due_millis(sql)?];
+        self.alarm.set(&self.state.storage(), due.into_iter().flatten().min(), wait_at_least).await
+    }
+}
+
+fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlError> {
+    let Envelope { actor, circumstances, call, .. } = envelope;
+    let act = Act { actor: &actor, at: circumstances.clock.unwrap_or_else(real_now) };
+    match call {
+        Call::CreateKey(key) => json(&keys::create(sql, act, key)?),
+        Call::Keys(tenant, range) => json(&keys::page(sql, tenant.as_ref(), &range)?),
+        Call::RevokeKey(revoke) => json(&keys::revoke(sql, act, &revoke)?),
+        Call::Control(variable, mode) => changed(&control::set(sql, act, variable, mode)?),
+        Call::Facts(key, version) => facts::show(sql, &key, version),
+        Call::PutFacts(put) => changed(&facts::put(sql, act, put, integer(real_millis()))?),
+        Call::Baselines(range) => json(&facts::baselines(sql, &range)?),
+        Call::Admit(tenant, known) => json(&tenants::admit(sql, &tenant, known)?),
+        Call::Note(note) => json(&trail::take(sql, note)?),
+        Call::Audit(range) => json(&audit::page(sql, &range)?),
+        Call::Count(counts) => json(&add_up(sql, &counts)?),
+        Call::Tick => Ok(http::no_content()?),
+    }
+}
+
+/// Answers with a change, which ledgers in this isolate meet at once.
+fn changed(changed: &Changed) -> Result<web_sys::Response, SqlError> {
+    store::remember(&ControlKey, changed.control.clone());
+    json(changed)
+}
+
+/// Adds to the counters, and tells the sums of all.
+fn add_up(sql: &Sql, counts: &Counts) -> Result<Counts, SqlError> {
+    sql.change(|change| {
+        for (name, count) in counts {
+            change.run(
+                "INSERT INTO counter (name, value) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+                values![name.as_str(), integer(*count)],
+            )?;
+        }
+        change.rows("SELECT json_array(name, value) FROM counter", values![])
+    })
+}
+
+fn document(change: &Change<'_>, name: &str, json: &str) -> Result<(), SqlError> {
+    change.run(
+        "INSERT INTO document (name, json) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET json = excluded.json",
+        values![name, json],
+    )
+}

@@ -1,0 +1,194 @@
+//! Catalog and baselines that were put beside or in place of the built-in ones: checked, numbered, and taken back by
+//! one call.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tidegate_engine::baseline::{Baseline, BaselineDocument, BaselineError};
+use tidegate_engine::catalog::{self, Catalog, CatalogDocument};
+use tidegate_engine::policy::Facts;
+use tidegate_engine::time::Timestamp;
+use tidegate_wire::native::Shown;
+use tidegate_wire::problem::{Problem, read_json};
+use worker::worker_sys::web_sys::Response;
+
+use super::protocol::{Changed, Content, PutFacts};
+use super::{control, tenants, trail};
+use crate::common;
+use crate::durable::audit::{self, Act};
+use crate::durable::lists::{Page, Range};
+use crate::durable::outbox;
+use crate::durable::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
+use crate::http;
+use crate::store::{FactsKey, FactsRecord, Family, Versions};
+
+/// Versions of one catalog or baseline that are kept.
+const MAX_VERSIONS: i64 = 20;
+/// Baselines that policies may name, the built-in ones among them.
+const MAX_BASELINES: usize = 32;
+
+#[derive(Serialize)]
+struct Put {
+    version: u64,
+    updated_at: Shown<Timestamp>,
+}
+
+/// What the trail says of a version.
+#[derive(Serialize)]
+struct Entry {
+    version: u64,
+    /// The earlier version that it repeats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restored: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct BaselineItem {
+    name: String,
+    version: u64,
+    updated_at: Option<Shown<Timestamp>>,
+}
+
+/// One version as the API shows it, with its `ETag`; the one in force unless another one is asked for.
+pub fn show(sql: &Sql, key: &FactsKey, version: Option<u64>) -> Result<Response, SqlError> {
+    let versions = control::record(sql)?.versions;
+    let version = version.unwrap_or_else(|| versions.of(key));
+    let json = text(sql, key, version)?.ok_or_else(|| missing(key))?;
+    let updated_at = to_text(&updated_at(sql, key, version)?.map(Shown))?;
+    let member = if *key == FactsKey::Catalog { "catalog" } else { "baseline" };
+    let body = format!(r#"{{"version":{version},"updated_at":{updated_at},"{member}":{json}}}"#);
+    Ok(http::respond(200, "application/json", &[("etag", &http::etag(version))], body.as_bytes())?)
+}
+
+/// One page of the baselines that policies may name, by name.
+pub fn baselines(sql: &Sql, range: &Range) -> Result<Page<impl Serialize>, SqlError> {
+    let versions = control::record(sql)?.versions;
+    let mut items = Vec::new();
+    for name in names(&versions)? {
+        if range.cursor.as_ref().is_some_and(|after| name <= *after) {
+            continue;
+        }
+        let key = FactsKey::Baseline(name.clone());
+        let version = versions.of(&key);
+        items.push(BaselineItem { name, version, updated_at: updated_at(sql, &key, version)?.map(Shown) });
+    }
+    Ok(Page::of(items, range, |item| item.name.clone()))
+}
+
+/// Puts a new version in force, or an earlier one again.
+pub fn put(sql: &Sql, act: Act<'_>, put: PutFacts, now_millis: i64) -> Result<Changed, SqlError> {
+    let PutFacts { key, content, if_version } = put;
+    sql.change(|change| {
+        let versions = control::record(change)?.versions;
+        let before = versions.of(&key);
+        if if_version.is_some_and(|known| known != before) {
+            return Err(Problem::precondition_failed().into());
+        }
+        let (json, restored) = match content {
+            Content::New(posted) => (posted, None),
+            Content::Version(version) => (text(change, &key, version)?.ok_or_else(|| missing(&key))?, Some(version)),
+        };
+        let json = checked(change, &key, json, &versions)?;
+        let version = match restored {
+            // whatever is built in, now and in later releases
+            Some(0) => 0,
+            _ => store(change, &key, json, act.at)?,
+        };
+        let control = control::publish(change, |record| record.versions.set(&key, version))?;
+        let (action, subject) = match &key {
+            FactsKey::Catalog => ("catalog.put", "catalog"),
+            FactsKey::Baseline(name) => ("baseline.put", name.as_str()),
+        };
+        let entries =
+            (audit::json(&Entry { version: before, restored: None })?, audit::json(&Entry { version, restored })?);
+        trail::write(change, act, action, subject, entries, None)?;
+        tenants::poke_all(change, now_millis)?;
+        let shown = to_text(&Put { version, updated_at: Shown(act.at) })?;
+        Ok(Changed { control, shown, version: Some(version) })
+    })
+}
+
+/// Writes a new version down, lays it ready for KV, and forgets the oldest.
+fn store(change: &Change<'_>, key: &FactsKey, json: String, now: Timestamp) -> Result<u64, SqlError> {
+    let name = key.key();
+    let last = change.number("SELECT MAX(version) FROM facts WHERE name = ?1", values![name.as_str()])?;
+    let version = last.unwrap_or(0) + 1;
+    change.run(
+        "INSERT INTO facts (name, version, updated_at, json) VALUES (?1, ?2, ?3, ?4)",
+        values![name.as_str(), version, now.0, json.as_str()],
+    )?;
+    let kept = version - MAX_VERSIONS;
+    change.run("DELETE FROM facts WHERE name = ?1 AND version <= ?2", values![name, kept])?;
+    let version = u64::try_from(version).unwrap_or(0);
+    let json = RawValue::from_string(json).map_err(|error| SqlError::Failed(error.to_string()))?;
+    outbox::lay(change, key, &FactsRecord { version, json })?;
+    Ok(version)
+}
+
+/// What was posted, as it is stored, if it fits the other facts in force.
+fn checked(sql: &Sql, key: &FactsKey, posted: String, versions: &Versions) -> Result<String, SqlError> {
+    match key {
+        FactsKey::Catalog => {
+            let document: CatalogDocument = read_json(posted.as_bytes())?;
+            let catalog = Catalog::try_from(document)
+                .map_err(|error| Problem::unprocessable(error.fault.to_string()).in_field(error.field))?;
+            for name in names(versions)? {
+                let key = FactsKey::Baseline(name);
+                let baseline: Baseline = from_text(&text(sql, &key, versions.of(&key))?.ok_or_else(|| missing(&key))?)?;
+                baseline.check(&catalog).map_err(|error| {
+                    Problem::unprocessable(format!("baseline `{}`: {error}", baseline.name())).in_field("releases")
+                })?;
+            }
+            Ok(posted)
+        }
+        FactsKey::Baseline(name) => {
+            let refused = |error: BaselineError| Problem::unprocessable(error.to_string()).in_field(error.field());
+            let document: BaselineDocument = read_json(posted.as_bytes())?;
+            let baseline = Baseline::try_from(document).map_err(refused)?;
+            if baseline.name() != name {
+                return Err(Problem::unprocessable("not the name in the address").in_field("name").into());
+            }
+            let known = names(versions)?;
+            if !known.contains(name) && known.len() >= MAX_BASELINES {
+                return Err(Problem::unprocessable(format!("there are {MAX_BASELINES} baselines already")).into());
+            }
+            let catalog =
+                text(sql, &FactsKey::Catalog, versions.catalog)?.ok_or_else(|| missing(&FactsKey::Catalog))?;
+            let catalog = Catalog::from_json(&catalog).map_err(|error| SqlError::Malformed(error.to_string()))?;
+            baseline.check(&catalog).map_err(refused)?;
+            to_text(&baseline)
+        }
+    }
+}
+
+/// A version as JSON; `None` if there is no such one.
+fn text(sql: &Sql, key: &FactsKey, version: u64) -> Result<Option<String>, SqlError> {
+    if version > 0 {
+        let row = "SELECT json FROM facts WHERE name = ?1 AND version = ?2";
+        return Ok(sql.texts(row, values![key.key(), integer(version)])?.pop());
+    }
+    match key {
+        FactsKey::Catalog => Ok(Some(catalog::BUILT_IN.to_owned())),
+        FactsKey::Baseline(name) => built_in()?.baselines.get(name).map(to_text).transpose(),
+    }
+}
+
+fn updated_at(sql: &Sql, key: &FactsKey, version: u64) -> Result<Option<Timestamp>, SqlError> {
+    let row = "SELECT updated_at FROM facts WHERE name = ?1 AND version = ?2";
+    Ok(sql.number(row, values![key.key(), integer(version)])?.map(Timestamp))
+}
+
+/// All baselines that policies may name, in order.
+fn names(versions: &Versions) -> Result<std::collections::BTreeSet<String>, SqlError> {
+    Ok(built_in()?.baselines.keys().chain(versions.baselines.keys()).cloned().collect())
+}
+
+fn built_in() -> Result<std::rc::Rc<Facts>, SqlError> {
+    common::built_in().ok_or_else(|| SqlError::Failed("the catalog is not there".to_owned()))
+}
+
+fn missing(key: &FactsKey) -> Problem {
+    match key {
+        FactsKey::Catalog => Problem::not_found("there is no such version"),
+        FactsKey::Baseline(_) => Problem::not_found("there is no such baseline or version"),
+    }
+}

@@ -1,0 +1,121 @@
+//! API keys: made, listed and revoked. Stored is the hash of a key, never its secret.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tidegate_engine::event::TenantId;
+use tidegate_wire::problem::Problem;
+
+use super::protocol::{NewKey, RevokeKey};
+use super::trail;
+use crate::access::Role;
+use crate::durable::audit::Act;
+use crate::durable::lists::{Page, Range};
+use crate::durable::outbox;
+use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
+use crate::store::KeyKey;
+
+/// Keys of one tenant, or of none, that live at once.
+const MAX_KEYS: i64 = 100;
+/// Keys of the same tenant, role and name that live at once: the old one and its successor.
+const MAX_NAMESAKES: i64 = 2;
+
+const SHOWN: &str = "json_object('id', id, 'role', role, 'tenant', tenant, 'name', name, 'gateway', json(gateway),
+    'created_at', strftime('%Y-%m-%dT%H:%M:%SZ', created_at, 'unixepoch'), 'created_by', created_by)";
+
+/// Makes a key, and shows it as lists do.
+pub fn create(sql: &Sql, act: Act<'_>, key: NewKey) -> Result<Box<RawValue>, SqlError> {
+    sql.change(|change| {
+        let (tenant, role) = (key.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()), key.role.as_str());
+        let of_tenant = "SELECT COUNT(*) FROM key WHERE tenant IS ?1";
+        if change.number(of_tenant, values![tenant.clone()])?.unwrap_or(0) >= MAX_KEYS {
+            return Err(Problem::conflict(format!("{MAX_KEYS} keys live already: revoke one first")).into());
+        }
+        let namesakes = "SELECT COUNT(*) FROM key WHERE tenant IS ?1 AND role = ?2 AND name = ?3";
+        let namesakes = change.number(namesakes, values![tenant.clone(), role, key.name.as_str()])?;
+        if namesakes.unwrap_or(0) >= MAX_NAMESAKES {
+            let why = "two keys of this tenant, role and name live already: revoke one first";
+            return Err(Problem::conflict(why).in_field("name").into());
+        }
+        let gateway = key.gateway.as_ref().map(to_text).transpose()?;
+        change.run(
+            "INSERT INTO key (id, hash, role, tenant, name, gateway, created_at, created_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            values![key.id.as_str(), key.hash.as_str(), role, tenant, key.name.as_str(), gateway, act.at.0, act.actor],
+        )?;
+        outbox::lay(change, &KeyKey(key.hash.clone()), &key.record())?;
+        let shown = find(change, &key.id)?.ok_or_else(|| SqlError::Failed("the key is not there".to_owned()))?.shown;
+        let after = Some(shown.get().to_owned());
+        trail::write(change, act, "key.create", &key.id, (None, after), key.tenant.as_ref())?;
+        Ok(shown)
+    })
+}
+
+/// One page of keys, newest first; of one tenant where one is given.
+pub fn page(sql: &Sql, tenant: Option<&TenantId>, range: &Range) -> Result<Page<Box<RawValue>>, SqlError> {
+    let below = range.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11);
+    let tenant = tenant.map(|tenant| tenant.as_str().to_owned());
+    let rows = format!(
+        "SELECT json_array(number, {SHOWN}) FROM key WHERE number < ?1 AND (?2 IS NULL OR tenant = ?2)
+         ORDER BY number DESC LIMIT ?3"
+    );
+    let rows = sql.rows::<(i64, Box<RawValue>)>(&rows, values![below, tenant, i64::from(range.limit) + 1])?;
+    let Page { items, next } = Page::of(rows, range, |(number, _)| number.to_string());
+    Ok(Page { items: items.into_iter().map(|(_, shown)| shown).collect(), next })
+}
+
+/// Revokes a key, and tells its hash. One of another tenant than the caller's is none to the caller.
+pub fn revoke(sql: &Sql, act: Act<'_>, revoke: &RevokeKey) -> Result<String, SqlError> {
+    sql.change(|change| {
+        let missing = || Problem::not_found("there is no such key");
+        let Row { hash, role, tenant, shown } = find(change, &revoke.id)?.ok_or_else(missing)?;
+        if revoke.bound_to.is_some() && revoke.bound_to != tenant {
+            return Err(missing().into());
+        }
+        if role == Role::Admin && !revoke.as_admin {
+            return Err(Problem::forbidden().into());
+        }
+        remove(change, act, &revoke.id, &hash, &shown, tenant.as_ref())?;
+        Ok(hash)
+    })
+}
+
+/// Revokes all keys of a tenant that is gone, and tells their hashes.
+pub fn revoke_all(change: &Change<'_>, act: Act<'_>, tenant: &TenantId) -> Result<Vec<String>, SqlError> {
+    let ids = change.texts("SELECT id FROM key WHERE tenant = ?1", values![tenant.as_str()])?;
+    let mut hashes = Vec::new();
+    for id in ids {
+        let Some(Row { hash, shown, .. }) = find(change, &id)? else { continue };
+        // for the operator's trail alone: the tenant has none any more
+        remove(change, act, &id, &hash, &shown, None)?;
+        hashes.push(hash);
+    }
+    Ok(hashes)
+}
+
+fn remove(
+    change: &Change<'_>,
+    act: Act<'_>,
+    id: &str,
+    hash: &str,
+    shown: &RawValue,
+    tenant: Option<&TenantId>,
+) -> Result<(), SqlError> {
+    change.run("DELETE FROM key WHERE id = ?1", values![id])?;
+    outbox::remove(change, &KeyKey(hash.to_owned()))?;
+    trail::write(change, act, "key.revoke", id, (Some(shown.get().to_owned()), None), tenant)
+}
+
+#[derive(Deserialize)]
+struct Row {
+    hash: String,
+    role: Role,
+    tenant: Option<TenantId>,
+    shown: Box<RawValue>,
+}
+
+fn find(change: &Change<'_>, id: &str) -> Result<Option<Row>, SqlError> {
+    let row = format!(
+        "SELECT json_object('hash', hash, 'role', role, 'tenant', tenant, 'shown', {SHOWN}) FROM key WHERE id = ?1"
+    );
+    change.row(&row, values![id])
+}

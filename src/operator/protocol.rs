@@ -1,0 +1,104 @@
+//! What edge, ledgers and the operator's object say to each other, as JSON.
+
+use serde::{Deserialize, Serialize};
+use tidegate_engine::event::TenantId;
+use tidegate_engine::policy::Mode;
+
+use crate::access::Role;
+use crate::durable::audit::Note;
+use crate::durable::lists::Range;
+use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyRecord};
+
+/// One call to the operator's object.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// Answered with the key as lists show it.
+    CreateKey(NewKey),
+    /// Answered with one page of keys as the API shows them; of one tenant where one is given.
+    Keys(Option<TenantId>, Range),
+    /// Answered with the key's hash.
+    RevokeKey(RevokeKey),
+    /// Tells the deployment's variable, and sets the ceiling where one is given. Answered with [`Changed`].
+    Control(Mode, Option<Mode>),
+    /// Answered with a version of a catalog or baseline as the API shows it; `None`: the one in force.
+    Facts(FactsKey, Option<u64>),
+    /// Answered with [`Changed`].
+    PutFacts(PutFacts),
+    /// Answered with one page of the baselines that policies may name.
+    Baselines(Range),
+    /// A tenant is about to be recorded; for one that is known already there is always room. Answered with whether it
+    /// may be.
+    Admit(TenantId, Known),
+    /// What a tenant's ledger has for the trail; `tenant.delete`, whose subject is the tenant, revokes its keys.
+    /// Answered with `true`.
+    Note(Note),
+    /// Answered with one page of the audit trail as the API shows it.
+    Audit(Range),
+    /// Adds to the counters. Answered with [`Counts`], the sums of all.
+    Count(Counts),
+    /// Does nothing but what is due.
+    Tick,
+}
+
+/// A key to be made. Its secret stays where it was drawn.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct NewKey {
+    /// Of the whole key, in hexadecimal.
+    pub hash: String,
+    pub id: String,
+    pub role: Role,
+    pub tenant: Option<TenantId>,
+    pub name: String,
+    pub gateway: Option<GatewaySettings>,
+}
+
+impl NewKey {
+    /// What KV holds of it.
+    pub fn record(&self) -> KeyRecord {
+        KeyRecord { id: self.id.clone(), role: self.role, tenant: self.tenant.clone(), gateway: self.gateway }
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+pub struct RevokeKey {
+    pub id: String,
+    /// The one tenant that the caller is bound to.
+    pub bound_to: Option<TenantId>,
+    /// Whether the caller may revoke an admin's key.
+    pub as_admin: bool,
+}
+
+/// What a ledger knows of its tenant: it has a policy, or was recorded before.
+pub type Known = bool;
+
+#[derive(Debug, Deserialize, Serialize)]
+pub struct PutFacts {
+    pub key: FactsKey,
+    pub content: Content,
+    /// The version that the caller knows to be in force; `None`: whatever it is.
+    pub if_version: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// What was posted.
+    New(String),
+    /// That of an earlier version; 0: the built-in one.
+    Version(u64),
+}
+
+/// A change that was made.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Changed {
+    /// What KV will be told, so that the caller reads its own write.
+    pub control: ControlRecord,
+    /// What the caller is shown, as JSON.
+    pub shown: String,
+    /// The version that is in force now, where versions are counted.
+    pub version: Option<u64>,
+}
+
+/// Series as Prometheus names them, with what was counted.
+pub type Counts = Vec<(String, u64)>;

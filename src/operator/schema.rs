@@ -1,0 +1,31 @@
+//! The tables of the operator's object. Times are seconds since 1970 unless a comment says otherwise.
+
+use crate::durable::sql::{Sql, SqlError};
+use crate::durable::{audit, outbox};
+
+const TABLES: &[&str] = &[
+    // one value a name: what is published as `control/mode`, when it was set, how far ledgers are told of new facts
+    "CREATE TABLE IF NOT EXISTS document (name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID",
+    // keys that work; `hash` is of the whole key, the secret is stored nowhere
+    "CREATE TABLE IF NOT EXISTS key (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL UNIQUE, role TEXT NOT NULL,
+        tenant TEXT, name TEXT NOT NULL, gateway TEXT, created_at INTEGER NOT NULL, created_by TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS key_tenant ON key (tenant)",
+    // the latest versions of catalog and baselines, by their KV keys
+    "CREATE TABLE IF NOT EXISTS facts (
+        name TEXT NOT NULL, version INTEGER NOT NULL, updated_at INTEGER NOT NULL, json TEXT NOT NULL,
+        PRIMARY KEY (name, version)) WITHOUT ROWID",
+    // tenants that are recorded; `admitted`: without a policy, of which there is a bound
+    "CREATE TABLE IF NOT EXISTS tenant (id TEXT PRIMARY KEY, admitted INTEGER NOT NULL) WITHOUT ROWID",
+    // notes for the trails of tenants, until their ledgers have them; `due` is in milliseconds of the real clock
+    "CREATE TABLE IF NOT EXISTS delivery (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL, note TEXT NOT NULL, due INTEGER NOT NULL,
+        attempts INTEGER NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS delivery_due ON delivery (due)",
+    "CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+];
+
+pub fn create(sql: &Sql) -> Result<(), SqlError> {
+    let mut tables = TABLES.iter().chain(outbox::TABLES).chain(audit::TABLES);
+    sql.change(|change| tables.try_for_each(|table| change.run(table, Vec::new())))
+}

@@ -1,0 +1,81 @@
+//! The tenants that are recorded: admitted up to a bound where they have no policy, and told of new facts.
+
+use tidegate_engine::event::TenantId;
+use worker::Env;
+
+use crate::durable::audit;
+use crate::durable::client::Circumstances;
+use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
+use crate::ledger;
+use crate::platform::real_millis;
+
+/// Tenants without a policy that are recorded.
+const MAX_ADMITTED: i64 = 10_000;
+/// Tenants that one alarm tells of new facts; the next follows at once.
+const PAGE: i64 = 50;
+/// Ledgers are told when KV has told their isolates, too.
+const POKE_AFTER_MILLIS: i64 = 90_000;
+
+/// Whether a tenant may be recorded; if so, it is known from now on.
+pub fn admit(sql: &Sql, tenant: &TenantId, is_known: bool) -> Result<bool, SqlError> {
+    sql.change(|change| {
+        let known = change.number("SELECT admitted FROM tenant WHERE id = ?1", values![tenant.as_str()])?;
+        let admitted = change.number("SELECT COUNT(*) FROM tenant WHERE admitted = 1", values![])?;
+        if !is_known && (known.is_some() || admitted.unwrap_or(0) >= MAX_ADMITTED) {
+            return Ok(known.is_some());
+        }
+        change.run(
+            "INSERT INTO tenant (id, admitted) VALUES (?1, ?2)
+             ON CONFLICT (id) DO UPDATE SET admitted = MIN(admitted, excluded.admitted)",
+            values![tenant.as_str(), i64::from(!is_known)],
+        )?;
+        Ok(true)
+    })
+}
+
+/// When the next ones are due, in milliseconds of the real clock, and the last one that was told.
+type Poke = (i64, String);
+
+/// Has all ledgers judge their servers anew, so that the list of tenants follows; their own lists need none of it.
+pub fn poke_all(change: &Change<'_>, now_millis: i64) -> Result<(), SqlError> {
+    let poke: Poke = (now_millis + POKE_AFTER_MILLIS, String::new());
+    super::document(change, "poke", &to_text(&poke)?)
+}
+
+/// When the next ledgers are to be told, in milliseconds of the real clock.
+pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
+    Ok(poke(sql)?.map(|(due, _)| due))
+}
+
+/// Tells the next page of ledgers, if that is due or a test's clock makes it so. One that fails follows by itself within
+/// a day.
+pub async fn poke_due(sql: &Sql, env: &Env, circumstances: Circumstances) -> Result<(), SqlError> {
+    while let Some((due, after)) = poke(sql)? {
+        let is_tested = circumstances.clock.is_some();
+        if !is_tested && due > integer(real_millis()) {
+            break;
+        }
+        let page = "SELECT id FROM tenant WHERE id > ?1 ORDER BY id LIMIT ?2";
+        let page = sql.texts(page, values![after.as_str(), PAGE])?;
+        for tenant in page.iter().filter_map(|tenant| tenant.parse::<TenantId>().ok()) {
+            let ledger = ledger::of(env, &tenant, audit::SYSTEM, circumstances);
+            let _ = ledger.forward(&ledger::Call::Tick).await;
+        }
+        sql.change(|change| match poke(change)? {
+            // meanwhile there may have been another change: then all begins anew
+            Some(now) if now == (due, after) => match page.last() {
+                Some(last) => super::document(change, "poke", &to_text(&(due, last))?),
+                None => change.run("DELETE FROM document WHERE name = 'poke'", values![]),
+            },
+            _ => Ok(()),
+        })?;
+        if !is_tested {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn poke(sql: &Sql) -> Result<Option<Poke>, SqlError> {
+    sql.row("SELECT json FROM document WHERE name = 'poke'", values![])
+}

@@ -1,0 +1,92 @@
+//! The operator's audit trail, and what of it belongs into a tenant's own: delivered to the tenant's ledger until it has
+//! it, each entry once.
+
+use std::time::Duration;
+
+use tidegate_engine::event::TenantId;
+use worker::Env;
+
+use super::keys;
+use crate::durable::audit::{self, Act, Note};
+use crate::durable::client::Circumstances;
+use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
+use crate::ledger;
+use crate::platform::real_millis;
+
+/// Deliveries that one alarm makes; the next follows at once.
+const MAX_DELIVERIES: i64 = 50;
+const DELIVERY_DEADLINE: Duration = Duration::from_secs(5);
+/// A delivery is tried again after this, doubled with every attempt, and at last after an hour.
+const RETRY_MILLIS: i64 = 2_000;
+const MAX_RETRY_MILLIS: i64 = 3_600_000;
+
+/// Writes down what was changed, for the tenant concerned as well.
+pub fn write(
+    change: &Change<'_>,
+    act: Act<'_>,
+    action: &str,
+    subject: &str,
+    (before, after): (Option<String>, Option<String>),
+    tenant: Option<&TenantId>,
+) -> Result<(), SqlError> {
+    audit::prune(change, act.at)?;
+    audit::write(change, act, action, subject, (before.clone(), after.clone()))?;
+    let Some(tenant) = tenant else { return Ok(()) };
+    let note = Note {
+        // an id is drawn once, and made or revoked once
+        id: format!("{action}/{subject}"),
+        at: act.at,
+        actor: act.actor.to_owned(),
+        action: action.to_owned(),
+        subject: subject.to_owned(),
+        before,
+        after,
+    };
+    let deliver = "INSERT INTO delivery (tenant, note, due, attempts) VALUES (?1, ?2, 0, 0)";
+    change.run(deliver, values![tenant.as_str(), to_text(&note)?])
+}
+
+/// Takes in what a tenant's ledger has to say. A tenant that was deleted is known no more, and its keys go with it;
+/// their hashes are told.
+pub fn take(sql: &Sql, note: Note) -> Result<Vec<String>, SqlError> {
+    sql.change(|change| {
+        let mut hashes = Vec::new();
+        if note.action == "tenant.delete"
+            && let Ok(tenant) = note.subject.parse::<TenantId>()
+        {
+            // a note that comes again finds what was made since
+            let taken = change.number("SELECT number FROM audit WHERE note = ?1", values![note.id.as_str()])?;
+            if taken.is_none() {
+                change.run("DELETE FROM tenant WHERE id = ?1", values![tenant.as_str()])?;
+                change.run("DELETE FROM delivery WHERE tenant = ?1", values![tenant.as_str()])?;
+                hashes = keys::revoke_all(change, Act { actor: &note.actor, at: note.at }, &tenant)?;
+            }
+        }
+        audit::take(change, note)?;
+        Ok(hashes)
+    })
+}
+
+/// When the first delivery is due, in milliseconds of the real clock.
+pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
+    sql.number("SELECT MIN(due) FROM delivery", Vec::new())
+}
+
+/// Makes the deliveries that are due. What fails stays, and is due again later.
+pub async fn deliver(sql: &Sql, env: &Env) {
+    let due = "SELECT json_array(number, tenant, json(note), attempts)
+        FROM delivery WHERE due <= ?1 ORDER BY due, number LIMIT ?2";
+    let rows = sql.rows::<(i64, TenantId, Note, u32)>(due, values![integer(real_millis()), MAX_DELIVERIES]);
+    for (number, tenant, note, attempts) in rows.unwrap_or_default() {
+        let ledger = ledger::of(env, &tenant, audit::SYSTEM, Circumstances::default());
+        let taken = ledger.call::<bool>(&ledger::Call::Note(note), DELIVERY_DEADLINE).await.is_ok();
+        let wait = RETRY_MILLIS.saturating_mul(1 << attempts.min(12)).min(MAX_RETRY_MILLIS);
+        let _ = sql.change(|change| {
+            if taken {
+                return change.run("DELETE FROM delivery WHERE number = ?1", values![number]);
+            }
+            let later = "UPDATE delivery SET due = ?2, attempts = attempts + 1 WHERE number = ?1";
+            change.run(later, values![number, integer(real_millis()) + wait])
+        });
+    }
+}
