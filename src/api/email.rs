@@ -29,7 +29,7 @@ extern "C" {
     fn raw(this: &EmailMessage) -> Result<ReadableStream, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = setReject)]
-    fn set_reject(this: &EmailMessage, reason: &str) -> Result<(), JsValue>;
+    fn set_reject(this: &EmailMessage, reason: &str) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     fn forward(this: &EmailMessage, to: &str) -> Result<Promise, JsValue>;
@@ -41,7 +41,8 @@ pub async fn handle(message: &EmailMessage, env: &Env, context: &Context) -> Res
     let reply = decide(&config, message, env, context).await;
     match reply.as_bytes().first() {
         Some(b'4') => Err(Error::new(&reply).into()),
-        Some(_) => message.set_reject(&reply),
+        // a promise where the message lies in another process, as in development
+        Some(_) => JsFuture::from(Promise::resolve(&message.set_reject(&reply)?)).await.map(drop),
         None => {
             // without an address the message would be lost: better that the sender keeps it
             let missing = || Error::new("4.3.5 EMAIL_FORWARD_TO is not set");

@@ -216,7 +216,10 @@ test("a ceiling in KV that is malformed never decides against mail", async () =>
 
 test("a batch of many servers asks KV a few times and not for each", async () => {
   const body = Array.from({ length: 256 }, (_, index) =>
-    event({ tenant: `bulk-${index % 3}`, header: received({ host: `EX${index}.contoso.com`, now: BLOCKED }) }),
+    event({
+      tenant: `bulk-${index % 3}`,
+      header: received({ host: `EX${index}.contoso.com`, now: BLOCKED }),
+    }),
   );
   await edge.kv.reset();
   const { json } = await edge.client.ask("POST", "/v1/decide/batch", { body, now: BLOCKED });
