@@ -4,6 +4,7 @@
  *   empty    a Rust worker that only answers
  *   json     a Rust worker that parses the same bytes and answers a constant of the same size
  *   decide   POST /v1/decide for a known server
+ *   gateways the gateways' own dialects beside /v1/decide, all with a rejected message
  *   report   GET …/report on a year of a tenant of 10,000 servers, alone
  *
  * BENCH_SECONDS (5) is the length of each of the nine measurements of the first three. With names as arguments only
@@ -17,12 +18,13 @@ import { startWorkerd } from "../tests/support/workerd.mjs";
 import { buildComparator, buildLoad, TARGET, WORKER_BUILD } from "./support/build.mjs";
 import { engineNative, engineWasm, median } from "./support/engine.mjs";
 import { COUNTER, EXPECT, HEADERS, mailEvent, PATH, prepare, VARS } from "./support/event.mjs";
+import { measureGateways } from "./support/gateways.mjs";
 import { measure } from "./support/load.mjs";
 import { measureReport } from "./support/report.mjs";
 
 const ROUNDS = 3;
 const CONTENDERS = ["empty", "json", "decide"];
-const ALL = [...CONTENDERS, "report"];
+const ALL = [...CONTENDERS, "gateways", "report"];
 
 /** @typedef {{ port: number, stop: () => Promise<unknown>, expect?: string[] }} Running */
 
@@ -107,8 +109,8 @@ function ratio(value) {
 
 async function main() {
   const names = process.argv.length > 2 ? process.argv.slice(2) : ALL;
-  const contenders = names.filter((name) => name !== "report");
-  const unknown = contenders.find((name) => !CONTENDERS.includes(name));
+  const contenders = names.filter((name) => CONTENDERS.includes(name));
+  const unknown = names.find((name) => !ALL.includes(name));
   if (unknown) throw new Error(`unknown: ${unknown} (there are ${ALL.join(", ")})`);
   const seconds = Number(process.env.BENCH_SECONDS ?? 5);
   if (!(seconds > 0))
@@ -119,9 +121,16 @@ async function main() {
   const found = await race(contenders, seconds);
   if (contenders.length > 0) console.log(`\nmedian of ${ROUNDS} rounds:`);
   for (const name of contenders) console.log(`  ${row(name, found[name])}`);
+  const gateways = names.includes("gateways")
+    ? await measureGateways(await buildLoad(), seconds / 2)
+    : undefined;
+  for (const [name, { rps, time_over_decide }] of Object.entries(gateways ?? {}))
+    console.log(
+      `  ${name.padEnd(10)}${rps.toFixed(0).padStart(6)} requests/s   time/decide ${ratio(time_over_decide)}`,
+    );
   const report = names.includes("report") ? await measureReport() : undefined;
   if (report) console.log(`  ${reportRow(report)}`);
-  if (names.length < ALL.length || !report) return;
+  if (names.length < ALL.length || !report || !gateways) return;
 
   const { empty, json, decide } = found;
   const wasm = readFileSync(join(WORKER_BUILD, "index_bg.wasm"));
@@ -136,6 +145,9 @@ async function main() {
     engine_wasm_ns: Math.round(await engineWasm()),
     wasm_bytes: wasm.length,
     wasm_gzip_bytes: gzipSync(wasm, { level: 9 }).length,
+    gateways_time_over_decide: Object.fromEntries(
+      Object.entries(gateways).map(([name, { time_over_decide }]) => [name, ratio(time_over_decide)]),
+    ),
     report_rows: report.rows,
     report_first_page_ms: ratio(report.first_ms),
     report_middle_page_ms: ratio(report.middle_ms),

@@ -3,9 +3,11 @@
 mod auth;
 mod batch;
 mod decide;
+pub mod email;
 mod facts;
 mod fleet;
 mod freezes;
+mod gateways;
 mod keys;
 mod notices;
 mod report;
@@ -32,6 +34,8 @@ use auth::Unverified;
 pub async fn answer(request: Request, env: Env, context: Context) -> Result<Response, JsValue> {
     let response = if request.path() == "/v1/decide" && request.method == "POST" {
         decide::answer(&request, &env, &context).await?
+    } else if gateways::serves(request.path()) {
+        gateways::answer(&request, &env, &context).await?
     } else {
         answer_other(&request, &env, &context).await?
     };
@@ -96,10 +100,11 @@ struct Caller<'a> {
 impl<'a> Caller<'a> {
     async fn new(request: &'a Request, env: &'a Env, context: &Context, config: &'a Config) -> Result<Self, Failure> {
         let access = access_of(config, request, env);
-        let principal = auth::verify(config, &access, context, request).await.map_err(|error| match error {
-            Unverified::Wrong(problem) => problem,
-            Unverified::Unknown(why) => Problem::unavailable(format!("the key cannot be verified: {why}")),
-        })?;
+        let principal =
+            auth::verify(config, &access, context, auth::of(request)).await.map_err(|error| match error {
+                Unverified::Wrong(problem) => problem,
+                Unverified::Unknown(why) => Problem::unavailable(format!("the key cannot be verified: {why}")),
+            })?;
         Ok(Self { request, env, config, principal, circumstances: circumstances(config, request)? })
     }
 

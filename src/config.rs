@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use tidegate_engine::event::{Connector, TenantId};
 use tidegate_engine::policy::Mode;
 use worker::Env;
 
@@ -15,8 +16,21 @@ pub struct Config {
     pub is_test: bool,
     /// `AUTO_TENANTS` is `on`: tenants without a policy are recorded too.
     pub auto_tenants: bool,
+    /// For the `email` event.
+    pub email: Email,
     /// `MODE_CEILING`: no tenant's mode goes beyond it.
     pub mode_ceiling: Mode,
+}
+
+/// What the `email` event is told by no key.
+#[derive(Debug)]
+pub struct Email {
+    /// `EMAIL_TENANT`: whose mail Email Routing hands over.
+    pub tenant: Option<TenantId>,
+    /// `EMAIL_CONNECTOR`: how it comes; `internet` where it is not set.
+    pub connector: Connector,
+    /// `EMAIL_FORWARD_TO`: a verified destination address for what is accepted.
+    pub forward_to: Option<String>,
 }
 
 impl Config {
@@ -34,6 +48,15 @@ impl Config {
             admin_key: var("ADMIN_KEY").map(AdminKey),
             is_test: var("ENVIRONMENT").as_deref() == Some("test"),
             auto_tenants: var("AUTO_TENANTS").as_deref() == Some("on"),
+            email: Email {
+                tenant: var("EMAIL_TENANT").and_then(|tenant| tenant.parse().ok()),
+                connector: match var("EMAIL_CONNECTOR").as_deref() {
+                    Some("on_premises") => Connector::OnPremises,
+                    Some("partner") => Connector::Partner,
+                    _ => Connector::Internet,
+                },
+                forward_to: var("EMAIL_FORWARD_TO"),
+            },
             mode_ceiling: match var("MODE_CEILING").as_deref() {
                 Some("off") => Mode::Off,
                 None | Some("enforce") => Mode::Enforce,

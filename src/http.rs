@@ -1,5 +1,7 @@
 //! Requests and responses, straight on the runtime's own types: those of `worker` ask for more than a decision needs.
 
+use std::cell::RefCell;
+
 use js_sys::futures::JsFuture;
 use js_sys::{Reflect, Uint8Array};
 use tidegate_wire::problem::{self, Problem};
@@ -17,6 +19,8 @@ pub struct Request {
     pub authorization: Option<String>,
     /// `None` for a body of unknown length; what is no number is too large.
     content_length: Option<usize>,
+    /// Of a body of which only the beginning was read.
+    rest: RefCell<Option<web_sys::ReadableStreamDefaultReader>>,
 }
 
 impl Request {
@@ -34,6 +38,7 @@ impl Request {
             content_length: Some(content_length)
                 .filter(|length| !length.is_empty())
                 .map(|length| length.parse().unwrap_or(usize::MAX)),
+            rest: RefCell::new(None),
         }
     }
 
@@ -43,6 +48,20 @@ impl Request {
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The values of several header fields in one call to JavaScript; empty where one is missing.
+    pub fn headers(&self, names: &[&str]) -> Vec<String> {
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let mut list = String::new();
+        for name in names {
+            list.push_str(name);
+            list.push('\n');
+        }
+        let values = header_values(&self.inner, list.trim_end());
+        values.split('\n').map(str::to_owned).collect()
     }
 
     /// The path as written. Taken from the address by hand: the `url` crate would bring its tables along.
@@ -67,19 +86,49 @@ impl Request {
 
     /// The body, up to so many octets. One of unknown length is read piece by piece and left at the bound.
     pub async fn body_within(&self, most: usize) -> Result<Vec<u8>, Problem> {
-        let too_large = || Problem::too_large(most);
+        let (body, is_whole) = match self.content_length {
+            Some(length) if length > most => (Vec::new(), false),
+            _ => self.prefix(most).await?,
+        };
+        if is_whole { Ok(body) } else { Err(Problem::too_large(most)) }
+    }
+
+    /// The first octets of the body, at most so many, and whether they are all of it. What lies behind is not awaited:
+    /// see [`Self::answer`].
+    pub async fn prefix(&self, most: usize) -> Result<(Vec<u8>, bool), Problem> {
         match self.content_length {
-            Some(length) if length > most => Err(too_large()),
-            Some(_) => {
+            Some(length) if length <= most => {
                 let whole = whole_body(&self.inner).await.map_err(|_| broken())?;
-                if whole.len() > most { Err(too_large()) } else { Ok(whole) }
+                let is_whole = whole.len() <= most;
+                Ok((whole, is_whole))
             }
-            None => match self.inner.body() {
-                Some(stream) => read_pieces(&stream, most).await.map_err(|_| broken())?.ok_or_else(too_large),
-                None => Ok(Vec::new()),
+            _ => match self.inner.body() {
+                Some(stream) => {
+                    let reader = reader(&stream).map_err(|_| broken())?;
+                    let (body, is_whole) = read_until(&reader, most, |_| false).await.map_err(|_| broken())?;
+                    *self.rest.borrow_mut() = Some(reader).filter(|_| !is_whole);
+                    Ok((body, is_whole))
+                }
+                None => Ok((Vec::new(), true)),
             },
         }
     }
+
+    /// The response with 200 and `body`. It goes out at once; where the caller is still sending, its connection stays
+    /// until it has sent everything, which is thrown away, or for ten seconds: who writes first and reads then would
+    /// else find it closed, lose the answer and defer its mail.
+    pub fn answer(&self, body: &[u8], media: Media) -> Result<web_sys::Response, JsValue> {
+        match self.rest.borrow_mut().take() {
+            Some(rest) => lingering_response(body, media == Media::Json, &self.inner, &rest),
+            None => ok_response(body, media == Media::Json),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Media {
+    Json,
+    Text,
 }
 
 /// `None` for what is not UTF-8 when decoded.
@@ -121,7 +170,7 @@ pub fn respond(
 
 /// As [`respond`] with 200 and JSON, in one call to JavaScript instead of seven: every decision ends here.
 pub fn json(body: &[u8]) -> Result<web_sys::Response, JsValue> {
-    json_response(body)
+    ok_response(body, true)
 }
 
 #[wasm_bindgen(inline_js = r#"
@@ -129,15 +178,52 @@ pub fn json(body: &[u8]) -> Result<web_sys::Response, JsValue> {
 export const request_head = ({ method, url, headers }) =>
   [method, url, headers.get("authorization"), headers.get("content-length")].join("\n");
 
-const INIT = { headers: { "content-type": "application/json" } };
+export const header_values = ({ headers }, names) =>
+  names.split("\n").map((name) => headers.get(name)).join("\n");
+
+const JSON_INIT = { headers: { "content-type": "application/json" } };
+const TEXT_INIT = { headers: { "content-type": "text/plain" } };
 // a copy: the bytes lie in WebAssembly's memory, which goes on changing
-export const json_response = (body) => new Response(body.slice(), INIT);
+export const ok_response = (body, isJson) => new Response(body.slice(), isJson ? JSON_INIT : TEXT_INIT);
+
+const LINGER_MS = 10_000;
+// the answer's stream ends after its last octet is out: until then what the caller sends can be read
+export const lingering_response = (bytes, isJson, { body }, rest) => {
+  const { readable, writable } = new FixedLengthStream(bytes.length);
+  const answer = bytes.slice();
+  const linger = async () => {
+    const writer = writable.getWriter();
+    rest.releaseLock();
+    const reader = body.getReader({ mode: "byob" });
+    const timer = setTimeout(() => reader.cancel().catch(() => {}), LINGER_MS);
+    try {
+      await writer.write(answer);
+      // one buffer for all of it
+      for (let read = { value: new Uint8Array(16384) }; !read.done; )
+        read = await reader.read(new Uint8Array(read.value.buffer));
+    } catch {}
+    clearTimeout(timer);
+    await writer.close();
+  };
+  linger().catch(() => {});
+  return new Response(readable, isJson ? JSON_INIT : TEXT_INIT);
+};
 "#)]
 extern "C" {
     fn request_head(request: &web_sys::Request) -> String;
 
+    fn header_values(request: &web_sys::Request, names: &str) -> String;
+
     #[wasm_bindgen(catch)]
-    fn json_response(body: &[u8]) -> Result<web_sys::Response, JsValue>;
+    fn ok_response(body: &[u8], is_json: bool) -> Result<web_sys::Response, JsValue>;
+
+    #[wasm_bindgen(catch)]
+    fn lingering_response(
+        body: &[u8],
+        is_json: bool,
+        request: &web_sys::Request,
+        rest: &web_sys::ReadableStreamDefaultReader,
+    ) -> Result<web_sys::Response, JsValue>;
 }
 
 pub fn no_content() -> Result<web_sys::Response, JsValue> {
@@ -159,20 +245,43 @@ async fn whole_body(request: &web_sys::Request) -> Result<Vec<u8>, JsValue> {
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
-/// `None` for a body beyond the bound.
-async fn read_pieces(stream: &web_sys::ReadableStream, most: usize) -> Result<Option<Vec<u8>>, JsValue> {
-    let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
+/// As far as the empty line that ends a message's header, or so many octets.
+pub async fn read_header(stream: &web_sys::ReadableStream, most: usize) -> Result<(Vec<u8>, bool), JsValue> {
+    // the line may begin in the piece before
+    read_until(&reader(stream)?, most, |behind| {
+        behind.windows(2).any(|two| two == b"\n\n") || behind.windows(3).any(|three| three == b"\n\r\n")
+    })
+    .await
+}
+
+fn reader(stream: &web_sys::ReadableStream) -> Result<web_sys::ReadableStreamDefaultReader, JsValue> {
+    Ok(stream.get_reader().dyn_into()?)
+}
+
+/// Reads until `is_enough` says so of a new piece and the two octets before it.
+async fn read_until(
+    reader: &web_sys::ReadableStreamDefaultReader,
+    most: usize,
+    is_enough: fn(&[u8]) -> bool,
+) -> Result<(Vec<u8>, bool), JsValue> {
     let mut body = Vec::new();
     loop {
         let piece = JsFuture::from(reader.read()).await?;
         if Reflect::get(&piece, &"done".into())?.as_bool() != Some(false) {
-            return Ok(Some(body));
+            return Ok((body, true));
         }
         let piece: Uint8Array = Reflect::get(&piece, &"value".into())?.dyn_into()?;
-        if body.len() + piece.length() as usize > most {
-            return Ok(None);
+        let room = most.saturating_sub(body.len());
+        let read_before = body.len().saturating_sub(2);
+        if piece.length() as usize > room {
+            let room = u32::try_from(room).unwrap_or(u32::MAX);
+            body.extend_from_slice(&piece.subarray(0, room).to_vec());
+            return Ok((body, false));
         }
         body.extend_from_slice(&piece.to_vec());
+        if is_enough(body.get(read_before..).unwrap_or_default()) {
+            return Ok((body, false));
+        }
     }
 }
 

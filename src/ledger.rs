@@ -10,6 +10,7 @@ mod exemptions;
 mod forget;
 mod notifications;
 mod pauses;
+mod peers;
 mod policies;
 mod protocol;
 mod report;

@@ -29,6 +29,7 @@ mod operator;
 mod platform;
 mod store;
 
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use worker::worker_sys::web_sys;
 use worker::{Context, Env, event};
 
@@ -40,4 +41,15 @@ fn start() {
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
     Ok(api::answer(http::Request::new(request), env, context).await?)
+}
+
+/// By hand and not by `#[event(email)]`, which panics where an error is returned: a defer would reset the instance, and
+/// with it every request in flight.
+#[wasm_bindgen(js_name = "email", wasm_bindgen_futures = js_sys::futures)]
+pub async fn email(
+    message: api::email::EmailMessage,
+    env: Env,
+    context: worker::worker_sys::Context,
+) -> Result<JsValue, JsValue> {
+    api::email::handle(&message, &env, &Context::new(context)).await.map(|()| JsValue::UNDEFINED)
 }

@@ -6,10 +6,12 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tidegate_engine::decision::Decision;
 use tidegate_engine::event::{Connector, TenantId};
+use tidegate_engine::network::canonical;
 use tidegate_engine::server::{ConnectingServer, Node, ServerId};
 use tidegate_engine::time::{HOUR, Timestamp};
 use tidegate_engine::window::{Action, fnv1a};
@@ -19,7 +21,7 @@ use crate::durable::client::{CallError, Client};
 use crate::ledger::{Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
 use crate::metrics::{self, Counter};
 use crate::platform::{random_id, real_millis};
-use crate::store::{self, PhaseKey, PhaseRecord};
+use crate::store::{self, PeerRecord, PhaseKey, PhaseRecord};
 
 /// How long decisions are added up.
 const COLLECT: Duration = Duration::from_millis(800);
@@ -33,6 +35,8 @@ const MAX_ITEMS: usize = 40;
 /// Tenants whose queues are kept though nothing is in them.
 const MAX_IDLE_QUEUES: usize = 1_000;
 const MAX_EVENTS: usize = 1_500;
+/// Addresses of one item to which something was told.
+const MAX_TOLD: usize = 2;
 /// How far back a repeated event id is looked for before the ledger does.
 const REPEATS_LOOKED_FOR: usize = 16;
 
@@ -44,6 +48,7 @@ pub struct Observation<'a> {
     counts: Counts,
     event: Option<u64>,
     sight: Sight,
+    told: Option<PeerRecord>,
 }
 
 impl<'a> Observation<'a> {
@@ -61,7 +66,27 @@ impl<'a> Observation<'a> {
             counts: counts(decision.action, decision.would),
             event: event_id.map(|id| fnv1a(id.as_bytes())),
             sight: Sight { at: now, fingerprint: server.evidence.fingerprint() },
+            told: None,
         }
+    }
+
+    /// Notes to which address a defer or reject was told. Behind a relay that address is not the server's.
+    #[must_use]
+    pub fn told_to(self, peer: Option<IpAddr>, decision: &Decision<'_>) -> Self {
+        let told = peer.zip(decision.reply.as_ref()).filter(|_| !self.relayed).map(|(peer, reply)| {
+            let at = self.sight.at;
+            let open_in = decision.retry_after.unwrap_or(PeerRecord::REPEATED_SECONDS);
+            PeerRecord {
+                rev: u64::try_from(at.0).unwrap_or(0),
+                peer: canonical(peer),
+                server: self.server.id.clone(),
+                connector: self.connector,
+                until: at.plus(open_in.min(PeerRecord::REPEATED_SECONDS)),
+                reject: decision.action == Action::Reject,
+                text: reply.text.clone(),
+            }
+        });
+        Self { told, ..self }
     }
 
     fn key(&self) -> Key {
@@ -86,11 +111,19 @@ impl<'a> Observation<'a> {
                 telling: self.server.evidence.text(),
                 received: self.server.evidence.field_text(),
             },
+            told: self.told.into_iter().collect(),
         }
     }
 
     fn merge_into(self, known: &mut Item) {
         see(&mut known.sights, self.sight);
+        if let Some(told) = self.told {
+            known.told.retain(|earlier| earlier.peer != told.peer);
+            if known.told.len() >= MAX_TOLD {
+                known.told.remove(0);
+            }
+            known.told.push(told);
+        }
         match self.event {
             Some(hash) => {
                 if !known.events.iter().rev().take(REPEATS_LOOKED_FOR).any(|seen| seen.hash == hash) {

@@ -3,6 +3,7 @@
 #   tools/dev.sh check    only tells whether the port is free
 #   tools/dev.sh demo     begins anew in STATE_DIR (.state/demo) and fills it with 120 days of one tenant's life
 # Variables (defaults): PORT (8787), STATE_DIR (.state), ADMIN_KEY (dev-admin-key), AUTO_TENANTS (on), MODE_CEILING,
+# EMAIL_TENANT, EMAIL_CONNECTOR, EMAIL_FORWARD_TO (wrangler.toml),
 # TEST_CLOCK=1 (requests may set the clock), LOG_LEVEL (log), EXIT_WITH_PARENT=1 (ends with the process that started it).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,6 +56,9 @@ trap 'echo; echo "dev: stopping ..."; exit 0' INT TERM HUP
 
 vars=(--var "ADMIN_KEY:$key" --var "AUTO_TENANTS:${AUTO_TENANTS:-on}")
 [ -z "${MODE_CEILING:-}" ] || vars+=(--var "MODE_CEILING:$MODE_CEILING")
+for name in EMAIL_TENANT EMAIL_CONNECTOR EMAIL_FORWARD_TO; do
+    [ -z "${!name:-}" ] || vars+=(--var "$name:${!name}")
+done
 [ "${TEST_CLOCK:-}" != 1 ] || vars+=(--var "ENVIRONMENT:test")
 
 # Nothing is fetched, reported or shared with another instance; CI=1: no keys are read from the terminal, no prompts.

@@ -1,6 +1,7 @@
 //! Whose request it is: the key in `Authorization` and the principal it stands for. Verified before the body is read.
 
 use sha2::{Digest, Sha256};
+use tidegate_wire::base64;
 use tidegate_wire::problem::Problem;
 use worker::Context;
 
@@ -23,19 +24,24 @@ pub enum Unverified {
     Unknown(&'static str),
 }
 
-/// Verifies the request's key. One that is still served though it may have been revoked meanwhile is read anew after
+/// The key in `Authorization: Bearer …`.
+pub fn of(request: &Request) -> Option<&str> {
+    request.authorization.as_deref().and_then(bearer)
+}
+
+/// Verifies the key of a request. One that is still served though it may have been revoked meanwhile is read anew after
 /// the answer.
 pub async fn verify(
     config: &Config,
     access: &Access<'_>,
     context: &Context,
-    request: &Request,
+    key: Option<&str>,
 ) -> Result<Principal, Unverified> {
     let wrong = || {
         metrics::count(Counter::KeysRefused);
         Unverified::Wrong(Problem::unauthorized())
     };
-    let key = request.authorization.as_deref().and_then(bearer).ok_or_else(wrong)?;
+    let key = key.ok_or_else(wrong)?;
     if config.admin_key.as_ref().is_some_and(|admin| admin.matches(key)) {
         return Ok(Principal::admin());
     }
@@ -76,4 +82,13 @@ pub fn hash(key: &str) -> Option<String> {
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The password of `Authorization: Basic …` (RFC 7617), for gateways that can send nothing else; the user's name does
+/// not matter. Never where a browser asks: it would send the password by itself.
+pub fn basic(value: &str) -> Option<String> {
+    let (scheme, encoded) = value.split_once(' ')?;
+    let pair = String::from_utf8(base64::decode(encoded.trim().as_bytes())).ok()?;
+    let (_user, password) = pair.split_once(':').filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    Some(password.to_owned())
 }

@@ -33,7 +33,7 @@ async fn decide_posted(
     context: &Context,
 ) -> Result<(Form, Vec<Vec<u8>>), Problem> {
     let access = access_of(config, request, env);
-    let principal = match auth::verify(config, &access, context, request).await {
+    let principal = match auth::verify(config, &access, context, auth::of(request)).await {
         Ok(principal) => Some(principal),
         Err(Unverified::Wrong(problem)) => return Err(problem),
         Err(Unverified::Unknown(why)) => {
@@ -52,7 +52,7 @@ async fn decide_posted(
     let Batch { form, events } = Batch::split(&body, is_lines)?;
     let Some(principal) = principal else {
         let why = "the key cannot be verified";
-        let undecided = |_: &&[u8]| undecided(None, None, Fault::new(Counter::DegradedKey, why));
+        let undecided = |_: &&[u8]| undecided(None, None, Fault::new(Counter::DegradedKey, why), native::answer);
         return Ok((form, events.iter().map(undecided).collect()));
     };
     let defaults = defaults(&principal);
@@ -64,7 +64,7 @@ async fn decide_posted(
     let posted: Vec<_> = posted.collect();
     read_ahead(&site, posted.iter().flatten()).await;
     let answer = async |posted: &Result<native::Request<'_>, Problem>| match posted {
-        Ok(posted) => decide_event(&site, posted).await,
+        Ok(posted) => decide_event(&site, posted, native::answer).await,
         Err(problem) => problem.to_json(),
     };
     Ok((form, join_all(posted.iter().map(answer)).await))

@@ -41,11 +41,13 @@ pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<R
 
 async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &Context) -> Result<Vec<u8>, Problem> {
     let access = access_of(config, request, env);
-    let principal = match auth::verify(config, &access, context, request).await {
+    let principal = match auth::verify(config, &access, context, auth::of(request)).await {
         Ok(principal) => principal,
         Err(Unverified::Wrong(problem)) => return Err(problem),
         // who asks cannot be told for our own fault: nothing is read or recorded
-        Err(Unverified::Unknown(why)) => return Ok(undecided(None, None, Fault::new(Counter::DegradedKey, why))),
+        Err(Unverified::Unknown(why)) => {
+            return Ok(undecided(None, None, Fault::new(Counter::DegradedKey, why), native::answer));
+        }
     };
     principal.decides()?;
     let circumstances = circumstances(config, request)?;
@@ -53,7 +55,7 @@ async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &
     let defaults = defaults(&principal);
     let posted = native::Request::parse(&body, &defaults)?;
     let site = Site { config, context, actor: &principal.actor, circumstances, access };
-    Ok(decide_event(&site, &posted).await)
+    Ok(decide_event(&site, &posted, native::answer).await)
 }
 
 pub fn defaults(principal: &Principal) -> Defaults {
@@ -112,17 +114,21 @@ pub async fn read_ahead<'a>(site: &Site<'_>, posted: impl Iterator<Item = &'a na
     }
 }
 
-/// The answer to one event, as JSON.
-pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<u8> {
+/// Writes an answer in the dialect of the one who asks.
+pub type Render = fn(&Decision<'_>, Circumstances) -> Vec<u8>;
+
+/// Decides on a message, has that written down, and answers.
+pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render: Render) -> Vec<u8> {
     let event = &posted.event;
     let now = site.circumstances.clock.unwrap_or_else(real_now);
     let Some(built_in) = common::built_in() else {
-        return undecided(Some(event), None, Fault::new(Counter::DegradedInternal, "the catalog is not there"));
+        let fault = Fault::new(Counter::DegradedInternal, "the catalog is not there");
+        return undecided(Some(event), None, fault, render);
     };
     let reader = Reader { access: site.access, tenant: &event.tenant };
     let known = match look_up(&reader, event, built_in, now).await {
         Ok(known) => known,
-        Err((recognition, error)) => return undecided(Some(event), Some(&recognition), error.into()),
+        Err((recognition, error)) => return undecided(Some(event), Some(&recognition), error.into(), render),
     };
     let Known { recognition, facts: known_facts, policy, control, phase, .. } = &known;
     if known.refresh {
@@ -130,10 +136,10 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<
     }
     let (Some(server), Some(policy)) = (recognition.server(), policy) else {
         return match decide_without_server(event, recognition) {
-            Some(decision) => answered(&decision, false),
+            Some(decision) => answered(&decision, false, render),
             None => {
                 let fault = Fault::new(Counter::DegradedInternal, "the policy was not read");
-                undecided(Some(event), Some(recognition), fault)
+                undecided(Some(event), Some(recognition), fault, render)
             }
         };
     };
@@ -156,17 +162,17 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>) -> Vec<
     };
     let Some(decision) = decide(phase.as_deref()) else {
         let fault = Fault::new(Counter::DegradedInternal, "the policy's baseline is not there");
-        return undecided(Some(event), Some(recognition), fault);
+        return undecided(Some(event), Some(recognition), fault, render);
     };
     match record(site, posted, server, (policy, recognition.behind_relay), &decision, now).await {
-        Ok(Recording::Later) => answered(&decision, false),
+        Ok(Recording::Later) => answered(&decision, false, render),
         Ok(Recording::Done(phase)) => {
             // what was written down may say more of the stage, but never other than was counted
             let after = phase.as_ref().and_then(|phase| decide(Some(phase)));
             let after = after.filter(|after| (after.action, after.would) == (decision.action, decision.would));
-            answered(after.as_ref().unwrap_or(&decision), true)
+            answered(after.as_ref().unwrap_or(&decision), true, render)
         }
-        Err(error) => undecided(Some(event), Some(recognition), error.into()),
+        Err(error) => undecided(Some(event), Some(recognition), error.into(), render),
     }
 }
 
@@ -178,23 +184,28 @@ enum Recording {
     Done(Option<PhaseRecord>),
 }
 
-fn answered(decision: &Decision<'_>, recorded: bool) -> Vec<u8> {
+fn answered(decision: &Decision<'_>, recorded: bool, render: Render) -> Vec<u8> {
     metrics::count(match decision.action {
         Action::Accept => Counter::Accept,
         Action::Defer => Counter::Defer,
         Action::Reject => Counter::Reject,
     });
-    native::answer(decision, Circumstances { degraded: false, recorded })
+    render(decision, Circumstances { degraded: false, recorded })
 }
 
 /// Accepts for our own fault, and says so.
-pub fn undecided(event: Option<&MailEvent<'_>>, recognition: Option<&Recognition<'_>>, fault: Fault) -> Vec<u8> {
+pub fn undecided(
+    event: Option<&MailEvent<'_>>,
+    recognition: Option<&Recognition<'_>>,
+    fault: Fault,
+    render: Render,
+) -> Vec<u8> {
     let Fault { counter, why } = fault;
     worker::console_warn!("degraded: {why}");
     metrics::count(Counter::Accept);
     metrics::count(counter);
     let decision = accept_undecided(event, recognition, &format!("Accepted without a decision: {why}."));
-    native::answer(&decision, Circumstances { degraded: true, ..Circumstances::default() })
+    render(&decision, Circumstances { degraded: true, ..Circumstances::default() })
 }
 
 /// What is known for a decision.
@@ -287,6 +298,7 @@ async fn record(
     }
     let event_id = posted.event_id.as_deref();
     let observation = Observation::new(server, (event.connector, behind_relay), decision, event_id, now);
+    let observation = observation.told_to(event.client_ip, decision);
     let ledger = || crate::ledger::of(site.access.env, &event.tenant, site.actor, site.circumstances);
     match posted.record {
         Record::Async => {

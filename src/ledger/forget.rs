@@ -12,7 +12,7 @@ use super::site::Site;
 use super::{policies, servers};
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::durable::{audit, outbox};
-use crate::store::{PhaseKey, PolicyKey, TenantKey};
+use crate::store::{PeerKey, PhaseKey, PolicyKey, TenantKey};
 
 /// Servers that are current leave so long after they were last seen.
 const CURRENT_KEPT_SECONDS: i64 = 90 * DAY;
@@ -127,6 +127,8 @@ pub fn delete_tenant(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
         outbox::remove(change, &TenantKey(site.tenant))?;
         let phases = PhaseKey::all_of(site.tenant);
         outbox::remove_listed(change, "SELECT ?1 || id FROM server WHERE phase IS NOT NULL", values![phases])?;
+        let peers = PeerKey::all_of(site.tenant);
+        outbox::remove_listed(change, "SELECT ?1 || address FROM peer", values![peers])?;
         let tables =
             "SELECT json_quote(name) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
             AND name NOT LIKE '!_cf!_%' ESCAPE '!' AND name NOT IN ('outbox', 'isolate')";

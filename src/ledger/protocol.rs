@@ -13,7 +13,7 @@ use super::pauses::PauseCall;
 use super::webhooks::WebhookCall;
 use crate::durable::audit::Note;
 use crate::durable::lists::Range;
-use crate::store::{PhaseRecord, PolicyRecord};
+use crate::store::{PeerRecord, PhaseRecord, PolicyRecord};
 
 /// One call to a tenant's ledger.
 #[derive(Debug, Deserialize, Serialize)]
@@ -138,6 +138,9 @@ pub struct Item {
     /// Messages with one: a repetition within 10 minutes counts once.
     pub events: Vec<Event>,
     pub evidence: Evidence,
+    /// What they told whom: the latest word to the latest addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<PeerRecord>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -15,7 +15,7 @@ use super::documents::{History, ServerDocument, SpellDocument};
 use super::events::RecentEvents;
 use super::protocol::{Batch, Counts, Dropped, Filter, Item, Recorded};
 use super::site::{Judge, Site};
-use super::{alerts, events, policies};
+use super::{alerts, events, peers, policies};
 use crate::durable::lists::{Page, Range};
 use crate::durable::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
 use crate::durable::{audit, outbox};
@@ -278,6 +278,7 @@ fn take_in(
     }
     tally.count(change, &item.server, build.as_deref(), counts, at(last.at))?;
     keep_evidence(change, item, build.as_deref(), at(last.at))?;
+    peers::tell(change, site, item)?;
     save(change, site, judge, &mut server, Publish::IfChanged, (&transitions, build)).map(Taken::In)
 }
 

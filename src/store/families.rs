@@ -1,15 +1,18 @@
 //! The families of KV keys: what they look like, what they hold, how long an isolate may serve it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::clock::Freezes;
 use tidegate_engine::enforcement::Enforcement;
 use tidegate_engine::event::{Connector, TenantId};
+use tidegate_engine::network::sender_network;
 use tidegate_engine::policy::Mode;
 use tidegate_engine::server::ServerId;
 use tidegate_engine::spell::Phase;
+use tidegate_engine::time::{MINUTE, Timestamp};
 
 use crate::access::Role;
 
@@ -100,6 +103,59 @@ impl Family for PhaseKey<'_> {
 }
 
 impl Record for PhaseRecord {
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+}
+
+/// `peer/{tenant}/{address}`: what a peer address was last told, for gateways that show no header. IPv6: its /64. KV
+/// drops it by itself an hour after it was put.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerKey<'a>(pub &'a TenantId, pub IpAddr);
+
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PeerRecord {
+    pub rev: u64,
+    pub peer: IpAddr,
+    /// Whose message earned it.
+    pub server: ServerId,
+    pub connector: Connector,
+    /// When it ends: 15 minutes after that message, or when the server's next open minute begins.
+    pub until: Timestamp,
+    /// Else it was a defer.
+    pub reject: bool,
+    pub text: String,
+}
+
+impl PeerRecord {
+    /// How long what a message earned is repeated.
+    pub const REPEATED_SECONDS: i64 = 15 * MINUTE;
+}
+
+impl PeerKey<'_> {
+    pub const PREFIX: &'static str = "peer/";
+
+    /// How the keys of all addresses of a tenant begin.
+    pub fn all_of(tenant: &TenantId) -> String {
+        format!("{}{tenant}/", Self::PREFIX)
+    }
+
+    /// The address, for IPv6 that of its /64.
+    pub fn address(&self) -> IpAddr {
+        sender_network(self.1)
+    }
+}
+
+impl Family for PeerKey<'_> {
+    type Record = PeerRecord;
+    const KEPT: Kept = DECIDING;
+
+    fn key(&self) -> String {
+        format!("{}{}", Self::all_of(self.0), self.address())
+    }
+}
+
+impl Record for PeerRecord {
     fn rev(&self) -> u64 {
         self.rev
     }
@@ -208,6 +264,9 @@ pub struct GatewaySettings {
     pub connector: Option<Connector>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own_hops: Option<u8>,
+    /// `/checkv2` carries the verdict in a header to be added, not in its action.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rspamd_add_headers: bool,
 }
 
 impl Family for KeyKey {
@@ -305,6 +364,7 @@ mod tests {
         }
         keeps::<PolicyRecord>(include_str!("../../tests/stored/policy.json"));
         keeps::<PhaseRecord>(include_str!("../../tests/stored/phase.json"));
+        keeps::<PeerRecord>(include_str!("../../tests/stored/peer.json"));
         keeps::<ControlRecord>(include_str!("../../tests/stored/control.json"));
         keeps::<KeyRecord>(include_str!("../../tests/stored/key.json"));
     }
@@ -315,6 +375,11 @@ mod tests {
         let server = ServerId::try_from("ex01.contoso.com".to_owned()).unwrap();
         assert_eq!(PolicyKey(&tenant).key(), "policy/contoso");
         assert_eq!(PhaseKey(&tenant, &server).key(), "phase/contoso/ex01.contoso.com");
+        let peer = |address: &str| PeerKey(&tenant, address.parse().unwrap()).key();
+        assert_eq!(
+            (peer("203.0.113.7"), peer("2001:db8::7:8")),
+            ("peer/contoso/203.0.113.7".into(), "peer/contoso/2001:db8::".into())
+        );
         assert_eq!(TenantKey(&tenant).key(), "tenant/contoso");
         assert_eq!(KeyKey("0f".to_owned()).key(), "key/0f");
         assert_eq!(FactsKey::Catalog.key(), "catalog");

@@ -6,8 +6,12 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use worker::Env;
 
+use super::families::PeerKey;
+
 /// The least that KV allows.
 const CACHE_TTL_SECONDS: u32 = 30;
+/// What peer addresses were told is forgotten by itself.
+const PEER_TTL_SECONDS: u32 = 3_600;
 
 #[wasm_bindgen]
 extern "C" {
@@ -54,10 +58,11 @@ impl Kv {
 
     /// `metadata`: JSON of 1,024 octets at most, which a listing shows.
     pub async fn write(&self, key: &str, value: &str, metadata: Option<&str>) -> Result<(), JsValue> {
-        let options = match metadata {
-            Some(metadata) => object(&[("metadata", js_sys::JSON::parse(metadata)?)])?,
-            None => JsValue::UNDEFINED,
-        };
+        let expiration = key.starts_with(PeerKey::PREFIX).then_some(PEER_TTL_SECONDS);
+        let options = object(&[
+            ("metadata", metadata.map_or(Ok(JsValue::UNDEFINED), js_sys::JSON::parse)?),
+            ("expirationTtl", expiration.map_or(JsValue::UNDEFINED, JsValue::from)),
+        ])?;
         JsFuture::from(self.put(key, value, &options)?).await.map(drop)
     }
 

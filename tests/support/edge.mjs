@@ -59,10 +59,16 @@ export const BLOCKED = at("2027-01-04T08:15:08Z");
  * @param {Edge} edge
  * @param {string} tenant
  * @param {string} [host]
+ * @param {object} [policy] where the last of its stages is to be another one
  */
-export async function blockedServer({ client, kv }, tenant, host = "EX01.contoso.com") {
+export async function blockedServer(
+  { client, kv },
+  tenant,
+  host = "EX01.contoso.com",
+  policy = { mode: "enforce" },
+) {
   const start = BLOCKED - 95 * DAY;
-  await client.putPolicy(tenant, { mode: "enforce" }, { now: start - DAY });
+  await client.putPolicy(tenant, policy, { now: start - DAY });
   for (const day of [0, 1, 20, 40, 60, 80, 94]) {
     const now = start + day * DAY;
     await client.decide(event({ tenant, record: "sync", header: received({ host, now }) }), { now });

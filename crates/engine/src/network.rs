@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Reads an address with or without brackets, `IPv6:` tag, scope id (`%12`) and port, as found in comments of
 /// `Received` fields (RFC 5321, section 4.4).
-pub(crate) fn parse_address(text: &[u8]) -> Option<IpAddr> {
+pub fn parse_address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text.get(..64).unwrap_or(text)).ok()?.trim();
     let text = text.strip_prefix('[').unwrap_or(text);
     let text = text.split(']').next().unwrap_or(text);

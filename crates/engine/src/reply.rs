@@ -41,15 +41,27 @@ pub struct Values<'a> {
 impl Reply {
     /// `None` for an accept, which needs no reply.
     pub fn new(action: Action, template: &Template, values: &Values<'_>) -> Option<Self> {
-        let (code, enhanced, default) = match action {
-            Action::Accept => return None,
-            Action::Defer => (450, "4.7.230", Template::default_throttle as fn() -> Template),
-            Action::Reject => (550, "5.7.230", Template::default_block as fn() -> Template),
-        };
+        let (code, enhanced) = codes(action)?;
+        let default = if action == Action::Reject { Template::default_block } else { Template::default_throttle };
         let text = template.fill(values);
         // all of it spoke of an address that is not there
         let text = if text.trim().is_empty() { default().fill(values) } else { text };
         Some(Self { code, enhanced, text })
+    }
+
+    /// A reply that was given before. `None` for an accept, and for a text that no reply of ours has.
+    pub fn repeated(action: Action, text: &str) -> Option<Self> {
+        let (code, enhanced) = codes(action)?;
+        printable(text, MAX_TEXT).ok()?;
+        Some(Self { code, enhanced, text: text.to_owned() })
+    }
+}
+
+const fn codes(action: Action) -> Option<(u16, &'static str)> {
+    match action {
+        Action::Accept => None,
+        Action::Defer => Some((450, "4.7.230")),
+        Action::Reject => Some((550, "5.7.230")),
     }
 }
 
@@ -321,6 +333,17 @@ mod tests {
         assert_eq!(text, "by a250 ok{n}!");
         let long = "x".repeat(1_000);
         assert_eq!(fill("{server}{server}", &values(&long, None)).len(), MAX_TEXT);
+    }
+
+    #[test]
+    fn only_a_text_that_could_be_ours_is_repeated() {
+        let repeated = |action, text: &str| Reply::repeated(action, text).map(|reply| (reply.code, reply.enhanced));
+        assert_eq!(repeated(Action::Defer, "later"), Some((450, "4.7.230")));
+        assert_eq!(repeated(Action::Reject, "never"), Some((550, "5.7.230")));
+        assert_eq!(repeated(Action::Accept, "come in"), None);
+        for other in ["", "a\r\n250 ok", "100%", &"x".repeat(401)] {
+            assert_eq!(repeated(Action::Reject, other), None, "{other}");
+        }
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    fn tenant(&self, named: Option<&str>) -> Result<TenantId, Problem> {
+    /// The tenant of a request that may name one.
+    pub fn tenant(&self, named: Option<&str>) -> Result<TenantId, Problem> {
         let named = match named {
             Some(named) => {
                 let error = |error| Problem::bad_request(format!("{error}")).in_field("tenant");

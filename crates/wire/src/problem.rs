@@ -60,6 +60,10 @@ impl Problem {
         Self::new(413, "Content Too Large", format!("the body is longer than {limit} octets"))
     }
 
+    pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        Self::new(415, "Unsupported Media Type", detail)
+    }
+
     pub fn unprocessable(detail: impl Into<String>) -> Self {
         Self::new(422, "Unprocessable Content", detail)
     }

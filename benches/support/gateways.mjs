@@ -1,0 +1,108 @@
+/**
+ * Measures the gateways' own dialects beside `/v1/decide`, for one message of a server that is rejected: each in turn
+ * on one worker, with a gateway's key.
+ */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { event, received, rfc3339 } from "../../tests/support/client.mjs";
+import { BLOCKED, blockedServer, startEdge } from "../../tests/support/edge.mjs";
+import { storeKey } from "../../tests/support/gateways.mjs";
+import { TARGET } from "./build.mjs";
+import { median } from "./engine.mjs";
+import { mailEvent } from "./event.mjs";
+import { measure } from "./load.mjs";
+
+const ROUNDS = 5;
+const TENANT = "bench";
+const IP = "203.0.113.7";
+const OWN = `Received: from ex01.contoso.com ([${IP}])\r\n\tby mx.example.org with esmtp id 1\r\n`;
+
+/**
+ * Answers a second by dialect, the median of the rounds, and how much longer each takes than `/v1/decide`: the median
+ * of the rounds' own ratios.
+ * @typedef {Record<string, { rps: number, time_over_decide: number }>} Compared
+ */
+
+/**
+ * @param {string} generator the load generator
+ * @param {number} seconds of one measurement
+ * @returns {Promise<Compared>}
+ */
+export async function measureGateways(generator, seconds) {
+  const folder = join(TARGET, "bench", "gateways");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const edge = await startEdge({ ledger: true });
+  try {
+    await blockedServer(edge, TENANT);
+    const key = await storeKey(edge.kv, TENANT);
+    const dialects = await requests(edge, key);
+    /** @type {Record<string, { rps: number, ratio: number }[]>} */
+    const rounds = Object.fromEntries(Object.keys(dialects).map((name) => [name, []]));
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      let decide = 0;
+      for (const [name, { path, body, headers = {}, expect = "5.7.230" }] of Object.entries(dialects)) {
+        const file = join(folder, name);
+        writeFileSync(file, body);
+        const { rps } = await measure(generator, {
+          port: edge.worker.port,
+          path,
+          body: file,
+          headers: { Authorization: `Bearer ${key}`, "x-tidegate-now": rfc3339(BLOCKED), ...headers },
+          expect: [expect],
+          seconds,
+          warmup: 1,
+        });
+        if (name === "decide") decide = rps;
+        rounds[name].push({ rps, ratio: decide / rps });
+      }
+    }
+    const compared = Object.entries(rounds).map(([name, found]) => {
+      const of = (/** @type {"rps" | "ratio"} */ what) => median(found.map((round) => round[what]));
+      return [name, { rps: of("rps"), time_over_decide: of("ratio") }];
+    });
+    return Object.fromEntries(compared);
+  } finally {
+    await edge.stop();
+  }
+}
+
+/**
+ * The same message in each dialect; `decide` comes first.
+ * @param {import("../../tests/support/edge.mjs").Edge} edge
+ * @param {string} key
+ * @returns {Promise<Record<string, { path: string, body: string, headers?: Record<string, string>, expect?: string }>>}
+ */
+async function requests({ client }, key) {
+  const header = received({ host: "EX01.contoso.com", now: BLOCKED }) + mailEvent().header;
+  const told = { IP, Rcpt: "<b@example.org>", Helo: "ex01.contoso.com", From: "<a@contoso.com>" };
+  const envelope = { from: { address: "a@contoso.com" }, to: [{ address: "b@example.org" }] };
+  const fields = header
+    .trimEnd()
+    .split(/\r\n(?![ \t])/)
+    .map((field) => [field.slice(0, field.indexOf(":")), `${field.slice(field.indexOf(":") + 1)}\r\n`]);
+  const registration = await client.ask("POST", "/gateways/mta-hooks/registrations", {
+    key,
+    body: { serialization: "json", inbound: { stages: ["data"], properties: ["/rawMessage", "/client"] } },
+  });
+  const { registrationId, hookEndpoint } = registration.json;
+  const json = { "Content-Type": "application/json" };
+  const stalwart = { context: { stage: "data", client: { ip: IP } }, envelope, message: { headers: fields } };
+  const hook = { client: { ip: IP }, envelope, rawMessage: Buffer.from(header).toString("base64") };
+  return {
+    decide: { path: "/v1/decide", headers: json, body: JSON.stringify(event({ tenant: TENANT, header })) },
+    checkv2: { path: "/checkv2", headers: told, body: header },
+    exim: { path: "/gateways/exim", headers: told, body: OWN + header },
+    stalwart: { path: "/gateways/stalwart", headers: json, body: JSON.stringify(stalwart) },
+    mta_hooks: {
+      path: hookEndpoint,
+      headers: { ...json, "X-MTA-Hooks-Registration": registrationId },
+      body: JSON.stringify(hook),
+    },
+    postfix: {
+      path: "/gateways/postfix",
+      headers: { "Content-Type": "application/x-www-form-urlencoded" },
+      body: `request=smtpd_access_policy&client_address=${IP}&recipient=b%40example.org`,
+    },
+  };
+}
