@@ -14,6 +14,7 @@ state=${STATE_DIR:-.state}
 if [ "${1:-}" = demo ]; then
     state=${STATE_DIR:-.state/demo}
     TEST_CLOCK=1
+    LOG_LEVEL=${LOG_LEVEL:-warn}
 fi
 key=${ADMIN_KEY:-dev-admin-key}
 url=http://127.0.0.1:$port
