@@ -18,6 +18,7 @@ use super::Asking;
 use crate::api::auth::Unverified;
 use crate::api::{access_of, circumstances};
 use crate::http::{self, Media};
+use crate::metrics::{self, Counter};
 use crate::platform::{Deadline, real_now};
 use crate::store::{Access, Grounds, PeerKey, Reader, StoreError};
 
@@ -37,6 +38,7 @@ async fn repeat(asking: &Asking<'_>) -> Result<Vec<u8>, Problem> {
         Err(Unverified::Wrong(problem)) => return Err(problem),
         Err(Unverified::Unknown(why)) => {
             worker::console_warn!("degraded: {why}");
+            metrics::count(Counter::DegradedKey);
             None
         }
     };
@@ -46,6 +48,7 @@ async fn repeat(asking: &Asking<'_>) -> Result<Vec<u8>, Problem> {
     let reply = match defaults {
         Some(defaults) => told(asking, &defaults, &client).await?.unwrap_or_else(|error| {
             worker::console_warn!("degraded: {}", error.as_str());
+            metrics::count(Counter::DegradedStore);
             None
         }),
         None => None,
