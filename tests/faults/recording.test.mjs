@@ -108,7 +108,7 @@ test("a policy changed many times in a second arrives in KV, within KV's limits"
   const record = await published(edge.kv, "policy/busy", ({ rev }) => rev === 30);
   assert.equal(record.enforcement.policy.operator, "Operator 30");
   const puts = (await edge.kv.stats()).requests.put - before;
-  assert.ok(puts <= 5, `${puts} writes`);
+  assert.ok(puts <= 8, `${puts} writes, of the policy and of the summary`);
 });
 
 test("what KV could not be told is told once it can be, a crash in between included", async () => {
