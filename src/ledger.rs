@@ -8,6 +8,7 @@ mod documents;
 mod events;
 mod exemptions;
 mod forget;
+mod intake;
 mod notifications;
 mod pauses;
 mod peers;
@@ -166,7 +167,7 @@ impl Ledger {
                 // a test may have set its clock forward since the request that sends the batch
                 let latest = circumstances.clock.and(batch.latest());
                 let site = Site { now: latest.map_or(now, |latest| now.max(latest)), ..*site };
-                json(&servers::record(sql, &mut self.recent.borrow_mut(), &site, &batch)?)
+                json(&intake::record(sql, &mut self.recent.borrow_mut(), &site, &batch)?)
             }
             Call::PutPolicy(put) => json(&policies::put(sql, site, *put)?),
             Call::Policy => {

@@ -94,8 +94,7 @@ fn judge<'a>(event: &MailEvent<'_>, server: &ConnectingServer<'a>, behind_relay:
     };
     let freezes = Freezes::default();
     let rules = Rules::new(&FACTS, &POLICY, &freezes).expect("a preset");
-    let decision =
-        decide(event, server, behind_relay, &Context { phase: Some(&phase), ..Context::new(rules, NOW) });
+    let decision = decide(event, server, behind_relay, &Context { phase: Some(&phase), ..Context::new(rules, NOW) });
     assert_eq!(decision.action == Action::Accept, decision.state.as_str() != "out_of_date" || decision.reply.is_none());
     decision
 }

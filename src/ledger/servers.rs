@@ -1,74 +1,30 @@
-//! A tenant's servers: registered exactly once, their records merged from observations.
+//! A tenant's servers: read, judged, shown, and written with what KV has to know of them.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tidegate_engine::alert::Told;
 use tidegate_engine::clock::Freezes;
 use tidegate_engine::event::Connector;
-use tidegate_engine::server::{ServerId, Shown};
-use tidegate_engine::spell::{ServerRecord, Sighting, Transition, TransitionKind};
-use tidegate_engine::time::{HOUR, Timestamp};
+use tidegate_engine::server::ServerId;
+use tidegate_engine::spell::{ServerRecord, Transition, TransitionKind};
+use tidegate_engine::time::Timestamp;
 
 use super::alerts::{Cause, Followed};
-use super::counts::Tally;
 use super::documents::{History, ServerDocument, SpellDocument};
-use super::events::RecentEvents;
-use super::protocol::{Batch, Counts, Dropped, Filter, Item, Recorded};
+use super::protocol::{Filter, Item};
 use super::site::{Judge, Site};
-use super::{alerts, events, peers, policies};
+use super::{alerts, policies};
 use crate::durable::lists::{Page, Range};
-use crate::durable::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
+use crate::durable::sql::{Change, Sql, SqlError, from_text, to_text, values};
 use crate::durable::{audit, outbox};
 use crate::store::{PhaseKey, PhaseRecord, PolicyRecord};
 
-/// Servers of one tenant; further ones are answered and not recorded.
-const MAX_SERVERS: i64 = 25_000;
-/// Servers that one peer address may name, where nobody vouches for the names.
-const MAX_PEER_SERVERS: i64 = 8;
-/// Isolates are forgotten so long after their last batch.
-const ISOLATE_SECONDS: i64 = 24 * HOUR;
-const MAX_NODE_EVIDENCE: i64 = 3;
 const MAX_TRANSITIONS: i64 = 200;
 const MAX_SERVER_EVIDENCE: i64 = 192;
 /// Rows that one change settles.
 const SETTLED_AT_ONCE: i64 = 1_000;
 /// Rows that are in memory at once where all are gone through.
 const READ_AT_ONCE: i64 = 500;
-
-/// Takes in a batch, once.
-pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Batch) -> Result<Recorded, SqlError> {
-    recent.load(sql, site.now)?;
-    let mut counted = Vec::new();
-    let recorded = sql.change(|change| {
-        let mut recorded = Recorded::default();
-        if !is_new(change, batch, site.now)? {
-            return Ok(recorded);
-        }
-        let policy = policies::current(change)?;
-        let judge = site.judge(&policy);
-        let mut tally = Tally::default();
-        for item in &batch.items {
-            let mut counts = item.counts;
-            for event in &item.events {
-                if recent.insert(event.hash, site.now) {
-                    counts.add(event.counts);
-                    counted.push(event.hash);
-                }
-            }
-            match take_in(change, site, &judge, (item, counts), &mut tally)? {
-                Taken::In(phase) => recorded.phases.extend(phase),
-                Taken::Not => recorded.dropped = Some(Dropped::NoPlace),
-            }
-        }
-        tally.store(change)?;
-        events::store(change, &counted, site.now)?;
-        Ok(recorded)
-    });
-    if recorded.is_err() {
-        recent.forget(&counted);
-    }
-    recorded
-}
 
 /// Ends the spells of which nothing was heard, as `silent`.
 pub fn settle_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
@@ -223,125 +179,16 @@ pub fn republish(
     save(change, site, judge, server, Publish::Always, (&[], None))
 }
 
-/// Whether the batch has not been taken in before. Batches of one isolate come in order.
-fn is_new(change: &Change<'_>, batch: &Batch, now: Timestamp) -> Result<bool, SqlError> {
-    let Some(sent) = &batch.sent else { return Ok(true) };
-    let known = change.number("SELECT sequence FROM isolate WHERE id = ?1", values![sent.isolate.as_str()])?;
-    if known.is_some_and(|known| integer(sent.sequence) <= known) {
-        return Ok(false);
-    }
-    change.run("DELETE FROM isolate WHERE seen_at < ?1", values![now.plus(-ISOLATE_SECONDS).0])?;
-    change.run(
-        "INSERT INTO isolate (id, sequence, seen_at) VALUES (?1, ?2, ?3)
-         ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, seen_at = excluded.seen_at",
-        values![sent.isolate.as_str(), integer(sent.sequence), now.0],
-    )?;
-    Ok(true)
-}
-
-/// What became of one item.
-enum Taken {
-    /// Its server cannot be registered.
-    Not,
-    /// With the server's phase, if it changed by that.
-    In(Option<(ServerId, PhaseRecord)>),
-}
-
-fn take_in(
-    change: &Change<'_>,
-    site: &Site<'_>,
-    judge: &Judge<'_>,
-    (item, counts): (&Item, Counts),
-    tally: &mut Tally,
-) -> Result<Taken, SqlError> {
-    // the earlier of the edge's clock and ours
-    let at = |at: Timestamp| at.min(site.now);
-    let Some((first, last)) = item.sights.first().zip(item.sights.last()) else {
-        return Ok(Taken::Not);
-    };
-    let Some(mut server) = get_or_register(change, site, item, at(first.at))? else {
-        return Ok(Taken::Not);
-    };
-    alerts::tell_before_change(change, judge, &mut server, site.now)?;
-    server.last_seen = server.last_seen.max(at(last.at));
-    server.relayed = item.relayed;
-    let shown = Shown::from(item.shown);
-    let build = shown.build().map(|build| build.to_string());
-    let mut transitions = Vec::new();
-    {
-        let frozen = judge.frozen_with(&server.exemptions);
-        let rules = judge.rules(&frozen)?;
-        for sight in &item.sights {
-            let sighting = Sighting { at: at(sight.at), node: item.node, shown, fingerprint: sight.fingerprint };
-            transitions.extend(server.record.observe(&sighting, &rules));
-        }
-    }
-    tally.count(change, &item.server, build.as_deref(), counts, at(last.at))?;
-    keep_evidence(change, item, build.as_deref(), at(last.at))?;
-    peers::tell(change, site, item)?;
-    save(change, site, judge, &mut server, Publish::IfChanged, (&transitions, build)).map(Taken::In)
-}
-
-fn get_or_register(
-    change: &Change<'_>,
-    site: &Site<'_>,
-    item: &Item,
-    now: Timestamp,
-) -> Result<Option<Server>, SqlError> {
-    let mut phase = None;
-    match get(change, &item.server) {
-        Ok(Some(server)) => return Ok(Some(server)),
-        Ok(None) => {}
-        // better a server that begins anew than a batch that comes again for ever
-        Err(SqlError::Malformed(error)) => {
-            worker::console_error!("server {}: {error}", item.server);
-            let rev = u64::try_from(now.0).unwrap_or(0);
-            let emptied = PhaseRecord { rev, ..PhaseRecord::default() };
-            outbox::lay(change, &PhaseKey(site.tenant, &item.server), &emptied)?;
-            phase = Some(emptied);
-        }
-        Err(error) => return Err(error),
-    }
-    let peer = item.server.as_str().split_once('@').map(|(_, peer)| peer.to_owned());
-    if phase.is_none() && !has_room(change, peer.as_deref())? {
-        return Ok(None);
-    }
-    policies::set_tenant(change, site.tenant)?;
-    Ok(Some(Server {
-        id: item.server.clone(),
-        name: item.name.clone(),
-        connector: item.connector,
-        peer,
-        relayed: item.relayed,
-        first_seen: now,
-        last_seen: now,
-        exemptions: Freezes::default(),
-        told: None,
-        notify_at: None,
-        record: ServerRecord::default(),
-        phase,
-    }))
-}
-
-fn has_room(sql: &Sql, peer: Option<&str>) -> Result<bool, SqlError> {
-    let count = sql.number("SELECT SUM(servers) FROM standing", Vec::new())?.unwrap_or(0);
-    let of_peer = match peer {
-        Some(peer) => sql.number("SELECT COUNT(*) FROM server WHERE peer = ?1", values![peer])?.unwrap_or(0),
-        None => 0,
-    };
-    Ok(count < MAX_SERVERS && of_peer < MAX_PEER_SERVERS)
-}
-
 /// Whether KV is told of a server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Publish {
+pub enum Publish {
     /// If a decision could change by it.
     IfChanged,
     Always,
 }
 
 /// Writes a server and its transitions, and lays its phase ready for KV.
-fn save(
+pub fn save(
     change: &Change<'_>,
     site: &Site<'_>,
     judge: &Judge<'_>,
@@ -372,7 +219,8 @@ fn save(
         "INSERT INTO server (id, name, connector, peer, relayed, first_seen, last_seen, silent_at, state, stage,
              product, build, exemptions, record, phase, told, notify_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-         ON CONFLICT (id) DO UPDATE SET relayed = excluded.relayed, last_seen = excluded.last_seen,
+         ON CONFLICT (id) DO UPDATE SET relayed = excluded.relayed, first_seen = excluded.first_seen,
+             last_seen = excluded.last_seen,
              silent_at = excluded.silent_at, state = excluded.state, stage = excluded.stage,
              product = excluded.product, build = excluded.build, exemptions = excluded.exemptions,
              record = excluded.record, phase = excluded.phase, told = excluded.told, notify_at = excluded.notify_at",
@@ -422,35 +270,6 @@ pub fn write_transition(
     change.run(oldest, values![id.as_str(), MAX_TRANSITIONS])
 }
 
-fn keep_evidence(change: &Change<'_>, item: &Item, build: Option<&str>, at: Timestamp) -> Result<(), SqlError> {
-    let (server, node) = (item.server.as_str(), item.node.to_string());
-    change.run(
-        "INSERT INTO evidence (server, node, at, field, component, build, telling, received)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        values![
-            server,
-            node.as_str(),
-            at.0,
-            i64::try_from(item.evidence.field).unwrap_or(i64::MAX),
-            item.evidence.component.as_str(),
-            build,
-            item.evidence.telling.as_str(),
-            item.evidence.received.as_str(),
-        ],
-    )?;
-    change.run(
-        "DELETE FROM evidence WHERE server = ?1 AND node = ?2 AND number NOT IN
-             (SELECT number FROM evidence WHERE server = ?1 AND node = ?2 ORDER BY number DESC LIMIT ?3)",
-        values![server, node.as_str(), MAX_NODE_EVIDENCE],
-    )?;
-    // nodes come and go, and their number is the sender's to choose
-    change.run(
-        "DELETE FROM evidence WHERE server = ?1 AND number NOT IN
-             (SELECT number FROM evidence WHERE server = ?1 ORDER BY number DESC LIMIT ?2)",
-        values![server, MAX_SERVER_EVIDENCE],
-    )
-}
-
 /// A server as it is stored.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Server {
@@ -477,6 +296,31 @@ pub struct Server {
     pub record: ServerRecord,
     /// What KV was last told.
     phase: Option<PhaseRecord>,
+}
+
+impl Server {
+    /// A server that shows itself for the first time.
+    pub fn new(item: &Item, peer: Option<String>, now: Timestamp) -> Self {
+        Self {
+            id: item.server.clone(),
+            name: item.name.clone(),
+            connector: item.connector,
+            peer,
+            relayed: item.relayed,
+            first_seen: now,
+            last_seen: now,
+            exemptions: Freezes::default(),
+            told: None,
+            notify_at: None,
+            record: ServerRecord::default(),
+            phase: None,
+        }
+    }
+
+    /// The same server, of which KV was told this.
+    pub fn with_phase(self, phase: PhaseRecord) -> Self {
+        Self { phase: Some(phase), ..self }
+    }
 }
 
 /// SQLite's truth.
