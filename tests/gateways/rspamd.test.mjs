@@ -15,6 +15,7 @@ import { edited, shipped, startNginx, startRspamd } from "./support/rspamd.mjs";
 import { remove, scratch } from "./support/servers.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
 import { send } from "./support/swaks.mjs";
+import { startTls } from "./support/tls.mjs";
 import { header, smtpLine, startWorld, TENANT } from "./support/world.mjs";
 
 /** @typedef {import("./support/world.mjs").Kind} Kind */
@@ -35,21 +36,30 @@ let postfix;
 /** @type {string} */
 let checks;
 
-/** An rspamd that scans by itself, with the rule. @param {string} [more] settings of the rule */
-function startRule(more = "") {
+/**
+ * An rspamd that scans by itself, with the rule.
+ * @param {string} [more] settings of the rule
+ * @param {{ url?: string, options?: string }} [how] `options` of rspamd
+ */
+function startRule(more = "", { url = world.url, options = "" } = {}) {
   const conf = edited(shipped("tidegate.conf"), [
-    ["https://tidegate.example.net", world.url],
+    ["https://tidegate.example.net", url],
     ['key_file = "/etc/rspamd/tidegate.key"', `key = "${world.key}"; ${more}`],
   ]);
   return startRspamd({
     worker: (socket) => `bind_socket = "${socket} mode=0666";\n${SELF_SCAN}`,
-    more: `${conf}\nlua = "${LUA}";\n`,
+    more: `options { ${options} }\n${conf}\nlua = "${LUA}";\n`,
   });
 }
 
-/** An rspamd with a shipped configuration of its proxy. @param {string} file @param {string} key */
-async function startProxy(file, key) {
-  const nginx = await startNginx({ url: world.url, key });
+/**
+ * An rspamd with a shipped configuration of its proxy.
+ * @param {string} file
+ * @param {string} key
+ * @param {{ url: string, authority?: string }} [tidegate]
+ */
+async function startProxy(file, key, tidegate = world) {
+  const nginx = await startNginx({ url: tidegate.url, authority: tidegate.authority, key });
   nginxs.push(nginx);
   const path = /bind_socket = "(\S+) /.exec(shipped(file))?.[1] ?? "";
   return startRspamd({
@@ -201,4 +211,27 @@ test("a mirror shows Tidegate every message and changes no reply", async () => {
   const sent = await send(postfix.ports.mirror, { header: header("blocked") });
   accepted(sent);
   assert.ok(sent.ms < 2_000, `${sent.ms}`);
+});
+
+test("over TLS only an authority that is trusted is talked to", async () => {
+  const tls = await startTls(world.port);
+  const [trusting, wary, proxy] = await Promise.all([
+    startRule("", { url: tls.url, options: `ssl_ca_path = "${tls.authority}";` }),
+    startRule("", { url: tls.url }),
+    startProxy("worker-proxy.inc", world.key, tls),
+  ]);
+  const own = await startPostfix({
+    trusting: [`smtpd_milters=${trusting.milter}`],
+    wary: [`smtpd_milters=${wary.milter}`],
+    proxy: [`smtpd_milters=${proxy.milter}`],
+  });
+  try {
+    assert.equal((await send(own.ports.trusting, { header: header("blocked") })).reply, byRspamd("blocked"));
+    assert.equal((await send(own.ports.proxy, { header: header("blocked") })).reply, byRspamd("blocked"));
+    accepted(await send(own.ports.wary, { header: header("blocked") }));
+  } finally {
+    await own.stop();
+    await Promise.all([trusting.stop(), wary.stop(), proxy.stop()]);
+    await tls.stop();
+  }
 });

@@ -72,10 +72,10 @@ count = 1;
 
 /**
  * nginx between rspamd's proxy and Tidegate.
- * @param {{ url: string, key: string }} tidegate
+ * @param {{ url: string, key: string, authority?: string }} tidegate `authority`: whom it trusts, for https
  * @returns {Promise<import("./servers.mjs").Server & { port: number }>}
  */
-export async function startNginx({ url, key }) {
+export async function startNginx({ url, key, authority = "" }) {
   const folder = scratch("nginx");
   const port = await freePort();
   const target = new URL(url);
@@ -83,7 +83,12 @@ export async function startNginx({ url, key }) {
   writeFileSync(keyFile, `proxy_set_header Authorization "Bearer ${key}";\n`);
   const site = edited(shipped("nginx.conf"), [
     ["server tidegate.example.net:443", `server ${target.host}`],
-    ["https://tidegate", "http://tidegate"],
+    ...(authority
+      ? /** @type {[string, string][]} */ ([
+          ["/etc/ssl/certs/ca-certificates.crt", authority],
+          ["tidegate.example.net", target.hostname],
+        ])
+      : /** @type {[string, string][]} */ ([["https://tidegate", "http://tidegate"]])),
     ["127.0.0.1:11380", `${HOST}:${port}`],
     ["/etc/nginx/tidegate.key", keyFile],
   ]);
