@@ -65,6 +65,5 @@ if ! cmp -s tests/gateways/haraka/package-lock.json "$haraka/package-lock.json" 
     touch "$haraka/installed"
 fi
 [ $# -gt 0 ] || set -- gateways/*/test/*.test.mjs tests/gateways/*.test.mjs
-# what tests of packages in gateways/ require
-export NODE_PATH="$haraka/node_modules"
-"${root[@]}" node --test --test-concurrency=1 "$@"
+# NODE_PATH: what tests of packages in gateways/ require
+"${root[@]}" env NODE_PATH="$haraka/node_modules" node --test --test-concurrency=1 "$@"

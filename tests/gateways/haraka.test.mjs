@@ -7,6 +7,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { until } from "../support/client.mjs";
 import { startHaraka } from "./support/haraka.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
+import { startStub } from "./support/stub.mjs";
 import { send } from "./support/swaks.mjs";
 import { startTls } from "./support/tls.mjs";
 import { header, smtpLine, startWorld, TENANT } from "./support/world.mjs";
@@ -145,6 +146,26 @@ test("while Tidegate answers after 10 s mail flows", async () => {
   assert.equal(closed?.reply, "451 4.3.0 Policy service unavailable, try again later");
   await world.front.set("pass");
   assert.equal((await send(harakas.open.port, { header: header("blocked") })).reply, smtpLine("blocked"));
+});
+
+test("what is no decision lets mail through, and no answer adds a line to a reply", async () => {
+  const stub = await startStub();
+  const haraka = await startHaraka({
+    plugin: "tidegate",
+    files: { "tidegate.ini": `url=${stub.url}\n${LOCAL}` },
+    env: { TIDEGATE_KEY: "tg_1_secret" },
+  });
+  try {
+    for (const answer of stub.NO_DECISIONS) {
+      stub.set(answer);
+      accepted(await send(haraka.port, { header: header("blocked") }));
+    }
+    stub.set({ body: stub.INJECTING });
+    const { reply } = await send(haraka.port, { header: header("blocked") });
+    assert.equal(reply, "450 4.7.230 old 250 2.0.0 injected");
+  } finally {
+    await Promise.all([haraka.stop(), stub.stop()]);
+  }
 });
 
 test("a revoked key lets mail through and is told in the log", async () => {

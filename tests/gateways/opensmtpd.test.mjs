@@ -13,6 +13,7 @@ import { adopt, endProcess } from "../support/processes.mjs";
 import { FILTER, startOpenSmtpd } from "./support/opensmtpd.mjs";
 import { needs, scratch } from "./support/servers.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
+import { startStub } from "./support/stub.mjs";
 import { send } from "./support/swaks.mjs";
 import { startTls } from "./support/tls.mjs";
 import { header, smtpLine, startWorld, TENANT } from "./support/world.mjs";
@@ -132,6 +133,24 @@ test("a client that leaves while Tidegate is asked does no harm", async () => {
   accepted(await send(servers.open.port, { header: header("blocked") }));
   await world.front.set("pass");
   assert.equal((await send(servers.open.port, { header: header("blocked") })).reply, smtpLine("blocked"));
+});
+
+test("what is no decision lets mail through, and no answer adds a line to a reply", async () => {
+  const stub = await startStub();
+  const server = await startOpenSmtpd({ url: stub.url, key: "tg_1_secret" });
+  try {
+    for (const answer of stub.NO_DECISIONS) {
+      stub.set(answer);
+      accepted(await send(server.port, { header: header("blocked") }));
+    }
+    stub.set({ body: stub.INJECTING });
+    assert.equal(
+      (await send(server.port, { header: header("blocked") })).reply,
+      "450 4.7.230 old 250 2.0.0 injected",
+    );
+  } finally {
+    await Promise.all([server.stop(), stub.stop()]);
+  }
 });
 
 test("a revoked key lets mail through and is told in the log", async () => {

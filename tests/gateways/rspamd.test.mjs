@@ -14,6 +14,7 @@ import { startPostfix } from "./support/postfix.mjs";
 import { edited, shipped, startNginx, startRspamd } from "./support/rspamd.mjs";
 import { remove, scratch } from "./support/servers.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
+import { startStub } from "./support/stub.mjs";
 import { send } from "./support/swaks.mjs";
 import { startTls } from "./support/tls.mjs";
 import { header, smtpLine, startWorld, TENANT } from "./support/world.mjs";
@@ -188,6 +189,30 @@ test("a rule that is to defer mail while Tidegate is gone does", async () => {
   const sent = await send(postfix.ports.closed, { header: header("current") });
   assert.equal(sent.reply, "451 4.7.1 4.3.0 Policy service unavailable, try again later");
   accepted(await send(postfix.ports.closed, { header: header("other") }));
+});
+
+test("what is no decision lets mail through, and no answer adds a line to a reply", async () => {
+  const stub = await startStub();
+  const rspamd = await startRule("", { url: stub.url });
+  const own = await startPostfix({
+    own: [`smtpd_milters=${rspamd.milter}`, "milter_default_action=tempfail"],
+  });
+  try {
+    for (const answer of stub.NO_DECISIONS) {
+      stub.set(answer);
+      accepted(await send(own.ports.own, { header: header("blocked") }));
+    }
+    stub.set({ body: stub.INJECTING });
+    const { reply } = await send(own.ports.own, { header: header("blocked") });
+    assert.equal(reply, "451 4.7.1 4.7.230 old 250 2.0.0 injected");
+    // what report mode would do stands in the log
+    stub.set({ body: { action: "accept", would: "reject" } });
+    accepted(await send(own.ports.own, { header: header("blocked") }));
+    assert.match(rspamd.log(), /TIDEGATE\(0\.00\)\{would=reject;\}/);
+  } finally {
+    await own.stop();
+    await Promise.all([rspamd.stop(), stub.stop()]);
+  }
 });
 
 test("a revoked key lets mail through", async () => {
