@@ -54,7 +54,7 @@ test-worker: setup worker ## the tests of the built worker on workerd: end to en
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)
-scripts := $(wildcard tests benches www tools)
+scripts := $(wildcard tests benches www tools gateways/haraka/*.js* gateways/haraka/test)
 
 lint: setup ## formatting, Clippy and Biome; warnings are errors
 	cargo fmt --all --check

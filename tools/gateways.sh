@@ -8,9 +8,9 @@ cd "$(dirname "$0")/.."
 die() { echo "gateways: $*" >&2; exit 1; }
 
 # A program and the Debian package that brings it.
-needed="postfix:postfix smtp-source:postfix swaks:swaks openssl:openssl m4:m4"
+needed="postfix:postfix smtp-source:postfix swaks:swaks openssl:openssl m4:m4 rspamd:rspamd nginx:nginx-light"
 # Mail servers whose packages do not go together with Postfix: unpacked into $TIDEGATE_TOOLS/debian/NAME.
-unpacked="sendmail:usr/libexec/sendmail/sendmail:sendmail-bin,sendmail-cf,libwrap0"
+unpacked="sendmail:usr/libexec/sendmail/sendmail:sendmail-bin,sendmail-cf,libwrap0 opensmtpd:usr/sbin/smtpd:opensmtpd"
 
 export PATH="$PATH:/usr/sbin:/sbin"
 missing=$(for pair in $needed; do
@@ -53,5 +53,17 @@ for entry in $absent; do
     rm -rf "$TIDEGATE_TOOLS/debian/$name"
     mv "$scratch/$name/root" "$TIDEGATE_TOOLS/debian/$name"
 done
-[ $# -gt 0 ] || set -- tests/gateways/*.test.mjs
-"${root[@]}" node --test --test-concurrency=1 "$@"
+# Haraka, from npm: no package of the project's own
+haraka=$TIDEGATE_TOOLS/haraka
+if ! cmp -s tests/gateways/haraka/package-lock.json "$haraka/package-lock.json" || [ ! -e "$haraka/installed" ]; then
+    echo "gateways: installing Haraka ..."
+    rm -rf "$haraka"
+    mkdir -p "$haraka"
+    cp tests/gateways/haraka/package*.json "$haraka/"
+    (cd "$haraka" && npm ci --omit=optional --ignore-scripts --no-audit --no-fund >npm.log 2>&1) ||
+        die "npm ci for Haraka failed: $(tail -n 1 "$haraka/npm.log")"
+    touch "$haraka/installed"
+fi
+[ $# -gt 0 ] || set -- gateways/*/test/*.test.mjs tests/gateways/*.test.mjs
+# NODE_PATH: what tests of packages in gateways/ require
+"${root[@]}" env NODE_PATH="$haraka/node_modules" node --test --test-concurrency=1 "$@"

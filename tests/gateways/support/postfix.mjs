@@ -35,9 +35,10 @@ postlog   unix-dgram n - n - 1 postlogd
 /**
  * @param {Record<string, string[]>} services names of smtpd services with their parameters, such as
  *   `smtpd_milters=inet:127.0.0.1:8894`
+ * @param {string} [more] lines for master.cf
  * @returns {Promise<Postfix>}
  */
-export async function startPostfix(services) {
+export async function startPostfix(services, more = "") {
   const postconf = needs("postconf", "postfix");
   const programs = run(postconf, ["-dh", "daemon_directory"]).trim();
   const folder = scratch("postfix");
@@ -54,7 +55,7 @@ export async function startPostfix(services) {
     const options = parameters.map((parameter) => ` -o { ${parameter} }`).join("");
     master += `${HOST}:${ports[name]} inet n - n - - smtpd${options}\n`;
   }
-  writeFileSync(join(folder, "master.cf"), master + SERVICES);
+  writeFileSync(join(folder, "master.cf"), master + more + SERVICES);
   writeFileSync(join(folder, "main.cf"), mainCf({ folder, spool, data, log, programs }));
   try {
     run(needs("postfix"), ["-c", folder, "check"]);

@@ -55,14 +55,19 @@ export function needs(program, debian = program) {
  */
 
 /**
- * Starts a program and waits until it is ready: until it listens on `port`, or writes what matches `says`.
+ * Starts a program and waits until it is ready: until it listens on `port` or at the
+ * UNIX socket `listensAt`, or writes what matches `says`.
  * @param {string} program
  * @param {string[]} args
- * @param {{ port?: number, says?: RegExp, env?: Record<string, string>, folder?: string, graceMs?: number,
+ * @param {{ port?: number, listensAt?: string, says?: RegExp, env?: Record<string, string>, folder?: string, graceMs?: number,
  *   cwd?: string }} options `folder` is removed in the end
  * @returns {Promise<Server>}
  */
-export async function startServer(program, args, { port, says, env, folder, graceMs = 5_000, cwd } = {}) {
+export async function startServer(
+  program,
+  args,
+  { port, listensAt, says, env, folder, graceMs = 5_000, cwd } = {},
+) {
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
@@ -83,7 +88,9 @@ export async function startServer(program, args, { port, says, env, folder, grac
   const ready = async () => {
     if (failure) throw failure;
     if (child.exitCode !== null || child.signalCode !== null) throw new Error("it has ended");
-    return says ? says.test(text) : port === undefined || (await listens(port));
+    if (says) return says.test(text);
+    const address = listensAt ?? port;
+    return address === undefined || (await listens(address));
   };
   try {
     await until(`${program} is ready`, ready, { ms: START_MS });
@@ -99,9 +106,9 @@ export async function startServer(program, args, { port, says, env, folder, grac
   };
 }
 
-/** @param {number} port */
-export async function listens(port) {
-  const socket = connect(port, HOST);
+/** @param {number | string} address a port of this machine, or the path of a UNIX socket */
+export async function listens(address) {
+  const socket = typeof address === "string" ? connect(address) : connect(address, HOST);
   try {
     await once(socket, "connect");
     return true;
