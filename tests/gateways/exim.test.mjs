@@ -125,7 +125,7 @@ test("an answer that is none delays nothing, and is logged", async () => {
     }
     tidegate.answer(`${ok}reject 550 5.7.230 $primary_hostname \${run{/bin/true}} 100\\n\n`);
     const sent = await send(own.port, { header: header("blocked") });
-    assert.equal(sent.reply, "550 5.7.230 $primary_hostname ${run{/bin/true}} 100\\n");
+    assert.equal(sent.reply, `550 5.7.230 $primary_hostname \${run{/bin/true}} 100\\n`);
   } finally {
     await own.stop();
     await tidegate.stop();
