@@ -45,8 +45,11 @@ export async function startFront(target) {
     };
     for (const socket of [gateway, worker]) {
       sockets.add(socket);
-      socket.setNoDelay(true).on("error", end).on("close", end);
+      socket.setNoDelay(true).on("error", end);
     }
+    gateway.on("close", end);
+    // whoever has asked to close behind the answer gets that first, however late
+    worker.on("close", () => (delay === 0 ? end() : timers.push(setTimeout(end, delay))));
     gateway.on("data", (chunk) => worker.write(chunk));
     worker.on("data", (chunk) => {
       if (delay === 0) gateway.write(chunk);
