@@ -24,6 +24,7 @@ const MAX_KEY: usize = 512;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub listen: Listen,
+    pub policy: Option<Listen>,
     #[serde(default = "socket_mode", deserialize_with = "octal")]
     pub socket_mode: u32,
     pub url: Endpoint,
@@ -64,7 +65,8 @@ pub struct Endpoint {
     pub port: u16,
     /// As the header `Host` has it.
     pub authority: String,
-    pub path: String,
+    /// What comes before each path, without a slash at its end.
+    pub base: String,
 }
 
 /// What becomes of a message that Tidegate gives no answer about.
@@ -284,8 +286,8 @@ impl FromStr for Endpoint {
             return Err("http:// is for this machine alone: the key would go over the network in the clear");
         }
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let path = format!("{}/v1/decide", uri.path().trim_end_matches('/'));
-        Ok(Self { tls, host, port, authority, path })
+        let base = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self { tls, host, port, authority, base })
     }
 }
 
@@ -387,12 +389,9 @@ mod tests {
     fn the_key_travels_in_the_clear_on_this_machine_alone() {
         let endpoint: Endpoint = "https://tidegate.example.net/base/".parse().unwrap();
         assert_eq!((endpoint.tls, endpoint.host.as_str(), endpoint.port), (true, "tidegate.example.net", 443));
-        assert_eq!((endpoint.path.as_str(), endpoint.authority.as_str()), ("/base/v1/decide", "tidegate.example.net"));
+        assert_eq!((endpoint.base.as_str(), endpoint.authority.as_str()), ("/base", "tidegate.example.net"));
         let local: Endpoint = "http://[::1]:8787".parse().unwrap();
-        assert_eq!(
-            (local.tls, local.host.as_str(), local.port, local.path.as_str()),
-            (false, "::1", 8787, "/v1/decide")
-        );
+        assert_eq!((local.tls, local.host.as_str(), local.port, local.base.as_str()), (false, "::1", 8787, ""));
         for wrong in ["", "x", "ftp://a", "http://10.0.0.1", "http://localhost.example", "https://u:p@x", "https://x?y"]
         {
             assert!(wrong.parse::<Endpoint>().is_err(), "{wrong}");

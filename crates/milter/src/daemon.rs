@@ -1,4 +1,7 @@
 //! The daemon: takes the mail server's connections, and answers each message within its deadline, come what may.
+//! Postfix's policy delegation, where it is asked for, has a socket of its own.
+
+mod delegation;
 
 use std::fmt;
 use std::io;
@@ -22,7 +25,7 @@ use crate::metrics::{self, Metrics};
 use crate::protocol::{ProtocolError, Reply, SmtpReply, split_packet};
 use crate::question::{self, Action, Verdict};
 use crate::session::{Message, Session, Step};
-use crate::upstream::{Failure, Upstream};
+use crate::upstream::{Failure, Question, Upstream};
 
 /// Between two commands of a mail server. Sessions with an SMTP client may be long.
 const SILENCE: Duration = Duration::from_secs(2 * 3600);
@@ -55,6 +58,13 @@ enum Listener {
     Inet(TcpListener),
 }
 
+/// What is spoken on a connection.
+#[derive(Clone, Copy)]
+enum Protocol {
+    Milter,
+    Policy,
+}
+
 impl Daemon {
     pub fn new(config: Config, key: &str) -> Result<Self, ConfigError> {
         let metrics = Arc::<Metrics>::default();
@@ -66,7 +76,11 @@ impl Daemon {
     /// Serves until `stop` resolves, and then until no connection is left, ten seconds at most.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let daemon = Arc::new(self);
-        let listener = daemon.listen().await?;
+        let policy = match &daemon.config.policy {
+            Some(listen) => Some(daemon.listen(listen, "policy").await?),
+            None => None,
+        };
+        let listener = daemon.listen(&daemon.config.listen, "listening").await?;
         if let Some(address) = daemon.config.metrics {
             let listener = TcpListener::bind(address).await.map_err(|error| named(&address, &error))?;
             let address = listener.local_addr()?;
@@ -81,12 +95,12 @@ impl Daemon {
                 () = &mut stop => break,
                 // what has ended makes room
                 Some(_) = connections.join_next() => {}
-                accepted = accept(&listener) => match accepted {
+                (protocol, accepted) = accept_any(&listener, policy.as_ref()) => match accepted {
                     Ok(_) if connections.len() >= daemon.config.max_connections => {
                         daemon.metrics.refused.fetch_add(1, Relaxed);
                         daemon.tell_rarely("refused", &[("why", Some(&"more than max_connections"))]);
                     }
-                    Ok(peer) => drop(connections.spawn(daemon.clone().serve(peer, stopped.clone()))),
+                    Ok(peer) => drop(connections.spawn(daemon.clone().serve(protocol, peer, stopped.clone()))),
                     Err(error) => {
                         daemon.tell_rarely("accept", &[("error", Some(&error))]);
                         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -94,9 +108,11 @@ impl Daemon {
                 },
             }
         }
-        drop(listener);
-        if let Listen::Unix(path) = &daemon.config.listen {
-            let _ = std::fs::remove_file(path);
+        drop((listener, policy));
+        for listen in [Some(&daemon.config.listen), daemon.config.policy.as_ref()].into_iter().flatten() {
+            if let Listen::Unix(path) = listen {
+                let _ = std::fs::remove_file(path);
+            }
         }
         daemon.log.tell(Level::Info, "stopping", &[("connections", Some(&connections.len()))]);
         let _ = stopping.send(true);
@@ -105,8 +121,7 @@ impl Daemon {
         Ok(())
     }
 
-    async fn listen(&self) -> io::Result<Listener> {
-        let listen = &self.config.listen;
+    async fn listen(&self, listen: &Listen, event: &str) -> io::Result<Listener> {
         let (listener, address) = match listen {
             Listen::Unix(path) => {
                 let listener = bind_unix(path, self.config.socket_mode).map_err(|error| named(listen, &error))?;
@@ -118,18 +133,26 @@ impl Daemon {
                 (Listener::Inet(listener), address)
             }
         };
-        self.log.tell(Level::Info, "listening", &[("address", Some(&address))]);
+        self.log.tell(Level::Info, event, &[("address", Some(&address))]);
         Ok(listener)
     }
 
-    async fn serve(self: Arc<Self>, peer: Box<dyn Peer>, stopped: watch::Receiver<bool>) {
+    async fn serve(self: Arc<Self>, protocol: Protocol, peer: Box<dyn Peer>, stopped: watch::Receiver<bool>) {
         self.metrics.connections.fetch_add(1, Relaxed);
         self.metrics.open.fetch_add(1, Relaxed);
-        match self.talk(peer, stopped).await {
+        let ended = match protocol {
+            Protocol::Milter => self.talk(peer, stopped).await,
+            Protocol::Policy => self.talk_policy(peer, stopped).await,
+        };
+        match ended {
             Ok(()) => {}
             Err(Ended::Protocol(error)) => {
                 self.metrics.protocol_errors.fetch_add(1, Relaxed);
                 self.tell_rarely("protocol", &[("error", Some(&error))]);
+            }
+            Err(Ended::TooLong) => {
+                self.metrics.protocol_errors.fetch_add(1, Relaxed);
+                self.tell_rarely("protocol", &[("error", Some(&"a policy request without end"))]);
             }
             Err(Ended::Io(error)) => self.log.tell(Level::Debug, "connection", &[("error", Some(&error))]),
         }
@@ -183,7 +206,12 @@ impl Daemon {
             return Reply::Accept;
         }
         let start = Instant::now();
-        let answer = self.upstream.ask(question::ask(message, &origin)).await;
+        let question = Question {
+            path: "/v1/decide".into(),
+            media_type: "application/json",
+            body: question::ask(message, &origin).into(),
+        };
+        let answer = self.upstream.ask(question).await;
         let verdict = answer.and_then(|answer| question::read(&answer).ok_or(Failure::Answer));
         let ms = start.elapsed().as_millis();
         match verdict {
@@ -266,6 +294,7 @@ impl Daemon {
 /// Why a connection has ended before the mail server ended it.
 enum Ended {
     Protocol(ProtocolError),
+    TooLong,
     Io(io::Error),
 }
 
@@ -294,6 +323,20 @@ impl Peer for TcpStream {
     fn before_read(&self) {
         #[cfg(target_os = "linux")]
         let _ = SockRef::from(self).set_tcp_quickack(true);
+    }
+}
+
+/// The next connection, and what is spoken on it.
+async fn accept_any(milter: &Listener, policy: Option<&Listener>) -> (Protocol, io::Result<Box<dyn Peer>>) {
+    let policy = async {
+        match policy {
+            Some(listener) => accept(listener).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        accepted = accept(milter) => (Protocol::Milter, accepted),
+        accepted = policy => (Protocol::Policy, accepted),
     }
 }
 

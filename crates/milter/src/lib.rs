@@ -2,12 +2,13 @@
 //! answered what was decided, code and text.
 //!
 //! Imports run one way: [`daemon`] uses [`session`] (what was told), [`question`] (what is asked) and [`upstream`] (how);
-//! [`session`] uses [`protocol`] (bytes). Only [`daemon`], [`upstream`] and [`metrics`] wait for anything.
+//! [`session`] uses [`protocol`] (bytes). [`policy`] is the same for Postfix's policy delegation, in one. Only [`daemon`], [`upstream`] and [`metrics`] wait for anything.
 
 pub mod config;
 pub mod daemon;
 pub mod log;
 pub mod metrics;
+pub mod policy;
 pub mod protocol;
 pub mod question;
 pub mod session;

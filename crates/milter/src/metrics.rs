@@ -29,6 +29,11 @@ pub struct Metrics {
     pub rejected: AtomicU64,
     pub skipped: AtomicU64,
     pub not_exchange: AtomicU64,
+    /// Requests of policy delegation by what they were answered.
+    pub policy_dunno: AtomicU64,
+    pub policy_repeated: AtomicU64,
+    pub policy_skipped: AtomicU64,
+    pub policy_failed: AtomicU64,
     /// Messages that Tidegate gave no answer about, by reason.
     failed: [AtomicU64; Failure::REASONS.len()],
     /// Accepts that Tidegate gave for a fault of its own.
@@ -84,6 +89,14 @@ impl Metrics {
         family("messages_total", "counter", "Messages by what became of them.", &outcomes);
         let reasons = Failure::REASONS.iter().zip(&self.failed);
         let failures: Vec<_> = reasons.map(|(reason, count)| labelled("reason", reason, count)).collect();
+        let requests = [
+            ("dunno", &self.policy_dunno),
+            ("repeated", &self.policy_repeated),
+            ("skipped", &self.policy_skipped),
+            ("failed", &self.policy_failed),
+        ]
+        .map(|(outcome, count)| labelled("outcome", outcome, count));
+        family("policy_requests_total", "counter", "Requests of policy delegation by their answer.", &requests);
         family("failures_total", "counter", "Messages that Tidegate gave no answer about.", &failures);
         let plain = [
             ("degraded_total", "counter", "Accepts that Tidegate gave for a fault of its own.", &self.degraded),

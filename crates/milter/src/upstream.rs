@@ -1,5 +1,6 @@
 //! Questions to Tidegate: kept connections, one retry on a new one, and a deadline over all of it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -38,6 +39,15 @@ const MAX_ANSWER: usize = 64 * 1024;
 const TIMEOUTS: u32 = 5;
 
 type Connection = SendRequest<Full<Bytes>>;
+
+/// What is asked, and where.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// With the query, if there is one.
+    pub path: Cow<'static, str>,
+    pub media_type: &'static str,
+    pub body: Bytes,
+}
 
 pub struct Upstream {
     endpoint: Endpoint,
@@ -123,10 +133,10 @@ impl Upstream {
     }
 
     /// The answer to a question.
-    pub async fn ask(&self, question: Vec<u8>) -> Result<Bytes, Failure> {
+    pub async fn ask(&self, question: Question) -> Result<Bytes, Failure> {
         let _probe = self.may_ask().ok_or(Failure::Unavailable)?;
         let start = Instant::now();
-        let answer = timeout(self.deadline, self.exchange(question.into())).await.unwrap_or(Err(Failure::Timeout));
+        let answer = timeout(self.deadline, self.exchange(question)).await.unwrap_or(Err(Failure::Timeout));
         self.metrics.count_question(start.elapsed());
         if answer == Err(Failure::Timeout) {
             self.timeouts.fetch_add(1, Relaxed);
@@ -144,7 +154,7 @@ impl Upstream {
         (!taken).then_some(Probe(Some(&self.probing)))
     }
 
-    async fn exchange(&self, question: Bytes) -> Result<Bytes, Failure> {
+    async fn exchange(&self, question: Question) -> Result<Bytes, Failure> {
         let _permit = self.questions.acquire().await;
         let connection = match self.kept() {
             Some(connection) => connection,
@@ -165,7 +175,7 @@ impl Upstream {
         }
     }
 
-    async fn send(&self, mut connection: Connection, question: Bytes) -> Result<Bytes, Fault> {
+    async fn send(&self, mut connection: Connection, question: Question) -> Result<Bytes, Fault> {
         connection.ready().await.map_err(Fault::Unanswered)?;
         let response = connection.send_request(self.request(question)).await.map_err(Fault::Unanswered)?;
         let status = response.status();
@@ -179,14 +189,14 @@ impl Upstream {
         Err(Fault::Answered(Failure::Status(status.as_u16(), text)))
     }
 
-    fn request(&self, question: Bytes) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(question));
+    fn request(&self, question: Question) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(question.body));
         *request.method_mut() = hyper::Method::POST;
-        *request.uri_mut() = self.endpoint.path.parse().unwrap_or_default();
+        *request.uri_mut() = format!("{}{}", self.endpoint.base, question.path).parse().unwrap_or_default();
         let headers = request.headers_mut();
         headers.insert(HOST, HeaderValue::try_from(&self.endpoint.authority).unwrap_or(HeaderValue::from_static("")));
         headers.insert(AUTHORIZATION, self.authorization.clone());
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(question.media_type));
         let agent = HeaderValue::from_static(concat!("tidegate-milter/", env!("CARGO_PKG_VERSION")));
         headers.insert(USER_AGENT, agent);
         request

@@ -64,6 +64,7 @@ export function smtpLine(kind) {
  * @property {number} port the worker's own
  * @property {string} key a gateway's, bound to the tenant and its on-premises connector
  * @property {import("../../support/client.mjs").Client} client
+ * @property {import("../../support/kv-service.mjs").KvService} kv
  * @property {import("./front.mjs").Front} front
  * @property {() => Promise<void>} stop
  */
@@ -81,6 +82,7 @@ export async function startWorld() {
       port: edge.worker.port,
       key,
       client: edge.client,
+      kv: edge.kv,
       front,
       stop: async () => {
         await front.stop();
