@@ -12,7 +12,7 @@ import { until } from "../support/client.mjs";
 import { gatewayKey } from "./support/keys.mjs";
 import { startPostfix } from "./support/postfix.mjs";
 import { edited, shipped, startNginx, startRspamd } from "./support/rspamd.mjs";
-import { remove, scratch } from "./support/servers.mjs";
+import { logged, remove, scratch } from "./support/servers.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
 import { startStub } from "./support/stub.mjs";
 import { send } from "./support/swaks.mjs";
@@ -208,7 +208,7 @@ test("what is no decision lets mail through, and no answer adds a line to a repl
     // what report mode would do stands in the log
     stub.set({ body: { action: "accept", would: "reject" } });
     accepted(await send(own.ports.own, { header: header("blocked") }));
-    assert.match(rspamd.log(), /TIDEGATE\(0\.00\)\{would=reject;\}/);
+    await logged(() => rspamd.log(), /TIDEGATE\(0\.00\)\{would=reject;\}/);
   } finally {
     await own.stop();
     await Promise.all([rspamd.stop(), stub.stop()]);

@@ -26,6 +26,15 @@ export async function freePort() {
   return port;
 }
 
+/**
+ * Waits until a server's log has a line that matches: it may be written after the answer.
+ * @param {() => string} log
+ * @param {RegExp} line
+ */
+export function logged(log, line) {
+  return until(`${line} in:\n${log()}`, async () => line.test(log()));
+}
+
 /** A new folder that daemons of other users can reach. @param {string} name */
 export function scratch(name) {
   const folder = mkdtempSync(join(tmpdir(), `tidegate-${name}-`));
