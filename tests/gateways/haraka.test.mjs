@@ -6,12 +6,12 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { until } from "../support/client.mjs";
 import { startHaraka } from "./support/haraka.mjs";
+import { logged } from "./support/servers.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
 import { startStub } from "./support/stub.mjs";
 import { send } from "./support/swaks.mjs";
 import { startTls } from "./support/tls.mjs";
 import { header, smtpLine, startWorld, TENANT } from "./support/world.mjs";
-import { logged } from "./support/servers.mjs";
 
 /** @typedef {import("./support/world.mjs").Kind} Kind */
 /** @typedef {import("./support/haraka.mjs").Haraka} Haraka */

@@ -5,10 +5,10 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { startMilter } from "./support/milter.mjs";
 import { startSendmail } from "./support/sendmail.mjs";
+import { logged } from "./support/servers.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
 import { send } from "./support/swaks.mjs";
 import { header, smtpLine, startWorld } from "./support/world.mjs";
-import { logged } from "./support/servers.mjs";
 
 /** @typedef {import("./support/world.mjs").Kind} Kind */
 
