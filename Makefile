@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup worker dev demo test test-native test-wasm test-worker lint fmt bench fuzz mutants gateways deploy clean
+.PHONY: help setup worker page dev demo test test-native test-wasm test-worker lint fmt bench fuzz mutants gateways deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -27,16 +27,21 @@ build/index.js: $(sources)
 	@$(env) wasm-opt --strip-debug build/index_bg.wasm -o build/index_bg.wasm # function names are a fifth of it
 	@touch $@
 
+page: dist/app.js ## build the page into dist/
+dist/app.js: $(shell find www) package-lock.json tools/setup.sh
+	@bash tools/setup.sh
+	@$(env) node www/build.mjs
+
 dev: ## run the worker on http://127.0.0.1:8787 (PORT, STATE_DIR, ADMIN_KEY, TEST_CLOCK=1)
 	@bash tools/dev.sh check
 	@bash tools/setup.sh
-	@$(MAKE) --silent worker
+	@$(MAKE) --silent worker page
 	@exec bash tools/dev.sh
 
 demo: ## run the worker on 120 days of a tenant with a dozen servers (PORT, STATE_DIR, ADMIN_KEY)
 	@bash tools/dev.sh check
 	@bash tools/setup.sh
-	@$(MAKE) --silent worker
+	@$(MAKE) --silent worker page
 	@exec bash tools/dev.sh demo
 
 test: setup test-native test-wasm test-worker ## all tests, the fast ones first
@@ -47,7 +52,7 @@ test-native: ## the tests that run natively
 test-wasm: setup ## the engine's tests in WebAssembly, in Node
 	$(wasm_env) cargo test -p tidegate-engine --target wasm32-unknown-unknown --test wasm
 
-test-worker: setup worker ## the tests of the built worker on workerd: end to end, with failing storage, and the API
+test-worker: setup worker page ## the tests of the built worker on workerd: end to end, with failing storage, and the API
 	$(env) node --test --test-concurrency=1 tests/e2e/*.test.mjs
 	$(env) node --test --test-concurrency=1 tests/faults/*.test.mjs
 	$(env) node --test --test-concurrency=1 tests/api/*.test.mjs
@@ -56,18 +61,19 @@ test-worker: setup worker ## the tests of the built worker on workerd: end to en
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)
 scripts := $(wildcard tests benches www tools gateways/haraka/*.js* gateways/haraka/test)
 
-lint: setup ## formatting, Clippy and Biome; warnings are errors
+lint: setup ## formatting, Clippy, Biome and the types of the page; warnings are errors
 	cargo fmt --all --check
 	@for manifest in $(apart); do cargo fmt --manifest-path $$manifest --check || exit 1; done
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(env) biome check --error-on-warnings --no-errors-on-unmatched $(scripts)
+	$(env) node www/build.mjs types && tsc -p www
 
 fmt: setup ## format Rust and JavaScript
 	cargo fmt --all
 	@for manifest in $(apart); do cargo fmt --manifest-path $$manifest || exit 1; done
 	$(env) biome check --write --no-errors-on-unmatched $(scripts)
 
-bench: setup worker ## measure on workerd; writes target/bench.json
+bench: setup worker page ## measure on workerd; writes target/bench.json
 	$(env) node benches/run.mjs
 
 fuzz: ## fuzz each target of fuzz/ for FUZZ_SECONDS (60), with nightly Rust
@@ -79,12 +85,12 @@ fuzz: ## fuzz each target of fuzz/ for FUZZ_SECONDS (60), with nightly Rust
 mutants: ## plant faults in the engine one by one: each has to be caught by the model of its rules
 	@$(env) node tools/mutants.mjs
 
-gateways: setup worker ## end-to-end tests with real mail servers (on Debian, as root or by sudo)
+gateways: setup worker page ## end-to-end tests with real mail servers (on Debian, as root or by sudo)
 	cargo build --profile native -p tidegate-milter
 	@bash tools/gateways.sh
 
-deploy: setup worker ## publish the built worker to Cloudflare (asks you to log in)
+deploy: setup worker page ## publish the built worker and the page to Cloudflare (asks you to log in)
 	$(env) wrangler deploy
 
 clean: ## remove what was built (the data of "make dev" stays)
-	rm -rf build target fuzz/target benches/*/target .wrangler
+	rm -rf build dist target fuzz/target benches/*/target .wrangler

@@ -26,7 +26,7 @@ case $port in '' | *[!0-9]*) die "PORT must be a number, not '$port'" ;; esac
 if port_open; then die "port $port is in use; choose another one: PORT=8788 make dev"; fi
 [ "${1:-}" != check ] || exit 0
 if [ "${1:-}" = demo ] && [ -z "${STATE_DIR:-}" ]; then rm -rf "$state"; fi
-[ -f build/index.js ] || die "there is no build yet: run make worker"
+[ -f build/index.js ] && [ -f dist/index.html ] || die "there is no build yet: run make worker page"
 
 # Wrangler leads a process group of its own: one Ctrl-C reaches this script alone, and whatever is left can be ended.
 group=
@@ -91,18 +91,19 @@ done
 if [ "${1:-}" = demo ]; then
     node tools/demo.mjs "$url" "$key" || die "the demo did not come to its end"
     echo
-    echo "Tidegate goes on on $url (data in $state, admin key $key). Ctrl-C ends everything."
+    echo "Tidegate goes on on $url (data in $state): open it in a browser, and sign in with the key $key. Ctrl-C ends everything."
 else
     cat <<END
 
-Tidegate listens on $url (data in $state, admin key $key). Ask it about a message, in another terminal:
+Tidegate listens on $url (data in $state, admin key $key): open it in a browser, and sign in with that key.
+Ask it about a message, in another terminal:
 
 curl -s $url/v1/decide -H 'Authorization: Bearer $key' -d '{
   "tenant": "contoso", "event_id": "1", "connector": "on_premises", "record": "sync",
   "client": {"ip": "203.0.113.7"}, "envelope": {"from": "a@contoso.com", "to": ["b@example.org"]},
   "header": "Received: from mbx-essen-01.secunet.de (10.53.40.197) by\r\n cas-essen-01.secunet.de (10.53.40.201) with Microsoft SMTP Server\r\n (version=TLS1_2, cipher=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256) id\r\n 15.1.2507.35; Sun, 31 Mar 2024 18:43:44 +0200\r\n"}'
 
-After a change, "make worker" there is enough: it is loaded at once. Ctrl-C ends everything.
+After a change, "make worker page" there is enough: it is loaded at once. Ctrl-C ends everything.
 END
 fi
 

@@ -1,0 +1,42 @@
+/**
+ * Bundles the page into dist/, which is served as it is: the report in app.js, the rest in parts that load where they are
+ * used.
+ *   node www/build.mjs             builds
+ *   node www/build.mjs types       only writes the types of the API, for the type checker
+ */
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import openapiTS, { astToString } from "openapi-typescript";
+
+const WWW = fileURLToPath(new URL(".", import.meta.url));
+const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
+
+const types = await openapiTS(new URL("openapi.json", import.meta.url), { defaultNonNullable: false });
+writeFileSync(`${WWW}src/api/schema.gen.ts`, astToString(types));
+
+if (process.argv[2] !== "types") {
+  rmSync(DIST, { recursive: true, force: true });
+  mkdirSync(DIST);
+  for (const file of ["index.html", "favicon.svg", "openapi.json", "_headers"])
+    cpSync(WWW + file, DIST + file);
+  await build({
+    entryPoints: {
+      app: `${WWW}src/main.tsx`,
+      "check-worker": `${WWW}src/check/worker.ts`,
+    },
+    outdir: DIST,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    target: ["es2022", "chrome123", "firefox120", "safari17.5"],
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    minify: true,
+    legalComments: "none",
+    chunkNames: "part/[name]-[hash]",
+    assetNames: "part/[name]-[hash]",
+    loader: { ".wasm": "file" },
+    logLevel: "warning",
+  });
+}

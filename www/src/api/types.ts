@@ -1,0 +1,33 @@
+/** The API's documents, by the names that openapi.json gives them. */
+import type { components } from "./schema.gen";
+
+type Schemas = components["schemas"];
+
+export type Action = Schemas["Action"];
+export type AuditEntry = Schemas["AuditEntry"];
+export type Baseline = Schemas["Baseline"];
+export type Budget = Schemas["Budget"];
+export type Control = Schemas["Control"];
+export type Counts = Schemas["Counts"];
+export type CreatedKey = Schemas["CreatedKey"];
+export type CreatedWebhook = Schemas["CreatedWebhook"];
+export type Exemption = Schemas["Exemption"];
+export type Health = Schemas["Health"];
+export type Key = Schemas["Key"];
+export type Ladder = Schemas["Ladder"];
+export type Mode = Schemas["Mode"];
+export type Notification = Schemas["Notification"];
+export type Pause = Schemas["Pause"];
+/** With every member, as the API answers. */
+export type Policy = Required<Schemas["FullPolicy"]>;
+export type Report = Schemas["Report"];
+export type ReportServer = Report["servers"][number];
+export type Role = Schemas["Role"];
+export type ServerDetail = Schemas["ServerDetail"];
+export type Stage = Schemas["Stage"];
+export type Standing = Schemas["Standing"];
+export type Tenant = Schemas["Tenant"];
+export type Webhook = Schemas["Webhook"];
+
+/** Where a server of a tenant can stand. */
+export type State = "current" | "out_of_date" | "unknown";

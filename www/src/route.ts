@@ -1,0 +1,102 @@
+/** Where the reader is: the part of the address behind `#`, so that any server of static files will do. */
+import { useEffect, useState } from "preact/hooks";
+
+/** What a tenant's page shows. */
+export const TENANT_TABS = ["report", "pauses", "policy", "keys", "notifications", "audit"] as const;
+export type TenantTab = (typeof TENANT_TABS)[number];
+
+export type Route =
+  | { view: "home" }
+  | { view: "tenant"; tenant: string; tab: TenantTab }
+  | { view: "server"; tenant: string; server: string }
+  | { view: "operator" }
+  | { view: "check" }
+  | { view: "what-if" }
+  | { view: "lost" };
+
+/** What a view remembers in the address, such as filters and ranges, so that it can be linked to. */
+export type Query = Record<string, string>;
+
+export interface Place {
+  route: Route;
+  query: Query;
+}
+
+export function parse(hash: string): Place {
+  const [path = "", search = ""] = hash.replace(/^#/, "").split("?", 2);
+  return { route: routeOf(path), query: Object.fromEntries(new URLSearchParams(search)) };
+}
+
+function routeOf(path: string): Route {
+  const [first, tenant, third, server, ...more] = path.split("/").filter(Boolean).map(decode);
+  if (more.length > 0) return { view: "lost" };
+  switch (first) {
+    case undefined:
+      return { view: "home" };
+    case "operator":
+    case "check":
+    case "what-if":
+      return tenant === undefined ? { view: first } : { view: "lost" };
+    case "tenants": {
+      if (tenant === undefined) return { view: "home" };
+      if (third === "servers" && server) return { view: "server", tenant, server };
+      const tab = TENANT_TABS.find((name) => name === (third ?? "report"));
+      return tab && server === undefined ? { view: "tenant", tenant, tab } : { view: "lost" };
+    }
+    default:
+      return { view: "lost" };
+  }
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+/** The address of a route, for links. */
+export function href(route: Route, query: Query = {}): string {
+  const search = new URLSearchParams(query).toString();
+  return `#${pathOf(route)}${search && `?${search}`}`;
+}
+
+function pathOf(route: Route): string {
+  switch (route.view) {
+    case "home":
+    case "lost":
+      return "/";
+    case "tenant": {
+      const tab = route.tab === "report" ? "" : `/${route.tab}`;
+      return `/tenants/${encodeURIComponent(route.tenant)}${tab}`;
+    }
+    case "server":
+      return `/tenants/${encodeURIComponent(route.tenant)}/servers/${encodeURIComponent(route.server)}`;
+    default:
+      return `/${route.view}`;
+  }
+}
+
+export function usePlace(): Place {
+  const [place, setPlace] = useState(() => parse(location.hash));
+  useEffect(() => {
+    const follow = () => setPlace(parse(location.hash));
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  return place;
+}
+
+export function go(route: Route, query: Query = {}): void {
+  location.hash = href(route, query);
+}
+
+/** Changes what the address remembers without a new entry in the history. Empty values are left out. */
+export function remember(place: Place, changes: Query): void {
+  const query = Object.fromEntries(
+    Object.entries({ ...place.query, ...changes }).filter(([, value]) => value !== ""),
+  );
+  history.replaceState(null, "", href(place.route, query));
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}

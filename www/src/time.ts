@@ -1,0 +1,83 @@
+/** Times as people read them: absolute, in the reader's zone, with a countdown beside them. */
+import { useEffect, useState } from "preact/hooks";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+const DATE: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", year: "numeric" };
+const CLOCK: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+
+const format = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat("en-GB", options);
+const inZone = { date: format(DATE), day: format({ day: "numeric", month: "short" }), clock: format(CLOCK) };
+const inUtc = format({ ...DATE, ...CLOCK, timeZone: "UTC" });
+const utcDate = format({ ...DATE, timeZone: "UTC" });
+const utcDay = format({ day: "numeric", month: "short", timeZone: "UTC" });
+
+/** The reader's zone, such as `Europe/Berlin`. */
+export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** `1 Dec 2026, 08:15` */
+export function dateTime(at: Date | string): string {
+  const date = new Date(at);
+  return `${inZone.date.format(date)}, ${inZone.clock.format(date)}`;
+}
+
+/** `1 Dec 08:15`, with the year where it is not this one's */
+export function shortDateTime(at: Date | string, now: Date): string {
+  const date = new Date(at);
+  const day = date.getFullYear() === now.getFullYear() ? inZone.day : inZone.date;
+  return `${day.format(date)} ${inZone.clock.format(date)}`;
+}
+
+/** `1 Dec 2026, 07:15 UTC` */
+export function utc(at: Date | string): string {
+  return `${inUtc.format(new Date(at))} UTC`;
+}
+
+/** A whole UTC day such as `2026-12-01`, which is the same everywhere. */
+export function day(date: string): string {
+  return utcDate.format(new Date(`${date}T00:00:00Z`));
+}
+
+/** The same without the year. */
+export function shortDay(date: string): string {
+  return utcDay.format(new Date(`${date}T00:00:00Z`));
+}
+
+/** The UTC day of a moment, as the API writes it. */
+export function dateOf(at: Date): string {
+  return at.toISOString().slice(0, 10);
+}
+
+export function addDays(date: string, days: number): string {
+  return dateOf(new Date(Date.parse(`${date}T00:00:00Z`) + days * DAY));
+}
+
+/** `in 5 days`, `2 hours ago`; `in 1 day 3 h` while it is less than two days. */
+export function countdown(at: Date | string, now: Date): string {
+  const away = new Date(at).getTime() - now.getTime();
+  const length = duration(Math.abs(away));
+  if (Math.abs(away) < MINUTE) return "now";
+  return away > 0 ? `in ${length}` : `${length} ago`;
+}
+
+/** A length of time in milliseconds, in one unit or two. */
+export function duration(length: number): string {
+  const minutes = Math.floor(length / MINUTE);
+  const [days, hours] = [Math.floor(length / DAY), Math.floor((length % DAY) / HOUR)];
+  if (minutes < 60) return `${minutes} min`;
+  if (days < 1) return `${hours} h${hours < 6 && minutes % 60 > 0 ? ` ${minutes % 60} min` : ""}`;
+  if (days < 2) return `${days} day${hours > 0 ? ` ${hours} h` : ""}`;
+  return `${days} days`;
+}
+
+/** The present, which moves on every half minute. */
+export function useNow(): Date {
+  const [now, setNow] = useState(() => new Date());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(new Date()), 30_000);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}

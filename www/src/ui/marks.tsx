@@ -1,0 +1,30 @@
+/** The signs for outcomes and standings: a shape and a word each, so that colour is never the only one. */
+import type { State } from "../api/types";
+import { OUTCOMES, type Outcome, STATES } from "../words";
+
+export function OutcomeMark({ outcome, label = OUTCOMES[outcome] }: { outcome: Outcome; label?: string }) {
+  return (
+    <span class={`mark mark-${outcome}`}>
+      <svg class="mark-shape" viewBox="0 0 12 12" aria-hidden="true" focusable="false">
+        {shape(outcome)}
+      </svg>
+      {label}
+    </span>
+  );
+}
+
+function shape(outcome: Outcome) {
+  switch (outcome) {
+    case "accept":
+      return <circle cx="6" cy="6" r="4.5" />;
+    case "defer":
+    case "would_defer":
+      return <path d="M6 1 11.4 10.6H.6z" />;
+    default:
+      return <rect x="1.5" y="1.5" width="9" height="9" />;
+  }
+}
+
+export function StateMark({ state }: { state: State }) {
+  return <span class={`state state-${state}`}>{STATES[state]}</span>;
+}

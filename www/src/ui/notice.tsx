@@ -1,0 +1,96 @@
+/** What stands where content cannot: loading, nothing there, or an error; each says what to do. */
+import type { ComponentChildren } from "preact";
+import { ApiError } from "../api/client";
+import { useDoor } from "../session";
+
+export function Loading({ what }: { what: string }) {
+  return (
+    <p class="notice" role="status">
+      <span class="spinner" aria-hidden="true" /> Loading {what} …
+    </p>
+  );
+}
+
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return (
+    <div class="notice notice-empty">
+      <p class="notice-title">{title}</p>
+      {children}
+    </div>
+  );
+}
+
+interface FailureProps {
+  error: unknown;
+  retry?: () => void;
+}
+
+export function Failure({ error, retry }: FailureProps) {
+  const { leave } = useDoor();
+  const { title, advice, signIn } = explain(error);
+  return (
+    <div class="notice notice-error" role="alert">
+      <p class="notice-title">{title}</p>
+      <p>{advice}</p>
+      <p class="actions">
+        {retry && (
+          <button type="button" onClick={retry}>
+            Try again
+          </button>
+        )}
+        {signIn && (
+          <button type="button" onClick={leave}>
+            Sign in with another key
+          </button>
+        )}
+      </p>
+    </div>
+  );
+}
+
+/** What happened, and what can be done about it. */
+function explain(error: unknown): { title: string; advice: string; signIn?: boolean } {
+  if (!(error instanceof ApiError)) {
+    return {
+      title: "The page made a mistake.",
+      advice: `Load it again; if that does not help, report this: ${error}`,
+    };
+  }
+  const { status, title, detail } = error;
+  switch (status) {
+    case 0:
+      return {
+        title: detail,
+        advice: "Check your connection, then try again. Mail is decided on all the same.",
+      };
+    case 401:
+      return {
+        title: "Your key is not accepted any more.",
+        advice: "It may have been revoked.",
+        signIn: true,
+      };
+    case 403:
+      return { title: "Your key may not see this.", advice: detail || title, signIn: true };
+    case 404:
+      return { title: "There is nothing here.", advice: detail || "It may have been deleted." };
+    default:
+      return {
+        title: `${title}.`,
+        advice: `${detail || "Something of Tidegate's failed."} Mail is decided on all the same. Try again in a minute.`,
+      };
+  }
+}
+
+/** One line on why a change was refused, for forms. */
+export function Refusal({ error }: { error: unknown }) {
+  if (error === undefined) return null;
+  const text =
+    error instanceof ApiError
+      ? [error.field && `${error.field}:`, error.message].filter(Boolean).join(" ")
+      : `${error}`;
+  return (
+    <p class="refusal" role="alert">
+      {text}
+    </p>
+  );
+}

@@ -1,0 +1,93 @@
+/** The words for what the API says in its own. */
+import type { Action, Mode, Stage, Standing, State } from "./api/types";
+
+export const STATES: Record<State, string> = {
+  out_of_date: "Out of date",
+  current: "Current",
+  unknown: "Unknown",
+};
+
+export const MODES: Record<Mode, { name: string; meaning: string }> = {
+  off: { name: "Off", meaning: "All mail is accepted, and nothing is recorded." },
+  report: { name: "Report", meaning: "All mail is accepted. The report shows what would have happened." },
+  enforce: {
+    name: "Enforce",
+    meaning: "Mail of out-of-date servers is deferred and rejected by the ladder.",
+  },
+};
+
+/** What became of a message, or would have. */
+export type Outcome = keyof typeof OUTCOMES;
+
+export const OUTCOMES = {
+  accept: "Accepted",
+  defer: "Deferred",
+  reject: "Rejected",
+  would_defer: "Would be deferred",
+  would_reject: "Would be rejected",
+} as const;
+
+export const ACTIONS: Record<Action, string> = { accept: "accept", defer: "defer", reject: "reject" };
+
+const REASONS: Record<Standing["reason"], string> = {
+  meets_baseline: "meets the baseline",
+  ahead_of_catalog: "newer than the catalog knows",
+  no_requirement: "nothing is required of it",
+  unsupported: "out of support",
+  behind_on_updates: "behind on security updates",
+  lane_not_accepted: "its cumulative update is no longer accepted",
+  no_build: "shows no build",
+  update_level_not_shown: "does not show its update level",
+  unknown_product: "an unknown product",
+  unknown_lane: "an unknown cumulative update",
+  unreadable_field: "its Received field cannot be read",
+  nameless_server: "its name cannot identify it",
+  legacy_smtp: "an old SMTP service without a build",
+  no_received: "no Received field",
+  other_software: "not Exchange",
+  exchange_online: "Exchange Online",
+  undecided: "not decided",
+};
+
+export function reason(standing: Standing): string {
+  return REASONS[standing.reason];
+}
+
+/** Throttle and block minutes of the hour. */
+export interface Minutes {
+  throttle_minutes: number;
+  block_minutes: number;
+}
+
+/** `10 min/h deferred, 5 min/h rejected`; `all accepted` */
+export function rate({ throttle_minutes, block_minutes }: Minutes): string {
+  if (block_minutes === 60) return "all rejected";
+  if (throttle_minutes === 60) return "all deferred";
+  const parts = [];
+  if (throttle_minutes > 0) parts.push(`${throttle_minutes} min/h deferred`);
+  if (block_minutes > 0) parts.push(`${block_minutes} min/h rejected`);
+  return parts.length > 0 ? parts.join(", ") : "all accepted";
+}
+
+/** What a stage will do to a server, as a sentence goes on: `will be throttled 10 min/h`. */
+export function willBe({ throttle_minutes, block_minutes }: Minutes): string {
+  if (block_minutes === 60) return "will be blocked entirely";
+  const parts = [];
+  if (throttle_minutes > 0) parts.push(`throttled ${throttle_minutes} min/h`);
+  if (block_minutes > 0) parts.push(`blocked ${block_minutes} min/h`);
+  return parts.length > 0 ? `will be ${parts.join(" and ")}` : "will have all its mail accepted";
+}
+
+export function stageName({ number }: Pick<Stage, "number">): string {
+  return `Stage ${number}`;
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${number(count)} ${count === 1 ? one : many}`;
+}
+
+const NUMBER = new Intl.NumberFormat("en-GB");
+
+export function number(count: number): string {
+  return NUMBER.format(count);
+}
