@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup worker page dev demo test test-native test-wasm test-worker lint fmt bench fuzz mutants gateways deploy clean
+.PHONY: help setup worker page dev demo test test-native test-wasm test-worker test-page lint fmt bench fuzz mutants gateways deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -44,7 +44,7 @@ demo: ## run the worker on 120 days of a tenant with a dozen servers (PORT, STAT
 	@$(MAKE) --silent worker page
 	@exec bash tools/dev.sh demo
 
-test: setup test-native test-wasm test-worker ## all tests, the fast ones first
+test: setup test-native test-wasm test-worker test-page ## all tests, the fast ones first
 
 test-native: ## the tests that run natively
 	$(env) cargo test --workspace
@@ -56,6 +56,10 @@ test-worker: setup worker page ## the tests of the built worker on workerd: end 
 	$(env) node --test --test-concurrency=1 tests/e2e/*.test.mjs
 	$(env) node --test --test-concurrency=1 tests/faults/*.test.mjs
 	$(env) node --test --test-concurrency=1 tests/api/*.test.mjs
+
+test-page: setup worker page ## the tests of the page in Chromium; screenshots in target/screenshots
+	@bash tools/browser.sh
+	$(env) node --test --test-isolation=none tests/page/*.test.mjs
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)

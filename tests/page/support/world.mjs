@@ -1,0 +1,130 @@
+/**
+ * The page as users meet it: the built page and worker under wrangler, with the demo's 120 days, in Debian's Chromium.
+ * All test files of this folder run in one process and share it.
+ */
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { after, before } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { chromium } from "playwright-core";
+import { Client } from "../../support/client.mjs";
+import { startDev } from "../../support/dev.mjs";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const SHOTS = `${ROOT}target/screenshots`;
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+/** Chromium as root, and without a word to anybody. */
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export const TENANT = "contoso";
+export const LOOKS = [
+  { width: 1280, theme: "light" },
+  { width: 1280, theme: "dark" },
+  { width: 360, theme: "light" },
+  { width: 360, theme: "dark" },
+];
+
+/**
+ * @typedef {object} World
+ * @property {string} url
+ * @property {string} adminKey
+ * @property {Client} client asks the API as the admin
+ * @property {import("playwright-core").Browser} browser
+ * @property {Record<"viewer" | "operator" | "fleet", string>} keys of the demo's tenant, and a viewer's of all tenants
+ */
+
+/** @type {Promise<World> | undefined} */
+let starting;
+/** @type {(() => Promise<unknown>)[]} */
+const endings = [];
+/** What the pages' security policy stopped, over all tests. */
+export const violations = /** @type {string[]} */ ([]);
+
+before(() => world(), { timeout: 240_000 });
+after(async () => {
+  for (const end of endings.reverse()) await end();
+  console.log(`page: ${violations.length} violations of the content security policy`);
+});
+
+/** Starts what runs once for all tests. */
+export function world() {
+  starting ??= start();
+  return starting;
+}
+
+async function start() {
+  if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is missing`);
+  mkdirSync(SHOTS, { recursive: true });
+  const dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
+  endings.push(() => dev.stop());
+  await promisify(execFile)(process.execPath, [`${ROOT}tools/demo.mjs`, dev.url, dev.key]);
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  endings.push(() => browser.close());
+  const client = new Client(dev);
+  /** @param {object} key */
+  const make = async (key) => (await client.ask("POST", "/v1/keys", { body: key })).json.key;
+  const keys = {
+    viewer: await make({ role: "viewer", tenant: TENANT, name: "Reader" }),
+    operator: await make({ role: "operator", tenant: TENANT, name: "Contoso's own" }),
+    fleet: await make({ role: "viewer", tenant: null, name: "Helpdesk" }),
+  };
+  return { url: dev.url, adminKey: dev.key, client, browser, keys };
+}
+
+/**
+ * Opens the page in a window of its own, which the test's end closes. What the console says of errors fails the test.
+ * @param {import("node:test").TestContext} test
+ * @param {{ at?: string, key?: string | null, width?: number, height?: number, theme?: string, zone?: string }} [options]
+ *   `at`: the address behind `#`; `key`: signs in with it, the admin's by default, null: not at all
+ * @returns {Promise<import("playwright-core").Page>}
+ */
+export async function open(test, { at = "/", key, width = 1280, height = 900, theme = "light", zone } = {}) {
+  const { browser, url, adminKey } = await world();
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: theme === "dark" ? "dark" : "light",
+    timezoneId: zone ?? "Europe/Berlin",
+    reducedMotion: "reduce",
+    acceptDownloads: true,
+  });
+  test.after(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  await page.exposeFunction("tellViolation", (/** @type {string} */ text) => violations.push(text));
+  await page.addInitScript(
+    (kept) => {
+      if (kept !== null && sessionStorage.getItem("tidegate.key") === null)
+        sessionStorage.setItem("tidegate.key", kept);
+      document.addEventListener("securitypolicyviolation", (event) => {
+        // @ts-expect-error exposed above
+        tellViolation(
+          `${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`,
+        );
+      });
+    },
+    key === undefined ? adminKey : key,
+  );
+  page.on("pageerror", (error) => {
+    throw error;
+  });
+  await page.goto(`${url}/#${at}`);
+  return page;
+}
+
+/**
+ * A picture of the whole page in target/screenshots.
+ * @param {import("playwright-core").Page} page
+ * @param {string} name
+ */
+export async function shoot(page, name) {
+  await page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true });
+}
