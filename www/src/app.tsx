@@ -1,14 +1,14 @@
 /** The page's frame: who is signed in, where one can go, and the view for where one is. */
-import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { FleetView } from "./fleet/view";
-import { href, type Place, type Route, usePlace } from "./route";
+import { href, type Place, type Route, remember, usePlace } from "./route";
 import { type Me, SessionProvider, useDoor } from "./session";
 import { SignInView } from "./sign-in/view";
 import { TenantView } from "./tenant/view";
 import { chooseTheme, storedTheme, type Theme } from "./theme";
 import { ZONE } from "./time";
 import { Empty, Failure, Loading } from "./ui/notice";
+import { Part } from "./ui/part";
 
 export function App() {
   return (
@@ -53,9 +53,17 @@ function Head({ route }: { route: Route }) {
         <img src="favicon.svg" alt="" width="24" height="24" /> Tidegate
       </a>
       <nav class="nav" aria-label="Main">
-        {me && (
+        {me && me.tenant === null && (
           <a href={href({ view: "home" })} aria-current={here("home")}>
-            {me.tenant === null ? "Tenants" : me.tenant}
+            Tenants
+          </a>
+        )}
+        {me && me.tenant !== null && (
+          <a
+            href={href({ view: "tenant", tenant: me.tenant, tab: "report" })}
+            aria-current={here("tenant") ?? here("server")}
+          >
+            {me.tenant}
           </a>
         )}
         {me && me.tenant === null && (
@@ -120,9 +128,9 @@ function View({ place }: { place: Place }) {
   const { route } = place;
   switch (route.view) {
     case "check":
-      return <Part load={() => import("./check/view").then((part) => part.CheckView)} place={place} />;
+      return <Part load={() => import("./check/view").then((part) => part.CheckView)} props={{ place }} />;
     case "what-if":
-      return <Part load={() => import("./what-if/view").then((part) => part.WhatIfView)} place={place} />;
+      return <Part load={() => import("./what-if/view").then((part) => part.WhatIfView)} props={{ place }} />;
     case "lost":
       return (
         <Empty title="There is no such page.">
@@ -154,49 +162,26 @@ function Private({ place }: { place: Place }) {
   switch (route.view) {
     case "home":
       if (tenant === null) return <FleetView place={place} />;
-      return (
-        <TenantView
-          place={{ ...place, route: { view: "tenant", tenant, tab: "report" } }}
-          tenant={tenant}
-          tab="report"
-        />
-      );
+      return <Onward to={{ ...place, route: { view: "tenant", tenant, tab: "report" } }} />;
     case "tenant":
       return <TenantView place={place} tenant={route.tenant} tab={route.tab} />;
     case "server":
-      return <Part load={() => import("./server/view").then((part) => part.ServerView)} place={place} />;
+      return <Part load={() => import("./server/view").then((part) => part.ServerView)} props={{ place }} />;
     case "operator":
-      return <Part load={() => import("./operator/view").then((part) => part.OperatorView)} place={place} />;
+      return (
+        <Part load={() => import("./operator/view").then((part) => part.OperatorView)} props={{ place }} />
+      );
     default:
       return null;
   }
 }
 
-export interface ViewProps {
-  place: Place;
+/** Who can see one tenant alone starts there. */
+function Onward({ to }: { to: Place }) {
+  useEffect(() => remember(to, {}), []);
+  return null;
 }
 
-/** A view that is fetched when it is first used. */
-function Part({ load, place }: { load: () => Promise<ComponentType<ViewProps>>; place: Place }) {
-  const [part, setPart] = useState<{ View: ComponentType<ViewProps> } | "missing" | undefined>();
-  useEffect(() => {
-    load().then(
-      (View) => setPart({ View }),
-      () => setPart("missing"),
-    );
-  }, []);
-  if (part === undefined) return <Loading what="this part of the page" />;
-  if (part === "missing") {
-    return (
-      <Empty title="This part of the page could not be loaded.">
-        <p>Tidegate may be out of reach, or was updated since you opened it.</p>
-        <p>
-          <button type="button" onClick={() => location.reload()}>
-            Load the page again
-          </button>
-        </p>
-      </Empty>
-    );
-  }
-  return <part.View place={place} />;
+export interface ViewProps {
+  place: Place;
 }

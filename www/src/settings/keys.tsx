@@ -1,0 +1,5 @@
+import type { TabProps } from "../tenant/view";
+
+export function KeysTab({ tenant }: TabProps) {
+  return <p>KeysTab of {tenant}</p>;
+}
