@@ -45,7 +45,7 @@ pub struct Followed {
 pub fn follow(server: &Server, judge: &Judge<'_>, cause: Cause, now: Timestamp) -> Result<Followed, SqlError> {
     let frozen = judge.frozen_with(&server.exemptions);
     let rules = judge.rules(&frozen)?;
-    let place = Place::of(&server.record, &rules, now);
+    let place = Place::of(server, judge, &rules, now);
     let course = server.record.spell().zip(place.shows).map(|(spell, build)| Course::new(spell, build, &rules));
     let Some(course) = course else {
         return Ok(Followed { place, told: None, notify_at: None, alerts: Vec::new() });

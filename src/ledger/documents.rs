@@ -5,11 +5,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate_engine::build::Build;
 use tidegate_engine::decision::{self, Context, State};
+use tidegate_engine::obstacle::Effect;
 use tidegate_engine::policy::Policy;
 use tidegate_engine::server::ServerId;
 use tidegate_engine::spell::{NodeRecord, Rules, SeenBuild, ServerRecord};
 use tidegate_engine::time::Timestamp;
-use tidegate_wire::native::{Shown, StageDocument, StandingDocument};
+use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocument};
 
 use super::servers::Server;
 use super::site::Judge;
@@ -30,22 +31,36 @@ pub struct Place {
     pub build: Option<String>,
     pub product: Option<String>,
     pub state: Option<State>,
+    /// As long as it is out of date in a spell.
     pub stage: Option<decision::Stage>,
+    /// Of that stage.
+    pub effect: Option<Effect>,
 }
 
 impl Place {
-    /// By its record as it is after what silence ended.
-    pub fn of(record: &ServerRecord, rules: &Rules<'_>, now: Timestamp) -> Self {
+    /// By its record as it is after what silence ended; `rules` are those of `judge` for this server.
+    pub fn of(server: &Server, judge: &Judge<'_>, rules: &Rules<'_>, now: Timestamp) -> Self {
+        let record = &server.record;
         let standing = record.standing(rules, now);
         let build = standing.map(|(build, _)| build);
-        let context = Context::new(*rules, now);
+        let context = Context {
+            ceiling: judge.ceiling(),
+            paused_until: judge.policy.enforcement.paused_until(now),
+            exempt_until: server.exempt_until(now),
+            ..Context::new(*rules, now)
+        };
         let product = build.and_then(|build| rules.facts.catalog.product(build));
+        let failing = standing.filter(|(_, standing)| standing.is_out_of_date());
+        let stage =
+            record.spell().zip(failing).map(|(spell, (build, _))| decision::stage(Some(spell), build, &context));
+        let effect = |stage| Effect::of(&stage, server.connector, server.relayed, &context);
         Self {
             shows: build,
             build: build.map(|build| build.to_string()),
             product: product.map(|product| product.name.clone()),
             state: standing.map(|(_, standing)| State::Judged(standing)),
-            stage: record.spell().zip(build).map(|(spell, build)| decision::stage(Some(spell), build, &context)),
+            stage,
+            effect: stage.map(effect),
         }
     }
 
@@ -67,6 +82,7 @@ pub struct ServerDocument {
     product: Option<String>,
     standing: Option<StandingDocument>,
     stage: Option<StageDocument>,
+    effect: Option<EffectDocument>,
     detected_at: Option<Shown<Timestamp>>,
     exempt_until: Option<Shown<Timestamp>>,
     nodes: Vec<NodeDocument>,
@@ -107,11 +123,11 @@ struct BuildDocument {
 }
 
 impl ServerDocument {
-    pub fn new(server: Server, judge: &Judge<'_>, now: Timestamp) -> Result<Self, SqlError> {
-        let Server { id, name, connector, first_seen, last_seen, exemptions, mut record, .. } = server;
-        record.settle(now);
-        let frozen = judge.frozen_with(&exemptions);
-        let Place { build, product, state, stage, .. } = Place::of(&record, &judge.rules(&frozen)?, now);
+    pub fn new(mut server: Server, judge: &Judge<'_>, now: Timestamp) -> Result<Self, SqlError> {
+        server.record.settle(now);
+        let Place { build, product, state, stage, effect, .. } = judge.place(&server, now)?;
+        let exempt_until = server.exempt_until(now).map(Shown);
+        let Server { id, name, connector, first_seen, last_seen, record, .. } = server;
         Ok(Self {
             id,
             name,
@@ -122,8 +138,9 @@ impl ServerDocument {
             product,
             standing: state.map(StandingDocument::new),
             stage: stage.map(StageDocument::new),
+            effect: effect.map(EffectDocument::new),
             detected_at: record.spell().map(|spell| Shown(spell.detected_at)),
-            exempt_until: exemptions.at(now).and_then(|freeze| freeze.until).map(Shown),
+            exempt_until,
             nodes: nodes(&record),
             spells: None,
             transitions: None,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate_engine::server::ServerId;
 use tidegate_engine::time::{DAY, Date, Timestamp};
-use tidegate_wire::native::{Shown, StageDocument, StandingDocument};
+use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocument};
 use worker::SqlStorageValue;
 
 use super::documents::Place;
@@ -21,9 +21,10 @@ use crate::durable::sql::{Sql, SqlError, values};
 /// Servers read at once for a report that has them all.
 const AT_ONCE: u32 = 1_000;
 const MAX_TRANSITIONS: i64 = 500;
-pub const COLUMNS: [&str; 16] = [
+pub const COLUMNS: [&str; 18] = [
     "id",
     "name",
+    "connector",
     "build",
     "product",
     "state",
@@ -31,6 +32,7 @@ pub const COLUMNS: [&str; 16] = [
     "required",
     "behind_days",
     "stage",
+    "detected_at",
     "exempt_until",
     "last_seen",
     "accept",
@@ -63,10 +65,13 @@ pub struct Report {
 struct ServerRow {
     id: ServerId,
     name: String,
+    connector: &'static str,
     build: Option<String>,
     product: Option<String>,
     standing: Option<StandingDocument>,
     stage: Option<StageDocument>,
+    effect: Option<EffectDocument>,
+    detected_at: Option<Shown<Timestamp>>,
     exempt_until: Option<Shown<Timestamp>>,
     last_seen: Shown<Timestamp>,
     accept: i64,
@@ -92,10 +97,13 @@ pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Rep
         Ok::<_, SqlError>(ServerRow {
             id: server.id,
             name: server.name,
+            connector: server.connector.as_str(),
             build: place.build,
             product: place.product,
             standing: place.state.map(StandingDocument::new),
             stage: place.stage.map(StageDocument::new),
+            effect: place.effect.map(EffectDocument::new),
+            detected_at: server.record.spell().map(|spell| Shown(spell.detected_at)),
             exempt_until: exempt_until.map(Shown),
             last_seen: Shown(server.last_seen),
             accept,
@@ -159,6 +167,7 @@ fn write_row(table: &mut csv::Table, entry: &Entry) {
     let failing = place.state.and_then(|state| state.failing());
     table.text(server.id.as_str());
     table.text(&server.name);
+    table.text(server.connector.as_str());
     table.text(place.build.as_deref().unwrap_or_default());
     table.text(place.product.as_deref().unwrap_or_default());
     table.text(place.state_name());
@@ -166,6 +175,7 @@ fn write_row(table: &mut csv::Table, entry: &Entry) {
     table.value(failing.and_then(|failing| failing.required));
     table.value(failing.and_then(|failing| failing.behind_days));
     table.value(place.stage.map(|stage| stage.number));
+    table.value(server.record.spell().map(|spell| spell.detected_at));
     table.value(*exempt_until);
     table.value(Some(server.last_seen));
     sums.iter().for_each(|sum| table.value(Some(sum)));
@@ -188,10 +198,8 @@ impl Entry {
         sums: &BTreeMap<String, Sums>,
     ) -> Result<Self, SqlError> {
         server.record.settle(now);
-        let frozen = judge.frozen_with(&server.exemptions);
-        let place = Place::of(&server.record, &judge.rules(&frozen)?, now);
-        drop(frozen);
-        let exempt_until = server.exemptions.at(now).and_then(|freeze| freeze.until);
+        let place = judge.place(&server, now)?;
+        let exempt_until = server.exempt_until(now);
         let sums = sums.get(server.id.as_str()).copied().unwrap_or_default();
         Ok(Self { server, place, exempt_until, sums })
     }

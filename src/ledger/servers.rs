@@ -317,6 +317,11 @@ impl Server {
         }
     }
 
+    /// The end of the exemption in which `now` lies.
+    pub fn exempt_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.exemptions.at(now)?.until
+    }
+
     /// The same server, of which KV was told this.
     pub fn with_phase(self, phase: PhaseRecord) -> Self {
         Self { phase: Some(phase), ..self }

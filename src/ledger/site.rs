@@ -8,6 +8,8 @@ use tidegate_engine::policy::Mode;
 use tidegate_engine::spell::Rules;
 use tidegate_engine::time::Timestamp;
 
+use super::documents::Place;
+use super::servers::Server;
 use crate::common::Common;
 use crate::durable::audit::Act;
 use crate::durable::sql::SqlError;
@@ -45,14 +47,25 @@ pub struct Judge<'a> {
 impl Judge<'_> {
     /// The mode in effect, as far as the operator-wide ceiling is known here.
     pub fn mode(&self) -> Mode {
+        self.policy.enforcement.policy.mode.min(self.ceiling())
+    }
+
+    /// The operator-wide ceiling, as far as it is known here.
+    pub fn ceiling(&self) -> Mode {
         let control = &self.common.control;
-        self.policy.enforcement.policy.mode.min(control.ceiling(control.variable.unwrap_or(Mode::Enforce)))
+        control.ceiling(control.variable.unwrap_or(Mode::Enforce))
     }
 
     /// The rules for a server that is frozen at these times: [`Self::frozen_with`] its exemptions.
     pub fn rules<'b>(&'b self, frozen: &'b Freezes) -> Result<Rules<'b>, SqlError> {
         let missing = || SqlError::Failed("the policy's baseline is not there".to_owned());
         self.policy.enforcement.rules(&self.common.facts, frozen).ok_or_else(missing)
+    }
+
+    /// Where a server stands, by its record as it is after what silence ended.
+    pub fn place(&self, server: &Server, now: Timestamp) -> Result<Place, SqlError> {
+        let frozen = self.frozen_with(&server.exemptions);
+        Ok(Place::of(server, self, &self.rules(&frozen)?, now))
     }
 
     /// When the clock of a server with these exemptions stands still.

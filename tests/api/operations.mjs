@@ -27,7 +27,8 @@ const MALFORMED = '{"mode":';
  * @property {string} id `operationId` of the document
  * @property {string} method
  * @property {string} path
- * @property {"none" | import("./world.mjs").Role} role the least that may call it; `gateway`: gateways and admins
+ * @property {"none" | "any" | import("./world.mjs").Role} role the least that may call it; `gateway`: gateways and
+ *   admins; `any`: whoever has a key
  * @property {"own" | "own:policy" | "own:exempt" | "no"} [bound] what a key bound to a tenant may do: in its own tenant,
  *   there by delegation, nothing
  * @property {"path" | "body" | "query" | "id"} [tenant] how a call names a tenant
@@ -754,7 +755,7 @@ export const OPERATIONS = [
               const [head, ...rows] = text.trimEnd().split("\r\n");
               assert.equal(
                 head,
-                "id,name,build,product,state,reason,required,behind_days,stage,exempt_until,last_seen," +
+                "id,name,connector,build,product,state,reason,required,behind_days,stage,detected_at,exempt_until,last_seen," +
                   "accept,defer,reject,would_defer,would_reject",
               );
               assert.equal(rows.length, 3);
@@ -1204,6 +1205,8 @@ export function provocations(operation) {
     ways.set(status, [...(ways.get(status) ?? []), provoke]);
   if (role !== "none") {
     add(401, async (world, tenant) => ({ ...(await succeed(world, tenant)), key: "tg_wrong_key" }));
+  }
+  if (role !== "none" && role !== "any") {
     add(403, async (world, tenant) => {
       const lesser = { gateway: "viewer", viewer: "gateway", operator: "viewer", admin: "operator" };
       const key = await world.key(/** @type {any} */ (lesser[role]));

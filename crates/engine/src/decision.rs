@@ -8,6 +8,7 @@ use crate::catalog::{Catalog, Known, Place};
 use crate::event::MailEvent;
 use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
 use crate::ladder::{Minutes, Rung};
+use crate::obstacle;
 use crate::policy::Mode;
 use crate::reply::{Reply, Values};
 use crate::server::{ConnectingServer, Evidence, Finding, Recognition, ServerId, Shown};
@@ -163,6 +164,11 @@ impl<'a> Context<'a> {
     pub const fn new(rules: Rules<'a>, now: Timestamp) -> Self {
         Self { rules, ceiling: Mode::Enforce, phase: None, paused_until: None, exempt_until: None, now }
     }
+
+    /// The mode in effect.
+    pub fn mode(&self) -> Mode {
+        self.rules.policy.mode.min(self.ceiling)
+    }
 }
 
 /// Decides on a message that shows no on-premises Exchange server, which needs no policy.
@@ -243,31 +249,19 @@ pub fn decide<'a>(
     context: &Context<'_>,
 ) -> Decision<'a> {
     let Context { rules, now, .. } = *context;
-    let mode = rules.policy.mode.min(context.ceiling);
+    let mode = context.mode();
     let standing = rules.assess(server.shown, now);
     let spell = context.phase.and_then(|phase| phase.running_spell(now));
     let stage = match (standing, server.shown.build()) {
         (Standing::OutOfDate(_), Some(build)) => Some(stage(spell, build, context)),
         _ => None,
     };
-    let in_scope = rules.policy.scope.contains(&event.connector);
     let recipients = event.recipients.iter().map(AsRef::as_ref);
     let confirmed = context.phase.is_some_and(|phase| phase.confirms(server.node, &rules, now));
-    let mut obstacle = None;
-    if let Some(stage) = stage {
-        let started = stage.has_started;
-        obstacle = if !in_scope {
-            Some(Obstacle::Scope)
-        } else if spell.is_none() || !confirmed {
-            Some(Obstacle::OneWitness)
-        } else if !started {
-            Some(Obstacle::Wave)
-        } else if rules.policy.accepts_always(recipients) {
-            Some(Obstacle::Recipients)
-        } else {
-            None
-        };
-    }
+    let mut obstacle = stage.and_then(|stage| {
+        let has_witnesses = spell.is_some() && confirmed;
+        obstacle::shield(&stage, event.connector, context, has_witnesses, || rules.policy.accepts_always(recipients))
+    });
     let offset = window::offset(&event.tenant, &server.id);
     let (would, retry_after) = match stage {
         Some(stage) if obstacle.is_none() => {
@@ -276,15 +270,7 @@ pub fn decide<'a>(
         _ => (Action::Accept, None),
     };
     if would != Action::Accept {
-        if behind_relay && !rules.policy.enforce_behind_relays {
-            obstacle = Some(Obstacle::Relay);
-        } else if mode != Mode::Enforce {
-            obstacle = Some(Obstacle::Mode(mode));
-        } else if let Some(until) = context.exempt_until {
-            obstacle = Some(Obstacle::Exempt(until));
-        } else if let Some(until) = context.paused_until {
-            obstacle = Some(Obstacle::Paused(until));
-        }
+        obstacle = obstacle::lift(behind_relay, context);
     }
     let action = if obstacle.is_none() { would } else { Action::Accept };
     let known = server.shown.stamped().and_then(|build| rules.facts.catalog.look_up(build));
@@ -309,39 +295,6 @@ pub fn decide<'a>(
         exempt_until: context.exempt_until,
         evidence: Some(server.evidence.clone()),
         why,
-    }
-}
-
-/// What keeps an out-of-date server's message from being deferred or rejected.
-#[derive(Clone, Copy, Debug)]
-enum Obstacle {
-    Scope,
-    OneWitness,
-    Recipients,
-    Relay,
-    Mode(Mode),
-    Wave,
-    Exempt(Timestamp),
-    Paused(Timestamp),
-}
-
-impl Obstacle {
-    fn explain(self, why: &mut String) {
-        why.push_str(match self {
-            Self::Scope => " Accepted: this connector is not in the policy's scope.",
-            Self::OneWitness => " Accepted: a second message or an earlier one from this machine has to confirm it.",
-            Self::Wave => " Accepted: this product is not enforced yet.",
-            Self::Recipients => " Accepted: all recipients are always accepted.",
-            Self::Relay => " Accepted: behind a trusted relay the policy only reports.",
-            Self::Mode(Mode::Off) => " Accepted: the mode is off.",
-            Self::Mode(_) => " Accepted: the mode is report.",
-            Self::Exempt(_) => " Accepted: the server is exempt until ",
-            Self::Paused(_) => " Accepted: enforcement is paused until ",
-        });
-        if let Self::Exempt(until) | Self::Paused(until) = self {
-            // writing into a string cannot fail
-            let _ = write!(why, "{until}.");
-        }
     }
 }
 

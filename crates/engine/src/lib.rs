@@ -32,6 +32,7 @@ pub mod header;
 pub mod ladder;
 pub mod mime_ole;
 pub mod network;
+pub mod obstacle;
 mod order;
 pub mod pause;
 pub mod policy;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::decision::{Decision, NextStage, Stage, State};
 use tidegate_engine::event::{Connector, MAX_OWN_HOPS, MailEvent, TenantId};
 use tidegate_engine::header::Header;
+use tidegate_engine::obstacle::Effect;
 use tidegate_engine::time::Timestamp;
 
 use crate::problem::{Problem, read_json};
@@ -333,6 +334,25 @@ impl StageDocument {
             throttle_minutes: stage.minutes.throttle(),
             block_minutes: stage.minutes.block(),
             next: stage.next.map(next),
+        }
+    }
+}
+
+/// What applies of a stage, as reports show it.
+#[derive(Serialize)]
+pub struct EffectDocument {
+    throttle_minutes: u8,
+    block_minutes: u8,
+    obstacle: Option<&'static str>,
+}
+
+impl EffectDocument {
+    pub fn new(effect: Effect) -> Self {
+        let Effect { minutes, obstacle } = effect;
+        Self {
+            throttle_minutes: minutes.throttle(),
+            block_minutes: minutes.block(),
+            obstacle: obstacle.map(|obstacle| obstacle.as_str()),
         }
     }
 }
