@@ -13,6 +13,7 @@ mod notifications;
 mod pauses;
 mod peers;
 mod policies;
+mod preview;
 mod protocol;
 mod report;
 mod schema;
@@ -46,7 +47,7 @@ use site::Site;
 pub use exemptions::ExemptionCall;
 pub use pauses::PauseCall;
 pub use protocol::{
-    Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, Filter, Item, PutPolicy, Recorded, Sent,
+    Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, Filter, Item, Proposal, PutPolicy, Recorded, Sent,
     ShownDocument, Sight,
 };
 pub use webhooks::{WebhookCall, target};
@@ -170,6 +171,7 @@ impl Ledger {
                 json(&intake::record(sql, &mut self.recent.borrow_mut(), &site, &batch)?)
             }
             Call::PutPolicy(put) => json(&policies::put(sql, site, *put)?),
+            Call::PreviewPolicy(proposal) => json(&preview::of(sql, site, *proposal)?),
             Call::Policy => {
                 let record = policies::current(sql)?;
                 let tag = http::etag(record.rev);

@@ -13,7 +13,7 @@ use super::{Caller, Failure, access_of, done, fleet, freezes, no_route, not_allo
 use crate::common::Common;
 use crate::durable::client::{ADMIN_DEADLINE, Client};
 use crate::http;
-use crate::ledger::{Author, Call, Changed, Filter, PutPolicy};
+use crate::ledger::{Author, Call, Changed, Filter, Proposal, PutPolicy};
 use crate::store::{self, PhaseKey, PolicyKey};
 
 pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str]) -> Result<Response, Failure> {
@@ -31,6 +31,10 @@ pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str
             "GET" => Ok(ledger.forward(&Call::Policy).await?),
             "PUT" => put_policy(caller, &ledger, &tenant).await,
             _ => Err(not_allowed("GET, HEAD, PUT")),
+        },
+        ["policy", "preview"] => match method {
+            "POST" => preview_policy(caller, &ledger, &tenant).await,
+            _ => Err(not_allowed("POST")),
         },
         ["servers"] => match method {
             "GET" => servers(caller, &ledger).await,
@@ -65,15 +69,27 @@ pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str
 async fn put_policy(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> Result<Response, Failure> {
     caller.principal.changes_tenant(tenant)?;
     let if_rev = http::if_match(caller.request)?;
+    let proposal = proposal(caller).await?;
+    let needs = caller.principal.needs(Right::Policy);
+    let put = Call::PutPolicy(Box::new(PutPolicy { proposal, if_rev, needs }));
+    change(ledger, tenant, &put, 200).await
+}
+
+/// Needs no delegation: who may not change the policy may still see what a change would do, and ask for it.
+async fn preview_policy(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> Result<Response, Failure> {
+    caller.principal.changes_tenant(tenant)?;
+    Ok(ledger.forward(&Call::PreviewPolicy(Box::new(proposal(caller).await?))).await?)
+}
+
+/// The policy in the body, checked.
+async fn proposal(caller: &Caller<'_>) -> Result<Proposal, Failure> {
     let body = caller.request.body().await?;
     let policy: Policy = read_json(&body)?;
     let common = Common::read(&access_of(caller.config, caller.request, caller.env)).await;
     let common = common.map_err(|error| Problem::unavailable(error.as_str()))?;
     policy.check(&common.facts).map_err(|error| Problem::unprocessable(error.reason).in_field(error.field))?;
-    let needs = caller.principal.needs(Right::Policy);
     let author = if caller.principal.is_admin() { Author::Admin } else { other_author(&body)? };
-    let put = Call::PutPolicy(Box::new(PutPolicy { policy, if_rev, needs, author }));
-    change(ledger, tenant, &put, 200).await
+    Ok(Proposal { policy, author })
 }
 
 async fn delete_server(caller: &Caller<'_>, ledger: &Client, server: PhaseKey<'_>) -> Result<Response, Failure> {

@@ -3,12 +3,13 @@
 use tidegate_engine::enforcement::hold;
 use tidegate_engine::event::TenantId;
 use tidegate_engine::policy::Policy;
+use tidegate_engine::time::Timestamp;
 use tidegate_wire::problem::Problem;
 
 use super::documents::{PolicyChange, ServerDocument};
-use super::protocol::{Author, Changed, PutPolicy};
+use super::protocol::{Author, Changed, Proposal, PutPolicy};
 use super::servers::{self, Server};
-use super::site::Site;
+use super::site::{Judge, Site};
 use super::work;
 use crate::access;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
@@ -16,7 +17,7 @@ use crate::durable::{audit, outbox};
 use crate::store::{PolicyKey, PolicyRecord};
 
 /// Servers that the answer to a change lists.
-const MAX_SHOWN: usize = 1_000;
+pub const MAX_SHOWN: usize = 1_000;
 const DOCUMENT: &str = "SELECT json FROM document WHERE name = ?1";
 
 pub fn get(sql: &Sql) -> Result<Option<PolicyRecord>, SqlError> {
@@ -42,19 +43,41 @@ pub fn set_tenant(change: &Change<'_>, tenant: &TenantId) -> Result<(), SqlError
     store(change, "tenant", &to_text(tenant)?)
 }
 
-pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlError> {
-    let PutPolicy { mut policy, if_rev, needs, author } = put;
-    sql.change(move |change| {
-        let old = current(change)?;
-        access::delegated(needs, &old.enforcement.policy)?;
+/// A change of policy that is wanted: the record as it is, and as it would be.
+pub struct Draft {
+    pub old: PolicyRecord,
+    pub new: PolicyRecord,
+}
+
+impl Draft {
+    pub fn new(sql: &Sql, site: &Site<'_>, proposal: Proposal) -> Result<Self, SqlError> {
+        let Proposal { mut policy, author } = proposal;
+        let old = current(sql)?;
         leave_to_admins(author, &old.enforcement.policy, &mut policy)?;
-        if if_rev.is_some_and(|rev| rev != old.rev) {
+        let enforcement = old.enforcement.with_policy(policy, site.now);
+        let new = PolicyRecord { rev: old.rev + 1, softened_rev: old.softened_rev, enforcement };
+        Ok(Self { old, new })
+    }
+
+    /// By what servers are judged before and after the change.
+    pub fn judges<'a>(&'a self, site: &Site<'a>) -> (Judge<'a>, Judge<'a>) {
+        (site.judge(&self.old), site.judge(&self.new))
+    }
+}
+
+pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlError> {
+    let PutPolicy { proposal, if_rev, needs } = put;
+    sql.change(move |change| {
+        let draft = Draft::new(change, site, proposal)?;
+        access::delegated(needs, &draft.old.enforcement.policy)?;
+        if if_rev.is_some_and(|rev| rev != draft.old.rev) {
             return Err(Problem::precondition_failed().into());
         }
-        let enforcement = old.enforcement.with_policy(policy, site.now);
-        let mut record = PolicyRecord { rev: old.rev + 1, softened_rev: old.softened_rev, enforcement };
         let mut servers = servers::in_spells(change)?;
-        let held = hold_all(&mut servers, &old, &record, site)?;
+        let judges = draft.judges(site);
+        let held =
+            servers.iter_mut().map(|server| hold_one(server, &judges, site.now)).collect::<Result<Vec<_>, _>>()?;
+        let Draft { old, new: mut record } = draft;
         let mut phases = Vec::new();
         if held.contains(&true) {
             record.softened_rev = record.rev;
@@ -92,26 +115,20 @@ pub fn store(change: &Change<'_>, name: &str, json: &str) -> Result<(), SqlError
     )
 }
 
-/// Holds the clocks of servers in a spell, so that the change makes nothing stricter at once. For each, whether that was
+/// Holds the clock of a server in a spell back, so that the change makes nothing stricter at once. Whether that was
 /// needed.
-fn hold_all(
-    servers: &mut [Server],
-    old: &PolicyRecord,
-    new: &PolicyRecord,
-    site: &Site<'_>,
-) -> Result<Vec<bool>, SqlError> {
-    let (before, after) = (site.judge(old), site.judge(new));
-    let (old_policy, new_policy) = (&old.enforcement.policy, &new.enforcement.policy);
-    let behind_relays = !old_policy.enforce_behind_relays && new_policy.enforce_behind_relays;
-    let hold_one = |server: &mut Server| {
-        let newly_in_scope =
-            !old_policy.scope.contains(&server.connector) && new_policy.scope.contains(&server.connector);
-        let newly_in_reach = newly_in_scope || server.relayed && behind_relays;
-        let (was, will_be) = (before.frozen_with(&server.exemptions), after.frozen_with(&server.exemptions));
-        let (was, will_be) = (before.rules(&was)?, after.rules(&will_be)?);
-        Ok(hold(&mut server.record, (&old.enforcement, &was), &will_be, newly_in_reach, site.now))
-    };
-    servers.iter_mut().map(hold_one).collect()
+pub fn hold_one(
+    server: &mut Server,
+    (before, after): &(Judge<'_>, Judge<'_>),
+    now: Timestamp,
+) -> Result<bool, SqlError> {
+    let (old, new) = (&before.policy.enforcement, &after.policy.enforcement);
+    let newly_in_scope = !old.policy.scope.contains(&server.connector) && new.policy.scope.contains(&server.connector);
+    let behind_relays = !old.policy.enforce_behind_relays && new.policy.enforce_behind_relays;
+    let newly_in_reach = newly_in_scope || server.relayed && behind_relays;
+    let (was, will_be) = (before.frozen_with(&server.exemptions), after.frozen_with(&server.exemptions));
+    let (was, will_be) = (before.rules(&was)?, after.rules(&will_be)?);
+    Ok(hold(&mut server.record, (old, &was), &will_be, newly_in_reach, now))
 }
 
 /// Keeps what only an admin may change.

@@ -25,6 +25,8 @@ pub enum Call {
     Policy,
     /// Answered with [`Changed`].
     PutPolicy(Box<PutPolicy>),
+    /// Answered with what putting it would do, as the API shows it.
+    PreviewPolicy(Box<Proposal>),
     /// Answered with one page of servers as the API shows them.
     Servers {
         filter: Filter,
@@ -73,6 +75,7 @@ impl Call {
         !matches!(
             self,
             Self::Policy
+                | Self::PreviewPolicy(_)
                 | Self::Servers { .. }
                 | Self::Server { .. }
                 | Self::Tenant
@@ -255,11 +258,17 @@ pub enum Dropped {
 
 #[derive(Debug, Deserialize, Serialize)]
 pub struct PutPolicy {
-    pub policy: Policy,
+    pub proposal: Proposal,
     /// The revision that the caller knows; `None`: whatever it is.
     pub if_rev: Option<u64>,
     /// What the present policy has to delegate to the caller.
     pub needs: Option<Right>,
+}
+
+/// A policy as someone wants to have it.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Proposal {
+    pub policy: Policy,
     pub author: Author,
 }
 

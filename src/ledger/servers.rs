@@ -52,14 +52,30 @@ pub fn next_silence(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
 /// Judges all servers anew, for filters, counts and alerts: the policy, the catalog, the freezes or the day are others.
 pub fn reassess(change: &Change<'_>, site: &Site<'_>, policy: &PolicyRecord) -> Result<(), SqlError> {
     let judge = site.judge(policy);
-    let last = "SELECT json_quote(MAX(id)) FROM (SELECT id FROM server WHERE id > ?1 ORDER BY id LIMIT ?2)";
+    each(change, |server| {
+        let followed = alerts::follow(&server, &judge, Cause::Change, site.now)?;
+        alerts::write(change, &judge, (&server, &followed.place), (&[], &followed.alerts), site.now)?;
+        set_place(change, &server.id, &followed)
+    })
+}
+
+/// Goes through all servers, by id, a few in memory at once.
+pub fn each(sql: &Sql, see: impl FnMut(Server) -> Result<(), SqlError>) -> Result<(), SqlError> {
+    each_of(sql, "", see)
+}
+
+/// As [`each`], through those in a spell.
+pub fn each_in_spell(sql: &Sql, see: impl FnMut(Server) -> Result<(), SqlError>) -> Result<(), SqlError> {
+    each_of(sql, "AND silent_at IS NOT NULL", see)
+}
+
+fn each_of(sql: &Sql, which: &str, mut see: impl FnMut(Server) -> Result<(), SqlError>) -> Result<(), SqlError> {
+    let last =
+        format!("SELECT json_quote(MAX(id)) FROM (SELECT id FROM server WHERE id > ?1 {which} ORDER BY id LIMIT ?2)");
+    let page = format!("WHERE id > ?1 AND id <= ?2 {which} ORDER BY id");
     let mut after = String::new();
-    while let Some(Some(last)) = change.row::<Option<String>>(last, values![after.as_str(), READ_AT_ONCE])? {
-        for server in readable(change, "WHERE id > ?1 AND id <= ?2", values![after, last.as_str()])? {
-            let followed = alerts::follow(&server, &judge, Cause::Change, site.now)?;
-            alerts::write(change, &judge, (&server, &followed.place), (&[], &followed.alerts), site.now)?;
-            set_place(change, &server.id, &followed)?;
-        }
+    while let Some(Some(last)) = sql.row::<Option<String>>(&last, values![after.as_str(), READ_AT_ONCE])? {
+        readable(sql, &page, values![after, last.as_str()])?.into_iter().try_for_each(&mut see)?;
         after = last;
     }
     Ok(())

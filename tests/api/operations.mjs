@@ -421,6 +421,61 @@ export const OPERATIONS = [
     },
   },
   {
+    id: "previewPolicy",
+    method: "POST",
+    path: "/v1/tenants/{tenant}/policy/preview",
+    role: "operator",
+    bound: "own",
+    tenant: "path",
+    body: true,
+    success: 200,
+    needs: "ledger",
+    call: (tenant) => ({ path: at(tenant, "/policy/preview"), body: { mode: "enforce" } }),
+    more: {
+      200: [
+        ...POLICIES.map((body) => async (/** @type {World} */ world) => {
+          await servers(world, "previewed");
+          return { path: at("previewed", "/policy/preview"), body };
+        }),
+        async (world) => {
+          await servers(world, "previewed");
+          return {
+            path: at("previewed", "/policy/preview"),
+            body: { mode: "report" },
+            check: ({ json }) => {
+              assert.deepEqual([json.counts, json.servers.length], [{ servers: 3, changed: 1 }, 1]);
+              const [{ id, before, after, held }] = json.servers;
+              assert.deepEqual([id, held], [BLOCKED_SERVER, false]);
+              assert.deepEqual([before.effect.block_minutes, after.effect.block_minutes], [60, 0]);
+            },
+          };
+        },
+      ],
+      400: [
+        (_world, tenant) => ({ path: at(tenant, "/policy/preview"), body: MALFORMED }),
+        (_world, tenant) => ({
+          path: at(tenant, "/policy/preview"),
+          body: { modus: "report" },
+          field: "modus",
+        }),
+      ],
+      403: [
+        async (world, tenant) => {
+          const key = await world.key("operator");
+          const body = { delegated: ["exempt"] };
+          return { path: at(tenant, "/policy/preview"), body, key, field: "delegated" };
+        },
+      ],
+      422: [
+        (_world, tenant) => ({
+          path: at(tenant, "/policy/preview"),
+          body: { baseline: "none" },
+          field: "baseline",
+        }),
+      ],
+    },
+  },
+  {
     id: "listServers",
     method: "GET",
     path: "/v1/tenants/{tenant}/servers",
