@@ -36,6 +36,9 @@ impl Role {
 pub struct Principal {
     /// As the audit trail names it: `admin`, or `key:` and the key's id.
     pub actor: String,
+    /// The key's id; the secret `ADMIN_KEY` has none.
+    pub id: Option<String>,
+    pub name: Option<String>,
     pub role: Role,
     /// The one tenant that it is bound to; `None`: all.
     pub tenant: Option<TenantId>,
@@ -45,7 +48,8 @@ pub struct Principal {
 impl Principal {
     /// The holder of the secret `ADMIN_KEY`.
     pub fn admin() -> Self {
-        Self { actor: "admin".to_owned(), role: Role::Admin, tenant: None, gateway: GatewaySettings::default() }
+        let gateway = GatewaySettings::default();
+        Self { actor: "admin".to_owned(), id: None, name: None, role: Role::Admin, tenant: None, gateway }
     }
 
     pub fn is_admin(&self) -> bool {
@@ -129,7 +133,7 @@ mod tests {
     }
 
     fn holder(role: Role, bound_to: Option<&str>) -> Principal {
-        Principal { actor: "key:1".to_owned(), role, tenant: bound_to.map(tenant), gateway: GatewaySettings::default() }
+        Principal { role, tenant: bound_to.map(tenant), ..Principal::admin() }
     }
 
     /// Which roles may, of holders for all tenants.

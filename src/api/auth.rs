@@ -57,6 +57,8 @@ pub async fn verify(
     let record = record.ok_or_else(wrong)?;
     Ok(Principal {
         actor: format!("key:{}", record.id),
+        id: Some(record.id.clone()),
+        name: record.name.clone(),
         role: record.role,
         tenant: record.tenant.clone(),
         gateway: record.gateway.unwrap_or_default(),

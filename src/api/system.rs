@@ -6,6 +6,7 @@ use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
 use super::{Caller, Failure, facts, keys, no_route, not_allowed};
+use crate::access::{Principal, Role};
 use crate::common;
 use crate::config::Config;
 use crate::durable::client::Circumstances;
@@ -32,8 +33,25 @@ pub fn health(config: &Config) -> Result<Response, Failure> {
     Ok(http::json(&serde_json::to_vec(&health).unwrap_or_default())?)
 }
 
+#[derive(Serialize)]
+struct Me<'a> {
+    id: Option<&'a str>,
+    role: Role,
+    tenant: Option<&'a TenantId>,
+    name: Option<&'a str>,
+}
+
+/// What the caller's key is, whatever its role.
+fn me(caller: &Caller<'_>) -> Result<Response, Failure> {
+    let Principal { id, role, tenant, name, .. } = &caller.principal;
+    let me = Me { id: id.as_deref(), role: *role, tenant: tenant.as_ref(), name: name.as_deref() };
+    Ok(http::json(&serde_json::to_vec(&me).unwrap_or_default())?)
+}
+
 pub async fn route(caller: &Caller<'_>, method: &str, rest: &[&str]) -> Result<Response, Failure> {
     match rest {
+        ["me"] if method == "GET" => me(caller),
+        ["me"] => Err(not_allowed("GET, HEAD")),
         ["keys", rest @ ..] => keys::route(caller, method, rest).await,
         ["catalog"] => facts::route(caller, method, FactsKey::Catalog).await,
         ["baselines"] if method == "GET" => facts::baselines(caller).await,

@@ -56,7 +56,13 @@ pub struct NewKey {
 impl NewKey {
     /// What KV holds of it.
     pub fn record(&self) -> KeyRecord {
-        KeyRecord { id: self.id.clone(), role: self.role, tenant: self.tenant.clone(), gateway: self.gateway }
+        KeyRecord {
+            id: self.id.clone(),
+            role: self.role,
+            tenant: self.tenant.clone(),
+            name: Some(self.name.clone()),
+            gateway: self.gateway,
+        }
     }
 }
 

@@ -252,6 +252,9 @@ pub struct KeyRecord {
     pub role: Role,
     /// The one tenant that it is bound to; none: all.
     pub tenant: Option<TenantId>,
+    /// None of a key that was made before names were kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<GatewaySettings>,
 }

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { event, received, rfc3339, until } from "../support/client.mjs";
-import { BLOCKED_SERVER, NOW, PATCHED_SERVER } from "./world.mjs";
+import { BLOCKED_SERVER, NOW, PATCHED_SERVER, ROLES } from "./world.mjs";
 
 const DAY = 24 * 3600;
 /** Octets beyond what any operation reads. */
@@ -1215,6 +1215,33 @@ export const OPERATIONS = [
       world.admin("POST", "/v1/keys", { role: "viewer", tenant, name: world.name("revoked") }),
     call: (_tenant, { id }) => ({ path: `/v1/keys/${id}` }),
     more: { 404: [() => ({ path: "/v1/keys/none" })] },
+  },
+  {
+    id: "getMe",
+    method: "GET",
+    path: "/v1/me",
+    role: "any",
+    bound: "own",
+    success: 200,
+    call: () => ({ path: "/v1/me" }),
+    more: {
+      200: [
+        () => ({
+          path: "/v1/me",
+          failing: true,
+          check: ({ json }) => assert.deepEqual(json, { id: null, role: "admin", tenant: null, name: null }),
+        }),
+        ...ROLES.flatMap((role) =>
+          [null, ...(role === "admin" ? [] : ["alpha"])].map((tenant) => ({ role, tenant })),
+        ).map(({ role, tenant }) => async (/** @type {World} */ world) => {
+          const name = world.name("me");
+          const { id, key } = await world.newKey({ role, tenant, name });
+          const check = (/** @type {Answer} */ { json }) =>
+            assert.deepEqual(json, { id, role, tenant, name });
+          return { path: "/v1/me", key, check };
+        }),
+      ],
+    },
   },
   {
     id: "getHealth",
