@@ -41,6 +41,90 @@ export function Field({ label, hint, error, children }: FieldProps) {
   );
 }
 
+export interface Choice<Value extends string> {
+  value: Value;
+  name: string;
+  meaning?: ComponentChildren;
+}
+
+interface ChoicesProps<Value extends string> {
+  legend: string;
+  choices: readonly Choice<Value>[];
+  value: Value | undefined;
+  onChoose: (value: Value) => void;
+  error?: string | undefined;
+}
+
+/** One of a few, each with its meaning. */
+export function Choices<Value extends string>({
+  legend,
+  choices,
+  value: chosen,
+  onChoose,
+  error,
+}: ChoicesProps<Value>) {
+  const id = useId();
+  return (
+    <fieldset class="choices" aria-describedby={error && `${id}-error`}>
+      <legend>{legend}</legend>
+      {choices.map(({ value, name, meaning }) => (
+        <div key={value} class="choice">
+          <input
+            type="radio"
+            id={`${id}-${value}`}
+            name={id}
+            value={value}
+            required
+            checked={value === chosen}
+            onChange={() => onChoose(value)}
+            aria-describedby={meaning ? `${id}-${value}-meaning` : undefined}
+          />
+          <label for={`${id}-${value}`}>{name}</label>
+          {meaning && (
+            <p id={`${id}-${value}-meaning`} class="hint">
+              {meaning}
+            </p>
+          )}
+        </div>
+      ))}
+      {error && (
+        <p id={`${id}-error`} class="refusal" role="alert">
+          {error}
+        </p>
+      )}
+    </fieldset>
+  );
+}
+
+interface TickProps {
+  label: string;
+  hint?: ComponentChildren;
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+}
+
+/** Yes or no. */
+export function Tick({ label, hint, checked, onChange }: TickProps) {
+  const id = useId();
+  return (
+    <div class="choice">
+      <input
+        type="checkbox"
+        id={id}
+        checked={checked}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+        aria-describedby={hint ? `${id}-hint` : undefined}
+      />
+      <label for={id}>{label}</label>
+      {hint && (
+        <p id={`${id}-hint`} class="hint">
+          {hint}
+        </p>
+      )}
+    </div>
+  );
+}
+
 interface Sending {
   busy: boolean;
   error: unknown;
