@@ -1,5 +1,7 @@
+/** The tenant's keys. */
+import { Keys } from "../keys/keys";
 import type { TabProps } from "../tenant/view";
 
 export function KeysTab({ tenant }: TabProps) {
-  return <p>KeysTab of {tenant}</p>;
+  return <Keys tenant={tenant} />;
 }

@@ -1,0 +1,194 @@
+/** The keys that work: a list, and the making and revoking of them. For one tenant, or for all. */
+import { useMemo, useState } from "preact/hooks";
+import { useLoad } from "../api/load";
+import type { Key } from "../api/types";
+import { href } from "../route";
+import { useSession } from "../session";
+import { Empty, Failure, Loading } from "../ui/notice";
+import { Said, type Words } from "../ui/said";
+import { type Column, type Sort, Table } from "../ui/table";
+import { Time } from "../ui/time";
+import { plural } from "../words";
+import { MakeKey } from "./make";
+import { RevokeKey } from "./revoke";
+import { inRotation, ROLES, settings } from "./words";
+
+interface Props {
+  /** Null: those of all tenants */
+  tenant: string | null;
+}
+
+type Open = { dialog: "make"; like?: Key } | { dialog: "revoke"; key: Key };
+
+export function Keys({ tenant }: Props) {
+  const { api } = useSession();
+  const [open, setOpen] = useState<Open | undefined>();
+  const [words, setWords] = useState<Words | undefined>();
+  const [filter, setFilter] = useState("");
+  const [sort, setSort] = useState<Sort>({ column: "created_at", descending: true });
+  const { value, error, loading, reload } = useLoad<Key[]>(
+    async (signal, part) => {
+      const keys: Key[] = [];
+      for await (const page of api.pages<Key>("/v1/keys", { signal, query: { tenant } })) {
+        keys.push(...page);
+        part([...keys]);
+      }
+      return keys;
+    },
+    [api, tenant],
+  );
+  const columns = useColumns(tenant, value ?? [], setOpen);
+  const shown = useMemo(() => (value ?? []).filter((key) => matches(key, filter)), [value, filter]);
+  const done = (next: Words) => {
+    setOpen(undefined);
+    setWords(next);
+    reload();
+  };
+  return (
+    <>
+      <div class="filters">
+        <label>
+          Find a key
+          <input
+            type="search"
+            value={filter}
+            placeholder={tenant === null ? "name, tenant or role" : "name or role"}
+            onInput={(event) => setFilter(event.currentTarget.value)}
+          />
+        </label>
+        <button type="button" class="primary" onClick={() => setOpen({ dialog: "make" })}>
+          Make a key
+        </button>
+      </div>
+      <Said words={words} />
+      {value === undefined && loading && <Loading what="keys" />}
+      {error !== undefined && <Failure error={error} retry={reload} />}
+      {value !== undefined && value.length === 0 && !loading && (
+        <Empty title="No key works here.">
+          <p>Gateways and readers each need one: make it, and hand it over by a safe way.</p>
+        </Empty>
+      )}
+      {value !== undefined && value.length > 0 && shown.length === 0 && (
+        <Empty title={`None of ${plural(value.length, "key")} matches.`}>
+          <p>
+            <button type="button" onClick={() => setFilter("")}>
+              Show all
+            </button>
+          </p>
+        </Empty>
+      )}
+      {shown.length > 0 && (
+        <Table
+          caption={tenant === null ? "Keys of all tenants" : `Keys of ${tenant}`}
+          columns={columns}
+          rows={shown}
+          rowKey={(key) => key.id}
+          sort={sort}
+          onSort={setSort}
+        />
+      )}
+      {open?.dialog === "make" && (
+        <MakeKey tenant={tenant} like={open.like} onClose={() => setOpen(undefined)} onDone={done} />
+      )}
+      {open?.dialog === "revoke" && (
+        <RevokeKey revoked={open.key} onClose={() => setOpen(undefined)} onDone={done} />
+      )}
+    </>
+  );
+}
+
+function matches({ id, name, role, tenant }: Key, filter: string): boolean {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const text = `${id} ${name} ${role} ${tenant ?? "all tenants"}`.toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+function useColumns(tenant: string | null, keys: Key[], open: (what: Open) => void): Column<Key>[] {
+  const { me } = useSession();
+  return useMemo(() => {
+    const rotation = inRotation(keys);
+    const byText = (text: (key: Key) => string) => (one: Key, other: Key) =>
+      text(one).localeCompare(text(other), "en");
+    const columns: (Column<Key> | false)[] = [
+      {
+        id: "name",
+        label: "Name",
+        head: true,
+        compare: byText(({ name }) => name),
+        cell: (key) => (
+          <>
+            {key.name}
+            {key.id === me.id && <span class="muted"> (yours)</span>}
+            {rotation.has(key.id) && <Rotation age={rotation.get(key.id)} />}
+          </>
+        ),
+      },
+      {
+        id: "role",
+        label: "Role",
+        compare: byText(({ role }) => role),
+        cell: ({ role }) => ROLES[role].name,
+      },
+      tenant === null && {
+        id: "tenant",
+        label: "Tenant",
+        compare: byText((key) => key.tenant ?? ""),
+        cell: (key) =>
+          key.tenant === null ? (
+            "All tenants"
+          ) : (
+            <a href={href({ view: "tenant", tenant: key.tenant, tab: "keys" })}>{key.tenant}</a>
+          ),
+      },
+      keys.some(({ gateway }) => settings(gateway) !== "") && {
+        id: "gateway",
+        label: "Gateway",
+        cell: ({ gateway }) => settings(gateway) || null,
+      },
+      {
+        id: "created_at",
+        label: "Made",
+        compare: byText(({ created_at }) => created_at),
+        cell: ({ created_at }) => <Time at={created_at} />,
+      },
+      {
+        id: "actions",
+        label: "Actions",
+        cell: (key) =>
+          (key.role !== "admin" || me.role === "admin") && (
+            <div class="actions">
+              {!rotation.has(key.id) && (
+                <button
+                  type="button"
+                  class="quiet"
+                  aria-label={`Rotate ${key.name}`}
+                  onClick={() => open({ dialog: "make", like: key })}
+                >
+                  Rotate
+                </button>
+              )}
+              <button
+                type="button"
+                class="quiet"
+                aria-label={`Revoke ${key.name}${rotation.has(key.id) ? `, the ${rotation.get(key.id)} one` : ""}`}
+                onClick={() => open({ dialog: "revoke", key })}
+              >
+                Revoke
+              </button>
+            </div>
+          ),
+      },
+    ];
+    return columns.filter((column) => column !== false);
+  }, [tenant, keys, me, open]);
+}
+
+function Rotation({ age }: { age: "older" | "newer" | undefined }) {
+  return (
+    <p class="hint">
+      {age === "newer"
+        ? "The newer of two."
+        : "The older of two: revoke it once everything uses the newer one."}
+    </p>
+  );
+}

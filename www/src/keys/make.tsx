@@ -1,0 +1,163 @@
+/** Makes a key, or the successor of one, and shows it the only time that it is shown. */
+import { useState } from "preact/hooks";
+import type { CreatedKey, Key, Role } from "../api/types";
+import { rights, useSession } from "../session";
+import { Copy } from "../ui/copy";
+import { Dialog } from "../ui/dialog";
+import { Choices, Field, useSending } from "../ui/form";
+import { Refusal } from "../ui/notice";
+import type { Words } from "../ui/said";
+import { type Draft, draftOf, GatewayFields, posted } from "./gateway";
+import { ROLES } from "./words";
+
+interface Props {
+  tenant: string | null;
+  /** Its successor is made */
+  like?: Key | undefined;
+  onClose: () => void;
+  onDone: (words: Words) => void;
+}
+
+export function MakeKey({ tenant, like, onClose, onDone }: Props) {
+  const [made, setMade] = useState<CreatedKey | undefined>();
+  if (made) return <Made made={made} rotates={like !== undefined} onDone={onDone} />;
+  return <Form tenant={tenant} like={like} onClose={onClose} onMade={setMade} />;
+}
+
+interface FormProps {
+  tenant: string | null;
+  like: Key | undefined;
+  onClose: () => void;
+  onMade: (key: CreatedKey) => void;
+}
+
+function Form({ tenant, like, onClose, onMade }: FormProps) {
+  const { api, me } = useSession();
+  const [role, setRole] = useState<Role | undefined>(like?.role);
+  const [scope, setScope] = useState<"one" | "all" | undefined>(tenant === null ? undefined : "one");
+  const [bound, setBound] = useState(tenant ?? "");
+  const [name, setName] = useState(like?.name ?? "");
+  const [gateway, setGateway] = useState<Draft>(draftOf(like?.gateway ?? null));
+  const { busy, error, errorOf, submit } = useSending(async () => {
+    const body = like
+      ? { role: like.role, tenant: like.tenant, name: like.name, gateway: like.gateway }
+      : {
+          role,
+          tenant: role === "admin" || scope === "all" ? null : bound.trim(),
+          name: name.trim(),
+          gateway: role === "gateway" ? posted(gateway) : null,
+        };
+    onMade((await api.ask<CreatedKey>("POST", "/v1/keys", body)).body);
+  });
+  const known = ["role", "tenant", "name", "gateway.own_hops"].some((field) => errorOf(field));
+  const roles = (Object.keys(ROLES) as Role[]).filter(
+    (each) => each !== "admin" || (tenant === null && rights(me).admin),
+  );
+  if (like) {
+    return (
+      <Dialog title={`Rotate ${like.name}`} onClose={onClose}>
+        <form onSubmit={submit}>
+          <p>
+            A second key is made with the same name, role and settings. Both work until you revoke the older
+            one, so that nothing is interrupted:
+          </p>
+          <ol>
+            <li>Make the new key and copy it.</li>
+            <li>Have everything that uses the older key use the new one.</li>
+            <li>Revoke the older key.</li>
+          </ol>
+          <Refusal error={error} />
+          <Buttons busy={busy} label="Make the new key" onClose={onClose} />
+        </form>
+      </Dialog>
+    );
+  }
+  return (
+    <Dialog title={tenant === null ? "Make a key" : `Make a key for ${tenant}`} onClose={onClose}>
+      <form onSubmit={submit}>
+        <Choices
+          legend="What it may do"
+          choices={roles.map((value) => ({ value, ...ROLES[value] }))}
+          value={role}
+          onChoose={setRole}
+          error={errorOf("role")}
+        />
+        {tenant === null && role !== "admin" && (
+          <Choices
+            legend="For whom"
+            choices={[
+              { value: "one", name: "One tenant" },
+              { value: "all", name: "All tenants", meaning: "Also those that are still to come." },
+            ]}
+            value={scope}
+            onChoose={setScope}
+          />
+        )}
+        {tenant === null && role !== "admin" && scope === "one" && (
+          <Field label="Tenant" hint="Its id, such as contoso." error={errorOf("tenant")}>
+            {(input) => (
+              <input
+                {...input}
+                required
+                maxLength={63}
+                pattern="[a-z0-9][a-z0-9._\-]*"
+                title="Lower-case letters, digits, dots, hyphens and underscores"
+                autocomplete="off"
+                autocapitalize="none"
+                spellcheck={false}
+                value={bound}
+                onInput={(event) => setBound(event.currentTarget.value)}
+              />
+            )}
+          </Field>
+        )}
+        <Field label="Name" hint="Who or what uses it, such as mx1." error={errorOf("name")}>
+          {(input) => (
+            <input
+              {...input}
+              required
+              maxLength={100}
+              autocomplete="off"
+              value={name}
+              onInput={(event) => setName(event.currentTarget.value)}
+            />
+          )}
+        </Field>
+        {role === "gateway" && <GatewayFields draft={gateway} onChange={setGateway} errorOf={errorOf} />}
+        {!known && <Refusal error={error} />}
+        <Buttons busy={busy} label="Make the key" onClose={onClose} />
+      </form>
+    </Dialog>
+  );
+}
+
+function Buttons({ busy, label, onClose }: { busy: boolean; label: string; onClose: () => void }) {
+  return (
+    <p class="actions">
+      <button type="submit" class="primary" disabled={busy}>
+        {busy ? "Making …" : label}
+      </button>
+      <button type="button" onClick={onClose}>
+        Cancel
+      </button>
+    </p>
+  );
+}
+
+function Made({ made, rotates, onDone }: { made: CreatedKey; rotates: boolean; onDone: Props["onDone"] }) {
+  const done = () =>
+    onDone({ text: rotates ? `${made.name} has a second key.` : `The key ${made.name} was made.` });
+  return (
+    <Dialog title={`The key ${made.name}`} onClose={done}>
+      <p>
+        <strong>It is shown this once.</strong> Copy it now, and hand it over by a safe way. It works at once.
+      </p>
+      <Copy label="API key" text={made.key} />
+      <p class="actions">
+        <button type="button" onClick={done}>
+          I have copied it
+        </button>
+      </p>
+    </Dialog>
+  );
+}

@@ -1,0 +1,47 @@
+/** Asks before a key is revoked. */
+import { path } from "../api/client";
+import type { Key } from "../api/types";
+import { useSession } from "../session";
+import { Dialog } from "../ui/dialog";
+import { useSending } from "../ui/form";
+import { Refusal } from "../ui/notice";
+import type { Words } from "../ui/said";
+import { ROLES } from "./words";
+
+interface Props {
+  revoked: Key;
+  onClose: () => void;
+  onDone: (words: Words) => void;
+}
+
+export function RevokeKey({ revoked, onClose, onDone }: Props) {
+  const { api, me } = useSession();
+  const { id, name, role, tenant } = revoked;
+  const { busy, error, submit } = useSending(async () => {
+    await api.ask("DELETE", path`/v1/keys/${id}`);
+    onDone({ text: `${name} is revoked. It stops working within 90 seconds.`, focus: true });
+  });
+  return (
+    <Dialog title={`Revoke ${name}?`} onClose={onClose}>
+      <form onSubmit={submit}>
+        <p>
+          This {ROLES[role].name.toLowerCase()}'s key of {tenant ?? "all tenants"} stops working within 90
+          seconds, for good.{" "}
+          {role === "gateway"
+            ? "A gateway that still uses it is answered no more: it accepts all mail, and nothing is recorded."
+            : "Whoever still uses it is signed out."}
+        </p>
+        {id === me.id && <p class="refusal">You are signed in with this very key.</p>}
+        <Refusal error={error} />
+        <p class="actions">
+          <button type="submit" class="danger" disabled={busy}>
+            {busy ? "Revoking …" : "Revoke the key"}
+          </button>
+          <button type="button" onClick={onClose}>
+            Keep it
+          </button>
+        </p>
+      </form>
+    </Dialog>
+  );
+}
