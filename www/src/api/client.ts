@@ -15,7 +15,7 @@ export class ApiError extends Error {
 }
 
 /** A page of a list. */
-interface Page<T> {
+export interface Page<T> {
   items: T[];
   next: string | null;
 }

@@ -1,5 +1,6 @@
 /** What a view loads: at first nothing, then an error or a value that is kept while it is loaded again. */
 import { useCallback, useEffect, useState } from "preact/hooks";
+import type { Api, Page } from "./client";
 
 export interface Loaded<T> {
   /** The last value that came */
@@ -40,4 +41,37 @@ export function useLoad<T>(
   }, [...inputs, round]);
   const reload = useCallback(() => setRound((before) => before + 1), []);
   return { ...state, reload };
+}
+
+export interface Paged<T> {
+  /** What has come so far; undefined before the first page */
+  items: T[] | undefined;
+  error: unknown;
+  loading: boolean;
+  /** Loads the next page; undefined on the last */
+  more: (() => void) | undefined;
+  reload: () => void;
+}
+
+/** A list of which the reader asks for one page after the other. */
+export function usePages<T>(api: Api, path: string, limit = 100): Paged<T> {
+  const [pages, setPages] = useState<Page<T>[]>([]);
+  // the page that is wanted: after how many others, and where it begins
+  const [wanted, want] = useState<{ after: number; cursor: string | null }>({ after: 0, cursor: null });
+  const { error, loading, reload } = useLoad(
+    async (signal) => {
+      const { after, cursor } = wanted;
+      const page = await api.get<Page<T>>(path, { signal, query: { limit, cursor } });
+      setPages((before) => [...before.slice(0, after), page]);
+    },
+    [api, path, limit, wanted],
+  );
+  const next = pages.at(-1)?.next ?? null;
+  return {
+    items: pages.length > 0 ? pages.flatMap(({ items }) => items) : undefined,
+    error,
+    loading,
+    more: next === null ? undefined : () => want({ after: pages.length, cursor: next }),
+    reload: error === undefined ? () => want({ after: 0, cursor: null }) : reload,
+  };
 }

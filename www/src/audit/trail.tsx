@@ -1,0 +1,107 @@
+/** Who changed what, from what to what, newest first. */
+import { usePages } from "../api/load";
+import type { AuditEntry } from "../api/types";
+import { useSession } from "../session";
+import { Empty, Failure, Loading } from "../ui/notice";
+import { type Column, Table } from "../ui/table";
+import { Time } from "../ui/time";
+import { type Change, changes } from "./changes";
+import { ACTIONS, actor } from "./words";
+
+interface Props {
+  /** Of the API: `/v1/audit`, or a tenant's */
+  path: string;
+  caption: string;
+}
+
+export function AuditTrail({ path, caption }: Props) {
+  const { api, me } = useSession();
+  const { items, error, loading, more, reload } = usePages<AuditEntry>(api, path);
+  if (items === undefined)
+    return error === undefined ? (
+      <Loading what="the audit trail" />
+    ) : (
+      <Failure error={error} retry={reload} />
+    );
+  if (items.length === 0) {
+    return (
+      <Empty title="Nothing has been changed yet.">
+        <p>Every change that somebody makes will stand here for 400 days: who, when, from what, to what.</p>
+      </Empty>
+    );
+  }
+  const own = me.id === null ? "admin" : `key:${me.id}`;
+  return (
+    <>
+      <Table caption={caption} columns={columns(own)} rows={items} rowKey={({ id }) => id} />
+      {error !== undefined && <Failure error={error} retry={reload} />}
+      {more && (
+        <p class="actions more">
+          <button type="button" onClick={more} disabled={loading} aria-busy={loading}>
+            {loading ? "Loading …" : "Show older changes"}
+          </button>
+        </p>
+      )}
+    </>
+  );
+}
+
+function columns(own: string): Column<AuditEntry>[] {
+  return [
+    { id: "at", label: "When", cell: ({ at }) => <Time at={at} /> },
+    {
+      id: "action",
+      label: "What",
+      head: true,
+      cell: ({ action, subject }) => (
+        <>
+          {ACTIONS[action] ?? action} <code class="subject">{subject}</code>
+        </>
+      ),
+    },
+    {
+      id: "actor",
+      label: "Who",
+      cell: ({ actor: name }) => (
+        <>
+          {actor(name)}
+          {name === own && <span class="muted"> (you)</span>}
+        </>
+      ),
+    },
+    {
+      id: "changes",
+      label: "From what to what",
+      cell: ({ before, after }) => <Changes list={changes(before, after)} />,
+    },
+  ];
+}
+
+/** So many stand there at once. */
+const MAX_CHANGES = 6;
+
+function Changes({ list }: { list: Change[] }) {
+  if (list.length === 0) return null;
+  return (
+    <div class="changes">
+      <ul class="plain">{list.slice(0, MAX_CHANGES).map(item)}</ul>
+      {list.length > MAX_CHANGES && (
+        <details>
+          <summary>{list.length - MAX_CHANGES} more</summary>
+          <ul class="plain">{list.slice(MAX_CHANGES).map(item)}</ul>
+        </details>
+      )}
+    </div>
+  );
+}
+
+function item({ member, before, after }: Change) {
+  return (
+    <li key={member}>
+      {member && <span class="muted">{member} </span>}
+      {before !== undefined && <del>{before}</del>}
+      {before !== undefined && after !== undefined && <span aria-hidden="true"> → </span>}
+      {after !== undefined && <ins>{after}</ins>}
+    </li>
+  );
+}

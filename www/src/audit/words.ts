@@ -1,0 +1,27 @@
+/** What the audit trail's actions are called. */
+import type { AuditEntry } from "../api/types";
+
+export const ACTIONS: Record<AuditEntry["action"], string> = {
+  "policy.put": "Changed the policy",
+  "pause.create": "Paused enforcement",
+  "pause.change": "Changed a pause",
+  "pause.end": "Ended a pause",
+  "exemption.put": "Exempted a server",
+  "exemption.end": "Ended an exemption",
+  "webhook.create": "Added a webhook",
+  "webhook.delete": "Deleted a webhook",
+  "server.delete": "Forgot a server",
+  "key.create": "Made a key",
+  "key.revoke": "Revoked a key",
+  "tenant.delete": "Deleted a tenant",
+  "catalog.put": "Changed the catalog",
+  "baseline.put": "Changed a baseline",
+  "control.put": "Changed the emergency brake",
+};
+
+/** `key ab12` for `key:ab12`; `by itself` for what no key did */
+export function actor(name: string): string {
+  if (name === "admin") return "the first admin key";
+  if (name === "system") return "by itself";
+  return name.replace(/^key:/, "key ");
+}
