@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tidegate_engine::policy::Mode;
 use tidegate_engine::server::ServerId;
 use tidegate_engine::time::{DAY, Date, Timestamp};
 use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocument};
@@ -53,6 +54,7 @@ pub struct Days {
 pub struct Report {
     from: Date,
     to: Date,
+    mode: Mode,
     totals: Box<RawValue>,
     series: Box<RawValue>,
     transitions: Box<RawValue>,
@@ -74,6 +76,7 @@ struct ServerRow {
     detected_at: Option<Shown<Timestamp>>,
     exempt_until: Option<Shown<Timestamp>>,
     last_seen: Shown<Timestamp>,
+    nodes: usize,
     accept: i64,
     defer: i64,
     reject: i64,
@@ -106,6 +109,7 @@ pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Rep
             detected_at: server.record.spell().map(|spell| Shown(spell.detected_at)),
             exempt_until: exempt_until.map(Shown),
             last_seen: Shown(server.last_seen),
+            nodes: server.record.nodes().len(),
             accept,
             defer,
             reject,
@@ -133,6 +137,7 @@ pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Rep
     Ok(Report {
         from: days.from,
         to: days.to,
+        mode: judge.mode(),
         totals: of_days(totals)?,
         series: of_days(series)?,
         transitions: of_days(transitions)?,

@@ -87,6 +87,8 @@ test("under a lowered ceiling mail is accepted and the clock stands still", asyn
     assert.deepEqual([decision.action, decision.mode, decision.stage.number], ["accept", "report", 3]);
     assert.equal(decision.stage.next.at, null, "nobody knows when it goes on");
   }
+  const report = await client.report(tenant, { now: START + 72 * DAY });
+  assert.equal(report.mode, "report", "the report says what is in effect");
   await ceiling("enforce", START + 72 * DAY);
   const after = await mail(tenant, 73);
   assert.deepEqual([after.mode, after.stage.number], ["enforce", 3]);

@@ -124,14 +124,15 @@ for (const mode of ["enforce", "report"]) {
 }
 
 test("servers stand in the report as they stand on their own page, and what happened to them is told", async () => {
-  const { servers, transitions, paused_until, next } = await client.report("ranges-enforce", {
+  const { mode, servers, transitions, paused_until, next } = await client.report("ranges-enforce", {
     from: "2026-09-01",
     to: "2027-01-31",
     now: END,
   });
-  assert.deepEqual([paused_until, next], [null, null]);
+  assert.deepEqual([mode, paused_until, next], ["enforce", null, null]);
   for (const server of servers) {
     const shown = await client.server("ranges-enforce", server.id, { now: END });
+    assert.equal(server.nodes, shown.nodes.length, `${server.id}: nodes`);
     for (const member of [
       "id",
       "name",
