@@ -72,12 +72,21 @@ export function duration(length: number): string {
   return `${days} days`;
 }
 
-/** The present, which moves on every half minute. */
+/** Who is told when the present moves. */
+const watchers = new Set<(now: Date) => void>();
+setInterval(() => {
+  const now = new Date();
+  for (const tell of watchers) tell(now);
+}, 30_000);
+
+/** The present, which moves on every half minute, everywhere at once. */
 export function useNow(): Date {
   const [now, setNow] = useState(() => new Date());
   useEffect(() => {
-    const timer = setInterval(() => setNow(new Date()), 30_000);
-    return () => clearInterval(timer);
+    watchers.add(setNow);
+    return () => {
+      watchers.delete(setNow);
+    };
   }, []);
   return now;
 }

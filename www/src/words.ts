@@ -1,5 +1,5 @@
 /** The words for what the API says in its own. */
-import type { Action, Mode, Stage, Standing, State } from "./api/types";
+import type { Action, Effect, Mode, Stage, Standing, State } from "./api/types";
 
 export const STATES: Record<State, string> = {
   out_of_date: "Out of date",
@@ -69,6 +69,22 @@ export function rate({ throttle_minutes, block_minutes }: Minutes): string {
   return parts.length > 0 ? parts.join(", ") : "all accepted";
 }
 
+/** Why none of a stage's minutes is closed. */
+export const OBSTACLES: Record<NonNullable<Effect["obstacle"]>, string> = {
+  scope: "connector not in scope",
+  wave: "product not enforced yet",
+  relay: "behind a relay",
+  mode: "report only",
+  exempt: "exempt",
+  paused: "paused",
+};
+
+/** What mail meets now: `10 min/h deferred`; `all accepted (exempt)` */
+export function effectWords(effect: Effect): string {
+  const { obstacle } = effect;
+  return obstacle === null ? rate(effect) : `all accepted (${OBSTACLES[obstacle]})`;
+}
+
 /** What a stage will do to a server, as a sentence goes on: `will be throttled 10 min/h`. */
 export function willBe({ throttle_minutes, block_minutes }: Minutes): string {
   if (block_minutes === 60) return "will be blocked entirely";
@@ -76,6 +92,11 @@ export function willBe({ throttle_minutes, block_minutes }: Minutes): string {
   if (throttle_minutes > 0) parts.push(`throttled ${throttle_minutes} min/h`);
   if (block_minutes > 0) parts.push(`blocked ${block_minutes} min/h`);
   return parts.length > 0 ? `will be ${parts.join(" and ")}` : "will have all its mail accepted";
+}
+
+/** The same where nothing is enforced: `would be throttled 10 min/h` */
+export function wouldBe(minutes: Minutes): string {
+  return willBe(minutes).replace(/^will/, "would");
 }
 
 export function stageName({ number }: Pick<Stage, "number">): string {

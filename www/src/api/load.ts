@@ -43,6 +43,26 @@ export function useLoad<T>(
   return { ...state, reload };
 }
 
+/** Loads again a minute after the last time, as long as the page is in sight, or once it is. */
+export function useFresh({ loading, reload }: Pick<Loaded<unknown>, "loading" | "reload">): void {
+  useEffect(() => {
+    if (loading) return;
+    let due = false;
+    const look = () => {
+      if (due && document.visibilityState === "visible") reload();
+    };
+    const timer = setTimeout(() => {
+      due = true;
+      look();
+    }, 60_000);
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, [loading, reload]);
+}
+
 export interface Paged<T> {
   /** What has come so far; undefined before the first page */
   items: T[] | undefined;

@@ -11,6 +11,8 @@ export type Control = Schemas["Control"];
 export type Counts = Schemas["Counts"];
 export type CreatedKey = Schemas["CreatedKey"];
 export type CreatedWebhook = Schemas["CreatedWebhook"];
+/** What a server's mail meets now. */
+export type Effect = NonNullable<Schemas["EffectOrNull"]>;
 export type Exemption = Schemas["Exemption"];
 export type Health = Schemas["Health"];
 export type Key = Schemas["Key"];
@@ -27,6 +29,8 @@ export type ServerDetail = Schemas["ServerDetail"];
 export type Stage = Schemas["Stage"];
 export type Standing = Schemas["Standing"];
 export type Tenant = Schemas["Tenant"];
+/** What happened to a server, in a report. */
+export type Transition = Report["transitions"][number];
 export type Webhook = Schemas["Webhook"];
 
 /** Where a server of a tenant can stand. */
