@@ -1,6 +1,6 @@
 /**
  * A sortable table of any length: of long ones only the rows in sight are in the document. On narrow screens a row is a
- * block of labelled lines.
+ * block of labelled lines. A row may unfold details beneath it.
  */
 import {
   observeWindowOffset,
@@ -10,7 +10,16 @@ import {
   windowScroll,
 } from "@tanstack/virtual-core";
 import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
+import {
+  useCallback,
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useReducer,
+  useRef,
+  useState,
+} from "preact/hooks";
 
 export interface Column<Row> {
   /** Also the name by which it is sorted */
@@ -37,28 +46,55 @@ interface Props<Row> {
   rowKey: (row: Row) => string;
   sort?: Sort;
   onSort?: (sort: Sort) => void;
+  /** What a row unfolds; its name becomes the button for it, and so must hold no other. */
+  detail?: (row: Row) => ComponentChildren;
+  /** Rows are unfolded from the start. */
+  unfolded?: boolean;
+}
+
+/** One line of the body: a row, or what it unfolds. */
+interface Line<Row> {
+  row: Row;
+  /** The row's */
+  name: string;
+  /** The line's own */
+  key: string;
+  detail: boolean;
 }
 
 /** Up to here all rows are in the document. */
 const MAX_WHOLE = 100;
 const ROW_PIXELS = 44;
 
-export function Table<Row>({ caption, columns, rows, rowKey, sort: given, onSort }: Props<Row>) {
+export function Table<Row>(props: Props<Row>) {
+  const { caption, columns, rows, rowKey, sort: given, onSort, detail, unfolded = false } = props;
   const [own, setOwn] = useState<Sort | undefined>();
+  const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
+  const isUnfolded = useCallback(
+    (name: string) => detail !== undefined && toggled.has(name) !== unfolded,
+    [detail !== undefined, toggled, unfolded],
+  );
   const sort = given ?? own;
   const sorted = useMemo(() => sortRows(rows, columns, sort), [rows, columns, sort]);
+  const lines = useMemo(() => toLines(sorted, rowKey, isUnfolded), [sorted, isUnfolded]);
   const body = useRef<HTMLTableSectionElement>(null);
-  const whole = sorted.length <= MAX_WHOLE;
-  const { items, before, behind, measure } = useRowsInSight(whole ? 0 : sorted.length, body);
-  const shown = whole ? sorted.map((_, index) => index) : items.map((item) => item.index);
+  const id = useId();
+  const whole = lines.length <= MAX_WHOLE;
+  const { items, before, behind, measure } = useLinesInSight(whole ? [] : lines, body);
+  const shown = whole ? lines.map((_, index) => index) : items.map((item) => item.index);
   const choose = (column: Column<Row>) => {
     const next = { column: column.id, descending: sort?.column === column.id && !sort.descending };
     setOwn(next);
     onSort?.(next);
   };
+  const toggle = (name: string) => {
+    const next = new Set(toggled);
+    if (!next.delete(name)) next.add(name);
+    setToggled(next);
+  };
   // Roles are written out: as blocks, on narrow screens, these elements would lose them.
   return (
-    <table class="table" role="table" aria-rowcount={sorted.length + 1}>
+    <table class="table" role="table" aria-rowcount={lines.length + 1}>
       <caption class="hidden">{caption}</caption>
       <thead role="rowgroup">
         <tr role="row" aria-rowindex={1}>
@@ -70,18 +106,32 @@ export function Table<Row>({ caption, columns, rows, rowKey, sort: given, onSort
       <tbody ref={body} role="rowgroup">
         <Space height={before} columns={columns.length} />
         {shown.map((index) => {
-          const row = sorted[index] as Row;
+          const { row, name, key, detail: isDetail } = lines[index] as Line<Row>;
+          const open = isUnfolded(name);
           return (
             <tr
-              key={rowKey(row)}
+              key={key}
+              id={isDetail ? `${id}-${index}` : undefined}
+              class={isDetail ? "detail" : open ? "unfolded" : undefined}
               role="row"
               aria-rowindex={index + 2}
               data-index={index}
               ref={whole ? null : measure}
             >
-              {columns.map((column) => (
-                <Cell key={column.id} column={column} row={row} />
-              ))}
+              {isDetail ? (
+                <td role="cell" colSpan={columns.length}>
+                  {detail?.(row)}
+                </td>
+              ) : (
+                columns.map((column) => (
+                  <Cell
+                    key={column.id}
+                    column={column}
+                    row={row}
+                    toggle={detail && { open, controls: `${id}-${index + 1}`, on: () => toggle(name) }}
+                  />
+                ))
+              )}
             </tr>
           );
         })}
@@ -115,12 +165,31 @@ function Heading<Row>({ column, sort, onChoose }: HeadingProps<Row>) {
   );
 }
 
-function Cell<Row>({ column, row }: { column: Column<Row>; row: Row }) {
+interface CellProps<Row> {
+  column: Column<Row>;
+  row: Row;
+  /** For rows that unfold */
+  toggle: { open: boolean; controls: string; on: () => void } | undefined;
+}
+
+function Cell<Row>({ column, row, toggle }: CellProps<Row>) {
   const look = column.numeric ? "numeric" : undefined;
   if (column.head) {
     return (
       <th role="rowheader" scope="row" class={look}>
-        {column.cell(row)}
+        {toggle ? (
+          <button
+            type="button"
+            class="unfold"
+            aria-expanded={toggle.open}
+            aria-controls={toggle.open ? toggle.controls : undefined}
+            onClick={toggle.on}
+          >
+            {column.cell(row)}
+          </button>
+        ) : (
+          column.cell(row)
+        )}
       </th>
     );
   }
@@ -148,14 +217,31 @@ function sortRows<Row>(rows: Row[], columns: Column<Row>[], sort: Sort | undefin
   return [...rows].sort((one, other) => sign * compare(one, other));
 }
 
-/** Which of `count` rows are in sight, and how high the others are. */
-function useRowsInSight(count: number, body: { current: HTMLElement | null }) {
+function toLines<Row>(rows: Row[], rowKey: (row: Row) => string, unfolded: ReadonlySet<string>): Line<Row>[] {
+  return rows.flatMap((row) => {
+    const name = rowKey(row);
+    const line = { row, name, key: name, detail: false };
+    return isUnfolded(name) ? [line, { ...line, key: `${name} detail`, detail: true }] : [line];
+  });
+}
+
+/** Which lines are in sight, and how high the others are. */
+function useLinesInSight<Row>(lines: Line<Row>[], body: { current: HTMLElement | null }) {
   const [, redraw] = useReducer<number, void>((round) => round + 1, 0);
   const virtualizer = useRef<Virtualizer<Window, HTMLTableRowElement> | null>(null);
   virtualizer.current ??= new Virtualizer<Window, HTMLTableRowElement>({ ...fixed, count: 0 });
   const current = virtualizer.current;
   const [margin, setMargin] = useState(0);
-  current.setOptions({ ...current.options, ...fixed, count, scrollMargin: margin, onChange: () => redraw() });
+  // sizes stay with their rows when others unfold above them
+  const getItemKey = useCallback((index: number) => lines[index]?.key ?? index, [lines]);
+  current.setOptions({
+    ...current.options,
+    ...fixed,
+    count: lines.length,
+    getItemKey,
+    scrollMargin: margin,
+    onChange: () => redraw(),
+  });
   useLayoutEffect(() => {
     const top = body.current ? body.current.getBoundingClientRect().top + scrollY : 0;
     setMargin(Math.round(top));
