@@ -217,7 +217,11 @@ function sortRows<Row>(rows: Row[], columns: Column<Row>[], sort: Sort | undefin
   return [...rows].sort((one, other) => sign * compare(one, other));
 }
 
-function toLines<Row>(rows: Row[], rowKey: (row: Row) => string, unfolded: ReadonlySet<string>): Line<Row>[] {
+function toLines<Row>(
+  rows: Row[],
+  rowKey: (row: Row) => string,
+  isUnfolded: (name: string) => boolean,
+): Line<Row>[] {
   return rows.flatMap((row) => {
     const name = rowKey(row);
     const line = { row, name, key: name, detail: false };
