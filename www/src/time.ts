@@ -12,6 +12,7 @@ const format = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(
 const inZone = { date: format(DATE), day: format({ day: "numeric", month: "short" }), clock: format(CLOCK) };
 const inUtc = format({ ...DATE, ...CLOCK, timeZone: "UTC" });
 const utcDate = format({ ...DATE, timeZone: "UTC" });
+const utcWeekday = format({ weekday: "short", ...DATE, timeZone: "UTC" });
 const utcDay = format({ day: "numeric", month: "short", timeZone: "UTC" });
 
 /** The reader's zone, such as `Europe/Berlin`. */
@@ -40,6 +41,11 @@ export function day(date: string): string {
   return utcDate.format(new Date(`${date}T00:00:00Z`));
 }
 
+/** The same with its weekday: `Tue, 1 Dec 2026` */
+export function weekday(date: string): string {
+  return utcWeekday.format(new Date(`${date}T00:00:00Z`));
+}
+
 /** The same without the year. */
 export function shortDay(date: string): string {
   return utcDay.format(new Date(`${date}T00:00:00Z`));
@@ -54,12 +60,13 @@ export function addDays(date: string, days: number): string {
   return dateOf(new Date(Date.parse(`${date}T00:00:00Z`) + days * DAY));
 }
 
-/** `in 5 days`, `2 hours ago`; `in 1 day 3 h` while it is less than two days. */
+/** `in 5 days`, `in 1 day 3 h` while it is less than two days; what is past in one unit: `2 h ago`. */
 export function countdown(at: Date | string, now: Date): string {
   const away = new Date(at).getTime() - now.getTime();
-  const length = duration(Math.abs(away));
   if (Math.abs(away) < MINUTE) return "now";
-  return away > 0 ? `in ${length}` : `${length} ago`;
+  if (away > 0) return `in ${duration(away)}`;
+  const unit = -away < HOUR ? MINUTE : -away < DAY ? HOUR : DAY;
+  return `${duration(-away - (-away % unit))} ago`;
 }
 
 /** A length of time in milliseconds, in one unit or two. */

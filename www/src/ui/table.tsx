@@ -20,6 +20,7 @@ import {
   useRef,
   useState,
 } from "preact/hooks";
+import { useMedia } from "./media";
 
 export interface Column<Row> {
   /** Also the name by which it is sorted */
@@ -50,6 +51,8 @@ interface Props<Row> {
   detail?: (row: Row) => ComponentChildren;
   /** Rows are unfolded from the start. */
   unfolded?: boolean;
+  /** On screens narrower than this, in rem, rows are blocks. */
+  blocksUnder?: number;
 }
 
 /** One line of the body: a row, or what it unfolds. */
@@ -64,10 +67,12 @@ interface Line<Row> {
 
 /** Up to here all rows are in the document. */
 const MAX_WHOLE = 100;
-const ROW_PIXELS = 44;
+/** About how high a line is, before it is measured. */
+const [ROW_PIXELS, BLOCK_PIXELS] = [48, 180];
 
 export function Table<Row>(props: Props<Row>) {
   const { caption, columns, rows, rowKey, sort: given, onSort, detail, unfolded = false } = props;
+  const blocks = useMedia(`(width < ${props.blocksUnder ?? 46}rem)`);
   const [own, setOwn] = useState<Sort | undefined>();
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
   const isUnfolded = useCallback(
@@ -80,10 +85,9 @@ export function Table<Row>(props: Props<Row>) {
   const body = useRef<HTMLTableSectionElement>(null);
   const id = useId();
   const whole = lines.length <= MAX_WHOLE;
-  const { items, before, behind, measure } = useLinesInSight(whole ? [] : lines, body);
+  const { items, before, behind, measure } = useLinesInSight(whole ? [] : lines, body, blocks);
   const shown = whole ? lines.map((_, index) => index) : items.map((item) => item.index);
-  const choose = (column: Column<Row>) => {
-    const next = { column: column.id, descending: sort?.column === column.id && !sort.descending };
+  const order = (next: Sort) => {
     setOwn(next);
     onSort?.(next);
   };
@@ -94,65 +98,107 @@ export function Table<Row>(props: Props<Row>) {
   };
   // Roles are written out: as blocks, on narrow screens, these elements would lose them.
   return (
-    <table class="table" role="table" aria-rowcount={lines.length + 1}>
-      <caption class="hidden">{caption}</caption>
-      <thead role="rowgroup">
-        <tr role="row" aria-rowindex={1}>
-          {columns.map((column) => (
-            <Heading key={column.id} column={column} sort={sort} onChoose={choose} />
-          ))}
-        </tr>
-      </thead>
-      <tbody ref={body} role="rowgroup">
-        <Space height={before} columns={columns.length} />
-        {shown.map((index) => {
-          const { row, name, key, detail: isDetail } = lines[index] as Line<Row>;
-          const open = isUnfolded(name);
-          return (
-            <tr
-              key={key}
-              id={isDetail ? `${id}-${index}` : undefined}
-              class={isDetail ? "detail" : open ? "unfolded" : undefined}
-              role="row"
-              aria-rowindex={index + 2}
-              data-index={index}
-              ref={whole ? null : measure}
-            >
-              {isDetail ? (
-                <td role="cell" colSpan={columns.length}>
-                  {detail?.(row)}
-                </td>
-              ) : (
-                columns.map((column) => (
-                  <Cell
-                    key={column.id}
-                    column={column}
-                    row={row}
-                    toggle={detail && { open, controls: `${id}-${index + 1}`, on: () => toggle(name) }}
-                  />
-                ))
-              )}
+    <>
+      {blocks && <Order columns={columns} sort={sort} onOrder={order} />}
+      <table class={blocks ? "table blocks" : "table"} role="table" aria-rowcount={lines.length + 1}>
+        <caption class="hidden">{caption}</caption>
+        {!blocks && (
+          <thead role="rowgroup">
+            <tr role="row" aria-rowindex={1}>
+              {columns.map((column) => (
+                <Heading key={column.id} column={column} sort={sort} onOrder={order} />
+              ))}
             </tr>
-          );
-        })}
-        <Space height={behind} columns={columns.length} />
-      </tbody>
-    </table>
+          </thead>
+        )}
+        <tbody ref={body} role="rowgroup">
+          <Space height={before} columns={columns.length} />
+          {shown.map((index) => {
+            const { row, name, key, detail: isDetail } = lines[index] as Line<Row>;
+            const open = isUnfolded(name);
+            return (
+              <tr
+                key={key}
+                id={isDetail ? `${id}-${index}` : undefined}
+                class={isDetail ? "detail" : open ? "unfolded" : undefined}
+                role="row"
+                aria-rowindex={index + 2}
+                data-index={index}
+                ref={whole ? null : measure}
+              >
+                {isDetail ? (
+                  <td role="cell" colSpan={columns.length}>
+                    {detail?.(row)}
+                  </td>
+                ) : (
+                  columns.map((column) => (
+                    <Cell
+                      key={column.id}
+                      column={column}
+                      row={row}
+                      toggle={detail && { open, controls: `${id}-${index + 1}`, on: () => toggle(name) }}
+                    />
+                  ))
+                )}
+              </tr>
+            );
+          })}
+          <Space height={behind} columns={columns.length} />
+        </tbody>
+      </table>
+    </>
+  );
+}
+
+interface OrderProps<Row> {
+  columns: Column<Row>[];
+  sort: Sort | undefined;
+  onOrder: (sort: Sort) => void;
+}
+
+/** Stands for the headings, which blocks have none of. */
+function Order<Row>({ columns, sort, onOrder }: OrderProps<Row>) {
+  const sortable = columns.filter(({ compare }) => compare);
+  if (sortable.length === 0) return null;
+  const { column, descending } = sort ?? { column: "", descending: false };
+  return (
+    <div class="table-order">
+      <label>
+        Sort by{" "}
+        <select
+          value={column}
+          onChange={(event) => onOrder({ column: event.currentTarget.value, descending })}
+        >
+          {!sort && <option value="" />}
+          {sortable.map(({ id, label }) => (
+            <option key={id} value={id}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      {sort && (
+        <button type="button" onClick={() => onOrder({ column, descending: !descending })}>
+          {descending ? "▼ descending" : "▲ ascending"}
+        </button>
+      )}
+    </div>
   );
 }
 
 interface HeadingProps<Row> {
   column: Column<Row>;
   sort: Sort | undefined;
-  onChoose: (column: Column<Row>) => void;
+  onOrder: (sort: Sort) => void;
 }
 
-function Heading<Row>({ column, sort, onChoose }: HeadingProps<Row>) {
+function Heading<Row>({ column, sort, onOrder }: HeadingProps<Row>) {
   const sorted = sort?.column === column.id ? (sort.descending ? "descending" : "ascending") : undefined;
+  const next = { column: column.id, descending: sorted === "ascending" };
   return (
     <th role="columnheader" scope="col" class={column.numeric ? "numeric" : undefined} aria-sort={sorted}>
       {column.compare ? (
-        <button type="button" class="sort" onClick={() => onChoose(column)}>
+        <button type="button" class="sort" onClick={() => onOrder(next)}>
           {column.label}
           <span class="sort-sign" aria-hidden="true">
             {sorted === "descending" ? "▼" : sorted === "ascending" ? "▲" : ""}
@@ -230,10 +276,14 @@ function toLines<Row>(
 }
 
 /** Which lines are in sight, and how high the others are. */
-function useLinesInSight<Row>(lines: Line<Row>[], body: { current: HTMLElement | null }) {
+function useLinesInSight<Row>(lines: Line<Row>[], body: { current: HTMLElement | null }, blocks: boolean) {
   const [, redraw] = useReducer<number, void>((round) => round + 1, 0);
   const virtualizer = useRef<Virtualizer<Window, HTMLTableRowElement> | null>(null);
-  virtualizer.current ??= new Virtualizer<Window, HTMLTableRowElement>({ ...fixed, count: 0 });
+  virtualizer.current ??= new Virtualizer<Window, HTMLTableRowElement>({
+    ...fixed,
+    count: 0,
+    estimateSize: () => ROW_PIXELS,
+  });
   const current = virtualizer.current;
   const [margin, setMargin] = useState(0);
   // sizes stay with their rows when others unfold above them
@@ -243,9 +293,11 @@ function useLinesInSight<Row>(lines: Line<Row>[], body: { current: HTMLElement |
     ...fixed,
     count: lines.length,
     getItemKey,
+    estimateSize: () => (blocks ? BLOCK_PIXELS : ROW_PIXELS),
     scrollMargin: margin,
     onChange: () => redraw(),
   });
+  useLayoutEffect(() => current.measure(), [current, blocks]);
   useLayoutEffect(() => {
     const top = body.current ? body.current.getBoundingClientRect().top + scrollY : 0;
     setMargin(Math.round(top));
@@ -264,7 +316,6 @@ function useLinesInSight<Row>(lines: Line<Row>[], body: { current: HTMLElement |
 
 const fixed = {
   getScrollElement: () => window,
-  estimateSize: () => ROW_PIXELS,
   observeElementRect: observeWindowRect,
   observeElementOffset: observeWindowOffset,
   scrollToFn: windowScroll,

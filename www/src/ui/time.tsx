@@ -16,6 +16,7 @@ export function Time({ at, countdown: shown, short }: Props) {
       <time dateTime={at} title={shown === "only" ? `${text} (${utc(at)})` : utc(at)}>
         {shown === "only" ? countdown(at, now) : text}
       </time>
+      {shown === "beside" && " "}
       {shown === "beside" && <span class="countdown">{countdown(at, now)}</span>}
     </span>
   );
