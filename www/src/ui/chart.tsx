@@ -16,6 +16,7 @@ export interface Palette {
   ink: string;
   muted: string;
   line: string;
+  raised: string;
   paper: string;
   font: string;
 }
@@ -71,6 +72,7 @@ function readPalette(element: Element): Palette {
     ink: colour("ink"),
     muted,
     line: colour("line"),
+    raised: colour("raised"),
     paper,
     font: `12px ${style.fontFamily}`,
   };

@@ -18,10 +18,13 @@ function shape(outcome: Outcome) {
     case "accept":
       return <circle cx="6" cy="6" r="4.5" />;
     case "defer":
-    case "would_defer":
       return <path d="M6 1 11.4 10.6H.6z" />;
-    default:
+    case "would_defer":
+      return <path d="M6 1.8 11 10.3H1zM3.7 10.3 7.3 4.1M6.9 10.3 9 6.9" />;
+    case "reject":
       return <rect x="1.5" y="1.5" width="9" height="9" />;
+    case "would_reject":
+      return <path d="M1.5 1.5h9v9h-9zM1.5 7.5l6-6M1.5 10.5l9-9M4.5 10.5l6-6" />;
   }
 }
 

@@ -1,0 +1,58 @@
+/** Loads what the report shows: the policy, and the report with all its servers, page by page. */
+import { useRef } from "preact/hooks";
+import { path } from "../api/client";
+import { type Loaded, useLoad } from "../api/load";
+import type { Policy, Report } from "../api/types";
+import { useSession } from "../session";
+import type { Range } from "./range";
+import { type Row, rowOf } from "./rows";
+
+export interface TenantReport {
+  policy: Policy;
+  /** The days it is about */
+  range: Range;
+  report: Overview;
+  rows: Row[];
+  /** All servers are there */
+  complete: boolean;
+}
+
+/** The report without its servers, the same object as long as it says the same. */
+export type Overview = Omit<Report, "servers" | "next">;
+
+const PAGE = 1000;
+
+/** Servers already shown stay until all of them are there anew. */
+export function useTenantReport(tenant: string, range: Range): Loaded<TenantReport> {
+  const { api } = useSession();
+  const shown = useRef<TenantReport | null>(null);
+  const { from, to } = range;
+  return useLoad(
+    async (signal, part) => {
+      const before = shown.current;
+      const asked = api.get<Policy>(path`/v1/tenants/${tenant}/policy`, { signal });
+      const rows: Row[] = [];
+      let report: Overview | undefined;
+      let cursor: string | null = null;
+      do {
+        const query = { from, to, limit: PAGE, cursor };
+        const page: Report = await api.get(path`/v1/tenants/${tenant}/report`, { signal, query });
+        const { servers, next, ...overview } = page;
+        report ??= steady(before?.report, overview);
+        rows.push(...servers.map(rowOf));
+        cursor = next;
+        if (cursor !== null) {
+          const rowsYet = before?.rows ?? [...rows];
+          part({ policy: await asked, range, report, rows: rowsYet, complete: before !== null });
+        }
+      } while (cursor !== null);
+      shown.current = { policy: await asked, range, report, rows, complete: true };
+      return shown.current;
+    },
+    [api, tenant, from, to],
+  );
+}
+
+function steady(before: Overview | undefined, now: Overview): Overview {
+  return before && JSON.stringify(before) === JSON.stringify(now) ? before : now;
+}
