@@ -24,6 +24,11 @@ export function dateTime(at: Date | string): string {
   return `${inZone.date.format(date)}, ${inZone.clock.format(date)}`;
 }
 
+/** `1 Dec 2026`, the reader's day */
+export function dateOnly(at: Date | string): string {
+  return inZone.date.format(new Date(at));
+}
+
 /** `1 Dec 08:15`, with the year where it is not this one's */
 export function shortDateTime(at: Date | string, now: Date): string {
   const date = new Date(at);

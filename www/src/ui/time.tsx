@@ -1,16 +1,17 @@
 /** A moment: in the reader's zone, in UTC on hover, with a countdown where it matters. */
-import { countdown, dateTime, shortDateTime, useNow, utc } from "../time";
+import { countdown, dateOnly, dateTime, shortDateTime, useNow, utc } from "../time";
 
 interface Props {
   at: string;
   /** `beside` adds a countdown, `only` shows nothing else */
   countdown?: "beside" | "only";
-  short?: boolean;
+  /** Without this year; `date`: without the time of day */
+  short?: boolean | "date";
 }
 
 export function Time({ at, countdown: shown, short }: Props) {
   const now = useNow();
-  const text = short ? shortDateTime(at, now) : dateTime(at);
+  const text = short === "date" ? dateOnly(at) : short ? shortDateTime(at, now) : dateTime(at);
   return (
     <span class="time">
       <time dateTime={at} title={shown === "only" ? `${text} (${utc(at)})` : utc(at)}>
