@@ -1,0 +1,16 @@
+/** Tables as CSV (RFC 4180), for spreadsheets: a cell that one would run as a formula gets a leading apostrophe. */
+
+/** Text, which others may have written; numbers stand as they are, null is empty. */
+export type Cell = string | number | null;
+
+export function csv(rows: Cell[][]): Blob {
+  const text = rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+  return new Blob([text], { type: "text/csv;charset=utf-8" });
+}
+
+function cell(value: Cell): string {
+  if (value === null) return "";
+  if (typeof value === "number") return String(value);
+  const guarded = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(value) ? `"${guarded.replaceAll('"', '""')}"` : guarded;
+}
