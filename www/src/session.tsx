@@ -113,5 +113,7 @@ export function rights({ role, tenant }: Me, policy?: Policy) {
     operate: operates,
     exempt: operates && delegated("exempt"),
     policy: operates && delegated("policy"),
+    /** Make a server be forgotten, which would spare it */
+    forget: operates && !bound,
   };
 }

@@ -9,7 +9,12 @@ const DATE: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", year:
 const CLOCK: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 
 const format = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat("en-GB", options);
-const inZone = { date: format(DATE), day: format({ day: "numeric", month: "short" }), clock: format(CLOCK) };
+const inZone = {
+  date: format(DATE),
+  day: format({ day: "numeric", month: "short" }),
+  month: format({ month: "short", year: "numeric" }),
+  clock: format(CLOCK),
+};
 const inUtc = format({ ...DATE, ...CLOCK, timeZone: "UTC" });
 const utcDate = format({ ...DATE, timeZone: "UTC" });
 const utcWeekday = format({ weekday: "short", ...DATE, timeZone: "UTC" });
@@ -34,6 +39,21 @@ export function shortDateTime(at: Date | string, now: Date): string {
   const date = new Date(at);
   const day = date.getFullYear() === now.getFullYear() ? inZone.day : inZone.date;
   return `${day.format(date)} ${inZone.clock.format(date)}`;
+}
+
+/** `08:15` */
+export function clock(at: Date | string): string {
+  return inZone.clock.format(new Date(at));
+}
+
+/** `1 Dec` */
+export function shortDate(at: Date | string): string {
+  return inZone.day.format(new Date(at));
+}
+
+/** `Dec 2026` */
+export function monthName(at: Date | string): string {
+  return inZone.month.format(new Date(at));
 }
 
 /** `1 Dec 2026, 07:15 UTC` */

@@ -69,6 +69,11 @@ export function rate({ throttle_minutes, block_minutes }: Minutes): string {
   return parts.length > 0 ? parts.join(", ") : "all accepted";
 }
 
+/** The same where nothing is enforced: `10 min/h would be deferred` */
+export function wouldBeRate(minutes: Minutes): string {
+  return rate(minutes).replaceAll(/(deferred|rejected)/g, "would be $1");
+}
+
 /** Why none of a stage's minutes is closed. */
 export const OBSTACLES: Record<NonNullable<Effect["obstacle"]>, string> = {
   scope: "connector not in scope",

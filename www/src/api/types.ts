@@ -7,6 +7,7 @@ export type Action = Schemas["Action"];
 export type AuditEntry = Schemas["AuditEntry"];
 export type Baseline = Schemas["Baseline"];
 export type Budget = Schemas["Budget"];
+export type Catalog = Schemas["Catalog"];
 export type Control = Schemas["Control"];
 export type Counts = Schemas["Counts"];
 export type CreatedKey = Schemas["CreatedKey"];

@@ -1,6 +1,86 @@
+/** One server: what becomes of its mail and why, its way up the ladder, and the evidence. */
+import { useMemo } from "preact/hooks";
+import { useFresh, useLoad } from "../api/load";
 import type { ViewProps } from "../app";
+import { href } from "../route";
+import { useSession } from "../session";
+import { dateOf } from "../time";
+import { StateMark } from "../ui/marks";
+import { Failure, Loading } from "../ui/notice";
+import { StageChart } from "../ui/stage-chart";
+import { StageTable } from "../ui/stage-table";
 import { Title } from "../ui/title";
+import { Advice } from "./advice";
+import { Evidence } from "./evidence-list";
+import { Facts } from "./facts";
+import { Forget } from "./forget";
+import { Headline } from "./headline";
+import { Builds, Transitions } from "./history";
+import { loadServer, type ServerPage } from "./load";
+import { comes, timeline } from "./timeline";
 
-export function ServerView(_: ViewProps) {
-  return <Title title="ServerView" />;
+export function ServerView({ place }: ViewProps) {
+  const { api, me } = useSession();
+  const { tenant, server } = place.route.view === "server" ? place.route : { tenant: "", server: "" };
+  const loaded = useLoad((signal) => loadServer(api, tenant, server, signal), [api, tenant, server]);
+  useFresh(loaded);
+  const { value: page, error, reload } = loaded;
+  const trail = (
+    <>
+      {me.tenant === null && (
+        <>
+          <a href={href({ view: "home" })}>Tenants</a> ›{" "}
+        </>
+      )}
+      <a href={href({ view: "tenant", tenant, tab: "report" })}>{tenant}</a>
+    </>
+  );
+  return (
+    <>
+      <Title title={page?.server.name ?? server} trail={trail} />
+      {error !== undefined && <Failure error={error} retry={reload} />}
+      {page === undefined && error === undefined && <Loading what="the server" />}
+      {page && <Whole tenant={tenant} page={page} />}
+    </>
+  );
+}
+
+function Whole({ tenant, page }: { tenant: string; page: ServerPage }) {
+  const now = useMemo(() => new Date(), [page]);
+  const picture = useMemo(() => timeline(page, now.getTime()), [page]);
+  const { server } = page;
+  const coming = picture ? comes(picture) : [];
+  return (
+    <>
+      <p>
+        <StateMark
+          state={
+            server.standing?.state === "not_exchange" ? "unknown" : (server.standing?.state ?? "unknown")
+          }
+        />
+      </p>
+      <Headline page={page} picture={picture} />
+      <Advice page={page} today={dateOf(now)} />
+      {picture && (
+        <section aria-labelledby="ladder">
+          <h2 id="ladder">Its way up the ladder</h2>
+          <StageChart picture={picture} label="Closed minutes of each hour, as stages over time" />
+          {coming.length > 0 && (
+            <>
+              <h3>What comes if nothing is done</h3>
+              <StageTable caption="What comes if nothing is done" steps={coming} />
+            </>
+          )}
+        </section>
+      )}
+      <section aria-labelledby="facts">
+        <h2 id="facts">Facts</h2>
+        <Facts page={page} />
+      </section>
+      <Evidence server={server} />
+      <Builds page={page} />
+      <Transitions server={server} />
+      <Forget tenant={tenant} page={page} />
+    </>
+  );
 }

@@ -1,0 +1,111 @@
+/** What a server showed, and what happened to it, as tables. */
+import type { ComponentChildren } from "preact";
+import type { Catalog, ServerDetail } from "../api/types";
+import { actor } from "../audit/words";
+import { type Column, Table } from "../ui/table";
+import { Time } from "../ui/time";
+import type { ServerPage } from "./load";
+import { releaseName, releaseOf } from "./releases";
+
+interface BuildSeen {
+  node: string;
+  build: string;
+  at: string;
+}
+
+export function Builds({ page: { server, catalog } }: { page: ServerPage }) {
+  const rows = server.nodes.flatMap(({ address, builds }) =>
+    builds.map(({ build, last_seen }): BuildSeen => ({ node: address, build, at: last_seen })),
+  );
+  if (rows.length === 0) return null;
+  return (
+    <section aria-labelledby="builds">
+      <h2 id="builds">Builds lately seen</h2>
+      {server.nodes.length > 1 && (
+        <p class="muted">
+          {server.nodes.length} machines send under this name. It is out of date as long as one of them is.
+        </p>
+      )}
+      <Table
+        caption="Builds lately seen, by machine"
+        columns={buildColumns(catalog)}
+        rows={rows}
+        rowKey={({ node, build }) => `${node} ${build}`}
+      />
+    </section>
+  );
+}
+
+function buildColumns(catalog: Catalog): Column<BuildSeen>[] {
+  return [
+    { id: "node", label: "Machine", head: true, cell: ({ node }) => node, compare: by(({ node }) => node) },
+    { id: "build", label: "Build", cell: ({ build }) => build, compare: by(({ build }) => build) },
+    {
+      id: "release",
+      label: "Release",
+      cell: ({ build }) =>
+        releaseName(releaseOf(build, catalog)) ?? <span class="muted">not in the catalog</span>,
+    },
+    { id: "at", label: "Last seen", cell: ({ at }) => <Time at={at} />, compare: by(({ at }) => at) },
+  ];
+}
+
+type Transition = ServerDetail["transitions"][number];
+
+const KINDS: Record<Transition["kind"], string> = {
+  detected: "Found out of date",
+  resumed: "Out of date again: its clock goes on",
+  stage: "Next stage",
+  patched: "Patched",
+  silent: "Nothing heard for 30 days",
+  exempted: "Exempted",
+  exemption_ended: "Exemption ended",
+};
+
+export function Transitions({ server }: { server: ServerDetail }) {
+  const { transitions } = server;
+  return (
+    <section aria-labelledby="transitions">
+      <h2 id="transitions">What happened</h2>
+      {transitions.length === 0 ? (
+        <p class="muted">Nothing yet: it never was out of date.</p>
+      ) : (
+        <Table caption="What happened" columns={COLUMNS} rows={transitions} rowKey={keyOf} />
+      )}
+    </section>
+  );
+}
+
+const COLUMNS: Column<Transition>[] = [
+  { id: "at", label: "When", head: true, cell: ({ at }) => <Time at={at} />, compare: by(({ at }) => at) },
+  { id: "kind", label: "What", cell: ({ kind }) => KINDS[kind], compare: by(({ kind }) => kind) },
+  { id: "before", label: "Before", cell: ({ kind, before }) => side(kind, before) },
+  { id: "after", label: "After", cell: ({ kind, after }) => side(kind, after) },
+  { id: "build", label: "Build", cell: ({ build }) => build },
+  {
+    id: "actor",
+    label: "By",
+    cell: (transition) => (transition.actor === "system" ? "Tidegate" : actor(transition.actor)),
+  },
+];
+
+function keyOf({ at, kind, after }: Transition): string {
+  return `${at} ${kind} ${after}`;
+}
+
+/** A stage's number, or until when it was exempt. */
+function side(kind: Transition["kind"], value: Transition["before"]): ComponentChildren {
+  if (value === null) return null;
+  if (kind === "stage") return `Stage ${value}`;
+  return typeof value === "string" && !Number.isNaN(Date.parse(value)) ? (
+    <span>
+      until <Time at={value} />
+    </span>
+  ) : (
+    String(value)
+  );
+}
+
+function by<Row>(value: (row: Row) => string): (one: Row, other: Row) => number {
+  return (one, other) => value(one).localeCompare(value(other), "en", { numeric: true });
+}
