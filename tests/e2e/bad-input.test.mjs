@@ -245,7 +245,7 @@ test("a body is read up to a fixed length, whether it says its length or not", a
 test("an address or method that does not exist is told apart from a mistake", async () => {
   /** @type {[string, string, number, string | undefined][]} method, path, status, field or allowed methods */
   const cases = [
-    ["GET", "/", 404, undefined],
+    ["GET", "/v2", 404, undefined],
     ["POST", "/v1", 404, undefined],
     ["POST", "/v1/decide/", 404, undefined],
     ["POST", "//v1/decide", 404, undefined],
