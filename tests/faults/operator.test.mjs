@@ -53,7 +53,7 @@ test("a stored key has no secret in it", async () => {
   const records = await inKv("key/");
   const record = records.find(({ value }) => JSON.parse(value).id === id);
   assert.match(record?.name ?? "", /^key\/[0-9a-f]{64}$/);
-  assert.deepEqual(JSON.parse(record?.value ?? ""), { id, role: "gateway", tenant: "stored" });
+  assert.deepEqual(JSON.parse(record?.value ?? ""), { id, role: "gateway", tenant: "stored", name: "mx" });
   assert.ok(!JSON.stringify(records).includes(key.split("_")[2]));
 });
 
