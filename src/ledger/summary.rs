@@ -1,7 +1,9 @@
 //! The tenant's summary, as the list of tenants shows it: published where it tells of a change, else every five minutes
 //! while there is mail, so that the list wakes no ledger.
 
+use serde::Serialize;
 use serde_json::value::RawValue;
+use tidegate_engine::ladder::{Ladder, Rung};
 use tidegate_engine::time::{DAY, MINUTE, Timestamp};
 use worker::SqlStorageValue;
 
@@ -9,7 +11,7 @@ use super::policies;
 use super::report::SUMS;
 use super::site::Site;
 use crate::durable::outbox;
-use crate::durable::sql::{Sql, SqlError, values};
+use crate::durable::sql::{Sql, SqlError, to_text, values};
 use crate::store::{TenantKey, TenantRecord};
 
 /// How often counts alone are published.
@@ -63,7 +65,7 @@ fn select(from: &str) -> String {
              'servers', json_object('current', COALESCE(SUM(servers) FILTER (WHERE state = 'current'), 0),
                  'out_of_date', COALESCE(SUM(servers) FILTER (WHERE state = 'out_of_date'), 0),
                  'unknown', COALESCE(SUM(servers) FILTER (WHERE state = 'unknown'), 0)),
-             'worst_stage', NULLIF(MAX(stage) FILTER (WHERE servers > 0), 0),
+             'worst_stage', json(?6 -> COALESCE(MAX(stage) FILTER (WHERE servers > 0), 0)),
              'last_day', (SELECT json_object({SUMS}) {LAST_DAY}),
              'paused_until', ?4, 'updated_at', strftime('%Y-%m-%dT%H:%M:%SZ', ?5, 'unixepoch')) AS json
              FROM standing)
@@ -75,5 +77,22 @@ fn live_values(sql: &Sql, site: &Site<'_>) -> Result<Vec<SqlStorageValue>, SqlEr
     let enforcement = policies::current(sql)?.enforcement;
     let paused_until = enforcement.paused_until(site.now).map(|until| until.to_string());
     let day_before = site.now.plus(-DAY).0;
-    Ok(values![day_before, site.tenant.as_str(), enforcement.policy.mode.as_str(), paused_until, site.now.0])
+    let (mode, stages) = (enforcement.policy.mode.as_str(), to_text(&stages(&enforcement.policy.ladder))?);
+    Ok(values![day_before, site.tenant.as_str(), mode, paused_until, site.now.0, stages])
+}
+
+/// What a stage means in this tenant.
+#[derive(Serialize)]
+struct Stage {
+    number: u8,
+    throttle_minutes: u8,
+    block_minutes: u8,
+}
+
+/// The stages of a ladder, each at its number; at 0, where servers without a stage are, none.
+fn stages(ladder: &Ladder) -> Vec<Option<Stage>> {
+    let stages = ladder.rungs().map(|Rung { number, minutes, .. }| {
+        Some(Stage { number, throttle_minutes: minutes.throttle(), block_minutes: minutes.block() })
+    });
+    std::iter::once(None).chain(stages).collect()
 }

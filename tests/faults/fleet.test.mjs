@@ -75,7 +75,13 @@ test("the list shows where each tenant stands as soon as that changes, and its m
   await send(tenant, "EX01.contoso.com", START + 20);
   await send(tenant, "EX02.contoso.com", START + 30, "15.1.2507.61");
   const first = await shows("both servers", ({ servers }) => servers.current === 1);
-  assert.deepEqual([first.servers, first.worst_stage], [{ current: 1, out_of_date: 1, unknown: 0 }, 1]);
+  assert.deepEqual(
+    [first.servers, first.worst_stage],
+    [
+      { current: 1, out_of_date: 1, unknown: 0 },
+      { number: 1, throttle_minutes: 0, block_minutes: 0 },
+    ],
+  );
   await send(tenant, "EX02.contoso.com", START + 60, "15.1.2507.61");
   const now = await live(tenant, START + 61);
   assert.deepEqual([now.last_day.accept, now.updated_at], [4, rfc3339(START + 61)]);
@@ -86,7 +92,8 @@ test("the list shows where each tenant stands as soon as that changes, and its m
 
   await send(tenant, "EX01.contoso.com", START + 20 * DAY);
   await edge.client.tick(tenant, { now: START + 30 * DAY + 20 });
-  const month = await shows("the next stage", ({ worst_stage }) => worst_stage === 2);
+  const month = await shows("the next stage", ({ worst_stage }) => worst_stage?.number === 2);
+  assert.deepEqual(month.worst_stage, { number: 2, throttle_minutes: 5, block_minutes: 0 });
   assert.deepEqual(month.last_day, NOTHING, "yesterday's mail alone");
   await send(tenant, "EX01.contoso.com", START + 30 * DAY + 60, "15.1.2507.61");
   const patched = await shows("the patch", ({ servers }) => servers.current === 2);
