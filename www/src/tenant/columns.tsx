@@ -3,9 +3,12 @@ import type { ComponentChildren } from "preact";
 import { href } from "../route";
 import { DAY } from "../time";
 import { OutcomeMark, StateMark } from "../ui/marks";
+import { Rate } from "../ui/rate";
+import { order } from "../ui/sort";
 import type { Column } from "../ui/table";
 import { Time } from "../ui/time";
-import { type Minutes, number, OBSTACLES, OUTCOMES, plural, rate, reason } from "../words";
+import { Two } from "../ui/two";
+import { number, OBSTACLES, OUTCOMES, plural, rate, reason } from "../words";
 import type { Row } from "./rows";
 
 interface Given {
@@ -82,23 +85,6 @@ export function serverColumns({ tenant, stages }: Given): Column<Row>[] {
   ];
 }
 
-interface TwoProps {
-  first: ComponentChildren;
-  second: ComponentChildren;
-  /** Not broken where there is room */
-  whole?: boolean;
-}
-
-/** A line, and a lesser one beneath it. */
-function Two({ first, second, whole }: TwoProps) {
-  return (
-    <span class={whole ? "two whole" : "two"}>
-      <span>{first}</span>
-      {second && <span class="muted">{second}</span>}
-    </span>
-  );
-}
-
 function Name({ tenant, row: { server } }: { tenant: string; row: Row }) {
   const link = <a href={href({ view: "server", tenant, server: server.id })}>{breakable(server.name)}</a>;
   return <Two first={link} second={server.nodes > 1 && plural(server.nodes, "node")} />;
@@ -147,22 +133,9 @@ function Effect({ row: { server } }: { row: Row }) {
   return (
     <span class="two">
       <OutcomeMark outcome="accept" label={`all accepted (${OBSTACLES[obstacle]})`} />
-      {(stage.throttle_minutes > 0 || stage.block_minutes > 0) && <Rate minutes={stage} would />}
-    </span>
-  );
-}
-
-/** The minutes of the hour, each outcome by its own sign. */
-function Rate({ minutes, would }: { minutes: Minutes; would?: boolean }) {
-  const { throttle_minutes, block_minutes } = minutes;
-  const defer = throttle_minutes > 0 && rate({ throttle_minutes, block_minutes: 0 });
-  const reject = block_minutes > 0 && rate({ throttle_minutes: 0, block_minutes });
-  const prefix = would ? "otherwise " : "";
-  if (!defer && !reject) return <OutcomeMark outcome="accept" label="all accepted" />;
-  return (
-    <span class="two">
-      {defer && <OutcomeMark outcome={would ? "would_defer" : "defer"} label={prefix + defer} />}
-      {reject && <OutcomeMark outcome={would ? "would_reject" : "reject"} label={prefix + reject} />}
+      {(stage.throttle_minutes > 0 || stage.block_minutes > 0) && (
+        <Rate minutes={stage} would words={(minutes) => `otherwise ${rate(minutes)}`} />
+      )}
     </span>
   );
 }
@@ -193,10 +166,6 @@ function TurnedAway({ row: { server } }: { row: Row }) {
       ))}
     </span>
   );
-}
-
-function order(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 function orderBuilds(one: number[], other: number[]): number {

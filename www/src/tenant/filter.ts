@@ -1,6 +1,7 @@
 /** Which servers the reader wants to see, as the address has it. */
 import type { State } from "../api/types";
 import type { Query } from "../route";
+import { type Option, wordsOf } from "../ui/filters";
 import { STATES, stageName } from "../words";
 import type { Row } from "./rows";
 
@@ -16,7 +17,7 @@ export function filterOf({ state = "", stage = "", q = "" }: Query): Filter {
 }
 
 export function filtered(rows: Row[], { state, stage, search }: Filter): Row[] {
-  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = wordsOf(search);
   return rows.filter(
     (row) =>
       (state === "" || row.state === state) &&
@@ -27,12 +28,6 @@ export function filtered(rows: Row[], { state, stage, search }: Filter): Row[] {
 
 function stageOf({ server }: Row): string {
   return server.stage ? String(server.stage.number) : "none";
-}
-
-export interface Option {
-  value: string;
-  name: string;
-  count: number;
 }
 
 /** Standings with how many servers each would leave, whatever standing is chosen now. */

@@ -1,15 +1,17 @@
 /** The table of servers: what is shown of it, and its download. */
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { path } from "../api/client";
 import { type Place, remember } from "../route";
 import { save } from "../save";
 import { useSession } from "../session";
+import { Search, Select, useTyped } from "../ui/filters";
 import { useSending } from "../ui/form";
 import { Empty, Refusal } from "../ui/notice";
-import { type Sort, Table } from "../ui/table";
+import { type Sort, sortOf, sortText } from "../ui/sort";
+import { Table } from "../ui/table";
 import { number, plural } from "../words";
 import { serverColumns } from "./columns";
-import { type Filter, filtered, filterOf, type Option, stageOptions, stateOptions } from "./filter";
+import { type Filter, filtered, filterOf, stageOptions, stateOptions } from "./filter";
 import type { Range } from "./range";
 import type { Row } from "./rows";
 
@@ -24,24 +26,25 @@ interface Props {
 
 /** What is turned away most comes first. */
 const STRICTEST: Sort = { column: "now", descending: true };
-/** A pause in typing after which the address follows, in milliseconds. */
-const TYPING = 300;
 
 export function Servers({ tenant, place, range, rows, complete, stages }: Props) {
   const columns = useMemo(() => serverColumns({ tenant, stages }), [tenant, stages]);
-  const filter = filterOf(place.query);
-  const { state, stage, search } = filter;
+  const [search, setSearch] = useTyped(place, "q");
+  const filter = { ...filterOf(place.query), search };
+  const { state, stage } = filter;
   const shown = useMemo(() => filtered(rows, filter), [rows, state, stage, search]);
+  const showAll = () => {
+    setSearch("");
+    remember(place, { state: "", stage: "", q: "" });
+  };
   const sort = sortOf(place.query.sort) ?? STRICTEST;
-  const setSort = ({ column, descending }: Sort) =>
-    remember(place, { sort: `${descending ? "-" : ""}${column}` });
   return (
     <section class="part servers" aria-labelledby="servers">
       <div class="title-row">
         <h2 id="servers">Servers</h2>
         <Download tenant={tenant} range={range} />
       </div>
-      <Filters place={place} rows={rows} filter={filter} />
+      <Filters place={place} rows={rows} filter={filter} onSearch={setSearch} />
       <p class="muted" role="status">
         {shown.length === rows.length
           ? plural(rows.length, "server")
@@ -55,13 +58,13 @@ export function Servers({ tenant, place, range, rows, complete, stages }: Props)
           rows={shown}
           rowKey={({ server }) => server.id}
           sort={sort}
-          onSort={setSort}
+          onSort={(next) => remember(place, { sort: sortText(next) })}
           blocksUnder={76}
         />
       ) : (
         <Empty title="No server is like that.">
           <p>
-            <button type="button" onClick={() => remember(place, { state: "", stage: "", q: "" })}>
+            <button type="button" onClick={showAll}>
               Show all servers
             </button>
           </p>
@@ -71,14 +74,14 @@ export function Servers({ tenant, place, range, rows, complete, stages }: Props)
   );
 }
 
-function sortOf(text: string | undefined): Sort | null {
-  if (!text) return null;
-  return text.startsWith("-")
-    ? { column: text.slice(1), descending: true }
-    : { column: text, descending: false };
+interface FiltersProps {
+  place: Place;
+  rows: Row[];
+  filter: Filter;
+  onSearch: (search: string) => void;
 }
 
-function Filters({ place, rows, filter }: { place: Place; rows: Row[]; filter: Filter }) {
+function Filters({ place, rows, filter, onSearch }: FiltersProps) {
   return (
     <search class="filters" aria-label="Servers">
       <Select
@@ -93,51 +96,8 @@ function Filters({ place, rows, filter }: { place: Place; rows: Row[]; filter: F
         options={useMemo(() => stageOptions(rows, filter), [rows, filter.state, filter.search, filter.stage])}
         onChoose={(stage) => remember(place, { stage })}
       />
-      <Search place={place} search={filter.search} />
+      <Search label="Search" placeholder="name, build or product" text={filter.search} onType={onSearch} />
     </search>
-  );
-}
-
-interface SelectProps {
-  label: string;
-  value: string;
-  options: Option[];
-  onChoose: (value: string) => void;
-}
-
-function Select({ label, value, options, onChoose }: SelectProps) {
-  return (
-    <label>
-      {label}
-      <select value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
-        {options.map(({ value, name, count }) => (
-          <option key={value} value={value}>
-            {`${name} (${number(count)})`}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
-}
-
-function Search({ place, search }: { place: Place; search: string }) {
-  const [text, setText] = useState(search);
-  useEffect(() => setText(search), [search]);
-  useEffect(() => {
-    if (text === search) return;
-    const timer = setTimeout(() => remember(place, { q: text }), TYPING);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return (
-    <label class="grows">
-      Search
-      <input
-        type="search"
-        placeholder="name, build or product"
-        value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-    </label>
   );
 }
 

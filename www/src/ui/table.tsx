@@ -21,6 +21,9 @@ import {
   useState,
 } from "preact/hooks";
 import { useMedia } from "./media";
+import type { Sort } from "./sort";
+
+export type { Sort };
 
 export interface Column<Row> {
   /** Also the name by which it is sorted */
@@ -33,11 +36,6 @@ export interface Column<Row> {
   numeric?: boolean;
   /** The row's name, which leads the block on narrow screens */
   head?: boolean;
-}
-
-export interface Sort {
-  column: string;
-  descending: boolean;
 }
 
 interface Props<Row> {
@@ -256,7 +254,7 @@ function Space({ height, columns }: { height: number; columns: number }) {
   );
 }
 
-function sortRows<Row>(rows: Row[], columns: Column<Row>[], sort: Sort | undefined): Row[] {
+export function sortRows<Row>(rows: Row[], columns: Column<Row>[], sort: Sort | undefined): Row[] {
   const compare = columns.find((column) => column.id === sort?.column)?.compare;
   if (!compare) return rows;
   const sign = sort?.descending ? -1 : 1;

@@ -1,0 +1,79 @@
+/** What a list is narrowed by: a text that is typed, and choices. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { type Place, remember } from "../route";
+import { number } from "../words";
+
+/** A pause in typing after which the address follows, in milliseconds: browsers limit how often it may. */
+const TYPING = 300;
+
+/** A text that changes with every key, and that the address remembers by that name once its writer pauses. */
+export function useTyped(place: Place, name: string): [string, (text: string) => void] {
+  const remembered = place.query[name] ?? "";
+  const [text, setText] = useState(remembered);
+  const latest = useRef(place);
+  latest.current = place;
+  useEffect(() => setText(remembered), [remembered]);
+  useEffect(() => {
+    if (text === remembered) return;
+    const timer = setTimeout(() => remember(latest.current, { [name]: text }), TYPING);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return [text, setText];
+}
+
+/** The words of a search: all have to be found. */
+export function wordsOf(search: string): string[] {
+  return search.toLowerCase().split(/\s+/).filter(Boolean);
+}
+
+interface SearchProps {
+  label: string;
+  placeholder: string;
+  text: string;
+  onType: (text: string) => void;
+}
+
+export function Search({ label, placeholder, text, onType }: SearchProps) {
+  return (
+    <label class="grows">
+      {label}
+      <input
+        type="search"
+        placeholder={placeholder}
+        autocomplete="off"
+        spellcheck={false}
+        value={text}
+        onInput={(event) => onType(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+export interface Option<Value extends string = string> {
+  value: Value;
+  name: string;
+  /** How many it would leave */
+  count?: number;
+}
+
+interface SelectProps<Value extends string> {
+  label: string;
+  value: Value;
+  options: Option<Value>[];
+  onChoose: (value: Value) => void;
+}
+
+export function Select<Value extends string>({ label, value, options, onChoose }: SelectProps<Value>) {
+  return (
+    <label>
+      {label}
+      <select value={value} onChange={(event) => onChoose(event.currentTarget.value as Value)}>
+        {options.map(({ value, name, count }) => (
+          <option key={value} value={value}>
+            {count === undefined ? name : `${name} (${number(count)})`}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
