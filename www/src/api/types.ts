@@ -26,6 +26,8 @@ export type Policy = Required<Schemas["FullPolicy"]>;
 export type Report = Schemas["Report"];
 export type ReportServer = Report["servers"][number];
 export type Role = Schemas["Role"];
+/** As lists of servers have it. */
+export type Server = Schemas["Server"];
 export type ServerDetail = Schemas["ServerDetail"];
 export type Stage = Schemas["Stage"];
 export type Standing = Schemas["Standing"];

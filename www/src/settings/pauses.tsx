@@ -1,5 +1,26 @@
+/** What stops the clocks of a tenant: its pauses, and the exemptions of single servers. */
+import { path } from "../api/client";
+import { useLoad } from "../api/load";
+import type { Policy } from "../api/types";
+import { useSession } from "../session";
 import type { TabProps } from "../tenant/view";
+import { Failure, Loading } from "../ui/notice";
+import { Exemptions } from "./exemption-section";
+import { Pauses } from "./pause-section";
 
 export function PausesTab({ tenant }: TabProps) {
-  return <p>PausesTab of {tenant}</p>;
+  const { api } = useSession();
+  const { value, error, reload } = useLoad<Policy>(
+    (signal) => api.get(path`/v1/tenants/${tenant}/policy`, { signal }),
+    [api, tenant],
+  );
+  if (value === undefined) {
+    return error === undefined ? <Loading what="pauses" /> : <Failure error={error} retry={reload} />;
+  }
+  return (
+    <>
+      <Pauses tenant={tenant} policy={value} />
+      <Exemptions tenant={tenant} policy={value} />
+    </>
+  );
 }

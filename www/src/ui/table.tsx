@@ -97,7 +97,7 @@ export function Table<Row>(props: Props<Row>) {
   // Roles are written out: as blocks, on narrow screens, these elements would lose them.
   return (
     <>
-      {blocks && <Order columns={columns} sort={sort} onOrder={order} />}
+      {blocks && rows.length > 1 && <Order columns={columns} sort={sort} onOrder={order} />}
       <table class={blocks ? "table blocks" : "table"} role="table" aria-rowcount={lines.length + 1}>
         <caption class="hidden">{caption}</caption>
         {!blocks && (

@@ -1,0 +1,49 @@
+/** Asks before a server's exemption is ended. */
+import { path } from "../api/client";
+import type { Server } from "../api/types";
+import { useSession } from "../session";
+import { Dialog } from "../ui/dialog";
+import { useSending } from "../ui/form";
+import { visible } from "../ui/hostile";
+import { Refusal } from "../ui/notice";
+import type { Words } from "../ui/said";
+import { rate } from "../words";
+import type { Exemptible } from "./exempt-dialog";
+
+interface Props {
+  tenant: string;
+  server: Exemptible & Pick<Server, "stage">;
+  onClose: () => void;
+  /** With what was done, to be said where the dialog stood */
+  onDone: (words: Words) => void;
+}
+
+export function ExemptEnd({ tenant, server, onClose, onDone }: Props) {
+  const { api } = useSession();
+  const { id, stage } = server;
+  const name = visible(server.name);
+  const { busy, error, submit } = useSending(async () => {
+    await api.ask("DELETE", path`/v1/tenants/${tenant}/servers/${id}/exemption`);
+    onDone({ text: `${name} is exempt no longer.`, focus: true });
+  });
+  return (
+    <Dialog title={`End the exemption of ${name}?`} onClose={onClose}>
+      <form onSubmit={submit}>
+        <p>
+          {stage
+            ? `Its clock goes on at once, in stage ${stage.number}: ${rate(stage)} wherever nothing else holds that back.`
+            : "It is not in a stage now: nothing changes for its mail until it is found to be out of date."}
+        </p>
+        <Refusal error={error} />
+        <p class="actions">
+          <button type="submit" class="danger" disabled={busy}>
+            {busy ? "Ending …" : "End it now"}
+          </button>
+          <button type="button" onClick={onClose}>
+            Keep it
+          </button>
+        </p>
+      </form>
+    </Dialog>
+  );
+}

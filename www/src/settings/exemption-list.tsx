@@ -1,0 +1,99 @@
+/** The servers of a tenant that are exempt. */
+import { path } from "../api/client";
+import { useLoad } from "../api/load";
+import type { Exemption, Server } from "../api/types";
+import { actor } from "../audit/words";
+import { href } from "../route";
+import { useSession } from "../session";
+import { visible } from "../ui/hostile";
+import { type Column, Table } from "../ui/table";
+import { Time } from "../ui/time";
+import { rate, reason } from "../words";
+
+interface Props {
+  tenant: string;
+  servers: Server[];
+  /** Undefined where the reader may not */
+  onChange: ((server: Server) => void) | undefined;
+  onEnd: (server: Server) => void;
+}
+
+export function ExemptionList({ tenant, servers, onChange, onEnd }: Props) {
+  const columns: Column<Server>[] = [
+    {
+      id: "server",
+      label: "Server",
+      head: true,
+      cell: ({ id, name }) => <a href={href({ view: "server", tenant, server: id })}>{visible(name)}</a>,
+      compare: (one, other) => (one.id < other.id ? -1 : 1),
+    },
+    {
+      id: "until",
+      label: "Exempt until",
+      cell: ({ exempt_until }) => exempt_until && <Time at={exempt_until} countdown="beside" />,
+      compare: (one, other) => (until(one) < until(other) ? -1 : 1),
+    },
+    {
+      id: "reason",
+      label: "Reason",
+      cell: (server) => <Granted tenant={tenant} server={server} />,
+    },
+    {
+      id: "otherwise",
+      label: "Otherwise",
+      cell: ({ stage, standing }) =>
+        stage ? `stage ${stage.number}: ${rate(stage)}` : standing && reason(standing),
+    },
+  ];
+  if (onChange) {
+    columns.push({
+      id: "actions",
+      label: "Actions",
+      cell: (server) => (
+        <div class="actions">
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`Change the exemption of ${visible(server.name)}`}
+            onClick={() => onChange(server)}
+          >
+            Change
+          </button>
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`End the exemption of ${visible(server.name)}`}
+            onClick={() => onEnd(server)}
+          >
+            End
+          </button>
+        </div>
+      ),
+    });
+  }
+  return (
+    <Table caption={`Exempt servers of ${tenant}`} columns={columns} rows={servers} rowKey={({ id }) => id} />
+  );
+}
+
+function until({ exempt_until }: Server): string {
+  return exempt_until ?? "";
+}
+
+/** Why and by whom, which lists of servers do not say: asked for row by row. */
+function Granted({ tenant, server }: { tenant: string; server: Server }) {
+  const { api } = useSession();
+  const { value } = useLoad<Exemption>(
+    (signal) => api.get(path`/v1/tenants/${tenant}/servers/${server.id}/exemption`, { signal }),
+    [api, tenant, server],
+  );
+  if (!value) return null;
+  return (
+    <span class="two">
+      <span>{value.reason}</span>
+      <span class="muted">
+        <Time at={value.created_at} short="date" />, {actor(value.created_by)}
+      </span>
+    </span>
+  );
+}

@@ -1,0 +1,80 @@
+/** Which servers are exempt, and what can be done about it. */
+import { useState } from "preact/hooks";
+import { path } from "../api/client";
+import { useLoad } from "../api/load";
+import type { Policy, Server } from "../api/types";
+import { rights, useSession } from "../session";
+import { Failure, Loading } from "../ui/notice";
+import { Said, type Words } from "../ui/said";
+import { ExemptDialog } from "./exempt-dialog";
+import { ExemptEnd } from "./exempt-end";
+import { ExemptionList } from "./exemption-list";
+
+interface Props {
+  tenant: string;
+  policy: Policy;
+}
+
+type Open = { dialog: "exempt"; server?: Server } | { dialog: "end"; server: Server };
+
+export function Exemptions({ tenant, policy }: Props) {
+  const { api, me } = useSession();
+  const [open, setOpen] = useState<Open | undefined>();
+  const [words, setWords] = useState<Words | undefined>();
+  const { value, loading, error, reload } = useLoad<Server[]>(
+    async (signal) => {
+      const exempt: Server[] = [];
+      for await (const page of api.pages<Server>(path`/v1/tenants/${tenant}/servers`, { signal })) {
+        exempt.push(...page.filter(({ exempt_until }) => exempt_until !== null));
+      }
+      return exempt;
+    },
+    [api, tenant],
+  );
+  const may = rights(me, policy);
+  const close = () => setOpen(undefined);
+  const done = (next: Words) => {
+    close();
+    setWords(next);
+    reload();
+  };
+  return (
+    <section class="part" aria-labelledby="exemptions">
+      <div class="title-row">
+        <h2 id="exemptions">Exempt servers</h2>
+        {may.exempt && (
+          <button type="button" onClick={() => setOpen({ dialog: "exempt" })}>
+            Exempt a server
+          </button>
+        )}
+      </div>
+      <p class="muted">
+        All mail of an exempt server is accepted, and its clock stands still.
+        {may.operate && !may.exempt && " Your mail operator grants exemptions: ask there for one."}
+      </p>
+      <Said words={words} />
+      {error !== undefined && <Failure error={error} retry={reload} />}
+      {value === undefined && loading && <Loading what="servers" />}
+      {value && value.length === 0 && <p>No server is exempt.</p>}
+      {value && value.length > 0 && (
+        <ExemptionList
+          tenant={tenant}
+          servers={value}
+          onChange={may.exempt ? (server) => setOpen({ dialog: "exempt", server }) : undefined}
+          onEnd={(server) => setOpen({ dialog: "end", server })}
+        />
+      )}
+      {open?.dialog === "exempt" && (
+        <ExemptDialog
+          tenant={tenant}
+          {...(open.server ? { server: open.server } : {})}
+          onClose={close}
+          onDone={done}
+        />
+      )}
+      {open?.dialog === "end" && (
+        <ExemptEnd tenant={tenant} server={open.server} onClose={close} onDone={done} />
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,116 @@
+/** The pauses of a tenant: those that run, those to come, those that were. */
+import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
+import type { Pause } from "../api/types";
+import { actor } from "../audit/words";
+import { type Column, Table } from "../ui/table";
+import { Time } from "../ui/time";
+import { plural } from "../words";
+import { daysText } from "./pause-days";
+
+interface Props {
+  tenant: string;
+  pauses: Pause[];
+  /** Undefined where the reader may not */
+  onLength: ((pause: Pause) => void) | undefined;
+  onEnd: (pause: Pause) => void;
+}
+
+export function PauseList({ tenant, pauses, onLength, onEnd }: Props) {
+  const sorted = useMemo(() => [...pauses].sort(byState), [pauses]);
+  const columns: Column<Pause>[] = [
+    {
+      id: "days",
+      label: "Days (UTC)",
+      head: true,
+      cell: (pause) => (
+        <span class="two">
+          <span>{daysText(pause)}</span>
+          <span class="muted">{plural(pause.days, "day")}</span>
+        </span>
+      ),
+    },
+    { id: "state", label: "State", cell: (pause) => <State pause={pause} /> },
+    { id: "reason", label: "Reason", cell: ({ reason }) => reason },
+    {
+      id: "by",
+      label: "Granted",
+      cell: ({ created_at, created_by }) => (
+        <span class="two">
+          <Time at={created_at} short="date" />
+          <span class="muted">{actor(created_by)}</span>
+        </span>
+      ),
+    },
+  ];
+  if (onLength) {
+    columns.push({
+      id: "actions",
+      label: "Actions",
+      cell: (pause) => pause.state !== "ended" && <Actions pause={pause} onLength={onLength} onEnd={onEnd} />,
+    });
+  }
+  return <Table caption={`Pauses of ${tenant}`} columns={columns} rows={sorted} rowKey={({ id }) => id} />;
+}
+
+interface ActionsProps {
+  pause: Pause;
+  onLength: (pause: Pause) => void;
+  onEnd: (pause: Pause) => void;
+}
+
+function Actions({ pause, onLength, onEnd }: ActionsProps) {
+  const which = `the pause of ${daysText(pause)}`;
+  const [end, name] =
+    pause.state === "running" ? ["End now", `End ${which} now`] : ["Withdraw", `Withdraw ${which}`];
+  return (
+    <div class="actions">
+      <button
+        type="button"
+        class="quiet"
+        aria-label={`Change the length of ${which}`}
+        onClick={() => onLength(pause)}
+      >
+        Change length
+      </button>
+      <button type="button" class="quiet" aria-label={name} onClick={() => onEnd(pause)}>
+        {end}
+      </button>
+    </div>
+  );
+}
+
+function State({ pause: { state, from, until, ended_at } }: { pause: Pause }): ComponentChildren {
+  if (state === "running") return <Row word="Running" at={until} how="until" />;
+  if (state === "scheduled") return <Row word="Planned" at={from} how="from" />;
+  if (ended_at === null) return <span class="muted">Over</span>;
+  return <Row word={until <= from ? "Withdrawn" : "Ended early"} at={ended_at} how="on" muted />;
+}
+
+interface RowProps {
+  word: string;
+  how: string;
+  at: string;
+  muted?: boolean;
+}
+
+function Row({ word, how, at, muted }: RowProps) {
+  return (
+    <span class={muted ? "two muted" : "two"}>
+      <span>{muted ? word : <strong>{word}</strong>}</span>
+      <span class="muted">
+        {how} <Time at={at} {...(muted ? {} : { countdown: "beside" as const })} />
+      </span>
+    </span>
+  );
+}
+
+const ORDER = ["running", "scheduled", "ended"];
+
+/** What is to come in its order, what was latest first. */
+function byState(one: Pause, other: Pause): number {
+  const apart = ORDER.indexOf(one.state) - ORDER.indexOf(other.state);
+  if (apart !== 0) return apart;
+  const earlier = one.first_day < other.first_day ? -1 : 1;
+  return one.state === "ended" ? -earlier : earlier;
+}
