@@ -133,12 +133,18 @@ async fn read(access: &Access<'_>, wanted: &Versions) -> Result<Loaded, StoreErr
     let built_in = built_in().ok_or(StoreError::Malformed)?;
     let keys = wanted.replaced();
     let records = access.read_all(&keys).await?;
-    let mut facts = Facts::clone(&built_in);
-    let mut versions = Versions::default();
+    // of the built-in catalog; another one brings its own
+    let waves = wanted.waves.clone();
+    let mut versions = Versions { waves: waves.clone(), ..Versions::default() };
+    let mut facts = Facts { brought_forward: waves, ..Facts::clone(&built_in) };
     for (key, record) in keys.iter().zip(records) {
-        let Some(FactsRecord { version, json }) = record else { continue };
+        let Some(FactsRecord { version, json, waves }) = record else { continue };
         match key {
-            FactsKey::Catalog => facts.catalog = Catalog::from_json(json.get()).map_err(|_| StoreError::Malformed)?,
+            FactsKey::Catalog => {
+                facts.catalog = Catalog::from_json(json.get()).map_err(|_| StoreError::Malformed)?;
+                facts.brought_forward.clone_from(&waves);
+                versions.waves = waves;
+            }
             FactsKey::Baseline(name) => {
                 let baseline: Baseline =
                     serde_json::from_slice(json.get().as_bytes()).map_err(|_| StoreError::Malformed)?;

@@ -98,6 +98,9 @@ impl Access<'_> {
 
     /// The records under keys of one family, at most 100, in one read past the cache.
     pub async fn read_all<F: Family>(&self, families: &[F]) -> Result<Vec<Option<F::Record>>, StoreError> {
+        if families.is_empty() {
+            return Ok(Vec::new());
+        }
         let keys: Vec<String> = families.iter().map(Family::key).collect();
         let texts = self.texts(&keys).await?;
         texts.into_iter().map(|text| text.map(parse).transpose()).collect()

@@ -1,7 +1,7 @@
 //! Catalog and baselines that were put beside or in place of the built-in ones: checked, numbered, and taken back by
 //! one call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde::Serialize;
@@ -33,7 +33,12 @@ const MAX_BASELINES: usize = 32;
 struct Put {
     version: u64,
     updated_at: Shown<Timestamp>,
+    /// Of a catalog: products that this change brings under enforcement, and since when their clocks may run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waves: Option<Waves>,
 }
+
+type Waves = BTreeMap<String, Shown<Timestamp>>;
 
 /// What the trail says of a version.
 #[derive(Serialize)]
@@ -42,6 +47,8 @@ struct Entry {
     /// The earlier version that it repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     restored: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waves: Option<Waves>,
 }
 
 #[derive(Serialize)]
@@ -91,27 +98,48 @@ pub fn put(sql: &Sql, act: Act<'_>, put: PutFacts, now_millis: i64) -> Result<Ch
             Content::Version(version) => (text(change, &key, version)?.ok_or_else(|| missing(&key))?, Some(version)),
         };
         let json = checked(change, &key, json, &versions)?;
+        let waves = match &key {
+            FactsKey::Catalog => brought_forward(change, &versions, &json, act.at)?,
+            FactsKey::Baseline(_) => versions.waves.clone(),
+        };
         let version = match restored {
             // whatever is built in, now and in later releases
             Some(0) => 0,
-            _ => store(change, &key, json, act.at)?,
+            _ => store(change, &key, json, &waves, act.at)?,
         };
-        let control = control::publish(change, |record| record.versions.set(&key, version))?;
+        let newly = |(name, since): (&String, &Timestamp)| {
+            (versions.waves.get(name) != Some(since)).then(|| (name.clone(), Shown(*since)))
+        };
+        let shown_waves: Waves = waves.iter().filter_map(newly).collect();
+        let shown_waves = (key == FactsKey::Catalog).then_some(shown_waves);
+        let control = control::publish(change, |record| {
+            record.versions.set(&key, version);
+            record.versions.waves = waves;
+        })?;
         let (action, subject) = match &key {
             FactsKey::Catalog => ("catalog.put", "catalog"),
             FactsKey::Baseline(name) => ("baseline.put", name.as_str()),
         };
-        let entries =
-            (audit::json(&Entry { version: before, restored: None })?, audit::json(&Entry { version, restored })?);
+        let waves = shown_waves.clone().filter(|waves| !waves.is_empty());
+        let entries = (
+            audit::json(&Entry { version: before, restored: None, waves: None })?,
+            audit::json(&Entry { version, restored, waves })?,
+        );
         trail::write(change, act, action, subject, entries, None)?;
         tenants::poke_all(change, now_millis)?;
-        let shown = to_text(&Put { version, updated_at: Shown(act.at) })?;
+        let shown = to_text(&Put { version, updated_at: Shown(act.at), waves: shown_waves })?;
         Ok(Changed { control, shown, version: Some(version) })
     })
 }
 
 /// Writes a new version down, lays it ready for KV, and forgets the oldest.
-fn store(change: &Change<'_>, key: &FactsKey, json: String, now: Timestamp) -> Result<u64, SqlError> {
+fn store(
+    change: &Change<'_>,
+    key: &FactsKey,
+    json: String,
+    waves: &BTreeMap<String, Timestamp>,
+    now: Timestamp,
+) -> Result<u64, SqlError> {
     let name = key.key();
     let last = change.number("SELECT MAX(version) FROM facts WHERE name = ?1", values![name.as_str()])?;
     let version = last.unwrap_or(0) + 1;
@@ -123,8 +151,26 @@ fn store(change: &Change<'_>, key: &FactsKey, json: String, now: Timestamp) -> R
     change.run("DELETE FROM facts WHERE name = ?1 AND version <= ?2", values![name, kept])?;
     let version = u64::try_from(version).unwrap_or(0);
     let json = RawValue::from_string(json).map_err(|error| SqlError::Failed(error.to_string()))?;
-    outbox::lay(change, key, &FactsRecord { version, json })?;
+    let waves = if *key == FactsKey::Catalog { waves.clone() } else { BTreeMap::new() };
+    outbox::lay(change, key, &FactsRecord { version, json, waves })?;
     Ok(version)
+}
+
+/// From when on the waves of a catalog count, which takes the place of the one in force.
+fn brought_forward(
+    sql: &Sql,
+    versions: &Versions,
+    next: &str,
+    now: Timestamp,
+) -> Result<BTreeMap<String, Timestamp>, SqlError> {
+    let known = text(sql, &FactsKey::Catalog, versions.catalog)?;
+    // by one that cannot be read any more nothing was decided
+    let Some(catalog) = known.and_then(|known| Catalog::from_json(&known).ok()) else {
+        return Ok(versions.waves.clone());
+    };
+    let known = Facts { catalog, baselines: BTreeMap::new(), brought_forward: versions.waves.clone() };
+    let next = Catalog::from_json(next).map_err(|error| SqlError::Malformed(error.to_string()))?;
+    Ok(known.brought_forward_by(&next, now))
 }
 
 /// What was posted, as it is stored, if it fits the other facts in force.

@@ -189,6 +189,9 @@ pub struct Versions {
     pub catalog: u64,
     #[serde(default)]
     pub baselines: BTreeMap<String, u64>,
+    /// The engine's `Facts::brought_forward`, which a change of the catalog brings about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waves: BTreeMap<String, Timestamp>,
 }
 
 impl Versions {
@@ -305,6 +308,9 @@ pub struct FactsRecord {
     pub version: u64,
     /// As it was put, checked; read by [`crate::common`].
     pub json: Box<serde_json::value::RawValue>,
+    /// Of a catalog, as [`Versions::waves`] has them while it is in force.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waves: BTreeMap<String, Timestamp>,
 }
 
 impl Family for FactsKey {

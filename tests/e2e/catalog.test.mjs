@@ -3,10 +3,11 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, Client, event, received, until } from "../support/client.mjs";
+import { at, Client, event, received, rfc3339, until } from "../support/client.mjs";
 import { startDev } from "../support/dev.mjs";
 
 const NOW = at("2027-02-01T12:00:00Z");
+const DAY = 24 * 3600;
 const HOST = "EX01.contoso.com";
 const ID = "ex01.contoso.com";
 const LATEST = "15.1.2507.61";
@@ -109,6 +110,57 @@ test("a baseline that asks for more makes a server out of date without mail, and
   assert.deepEqual(await states(tenant), ["out_of_date", "out_of_date", null, false]);
   await put("/v1/baselines/microsoft?version=0");
   assert.deepEqual(await states(tenant), ["current", "current", null, false]);
+});
+
+test("a catalog that brings a product under enforcement gives its servers notice, and changes nothing for the others", async () => {
+  const { catalog } = (await get("/v1/catalog")).json;
+  const waved = (/** @type {string | null} */ wave) => ({
+    ...catalog,
+    products: catalog.products.map((/** @type {any} */ product) =>
+      product.name === "Exchange Server 2016" ? { ...product, wave } : product,
+    ),
+  });
+  const start = NOW - 100 * DAY;
+  const days = [0, 1, 25, 50, 75, 99];
+  const hosts = ["by-wave", "by-policy"];
+  const answered = async (/** @type {string} */ tenant, /** @type {number} */ now) => {
+    const decided = await client.decide(message(tenant, "15.1.2507.39", now), { now, fresh: true });
+    const server = await client.server(tenant, ID, { now });
+    assert.deepEqual(decided.stage, server.stage, "edge and ledger agree");
+    return decided;
+  };
+  assert.equal((await put("/v1/catalog", waved(null))).status, 200);
+  try {
+    for (const tenant of hosts) {
+      const waves = tenant === "by-policy" ? { "Exchange Server 2016": "2024-03-01" } : {};
+      await client.putPolicy(tenant, { mode: "enforce", waves }, { now: start - DAY });
+      for (const day of days)
+        await client.decide(message(tenant, "15.1.2507.39", start + day * DAY), { now: start + day * DAY });
+    }
+    const before = await until("the catalog is in force", async () => {
+      const decided = await answered("by-wave", NOW - 120);
+      return decided.would === "accept" && decided;
+    });
+    assert.deepEqual([before.action, before.stage.number, before.stage.next.at], ["accept", 1, null]);
+    assert.deepEqual((await answered("by-policy", NOW - 120)).stage.number, 8);
+
+    const back = await put("/v1/catalog?version=0");
+    assert.deepEqual(back.json.waves, { "Exchange Server 2016": rfc3339(NOW) });
+    const after = await until("the built-in one is in force", async () => {
+      const decided = await answered("by-wave", NOW);
+      return decided.stage.next.at !== null && decided;
+    });
+    assert.deepEqual([after.action, after.would, after.stage.number], ["accept", "accept", 1]);
+    assert.deepEqual(after.stage.next.at, rfc3339(NOW + 30 * DAY), "the whole ladder lies ahead");
+    assert.equal((await answered("by-policy", NOW)).action, "reject", "whose policy names the day itself");
+    // who is detected later has nothing to wait for, and what was past stays past
+    const again = await put("/v1/catalog", waved("2020-01-01"));
+    assert.deepEqual(again.json.waves, {});
+    assert.deepEqual((await answered("by-wave", NOW + 1)).stage, after.stage);
+    await put("/v1/catalog?version=0");
+  } finally {
+    await put("/v1/catalog?version=0");
+  }
 });
 
 test("a new baseline can be chosen, changed and taken back to what it was", async () => {

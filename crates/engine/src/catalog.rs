@@ -42,6 +42,13 @@ pub struct Product {
     builds: Range<Build>,
 }
 
+impl Product {
+    /// Whether there are builds of both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.builds.start < other.builds.end && other.builds.start < self.builds.end
+    }
+}
+
 /// One row of the catalog.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Release {

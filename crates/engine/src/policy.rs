@@ -14,7 +14,7 @@ use crate::network::Network;
 use crate::pause;
 use crate::reply::{HelpUrl, OperatorName, Template};
 use crate::server::Shown;
-use crate::time::Date;
+use crate::time::{Date, Timestamp};
 
 pub const MAX_TRUSTED_RELAYS: usize = 64;
 pub const MAX_RELAY_NETWORKS: usize = 64;
@@ -98,9 +98,12 @@ impl Policy {
         }
     }
 
-    /// The first day on which `product` is enforced.
-    pub fn wave(&self, product: &Product) -> Option<Date> {
-        self.waves.get(&product.name).copied().unwrap_or(product.wave)
+    /// From when on `product` is enforced; `None`: never.
+    pub fn wave(&self, product: &Product, facts: &Facts) -> Option<Timestamp> {
+        match self.waves.get(&product.name) {
+            Some(own) => own.map(Date::start),
+            None => facts.wave(product),
+        }
     }
 
     /// Whether a message to these recipients is accepted whatever its server.
@@ -232,6 +235,8 @@ impl Default for Templates {
 pub struct Facts {
     pub catalog: Catalog,
     pub baselines: BTreeMap<String, Baseline>,
+    /// Products, by name, whose waves count no earlier than then: [`Self::brought_forward_by`].
+    pub brought_forward: BTreeMap<String, Timestamp>,
 }
 
 impl Facts {
@@ -244,7 +249,27 @@ impl Facts {
             baseline.check(&catalog).map_err(FactsError::Baseline)?;
             named.insert(baseline.name().to_owned(), baseline);
         }
-        Ok(Self { catalog, baselines: named })
+        Ok(Self { catalog, baselines: named, brought_forward: BTreeMap::new() })
+    }
+
+    /// From when on `product` is enforced where the policy says nothing else; `None`: never.
+    pub fn wave(&self, product: &Product) -> Option<Timestamp> {
+        let wave = product.wave?.start();
+        Some(self.brought_forward.get(&product.name).map_or(wave, |since| wave.max(*since)))
+    }
+
+    /// The `brought_forward` of facts whose catalog becomes `next` at `now`. A wave that it moves to a day gone by, or
+    /// that it gives to a product which had none, counts from this change on: else spells that were only reported until
+    /// now would be far up the ladder at once.
+    pub fn brought_forward_by(&self, next: &Catalog, now: Timestamp) -> BTreeMap<String, Timestamp> {
+        // products are told by their builds: a name may be another one
+        let since = |product: &Product| {
+            let wave = product.wave?.start();
+            let known = self.catalog.products().iter().filter(|known| known.overlaps(product));
+            let enforced = known.map(|known| self.wave(known).map_or(now, |wave| wave.min(now))).max()?;
+            (enforced > wave).then(|| (product.name.clone(), enforced))
+        };
+        next.products().iter().filter_map(since).collect()
     }
 
     /// The baseline that a policy chose; `None` if it names one that is not there.
@@ -387,9 +412,36 @@ mod tests {
     fn a_policy_can_move_a_wave_or_call_it_off() {
         let facts = Facts::built_in().unwrap();
         let policy = read(r#"{"waves":{"Exchange Server 2016":null,"Exchange Server SE":"2027-01-01"}}"#).unwrap();
-        let wave = |name| policy.wave(facts.catalog.product_named(name).unwrap()).map(|day| day.to_string());
+        let wave =
+            |name| policy.wave(facts.catalog.product_named(name).unwrap(), &facts).map(|at| at.date().to_string());
         assert_eq!(wave("Exchange Server 2016"), None);
         assert_eq!(wave("Exchange Server SE"), Some("2027-01-01".into()));
         assert_eq!(wave("Exchange Server 2019"), Some("2024-03-01".into()));
+    }
+
+    #[test]
+    fn a_wave_that_a_catalog_brings_forward_counts_from_then_on() {
+        const SE: &str = "Exchange Server SE";
+        let mut facts = Facts::built_in().unwrap();
+        let with_wave = |wave: &str| {
+            let mut catalog: serde_json::Value = serde_json::from_str(crate::catalog::BUILT_IN).unwrap();
+            let products = catalog["products"].as_array_mut().unwrap();
+            products.iter_mut().find(|product| product["name"] == SE).unwrap()["wave"] = wave.into();
+            Catalog::from_json(&catalog.to_string()).unwrap()
+        };
+        let now: Timestamp = "2027-02-01T12:00:00Z".parse().unwrap();
+        assert_eq!(facts.brought_forward_by(&facts.catalog, now), BTreeMap::new());
+        assert_eq!(facts.brought_forward_by(&with_wave("2027-06-01"), now), BTreeMap::new(), "it is still to come");
+        let mut put = |wave: &str, now: Timestamp| {
+            let catalog = with_wave(wave);
+            facts.brought_forward = facts.brought_forward_by(&catalog, now);
+            facts.catalog = catalog;
+            facts.wave(facts.catalog.product_named(SE).unwrap())
+        };
+        assert_eq!(put("2026-01-01", now), Some(now));
+        let later = now.plus(1_000);
+        assert_eq!(put("2025-01-01", later), Some(now), "it was enforced already");
+        assert_eq!(put("2027-03-01", later), Some("2027-03-01T00:00:00Z".parse().unwrap()));
+        assert_eq!(put("2025-01-01", later), Some(later), "which was called off");
     }
 }

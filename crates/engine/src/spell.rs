@@ -70,8 +70,7 @@ impl<'a> Rules<'a> {
     /// The clock of a spell of a server that shows `build`. A spell that waited for its product's wave has its days of
     /// notice from there on, even on a ladder that begins with closed minutes.
     pub fn clock(&self, spell: &Spell, build: Build) -> Clock<'a> {
-        let wave = self.facts.catalog.product(build).and_then(|product| self.policy.wave(product));
-        let wave = wave.map(|date| date.start());
+        let wave = self.facts.catalog.product(build).and_then(|product| self.policy.wave(product, self.facts));
         let waited = wave.is_some_and(|wave| spell.detected_at < wave);
         let first_closed = self.policy.ladder.first_closed().filter(|_| waited);
         let notice = first_closed.map_or(0, |first| (NOTICE_SECONDS - first).max(0));
