@@ -7,10 +7,11 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { after, afterEach, before, test } from "node:test";
 import { until } from "../support/client.mjs";
-import { startExim } from "./support/exim.mjs";
+import { startExim, startStunnel } from "./support/exim.mjs";
 import { HOST, logged } from "./support/servers.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
 import { send } from "./support/swaks.mjs";
+import { startTls } from "./support/tls.mjs";
 import { header, smtpLine, startWorld } from "./support/world.mjs";
 
 /** @typedef {import("./support/world.mjs").Kind} Kind */
@@ -100,6 +101,53 @@ test("while Tidegate answers after 10 s mail flows after 2 s", async () => {
   assert.ok(sent.ms > 1_900 && sent.ms < 4_000, `${sent.ms}`);
   await world.front.set("pass");
   assert.equal(unbroken((await send(exim.port, { header: header("blocked") })).reply), smtpLine("blocked"));
+});
+
+test("mail waits for a Tidegate that is gone where that is asked for", async () => {
+  const closed = await startExim({
+    socket: `inet:${HOST}:${world.front.port}`,
+    key: world.key,
+    failDefer: true,
+  });
+  try {
+    assert.equal(
+      unbroken((await send(closed.port, { header: header("blocked") })).reply),
+      smtpLine("blocked"),
+    );
+    accepted((await send(closed.port, { header: header("current") })).reply);
+    await world.front.set("gone");
+    const { reply } = await send(closed.port, { header: header("current") });
+    assert.equal(reply, "451 4.3.0 Policy service unavailable, try again later");
+    await logged(() => closed.log(), /temporarily rejected after DATA: tidegate failed: no answer/);
+  } finally {
+    await closed.stop();
+  }
+});
+
+test("over stunnel only a Tidegate whose certificate an authority vouches for is talked to", async () => {
+  const tls = await startTls(world.front.port);
+  const [trusting, wary, misnamed] = await Promise.all([
+    startStunnel(tls),
+    startStunnel({ url: tls.url }),
+    startStunnel({ ...tls, url: tls.url.replace("localhost", "another.test") }),
+  ]);
+  const ways = await Promise.all(
+    [trusting, wary, misnamed].map(({ socket }) => startExim({ socket, key: world.key })),
+  );
+  try {
+    const [own, unknown, another] = ways;
+    assert.equal(unbroken((await send(own.port, { header: header("blocked") })).reply), smtpLine("blocked"));
+    for (const { port } of [unknown, another]) {
+      const sent = await send(port, { header: header("blocked") });
+      accepted(sent.reply, sent.transcript);
+    }
+    await world.front.set("gone");
+    const gone = await send(own.port, { header: header("blocked") });
+    accepted(gone.reply, gone.transcript);
+  } finally {
+    await Promise.all([...ways, trusting, wary, misnamed].map((server) => server.stop()));
+    await tls.stop();
+  }
 });
 
 test("an answer that is none delays nothing, and is logged", async () => {

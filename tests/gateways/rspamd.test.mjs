@@ -7,12 +7,12 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { until } from "../support/client.mjs";
 import { gatewayKey } from "./support/keys.mjs";
 import { startPostfix } from "./support/postfix.mjs";
-import { edited, shipped, startNginx, startRspamd } from "./support/rspamd.mjs";
+import { startNginx, startRspamd } from "./support/rspamd.mjs";
 import { logged, remove, scratch } from "./support/servers.mjs";
+import { edited, shipped, shippedFile } from "./support/shipped.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
 import { startStub } from "./support/stub.mjs";
 import { send } from "./support/swaks.mjs";
@@ -23,7 +23,7 @@ import { header, smtpLine, startWorld, TENANT } from "./support/world.mjs";
 /** @typedef {import("./support/rspamd.mjs").Rspamd} Rspamd */
 
 const KINDS = /** @type {Kind[]} */ (["current", "throttled", "blocked", "other"]);
-const LUA = fileURLToPath(new URL("../../gateways/rspamd/tidegate.lua", import.meta.url));
+const LUA = shippedFile("rspamd/tidegate.lua");
 const SELF_SCAN = 'milter = yes;\ntimeout = 10s;\nupstream "local" { default = yes; self_scan = yes; }';
 
 /** @type {import("./support/world.mjs").World} */
@@ -43,7 +43,7 @@ let checks;
  * @param {{ url?: string, options?: string }} [how] `options` of rspamd
  */
 function startRule(more = "", { url = world.url, options = "" } = {}) {
-  const conf = edited(shipped("tidegate.conf"), [
+  const conf = edited(shipped("rspamd/tidegate.conf"), [
     ["https://tidegate.example.net", url],
     ['key_file = "/etc/rspamd/tidegate.key"', `key = "${world.key}"; ${more}`],
   ]);
@@ -62,10 +62,10 @@ function startRule(more = "", { url = world.url, options = "" } = {}) {
 async function startProxy(file, key, tidegate = world) {
   const nginx = await startNginx({ url: tidegate.url, authority: tidegate.authority, key });
   nginxs.push(nginx);
-  const path = /bind_socket = "(\S+) /.exec(shipped(file))?.[1] ?? "";
+  const path = /bind_socket = "(\S+) /.exec(shipped(`rspamd/${file}`))?.[1] ?? "";
   return startRspamd({
     worker: (socket) =>
-      edited(shipped(file), [
+      edited(shipped(`rspamd/${file}`), [
         [path, socket],
         ["127.0.0.1:11380", `127.0.0.1:${nginx.port}`],
       ]),
@@ -86,7 +86,7 @@ before(async () => {
   rspamds = { rule, closed, header, proxy, proxyHeader, mirror };
   checks = scratch("checks");
   const table = join(checks, "milter_header_checks");
-  writeFileSync(table, shipped("milter_header_checks"));
+  writeFileSync(table, shipped("rspamd/milter_header_checks"));
   const milter = ({ milter }) => [`smtpd_milters={ ${milter}, default_action=accept, content_timeout=10s }`];
   postfix = await startPostfix(
     {

@@ -4,10 +4,9 @@
  */
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { freePort, HOST, needs, remove, scratch, startServer } from "./servers.mjs";
+import { edited, shipped, shippedFile } from "./shipped.mjs";
 
-const STATEMENTS = fileURLToPath(new URL("../../../gateways/exim/tidegate.acl", import.meta.url));
 /** Of the user Debian-exim, which need not exist outside. */
 const OWNER = 59_999;
 
@@ -19,10 +18,11 @@ const OWNER = 59_999;
  */
 
 /**
- * @param {{ socket: string, key: string }} tidegate `socket` as readsocket names one
+ * @param {{ socket: string, key: string, failDefer?: boolean }} tidegate `socket` as readsocket names one; `failDefer`: mail
+ *   waits while there is no answer
  * @returns {Promise<Exim>}
  */
-export async function startExim({ socket, key }) {
+export async function startExim({ socket, key, failDefer = false }) {
   const unpacked = join(process.env.TIDEGATE_TOOLS ?? "", "debian", "exim");
   const program = join(unpacked, "usr/sbin/exim4");
   if (!existsSync(program)) throw new Error("exim is missing: run make gateways");
@@ -40,7 +40,14 @@ export async function startExim({ socket, key }) {
     `${others("/etc/passwd")}Debian-exim:x:${OWNER}:${OWNER}::${folder}:/bin/false\n`,
   );
   writeFileSync(file("group"), `${others("/etc/group")}Debian-exim:x:${OWNER}:\n`);
-  writeFileSync(file("conf"), configuration({ file, port, socket, key }), { mode: 0o644 });
+  const macros = edited(shipped("exim/macros"), [
+    ["tg_…", key],
+    ["tidegate.example.net", "tidegate.test"],
+    ["inet:127.0.0.1:8896", socket],
+    ...(failDefer ? /** @type {[string, string][]} */ ([["#| ", ""]]) : []),
+  ]);
+  writeFileSync(file("macros"), macros);
+  writeFileSync(file("conf"), configuration(file, port));
   const start = [
     `mount --bind ${file("passwd")} /etc/passwd`,
     `mount --bind ${file("group")} /etc/group`,
@@ -61,14 +68,9 @@ export async function startExim({ socket, key }) {
   }
 }
 
-/**
- * Mail is queued and stays there.
- * @param {{ file: (name: string) => string, port: number, socket: string, key: string }} options
- */
-function configuration({ file, port, socket, key }) {
-  return `TIDEGATE_KEY = ${key}
-TIDEGATE_HOST = tidegate.test
-TIDEGATE_SOCKET = ${socket}
+/** Mail is queued and stays there. @param {(name: string) => string} file @param {number} port */
+function configuration(file, port) {
+  return `.include ${file("macros")}
 primary_hostname = gw.test
 domainlist local_domains = gw.test
 spool_directory = ${file("spool")}
@@ -91,7 +93,30 @@ acl_rcpt:
   deny   message = relay not permitted
 
 acl_data:
-  .include ${STATEMENTS}
+  .include ${shippedFile("exim/tidegate.acl")}
   accept
 `;
+}
+
+/**
+ * stunnel between Exim and Tidegate.
+ * @param {{ url: string, authority?: string }} tidegate `authority`: whom it trusts; else those of the system
+ * @returns {Promise<import("./servers.mjs").Server & { socket: string }>} `socket` as readsocket names it
+ */
+export async function startStunnel({ url, authority }) {
+  const folder = scratch("stunnel");
+  const port = await freePort();
+  const target = new URL(url);
+  const service = edited(shipped("exim/stunnel.conf"), [
+    ["127.0.0.1:8896", `${HOST}:${port}`],
+    ["connect = tidegate.example.net:443", `connect = ${HOST}:${target.port}`],
+    ["tidegate.example.net", target.hostname],
+    ...(authority
+      ? /** @type {[string, string][]} */ ([["CApath = /etc/ssl/certs", `CAfile = ${authority}`]])
+      : []),
+  ]);
+  const conf = join(folder, "stunnel.conf");
+  writeFileSync(conf, `foreground = yes\npid =\n${service}`);
+  const server = await startServer(needs("stunnel4"), [conf], { port, folder });
+  return { ...server, socket: `inet:${HOST}:${port}` };
 }

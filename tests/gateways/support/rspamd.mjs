@@ -4,27 +4,8 @@
  */
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { freePort, HOST, needs, run, scratch, startServer } from "./servers.mjs";
-
-const FILES = fileURLToPath(new URL("../../../gateways/rspamd", import.meta.url));
-
-/** @param {string} name */
-export function shipped(name) {
-  return readFileSync(join(FILES, name), "utf8");
-}
-
-/**
- * Puts other values where a shipped file has its own; each has to be there.
- * @param {string} text
- * @param {[string, string][]} replacements
- */
-export function edited(text, replacements) {
-  return replacements.reduce((edited, [from, to]) => {
-    if (!edited.includes(from)) throw new Error(`${from} is not in the file`);
-    return edited.replaceAll(from, to);
-  }, text);
-}
+import { edited, shipped } from "./shipped.mjs";
 
 /**
  * @typedef {import("./servers.mjs").Server & { milter: string, log: () => string }} Rspamd `milter` as smtpd_milters has it
@@ -81,7 +62,7 @@ export async function startNginx({ url, key, authority = "" }) {
   const target = new URL(url);
   const keyFile = join(folder, "key");
   writeFileSync(keyFile, `proxy_set_header Authorization "Bearer ${key}";\n`);
-  const site = edited(shipped("nginx.conf"), [
+  const site = edited(shipped("rspamd/nginx.conf"), [
     ["server tidegate.example.net:443", `server ${target.host}`],
     ...(authority
       ? /** @type {[string, string][]} */ ([
