@@ -92,5 +92,6 @@ pub fn basic(value: &str) -> Option<String> {
     let (scheme, encoded) = value.split_once(' ')?;
     let pair = String::from_utf8(base64::decode(encoded.trim().as_bytes())).ok()?;
     let (_user, password) = pair.split_once(':').filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
-    Some(password.to_owned())
+    // a key read from a file by who does not cut its line end off
+    Some(password.trim_end().to_owned())
 }

@@ -258,7 +258,12 @@ test("each gateway can send its key in its own way, and a wrong one is refused b
   const text = message({ now: BLOCKED });
   const key = keys.blocked;
   const basic = (/** @type {string} */ pair) => `Basic ${Buffer.from(pair).toString("base64")}`;
-  for (const headers of [{ authorization: basic(`gateway:${key}`) }, { password: key }]) {
+  const ways = [
+    { authorization: basic(`gateway:${key}`) },
+    { authorization: basic(`gateway:${key}\n`) },
+    { password: key },
+  ];
+  for (const headers of /** @type {Record<string, string>[]} */ (ways)) {
     const answer = await edge.client.ask("POST", "/checkv2", {
       key: null,
       headers,
@@ -398,6 +403,26 @@ test("MTA Hooks: a client finds, registers, asks and leaves", async () => {
     const unknown = await hook(message({ now: BLOCKED }), registrationId, by);
     assert.deepEqual([unknown.status, unknown.json.error.code], [404, "REGISTRATION_NOT_FOUND"]);
   }
+  const before = residentBytes();
+  const huge = `{"client":{"ip":"${IP}"},"rawMessage":"${Buffer.from(message({ now: BLOCKED })).toString("base64")}${"eHh4".repeat(6e6)}"`;
+  const head = [
+    `POST ${hookEndpoint} HTTP/1.1`,
+    "host: x",
+    `authorization: Bearer ${key}`,
+    `x-mta-hooks-registration: ${id}`,
+    "x-tidegate-now: 2027-01-04T08:15:08Z",
+    `content-length: ${huge.length + 1}`,
+  ];
+  const unfinished = await exchange(edge.worker.port, async (write) => {
+    await write([...head, "", huge].join("\r\n"));
+  });
+  assert.deepEqual(
+    JSON.parse(unfinished.body),
+    rejected.json,
+    "25 MB are answered before they have all come",
+  );
+  const grown = (residentBytes() - before) / 1e6;
+  assert.ok(grown < 15, `${grown} MB`);
   const status = await ask(registered.json.endpoints.status, key, undefined, { method: "GET" });
   assert.deepEqual([status.status, status.json.status], [200, "active"]);
   const left = await ask(registered.json.endpoints.deregistration, key, undefined, { method: "DELETE" });
