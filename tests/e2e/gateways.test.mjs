@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
 import { until } from "../support/client.mjs";
 import { BLOCKED, blockedServer, published, startEdge } from "../support/edge.mjs";
-import { chunk, exchange, message, storeKey } from "../support/gateways.mjs";
+import { chunk, exchange, message, sendThenRead, storeKey } from "../support/gateways.mjs";
 
 const MINUTE = 60;
 const TEXT = "Connecting Exchange server version is out-of-date; connection to this mail service";
@@ -182,6 +182,16 @@ for (const { name, path, type, headers, own = "", body, ...expected } of DIALECT
     const grown = (residentBytes() - before) / 1e6;
     t.diagnostic(`resident memory has grown by ${grown.toFixed(1)} MB`);
     assert.ok(grown < 15, `${grown} MB`);
+  });
+
+  test(`${name} has its answer when it sends all of 25 MB first and reads then`, async () => {
+    const huge = typeof body("") === "object" ? stalwart(message({ now: BLOCKED }), "x".repeat(25e6)) : null;
+    const text = huge ? JSON.stringify(huge) : `${body(message({ now: BLOCKED, own }))}${"x".repeat(25e6)}`;
+    const head = [`POST ${path} HTTP/1.1`, "host: x", `authorization: Bearer ${keys.blocked}`];
+    head.push("x-tidegate-now: 2027-01-04T08:15:08Z", "connection: close", `content-length: ${text.length}`);
+    const answer = await sendThenRead(edge.worker.port, [...head, "", text].join("\r\n"));
+    assert.equal(answer.status, 200);
+    assert.match(answer.body, /5\.7\.230/);
   });
 
   test(`${name} has its answer before it has finished sending`, async (t) => {

@@ -57,6 +57,22 @@ export async function exchange(port, send) {
 }
 
 /**
+ * As `exchange`, by a client that reads nothing until it has sent everything; the connection has to be closed then.
+ * @param {number} port
+ * @param {string} bytes
+ */
+export async function sendThenRead(port, bytes) {
+  const socket = connect(port, "127.0.0.1");
+  socket.pause();
+  await once(socket, "connect");
+  const start = performance.now();
+  await new Promise((resolve, reject) => {
+    socket.once("error", reject).write(bytes, () => resolve(undefined));
+  });
+  return await answer(socket.resume(), start);
+}
+
+/**
  * @param {import("node:net").Socket} socket
  * @param {number} start
  * @returns {Promise<{ status: number, head: string, body: string, ms: number }>}
