@@ -4,7 +4,7 @@ import { before, test } from "node:test";
 import { assertAccessible } from "./support/axe.mjs";
 import { LOOKS, open, shoot, world } from "./support/world.mjs";
 
-/** A tenant of this file's own. */
+/** A tenant of this file's own, which only reports. */
 const OWN = "servers-of-test";
 const LONG = `${"long-label-of-a-server.".repeat(10)}contoso.com`;
 const HOSTILE = `<img src=x onerror="document.title='hit'">`;
@@ -13,11 +13,12 @@ const STARTED = Date.now() - 20 * DAY;
 
 before(async () => {
   const { client } = await world();
-  await client.ask("PUT", `/v1/tenants/${OWN}/policy`, { body: { mode: "report" }, now: at(0) });
+  await client.putPolicy(OWN, { mode: "report" }, { now: at(0) });
   for (const minute of [0, 1, 2]) {
     await handOver("reported.example.com", "15.1.2507.39", minute);
     await handOver(LONG, "15.1.2507.39", minute);
     await handOver("forgotten.example.com", "15.1.2507.39", minute);
+    await handOver("exempted.example.com", "15.1.2507.39", minute);
   }
   await handOver("once.example.com", "15.1.2507.39", 0);
 });
@@ -32,14 +33,13 @@ function at(minutes) {
  * @param {string} build
  * @param {number} minute
  */
-async function handOver(host, build, minute) {
-  const { client } = await world();
+function event(host, build, minute, tenant = OWN) {
   const date = new Date(STARTED + minute * 60_000).toUTCString().replace("GMT", "+0000");
   const header =
     `Received: from client.example.com (${HOSTILE} [192.0.2.7]) by ${host} (10.9.0.1) with\r\n` +
     ` Microsoft SMTP Server id ${build}; ${date}\r\nSubject: ${minute}\r\n`;
-  const body = {
-    tenant: OWN,
+  return {
+    tenant,
     event_id: `${host}-${minute}`,
     connector: "on_premises",
     record: "sync",
@@ -47,9 +47,13 @@ async function handOver(host, build, minute) {
     envelope: { from: "a@example.com", to: ["b@example.org"] },
     header,
   };
-  const { status, json } = await client.ask("POST", "/v1/decide", { body, now: at(minute) });
-  assert.equal(status, 200);
-  assert.equal(json.recorded, true, json.why);
+}
+
+/** @type {(...about: Parameters<typeof event>) => Promise<void>} */
+async function handOver(...about) {
+  const { client } = await world();
+  const { recorded, why } = await client.decide(event(...about), { now: at(about[2]) });
+  assert.equal(recorded, true, why);
 }
 
 /** @param {string} id */
@@ -236,4 +240,35 @@ test("an admin forgets a server, after being told what that does", async (t) => 
   await page.waitForURL(new RegExp(`#/tenants/${OWN}$`));
   const { status } = await client.ask("GET", `/v1/tenants/${OWN}/servers/forgotten.example.com`);
   assert.equal(status, 404);
+});
+
+test("an operator exempts a server and ends it again, and the page follows", async (t) => {
+  const page = await open(t, { at: own("exempted.example.com") });
+  await page.getByText("has been out of date since").waitFor();
+  await page.getByRole("button", { name: "Exempt it" }).click();
+  const dialog = page.getByRole("dialog", { name: "Exempt exempted.example.com" });
+  await dialog.getByLabel("Reason").fill("Replaced next month");
+  await dialog.getByRole("button", { name: "Exempt the server" }).click();
+  await page.getByRole("status").getByText("exempted.example.com is exempt until").waitFor();
+  await page.getByRole("cell", { name: "Exempted" }).waitFor();
+  await page.getByText("Replaced next month").waitFor();
+  await page.getByRole("button", { name: "End the exemption" }).click();
+  await page.getByRole("button", { name: "End it now" }).click();
+  await page.getByRole("cell", { name: "Exemption ended" }).waitFor();
+  await page.getByRole("button", { name: "Exempt it" }).waitFor();
+});
+
+test("a tenant's own operator exempts only where that is delegated to it, a viewer never", async (t) => {
+  const { client, keys } = await world();
+  const body = { role: "operator", tenant: OWN, name: "Own" };
+  const undelegated = (await client.ask("POST", "/v1/keys", { body })).json.key;
+  for (const [key, at, count] of [
+    [keys.operator, demo("ex02"), 1],
+    [keys.viewer, demo("ex02"), 0],
+    [undelegated, own("reported.example.com"), 0],
+  ]) {
+    const page = await open(t, { at, key });
+    await page.getByText("has been out of date since").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Exempt it" }).count(), count, at);
+  }
 });

@@ -12,7 +12,7 @@ const CONNECTORS: Record<ServerDetail["connector"], string> = {
   internet: "Internet",
 };
 
-export function Facts({ page: { server, catalog } }: { page: ServerPage }) {
+export function Facts({ page: { server, catalog, exemptions } }: { page: ServerPage }) {
   const { build, standing } = server;
   const release = build === null ? null : releaseOf(build, catalog);
   return (
@@ -27,6 +27,13 @@ export function Facts({ page: { server, catalog } }: { page: ServerPage }) {
       <Fact name="Behind">{standing?.behind_days == null ? null : plural(standing.behind_days, "day")}</Fact>
       <Fact name="Standing">{standing && reason(standing)}</Fact>
       <Fact name="Connector">{CONNECTORS[server.connector]}</Fact>
+      <Fact name="Exempt">
+        {server.exempt_until && (
+          <>
+            until <Time at={server.exempt_until} />: {exemptions.at(-1)?.reason}
+          </>
+        )}
+      </Fact>
       <Fact name="First seen">
         <Time at={server.first_seen} />
       </Fact>

@@ -1,5 +1,5 @@
 /** One server: what becomes of its mail and why, its way up the ladder, and the evidence. */
-import { useMemo } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { useFresh, useLoad } from "../api/load";
 import type { ViewProps } from "../app";
 import { href } from "../route";
@@ -7,11 +7,13 @@ import { useSession } from "../session";
 import { dateOf } from "../time";
 import { StateMark } from "../ui/marks";
 import { Failure, Loading } from "../ui/notice";
+import { Said, type Words } from "../ui/said";
 import { StageChart } from "../ui/stage-chart";
 import { StageTable } from "../ui/stage-table";
 import { Title } from "../ui/title";
 import { Advice } from "./advice";
 import { Evidence } from "./evidence-list";
+import { Exempt } from "./exempt";
 import { Facts } from "./facts";
 import { Forget } from "./forget";
 import { Headline } from "./headline";
@@ -25,6 +27,11 @@ export function ServerView({ place }: ViewProps) {
   const loaded = useLoad((signal) => loadServer(api, tenant, server, signal), [api, tenant, server]);
   useFresh(loaded);
   const { value: page, error, reload } = loaded;
+  const [said, say] = useState<Words | undefined>();
+  const change = (words: Words) => {
+    say(words);
+    reload();
+  };
   const trail = (
     <>
       {me.tenant === null && (
@@ -37,7 +44,10 @@ export function ServerView({ place }: ViewProps) {
   );
   return (
     <>
-      <Title title={page?.server.name ?? server} trail={trail} />
+      <Title title={page?.server.name ?? server} trail={trail}>
+        {page && <Exempt tenant={tenant} page={page} onChange={change} />}
+      </Title>
+      <Said words={said} />
       {error !== undefined && <Failure error={error} retry={reload} />}
       {page === undefined && error === undefined && <Loading what="the server" />}
       {page && <Whole tenant={tenant} page={page} />}
