@@ -20,7 +20,9 @@ use crate::durable::sql::SqlError;
 #[derive(Serialize)]
 pub struct PolicyChange<'a> {
     pub policy: &'a Policy,
-    /// Servers whose clocks the change holds, and where they stand under the new policy.
+    /// How many servers' clocks the change holds.
+    pub held: usize,
+    /// Those servers as far as they are listed, and where they stand under the new policy.
     pub servers: Vec<ServerDocument>,
 }
 

@@ -93,10 +93,11 @@ pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlErr
         let after = audit::json(&record.enforcement.policy)?;
         audit::write(change, site.act(), "policy.put", "policy", (before, after))?;
         let judge = site.judge(&record);
+        let count = held.iter().filter(|held| **held).count();
         let concerned = servers.into_iter().zip(held).filter(|(_, held)| *held).take(MAX_SHOWN);
         let servers = concerned.map(|(server, _)| ServerDocument::new(server, &judge, site.now));
         let servers = servers.collect::<Result<_, _>>()?;
-        let shown = to_text(&PolicyChange { policy: &record.enforcement.policy, servers })?;
+        let shown = to_text(&PolicyChange { policy: &record.enforcement.policy, held: count, servers })?;
         Ok(Changed { policy: Some(Box::new(record)), phases, shown: Some(shown) })
     })
 }

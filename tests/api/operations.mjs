@@ -393,7 +393,7 @@ export const OPERATIONS = [
           return {
             path: at(tenant, "/policy"),
             body: { mode: "enforce" },
-            check: ({ json }) => assert.equal(json.servers.length, 1),
+            check: ({ json }) => assert.deepEqual([json.held, json.servers.length], [1, 1]),
           };
         },
       ],

@@ -365,6 +365,39 @@ test("a tenant that goes from 100 days of report to enforce loses no mail for 7 
   assert.deepEqual(again.servers, [], "a change that concerns no clock lists nobody");
 });
 
+test("mail by a connector or a relay that comes under enforcement again is not lost for 7 days", async () => {
+  const start = at("2026-10-01T08:15:08Z");
+  const relay = { host: "relay.example", networks: ["192.0.2.0/24"] };
+  const top = "Received: from a (a [203.0.113.9]) by mx.relay.example (Postfix) with ESMTP id 1; x\r\n";
+  const policy = { ...POLICY, trusted_relays: [relay] };
+  /** @type {[string, object, object, { connector?: string, relayed?: boolean }][]} the policy without, then with it */
+  const cases = [
+    ["scoped", policy, { ...policy, scope: ["on_premises", "partner"] }, { connector: "partner" }],
+    ["relayed", policy, { ...policy, enforce_behind_relays: true }, { relayed: true }],
+  ];
+  for (const [tenant, without, with_, { connector = "on_premises", relayed }] of cases) {
+    const send = (/** @type {number} */ now) => {
+      const own = received({ host: "EX01.contoso.com", now });
+      const header = relayed ? top + own : own;
+      const peer = { ip: relayed ? "192.0.2.1" : "203.0.113.7" };
+      return client.decide(event({ tenant, record: "sync", connector, client: peer, header }), { now });
+    };
+    await client.putPolicy(tenant, with_, { now: POLICY_AT });
+    for (const day of [0, 1, 20, 40, 60, 80, 94]) await send(start + day * DAY);
+    const change = start + 95 * DAY;
+    assert.equal((await send(change - 2)).action, "reject", tenant);
+    await client.putPolicy(tenant, without, { now: change - 1 });
+    assert.equal((await send(change - 1)).action, "accept", tenant);
+    const { held, servers } = await client.putPolicy(tenant, with_, { now: change });
+    assert.deepEqual([held, servers[0].stage.next.at], [1, rfc3339(change + 7 * DAY)], tenant);
+    for (const now of [change, change + 7 * DAY - 1]) {
+      const { action, stage } = await send(now);
+      assert.deepEqual([action, stage.number, stage.throttle_minutes], ["accept", 1, 0], tenant);
+    }
+    assert.equal((await send(change + 7 * DAY)).stage.number, 2, tenant);
+  }
+});
+
 test("a server that was patched before its tenant was enforced begins anew when it falls back", async () => {
   const server = await serverOf("notice", { ...POLICY, mode: "report" });
   const start = at("2026-10-01T08:15:08Z");
