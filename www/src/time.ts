@@ -13,6 +13,7 @@ const inZone = {
   date: format(DATE),
   day: format({ day: "numeric", month: "short" }),
   month: format({ month: "short", year: "numeric" }),
+  weekday: format({ weekday: "short", ...DATE }),
   clock: format(CLOCK),
 };
 const inUtc = format({ ...DATE, ...CLOCK, timeZone: "UTC" });
@@ -39,6 +40,11 @@ export function shortDateTime(at: Date | string, now: Date): string {
   const date = new Date(at);
   const day = date.getFullYear() === now.getFullYear() ? inZone.day : inZone.date;
   return `${day.format(date)} ${inZone.clock.format(date)}`;
+}
+
+/** `Tue, 1 Dec 2026`, the reader's day */
+export function weekdayOnly(at: Date | string): string {
+  return inZone.weekday.format(new Date(at));
 }
 
 /** `08:15` */

@@ -6,9 +6,12 @@ import { actor } from "../audit/words";
 import { href } from "../route";
 import { useSession } from "../session";
 import { visible } from "../ui/hostile";
+import { Rate } from "../ui/rate";
+import { order } from "../ui/sort";
 import { type Column, Table } from "../ui/table";
 import { Time } from "../ui/time";
-import { rate, reason } from "../words";
+import { Two } from "../ui/two";
+import { reason } from "../words";
 
 interface Props {
   tenant: string;
@@ -25,13 +28,13 @@ export function ExemptionList({ tenant, servers, onChange, onEnd }: Props) {
       label: "Server",
       head: true,
       cell: ({ id, name }) => <a href={href({ view: "server", tenant, server: id })}>{visible(name)}</a>,
-      compare: (one, other) => (one.id < other.id ? -1 : 1),
+      compare: (one, other) => order(one.id, other.id),
     },
     {
       id: "until",
       label: "Exempt until",
       cell: ({ exempt_until }) => exempt_until && <Time at={exempt_until} countdown="beside" />,
-      compare: (one, other) => (until(one) < until(other) ? -1 : 1),
+      compare: (one, other) => order(until(one), until(other)),
     },
     {
       id: "reason",
@@ -42,7 +45,11 @@ export function ExemptionList({ tenant, servers, onChange, onEnd }: Props) {
       id: "otherwise",
       label: "Otherwise",
       cell: ({ stage, standing }) =>
-        stage ? `stage ${stage.number}: ${rate(stage)}` : standing && reason(standing),
+        stage ? (
+          <Two first={<Rate minutes={stage} would />} second={`stage ${stage.number}`} />
+        ) : (
+          standing && reason(standing)
+        ),
     },
   ];
   if (onChange) {
@@ -88,12 +95,10 @@ function Granted({ tenant, server }: { tenant: string; server: Server }) {
     [api, tenant, server],
   );
   if (!value) return null;
-  return (
-    <span class="two">
-      <span>{value.reason}</span>
-      <span class="muted">
-        <Time at={value.created_at} short="date" />, {actor(value.created_by)}
-      </span>
-    </span>
+  const by = (
+    <>
+      <Time at={value.created_at} short="date" />, {actor(value.created_by)}
+    </>
   );
+  return <Two first={value.reason} second={by} />;
 }

@@ -1,10 +1,10 @@
 /** The pauses of a tenant: those that run, those to come, those that were. */
-import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Pause } from "../api/types";
 import { actor } from "../audit/words";
 import { type Column, Table } from "../ui/table";
 import { Time } from "../ui/time";
+import { Two } from "../ui/two";
 import { plural } from "../words";
 import { daysText } from "./pause-days";
 
@@ -23,12 +23,7 @@ export function PauseList({ tenant, pauses, onLength, onEnd }: Props) {
       id: "days",
       label: "Days (UTC)",
       head: true,
-      cell: (pause) => (
-        <span class="two">
-          <span>{daysText(pause)}</span>
-          <span class="muted">{plural(pause.days, "day")}</span>
-        </span>
-      ),
+      cell: (pause) => <Two first={daysText(pause)} second={plural(pause.days, "day")} />,
     },
     { id: "state", label: "State", cell: (pause) => <State pause={pause} /> },
     { id: "reason", label: "Reason", cell: ({ reason }) => reason },
@@ -36,10 +31,7 @@ export function PauseList({ tenant, pauses, onLength, onEnd }: Props) {
       id: "by",
       label: "Granted",
       cell: ({ created_at, created_by }) => (
-        <span class="two">
-          <Time at={created_at} short="date" />
-          <span class="muted">{actor(created_by)}</span>
-        </span>
+        <Two first={<Time at={created_at} short="date" />} second={actor(created_by)} />
       ),
     },
   ];
@@ -80,28 +72,22 @@ function Actions({ pause, onLength, onEnd }: ActionsProps) {
   );
 }
 
-function State({ pause: { state, from, until, ended_at } }: { pause: Pause }): ComponentChildren {
-  if (state === "running") return <Row word="Running" at={until} how="until" />;
-  if (state === "scheduled") return <Row word="Planned" at={from} how="from" />;
-  if (ended_at === null) return <span class="muted">Over</span>;
-  return <Row word={until <= from ? "Withdrawn" : "Ended early"} at={ended_at} how="on" muted />;
-}
-
-interface RowProps {
-  word: string;
-  how: string;
-  at: string;
-  muted?: boolean;
-}
-
-function Row({ word, how, at, muted }: RowProps) {
+function State({ pause: { state, from, until, ended_at } }: { pause: Pause }) {
+  if (state === "ended") {
+    if (ended_at === null) return <span class="muted">Over</span>;
+    const word = until <= from ? "Withdrawn" : "Ended early";
+    return <Two first={<span class="muted">{word}</span>} second={<Time at={ended_at} />} />;
+  }
+  const runs = state === "running";
   return (
-    <span class={muted ? "two muted" : "two"}>
-      <span>{muted ? word : <strong>{word}</strong>}</span>
-      <span class="muted">
-        {how} <Time at={at} {...(muted ? {} : { countdown: "beside" as const })} />
-      </span>
-    </span>
+    <Two
+      first={<strong>{runs ? "Running" : "Planned"}</strong>}
+      second={
+        <>
+          {runs ? "until" : "from"} <Time at={runs ? until : from} countdown="beside" />
+        </>
+      }
+    />
   );
 }
 

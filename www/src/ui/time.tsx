@@ -1,17 +1,17 @@
 /** A moment: in the reader's zone, in UTC on hover, with a countdown where it matters. */
-import { countdown, dateOnly, dateTime, shortDateTime, useNow, utc } from "../time";
+import { clock, countdown, dateOnly, dateTime, shortDateTime, useNow, utc } from "../time";
 
 interface Props {
   at: string;
   /** `beside` adds a countdown, `only` shows nothing else */
   countdown?: "beside" | "only";
-  /** Without this year; `date`: without the time of day */
-  short?: boolean | "date";
+  /** Without this year; `date`: without the time of day; `clock`: that alone */
+  short?: boolean | "date" | "clock";
 }
 
 export function Time({ at, countdown: shown, short }: Props) {
   const now = useNow();
-  const text = short === "date" ? dateOnly(at) : short ? shortDateTime(at, now) : dateTime(at);
+  const text = inWords(at, short, now);
   return (
     <span class="time">
       <time dateTime={at} title={shown === "only" ? `${text} (${utc(at)})` : utc(at)}>
@@ -21,4 +21,10 @@ export function Time({ at, countdown: shown, short }: Props) {
       {shown === "beside" && <span class="countdown">{countdown(at, now)}</span>}
     </span>
   );
+}
+
+function inWords(at: string, short: Props["short"], now: Date): string {
+  if (short === "clock") return clock(at);
+  if (short === "date") return dateOnly(at);
+  return short ? shortDateTime(at, now) : dateTime(at);
 }

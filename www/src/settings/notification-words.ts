@@ -1,0 +1,22 @@
+/** What notifications are about, in few words. */
+import type { Notification } from "../api/types";
+
+export type Kind = Notification["kind"];
+
+export const KINDS: Record<Kind, string> = {
+  "server.detected": "Found out of date",
+  "server.resumed": "Out of date again",
+  "stage.in_7_days": "Stage begins in 7 days",
+  "stage.in_1_day": "Stage begins in a day",
+  "stage.changed": "Stage began",
+  "server.patched": "Patched",
+  "server.silent": "Silent for 30 days",
+  "pause.ends_in_7_days": "Pause ends in 7 days",
+  "pause.ends_in_1_day": "Pause ends in a day",
+  "exemption.ends_in_7_days": "Exemption ends in 7 days",
+  "exemption.ends_in_1_day": "Exemption ends in a day",
+};
+
+export function kindOf(text: string | undefined): Kind | null {
+  return text !== undefined && Object.hasOwn(KINDS, text) ? (text as Kind) : null;
+}

@@ -1,0 +1,107 @@
+/** Where the tenant's notifications are posted to. */
+import type { RefObject } from "preact";
+import { useState } from "preact/hooks";
+import type { Loaded } from "../api/load";
+import type { Webhook } from "../api/types";
+import { actor } from "../audit/words";
+import { rights, useSession } from "../session";
+import { visible } from "../ui/hostile";
+import { Failure, Loading } from "../ui/notice";
+import { Said, type Words } from "../ui/said";
+import { Time } from "../ui/time";
+import { plural } from "../words";
+import { AddWebhook } from "./webhook-add";
+import { DeleteWebhook } from "./webhook-delete";
+import { Verifying } from "./webhook-verify";
+
+interface Props {
+  tenant: string;
+  webhooks: Loaded<Webhook[]>;
+  section: RefObject<HTMLElement | null>;
+}
+
+type Open = { dialog: "add" } | { dialog: "delete"; webhook: Webhook };
+
+/** Of one tenant. */
+const MAX_WEBHOOKS = 8;
+
+export function Webhooks({ tenant, webhooks, section }: Props) {
+  const { me } = useSession();
+  const { value, loading, error, reload } = webhooks;
+  const [open, setOpen] = useState<Open | undefined>();
+  const [words, setWords] = useState<Words | undefined>();
+  const may = rights(me).operate;
+  const close = () => setOpen(undefined);
+  const done = (next: Words) => {
+    close();
+    setWords(next);
+    reload();
+  };
+  return (
+    <section ref={section} tabIndex={-1} aria-labelledby="webhooks">
+      <h2 id="webhooks">Webhooks</h2>
+      <p class="muted">
+        Notifications are posted there too, in order, each until it is taken: a receiver that is down loses
+        none.
+      </p>
+      <Said words={words} />
+      {error !== undefined && <Failure error={error} retry={reload} />}
+      {value === undefined && loading && <Loading what="webhooks" />}
+      {value && value.length === 0 && <p>There is none.</p>}
+      {value && value.length > 0 && (
+        <ul class="plain webhooks">
+          {value.map((webhook) => (
+            <li key={webhook.id}>
+              <p class="webhook-url">{visible(webhook.url)}</p>
+              <p>
+                <State webhook={webhook} />
+              </p>
+              <p class="muted">
+                Added <Time at={webhook.created_at} short="date" />, {actor(webhook.created_by)}
+                {may && (
+                  <button
+                    type="button"
+                    class="quiet"
+                    aria-label={`Delete ${visible(webhook.url)}`}
+                    onClick={() => setOpen({ dialog: "delete", webhook })}
+                  >
+                    Delete
+                  </button>
+                )}
+              </p>
+            </li>
+          ))}
+        </ul>
+      )}
+      {may && value && value.length < MAX_WEBHOOKS && (
+        <p class="actions">
+          <button type="button" onClick={() => setOpen({ dialog: "add" })}>
+            Add a webhook
+          </button>
+        </p>
+      )}
+      {may && value && value.length >= MAX_WEBHOOKS && (
+        <p class="muted">These are as many as a tenant may have.</p>
+      )}
+      <Verifying />
+      {open?.dialog === "add" && <AddWebhook tenant={tenant} onClose={close} onDone={done} />}
+      {open?.dialog === "delete" && (
+        <DeleteWebhook tenant={tenant} webhook={open.webhook} onClose={close} onDone={done} />
+      )}
+    </section>
+  );
+}
+
+function State({ webhook: { pending, failing_since, last_error } }: { webhook: Webhook }) {
+  if (failing_since === null) {
+    return pending === 0 ? <>All is delivered.</> : <>{plural(pending, "notification")} on the way.</>;
+  }
+  return (
+    <>
+      <strong class="refusal">Failing</strong> since <Time at={failing_since} countdown="beside" />
+      {last_error !== null && `: ${visible(last_error)}`}.{" "}
+      {plural(pending, "notification waits", "notifications wait")}; each is tried again for as long as it
+      takes.
+    </>
+  );
+}
