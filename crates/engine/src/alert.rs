@@ -95,7 +95,7 @@ impl Told {
     /// What the clock alone brought about by `now`: each stage that began, with its own time, and the warning that
     /// counts now. Nothing of it was due before `since`.
     pub fn advance(&mut self, course: &Course<'_>, since: Timestamp, now: Timestamp) -> Vec<Alert> {
-        let now = now.min(course.silent_at.plus(-1));
+        let now = self.clock(course, now);
         let mut alerts = Vec::new();
         while self.step < course.step(now) {
             let Some(stage) = course.after(self.step) else { break };
@@ -107,7 +107,7 @@ impl Told {
 
     /// What is to be told now that the rules, the freezes or the spell have changed.
     pub fn rebase(&mut self, course: &Course<'_>, now: Timestamp) -> Vec<Alert> {
-        let now = now.min(course.silent_at.plus(-1));
+        let now = self.clock(course, now);
         self.jump(course, now, now, Vec::new())
     }
 
@@ -117,6 +117,11 @@ impl Told {
         let unsaid = WARNINGS.iter().zip(&self.said).filter(|(_, said)| !is_said(**said, date));
         let due = unsaid.map(|(ahead, _)| course.due(date, *ahead)).chain([date]).filter(|due| *due > now).min();
         due.filter(|due| *due < course.silent_at)
+    }
+
+    /// The time by which things are told: not behind what was told, where a clock was set back, and not beyond the spell.
+    fn clock(&self, course: &Course<'_>, now: Timestamp) -> Timestamp {
+        now.max(self.since).min(course.silent_at.plus(-1))
     }
 
     fn jump(&mut self, course: &Course<'_>, since: Timestamp, now: Timestamp, mut alerts: Vec<Alert>) -> Vec<Alert> {
@@ -289,6 +294,20 @@ mod tests {
         let mut told = Told::begin(&course, START);
         assert_eq!(follow(&mut told, &course, 0, 100), [(23, In7Days, 2)], "a day before is too late");
         assert_eq!(told.advance(&course, day(29), day(100)), []);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_takes_back_no_stage_and_tells_none_twice() {
+        let (none, ladder) = (Freezes::default(), Ladder::default());
+        let course = course(&none, &ladder, 0);
+        let mut told = Told::begin(&course, START);
+        assert_eq!(seen(&told.advance(&course, day(23), day(40))), [(30, Changed, 2), (40, Changed, 3)]);
+        let known = told.clone();
+        for back in [day(40).plus(-1), day(31), day(3)] {
+            assert_eq!((told.rebase(&course, back), told.advance(&course, back, back)), (Vec::new(), Vec::new()));
+        }
+        assert_eq!(told, known);
+        assert_eq!(follow(&mut told, &course, 41, 50), [(43, In7Days, 4), (49, In1Day, 4), (50, Changed, 4)]);
     }
 
     #[test]
