@@ -2,11 +2,13 @@
 import { usePages } from "../api/load";
 import type { AuditEntry } from "../api/types";
 import { useSession } from "../session";
+import { visible } from "../ui/hostile";
 import { Empty, Failure, Loading } from "../ui/notice";
 import { type Column, Table } from "../ui/table";
 import { Time } from "../ui/time";
+import { Two } from "../ui/two";
 import { type Change, changes } from "./changes";
-import { ACTIONS, actor } from "./words";
+import { ACTIONS, actor, subject } from "./words";
 
 interface Props {
   /** Of the API: `/v1/audit`, or a tenant's */
@@ -53,10 +55,8 @@ function columns(own: string): Column<AuditEntry>[] {
       id: "action",
       label: "What",
       head: true,
-      cell: ({ action, subject }) => (
-        <>
-          {ACTIONS[action] ?? action} <code class="subject">{subject}</code>
-        </>
+      cell: (entry) => (
+        <Two first={ACTIONS[entry.action] ?? entry.action} second={visible(subject(entry) ?? "")} />
       ),
     },
     {
@@ -99,9 +99,23 @@ function item({ member, before, after }: Change) {
   return (
     <li key={member}>
       {member && <span class="muted">{member} </span>}
-      {before !== undefined && <del>{before}</del>}
+      {before !== undefined && (
+        <del>
+          <Value text={before} />
+        </del>
+      )}
       {before !== undefined && after !== undefined && <span aria-hidden="true"> → </span>}
-      {after !== undefined && <ins>{after}</ins>}
+      {after !== undefined && (
+        <ins>
+          <Value text={after} />
+        </ins>
+      )}
     </li>
   );
+}
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
+function Value({ text }: { text: string }) {
+  return TIME.test(text) ? <Time at={text} /> : <span>{visible(text)}</span>;
 }

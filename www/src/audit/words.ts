@@ -19,9 +19,17 @@ export const ACTIONS: Record<AuditEntry["action"], string> = {
   "control.put": "Changed the emergency brake",
 };
 
-/** `key ab12` for `key:ab12`; `by itself` for what no key did */
+/** What these actions change there is but one of. */
+const ONLY = new Set(["policy.put", "catalog.put", "control.put"]);
+
+/** What was changed, where the action does not say it already. */
+export function subject({ action, subject }: AuditEntry): string | null {
+  return ONLY.has(action) ? null : subject;
+}
+
+/** `key ab12` for `key:ab12` */
 export function actor(name: string): string {
-  if (name === "admin") return "the first admin key";
-  if (name === "system") return "by itself";
+  if (name === "admin") return "Admin";
+  if (name === "system") return "Tidegate itself";
   return name.replace(/^key:/, "key ");
 }

@@ -1,0 +1,28 @@
+/** All tenants, page by page, and how far any of them is held. */
+import { type Loaded, useLoad } from "../api/load";
+import type { Control, Tenant } from "../api/types";
+import { useSession } from "../session";
+import type { Row } from "./rows";
+import { rowOf } from "./rows";
+
+export interface Fleet {
+  rows: Row[];
+  /** The emergency brake */
+  control: Control;
+}
+
+export function useFleet(): Loaded<Fleet> {
+  const { api } = useSession();
+  return useLoad(
+    async (signal, part) => {
+      const control = await api.get<Control>("/v1/control/mode", { signal });
+      const rows: Row[] = [];
+      for await (const page of api.pages<Tenant>("/v1/tenants", { signal })) {
+        rows.push(...page.map((tenant) => rowOf(tenant, control.effective)));
+        part({ rows: [...rows], control });
+      }
+      return { rows, control };
+    },
+    [api],
+  );
+}
