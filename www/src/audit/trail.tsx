@@ -2,6 +2,7 @@
 import { usePages } from "../api/load";
 import type { AuditEntry } from "../api/types";
 import { useSession } from "../session";
+import { day } from "../time";
 import { visible } from "../ui/hostile";
 import { Empty, Failure, Loading } from "../ui/notice";
 import { type Column, Table } from "../ui/table";
@@ -114,8 +115,10 @@ function item({ member, before, after }: Change) {
   );
 }
 
+const DAY = /^\d{4}-\d\d-\d\d$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 function Value({ text }: { text: string }) {
-  return TIME.test(text) ? <Time at={text} /> : <span>{visible(text)}</span>;
+  if (TIME.test(text)) return <Time at={text} />;
+  return <span>{DAY.test(text) ? day(text) : visible(text)}</span>;
 }

@@ -4,9 +4,12 @@ import { useLoad } from "../api/load";
 import type { Key } from "../api/types";
 import { href } from "../route";
 import { useSession } from "../session";
+import { Search, wordsOf } from "../ui/filters";
+import { visible } from "../ui/hostile";
 import { Empty, Failure, Loading } from "../ui/notice";
 import { Said, type Words } from "../ui/said";
-import { type Column, type Sort, Table } from "../ui/table";
+import { order, type Sort } from "../ui/sort";
+import { type Column, Table } from "../ui/table";
 import { Time } from "../ui/time";
 import { plural } from "../words";
 import { MakeKey } from "./make";
@@ -47,15 +50,14 @@ export function Keys({ tenant }: Props) {
   return (
     <>
       <div class="filters">
-        <label>
-          Find a key
-          <input
-            type="search"
-            value={filter}
+        {value !== undefined && value.length > 0 && (
+          <Search
+            label="Search"
             placeholder={tenant === null ? "name, tenant or role" : "name or role"}
-            onInput={(event) => setFilter(event.currentTarget.value)}
+            text={filter}
+            onType={setFilter}
           />
-        </label>
+        )}
         <button type="button" class="primary" onClick={() => setOpen({ dialog: "make" })}>
           Make a key
         </button>
@@ -64,15 +66,15 @@ export function Keys({ tenant }: Props) {
       {value === undefined && loading && <Loading what="keys" />}
       {error !== undefined && <Failure error={error} retry={reload} />}
       {value !== undefined && value.length === 0 && !loading && (
-        <Empty title="No key works here.">
-          <p>Gateways and readers each need one: make it, and hand it over by a safe way.</p>
+        <Empty title="There is no key yet.">
+          <p>Every gateway and every reader needs one. Hand it over by a safe way.</p>
         </Empty>
       )}
       {value !== undefined && value.length > 0 && shown.length === 0 && (
-        <Empty title={`None of ${plural(value.length, "key")} matches.`}>
+        <Empty title="No key is like that.">
           <p>
             <button type="button" onClick={() => setFilter("")}>
-              Show all
+              Show all {plural(value.length, "key")}
             </button>
           </p>
         </Empty>
@@ -98,9 +100,8 @@ export function Keys({ tenant }: Props) {
 }
 
 function matches({ id, name, role, tenant }: Key, filter: string): boolean {
-  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   const text = `${id} ${name} ${role} ${tenant ?? "all tenants"}`.toLowerCase();
-  return words.every((word) => text.includes(word));
+  return wordsOf(filter).every((word) => text.includes(word));
 }
 
 function useColumns(tenant: string | null, keys: Key[], open: (what: Open) => void): Column<Key>[] {
@@ -108,7 +109,7 @@ function useColumns(tenant: string | null, keys: Key[], open: (what: Open) => vo
   return useMemo(() => {
     const rotation = inRotation(keys);
     const byText = (text: (key: Key) => string) => (one: Key, other: Key) =>
-      text(one).localeCompare(text(other), "en");
+      order(text(one).toLowerCase(), text(other).toLowerCase());
     const columns: (Column<Key> | false)[] = [
       {
         id: "name",
@@ -117,7 +118,7 @@ function useColumns(tenant: string | null, keys: Key[], open: (what: Open) => vo
         compare: byText(({ name }) => name),
         cell: (key) => (
           <>
-            {key.name}
+            {visible(key.name)}
             {key.id === me.id && <span class="muted"> (yours)</span>}
             {rotation.has(key.id) && <Rotation age={rotation.get(key.id)} />}
           </>

@@ -1,0 +1,90 @@
+/** The emergency brake: how far any tenant's decisions go, now and by whose word. */
+import { useState } from "preact/hooks";
+import { useLoad } from "../api/load";
+import type { Control } from "../api/types";
+import { rights, useSession } from "../session";
+import { Failure, Loading } from "../ui/notice";
+import { Said, type Words } from "../ui/said";
+import { Time } from "../ui/time";
+import { MODES } from "../words";
+import { BrakeDialog } from "./brake-dialog";
+
+export function BrakeSection() {
+  const { api, me } = useSession();
+  const [open, setOpen] = useState(false);
+  const [words, setWords] = useState<Words | undefined>();
+  const { value, error, loading, reload } = useLoad<Control>(
+    (signal) => api.get("/v1/control/mode", { signal }),
+    [api],
+  );
+  const done = (next: Words) => {
+    setOpen(false);
+    setWords(next);
+    reload();
+  };
+  return (
+    <section class="headline" aria-label="Emergency brake" aria-busy={loading}>
+      {value && <State control={value} />}
+      {value && rights(me).admin && (
+        <p>
+          <button
+            type="button"
+            class={value.mode === "enforce" ? "danger" : "primary"}
+            onClick={() => setOpen(true)}
+          >
+            {value.mode === "enforce" ? "Pull the emergency brake" : "Change the emergency brake"}
+          </button>
+        </p>
+      )}
+      <Said words={words} />
+      {value === undefined && loading && <Loading what="the emergency brake" />}
+      {error !== undefined && <Failure error={error} retry={reload} />}
+      {open && value && <BrakeDialog control={value} onClose={() => setOpen(false)} onDone={done} />}
+    </section>
+  );
+}
+
+function State({ control: { mode, variable, effective, updated_at } }: { control: Control }) {
+  return (
+    <>
+      <p class="headline-first">
+        {effective === "enforce"
+          ? "The emergency brake is off: each tenant's own mode holds."
+          : "The emergency brake is on: all mail of all tenants is accepted."}
+      </p>
+      {effective === "report" && (
+        <p>The reports go on, and show what would have happened. No server's clock runs.</p>
+      )}
+      {effective === "off" && <p>Nothing is recorded. No server's clock runs.</p>}
+      <dl class="facts">
+        <div>
+          <dt>In effect</dt>
+          <dd>{atMost(effective)}</dd>
+        </div>
+        <div>
+          <dt>Set here</dt>
+          <dd>
+            {atMost(mode)}
+            {updated_at !== null && (
+              <span class="muted">
+                , since <Time at={updated_at} countdown="beside" />
+              </span>
+            )}
+          </dd>
+        </div>
+        <div>
+          <dt>
+            Set by the deployment, <code>MODE_CEILING</code>
+          </dt>
+          <dd>{atMost(variable)}</dd>
+        </div>
+      </dl>
+    </>
+  );
+}
+
+/** `enforce` holds nobody back. */
+function atMost(mode: Control["mode"]): string {
+  const { name } = MODES[mode];
+  return mode === "enforce" ? `${name}: no brake` : mode === "report" ? `${name} at most` : name;
+}

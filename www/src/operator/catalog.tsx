@@ -1,0 +1,100 @@
+/** The catalog in force: what it knows, product by product. */
+import type { Catalog } from "../api/types";
+import { releaseName } from "../server/releases";
+import { day } from "../time";
+import { order } from "../ui/sort";
+import { type Column, Table } from "../ui/table";
+import { Time } from "../ui/time";
+import { plural } from "../words";
+import type { CatalogVersion, Fact } from "./load";
+
+type Product = Catalog["products"][number];
+type Release = Catalog["releases"][number];
+
+interface Row {
+  product: Product;
+  releases: number;
+  newest: Release | undefined;
+}
+
+interface Props {
+  catalog: CatalogVersion;
+  onRestore: ((fact: Fact) => void) | undefined;
+}
+
+export function CatalogFacts({ catalog: { version, updated_at, catalog }, onRestore }: Props) {
+  const rows = catalog.products.map((product) => rowOf(product, catalog.releases)).reverse();
+  return (
+    <section class="part facts-part" aria-labelledby="catalog">
+      <div class="title-row">
+        <h2 id="catalog">Catalog of releases</h2>
+        {onRestore && (
+          <button type="button" onClick={() => onRestore({ kind: "catalog", version })}>
+            {version === 0 ? "Another version" : "Go back to an earlier version"}
+          </button>
+        )}
+      </div>
+      <p>
+        {version === 0 ? "The built-in version is in force" : `Version ${version} is in force`}
+        {updated_at !== null && (
+          <>
+            , put there on <Time at={updated_at} />
+          </>
+        )}
+        . {contents(catalog)}
+      </p>
+      <details>
+        <summary>Products and their newest releases</summary>
+        <Table
+          caption="Products of the catalog"
+          columns={COLUMNS}
+          rows={rows}
+          rowKey={({ product }) => product.name}
+        />
+      </details>
+    </section>
+  );
+}
+
+/** `11 products, 210 releases; the newest is Exchange Server SE RTM Oct25SU of 14 Oct 2025.` */
+export function contents({ products, releases }: Catalog): string {
+  const counts = `${plural(products.length, "product")}, ${plural(releases.length, "release")}`;
+  const newest = newestOf(releases);
+  if (!newest) return `${counts}.`;
+  const name = [newest.product, releaseName(newest)].filter(Boolean).join(" ");
+  return `${counts}; the newest is ${name} of ${when(newest)}, ${newest.build}.`;
+}
+
+function newestOf(releases: Release[]): Release | undefined {
+  return releases.toSorted((one, other) => order(other.release_date, one.release_date))[0];
+}
+
+/** Of some releases no more than the month is known. */
+function when({ release_date }: Release): string {
+  return release_date.length > 7 ? day(release_date) : day(`${release_date}-01`).replace(/^1 /, "");
+}
+
+function rowOf(product: Product, releases: Release[]): Row {
+  const own = releases.filter((release) => release.product === product.name);
+  return { product, releases: own.length, newest: newestOf(own) };
+}
+
+const COLUMNS: Column<Row>[] = [
+  { id: "product", label: "Product", head: true, cell: ({ product }) => product.name },
+  {
+    id: "support",
+    label: "End of support",
+    cell: ({ product: { end_of_support } }) => (end_of_support ? day(end_of_support) : null),
+  },
+  {
+    id: "wave",
+    label: "Enforced from",
+    cell: ({ product: { wave } }) => (wave ? day(wave) : <span class="muted">reported only</span>),
+  },
+  { id: "releases", label: "Releases", numeric: true, cell: ({ releases }) => releases },
+  {
+    id: "newest",
+    label: "Newest release",
+    cell: ({ newest }) => newest && `${releaseName(newest) ?? newest.build} of ${when(newest)}`,
+  },
+];

@@ -1,0 +1,58 @@
+/** The catalog and the baselines in force, and their other versions. */
+import { type Api, ApiError, path } from "../api/client";
+import type { Baseline, Catalog } from "../api/types";
+
+interface Versioned {
+  version: number;
+  /** null for what is built in */
+  updated_at: string | null;
+}
+
+export type CatalogVersion = Versioned & { catalog: Catalog };
+export type BaselineVersion = Versioned & { baseline: Baseline };
+
+/** What has versions: the catalog, or a baseline. */
+export type Fact = { kind: "catalog"; version: number } | { kind: "baseline"; name: string; version: number };
+
+export interface AllFacts {
+  catalog: CatalogVersion;
+  /** By name */
+  baselines: BaselineVersion[];
+}
+
+export async function loadFacts(api: Api, signal: AbortSignal): Promise<AllFacts> {
+  const catalog = api.get<CatalogVersion>("/v1/catalog", { signal });
+  const names: string[] = [];
+  for await (const page of api.pages<{ name: string }>("/v1/baselines", { signal }))
+    names.push(...page.map(({ name }) => name));
+  const baselines = names.map((name) => api.get<BaselineVersion>(path`/v1/baselines/${name}`, { signal }));
+  return { catalog: await catalog, baselines: await Promise.all(baselines) };
+}
+
+export function addressOf(fact: Fact): string {
+  return fact.kind === "catalog" ? "/v1/catalog" : path`/v1/baselines/${fact.name}`;
+}
+
+export function nameOf(fact: Fact): string {
+  return fact.kind === "catalog" ? "Catalog" : `Baseline ${fact.name}`;
+}
+
+/** `version 3`; `the built-in version` */
+export function versionName(version: number): string {
+  return version === 0 ? "the built-in version" : `version ${version}`;
+}
+
+/** Another version; `null` where there is none. */
+export async function loadVersion(
+  api: Api,
+  fact: Fact,
+  version: number,
+  signal: AbortSignal,
+): Promise<CatalogVersion | BaselineVersion | null> {
+  try {
+    return await api.get(addressOf(fact), { signal, query: { version } });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
+}
