@@ -48,7 +48,7 @@ export function Keys({ tenant }: Props) {
     reload();
   };
   return (
-    <>
+    <section class="keys" aria-label="Keys">
       <div class="filters">
         {value !== undefined && value.length > 0 && (
           <Search
@@ -95,7 +95,7 @@ export function Keys({ tenant }: Props) {
       {open?.dialog === "revoke" && (
         <RevokeKey revoked={open.key} onClose={() => setOpen(undefined)} onDone={done} />
       )}
-    </>
+    </section>
   );
 }
 

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import type { CreatedKey, Key, Role } from "../api/types";
 import { rights, useSession } from "../session";
+import { refuseTenantId } from "../tenant-id";
 import { Copy } from "../ui/copy";
 import { Dialog } from "../ui/dialog";
 import { Choices, Field, useSending } from "../ui/form";
@@ -38,6 +39,7 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
   const [bound, setBound] = useState(tenant ?? "");
   const [name, setName] = useState(like?.name ?? "");
   const [gateway, setGateway] = useState<Draft>(draftOf(like?.gateway ?? null));
+  const [tried, setTried] = useState(false);
   const { busy, error, errorOf, submit } = useSending(async () => {
     const body = like
       ? { role: like.role, tenant: like.tenant, name: like.name, gateway: like.gateway }
@@ -49,6 +51,13 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
         };
     onMade((await api.ask<CreatedKey>("POST", "/v1/keys", body)).body);
   });
+  const asksTenant = tenant === null && role !== "admin" && scope === "one";
+  const refused = asksTenant ? refuseTenantId(bound.trim()) : undefined;
+  const send = (event: Event) => {
+    event.preventDefault();
+    setTried(true);
+    if (!refused) submit();
+  };
   const known = ["role", "tenant", "name", "gateway.own_hops"].some((field) => errorOf(field));
   const roles = (Object.keys(ROLES) as Role[]).filter(
     (each) => each !== "admin" || (tenant === null && rights(me).admin),
@@ -74,7 +83,7 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
   }
   return (
     <Dialog title={tenant === null ? "Make a key" : `Make a key for ${tenant}`} onClose={onClose}>
-      <form onSubmit={submit}>
+      <form onSubmit={send}>
         <Choices
           legend="What it may do"
           choices={roles.map((value) => ({ value, ...ROLES[value] }))}
@@ -93,15 +102,16 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
             onChoose={setScope}
           />
         )}
-        {tenant === null && role !== "admin" && scope === "one" && (
-          <Field label="Tenant" hint="Its id, such as contoso." error={errorOf("tenant")}>
+        {asksTenant && (
+          <Field
+            label="Tenant"
+            hint="Its id, such as contoso."
+            error={(tried && refused) || errorOf("tenant")}
+          >
             {(input) => (
               <input
                 {...input}
                 required
-                maxLength={63}
-                pattern="[a-z0-9][a-z0-9._\-]*"
-                title="Lower-case letters, digits, dots, hyphens and underscores"
                 autocomplete="off"
                 autocapitalize="none"
                 spellcheck={false}

@@ -64,16 +64,18 @@ function columns(onRestore: Props["onRestore"]): Column<BaselineVersion>[] {
       id: "actions",
       label: "Actions",
       cell: ({ baseline: { name }, version }) => (
-        <button
-          type="button"
-          class="quiet"
-          aria-label={
-            version === 0 ? `Another version of ${name}` : `Go back to an earlier version of ${name}`
-          }
-          onClick={() => onRestore({ kind: "baseline", name, version })}
-        >
-          {version === 0 ? "Another version" : "Go back"}
-        </button>
+        <div class="actions">
+          <button
+            type="button"
+            class="quiet"
+            aria-label={
+              version === 0 ? `Another version of ${name}` : `Go back to an earlier version of ${name}`
+            }
+            onClick={() => onRestore({ kind: "baseline", name, version })}
+          >
+            {version === 0 ? "Another version" : "Go back"}
+          </button>
+        </div>
       ),
     },
   ];
