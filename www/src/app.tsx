@@ -1,7 +1,7 @@
 /** The page's frame: who is signed in, where one can go, and the view for where one is. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { FleetView } from "./fleet/view";
-import { href, type Place, type Route, remember, usePlace } from "./route";
+import { href, leaving, type Place, type Route, remember, usePlace } from "./route";
 import { type Me, SessionProvider, useDoor } from "./session";
 import { SignInView } from "./sign-in/view";
 import { TenantView } from "./tenant/view";
@@ -81,7 +81,7 @@ function Head({ route }: { route: Route }) {
       {me ? (
         <p class="who">
           <span title="The key that you are signed in with">{nameOf(me)}</span>
-          <button type="button" class="quiet" onClick={leave}>
+          <button type="button" class="quiet" onClick={() => leaving(leave)}>
             Sign out
           </button>
         </p>

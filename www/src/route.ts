@@ -1,5 +1,5 @@
 /** Where the reader is: the part of the address behind `#`, so that any server of static files will do. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 /** What a tenant's page shows. */
 export const TENANT_TABS = ["report", "pauses", "policy", "keys", "notifications", "audit"] as const;
@@ -78,10 +78,37 @@ function pathOf(route: Route): string {
   }
 }
 
+/** Asks the reader, who would lose something by leaving; `leave` goes on. */
+type Keeper = (leave: () => void) => void;
+let keeper: Keeper | null = null;
+
+/** From now on leaving the route asks first; with null no more. */
+export function keepHere(next: Keeper | null): void {
+  keeper = next;
+}
+
+/** Does what makes the view go, once that may be. */
+export function leaving(leave: () => void): void {
+  if (keeper) keeper(leave);
+  else leave();
+}
+
 export function usePlace(): Place {
   const [place, setPlace] = useState(() => parse(location.hash));
+  const shown = useRef(place);
   useEffect(() => {
-    const follow = () => setPlace(parse(location.hash));
+    const follow = () => {
+      const next = parse(location.hash);
+      const { route, query } = shown.current;
+      if (keeper && href(next.route) !== href(route)) {
+        // the address has changed already: back to what is shown, and from there one step to where it was to go
+        history.pushState(null, "", href(route, query));
+        keeper(() => history.back());
+        return;
+      }
+      shown.current = next;
+      setPlace(next);
+    };
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);
