@@ -8,6 +8,7 @@ export type AuditEntry = Schemas["AuditEntry"];
 export type Baseline = Schemas["Baseline"];
 export type Budget = Schemas["Budget"];
 export type Catalog = Schemas["Catalog"];
+export type Connector = Schemas["Connector"];
 export type Control = Schemas["Control"];
 export type Counts = Schemas["Counts"];
 export type CreatedKey = Schemas["CreatedKey"];
@@ -23,6 +24,7 @@ export type Notification = Schemas["Notification"];
 export type Pause = Schemas["Pause"];
 /** With every member, as the API answers. */
 export type Policy = Required<Schemas["FullPolicy"]>;
+export type PolicyPreview = Schemas["PolicyPreview"] & { policy: Policy };
 export type Report = Schemas["Report"];
 export type ReportServer = Report["servers"][number];
 export type Role = Schemas["Role"];

@@ -2,7 +2,6 @@
 import { usePages } from "../api/load";
 import type { AuditEntry } from "../api/types";
 import { useSession } from "../session";
-import { day } from "../time";
 import { visible } from "../ui/hostile";
 import { Empty, Failure, Loading } from "../ui/notice";
 import { type Column, Table } from "../ui/table";

@@ -51,6 +51,8 @@ interface Props<Row> {
   unfolded?: boolean;
   /** On screens narrower than this, in rem, rows are blocks. */
   blocksUnder?: number;
+  /** All rows are in the document, however many: where it is not the window that scrolls them */
+  whole?: boolean;
 }
 
 /** One line of the body: a row, or what it unfolds. */
@@ -82,7 +84,7 @@ export function Table<Row>(props: Props<Row>) {
   const lines = useMemo(() => toLines(sorted, rowKey, isUnfolded), [sorted, isUnfolded]);
   const body = useRef<HTMLTableSectionElement>(null);
   const id = useId();
-  const whole = lines.length <= MAX_WHOLE;
+  const whole = props.whole || lines.length <= MAX_WHOLE;
   const { items, before, behind, measure } = useLinesInSight(whole ? [] : lines, body, blocks);
   const shown = whole ? lines.map((_, index) => index) : items.map((item) => item.index);
   const order = (next: Sort) => {
