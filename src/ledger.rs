@@ -48,7 +48,7 @@ pub use exemptions::ExemptionCall;
 pub use pauses::PauseCall;
 pub use protocol::{
     Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, Filter, Item, Proposal, PutPolicy, Recorded, Sent,
-    ShownDocument, Sight,
+    ShownDocument, Sight, Step,
 };
 pub use webhooks::{WebhookCall, target};
 
@@ -206,6 +206,10 @@ impl Ledger {
                     return Ok(http::respond(200, csv::CONTENT_TYPE, &headers, table.as_bytes())?);
                 };
                 json(&report::page(sql, site, days, &range)?)
+            }
+            Call::Counts { id, from, to, step } => {
+                let missing = || Problem::not_found("there is no such server");
+                json(&report::of_server(sql, &id, report::Days { from, to }, step)?.ok_or_else(missing)?)
             }
             Call::Audit(range) => json(&audit::page(sql, &range)?),
             Call::Note(note) => {

@@ -1,32 +1,55 @@
-//! `GET /v1/tenants/{t}/report`: which days, and in which form.
+//! `GET /v1/tenants/{t}/report` and `…/servers/{id}/counts`: which days, and in which form.
 
+use tidegate_engine::server::ServerId;
 use tidegate_engine::time::{DAY, Date};
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
 use super::{Caller, Failure};
 use crate::durable::client::Client;
-use crate::ledger::Call;
+use crate::ledger::{Call, Step};
 use crate::platform::real_now;
 
 /// Days of a report that names none.
 const DEFAULT_DAYS: i64 = 30;
 /// As long as days are kept.
 const MAX_DAYS: i64 = 400;
+/// As long as hours are kept.
+const MAX_DAYS_OF_HOURS: i64 = 14;
 
 pub async fn answer(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failure> {
-    let today = caller.circumstances.clock.unwrap_or_else(real_now).date();
-    let to = date(caller, "to")?.unwrap_or(today);
-    let from = date(caller, "from")?.unwrap_or_else(|| to.start().plus(-(DEFAULT_DAYS - 1) * DAY).date());
-    let days = to.days_since(from) + 1;
-    if days < 1 {
-        return Err(Problem::unprocessable("it lies after `to`").in_field("from").into());
-    }
-    if days > MAX_DAYS {
-        return Err(Problem::unprocessable(format!("{days} days; at most {MAX_DAYS}")).in_field("from").into());
-    }
+    let (from, to) = days(caller, DEFAULT_DAYS, MAX_DAYS)?;
     let range = if wants_csv(caller) { None } else { Some(caller.range()?) };
     Ok(ledger.forward(&Call::Report { from, to, range }).await?)
+}
+
+/// What became of one server's mail.
+pub async fn counts(caller: &Caller<'_>, ledger: &Client, id: ServerId) -> Result<Response, Failure> {
+    let step = match caller.request.query("by").as_deref() {
+        None | Some("day") => Step::Day,
+        Some("hour") => Step::Hour,
+        Some(_) => return Err(Problem::bad_request("`day` or `hour`").in_field("by").into()),
+    };
+    let (from, to) = match step {
+        Step::Day => days(caller, DEFAULT_DAYS, MAX_DAYS)?,
+        Step::Hour => days(caller, 1, MAX_DAYS_OF_HOURS)?,
+    };
+    Ok(ledger.forward(&Call::Counts { id, from, to, step }).await?)
+}
+
+/// The days that are asked for, `most` of them; without `from` the `usual` ones up to `to`.
+fn days(caller: &Caller<'_>, usual: i64, most: i64) -> Result<(Date, Date), Problem> {
+    let today = caller.circumstances.clock.unwrap_or_else(real_now).date();
+    let to = date(caller, "to")?.unwrap_or(today);
+    let from = date(caller, "from")?.unwrap_or_else(|| to.start().plus(-(usual - 1) * DAY).date());
+    let days = to.days_since(from) + 1;
+    if days < 1 {
+        return Err(Problem::unprocessable("it lies after `to`").in_field("from"));
+    }
+    if days > most {
+        return Err(Problem::unprocessable(format!("{days} days; at most {most}")).in_field("from"));
+    }
+    Ok((from, to))
 }
 
 fn date(caller: &Caller<'_>, name: &'static str) -> Result<Option<Date>, Problem> {

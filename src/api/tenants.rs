@@ -52,6 +52,10 @@ pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str
             "GET" => report::answer(caller, &ledger).await,
             _ => Err(not_allowed("GET, HEAD")),
         },
+        ["servers", server, "counts"] => match method {
+            "GET" => report::counts(caller, &ledger, server_id(server)?).await,
+            _ => Err(not_allowed("GET, HEAD")),
+        },
         ["servers", server, "exemption"] => {
             freezes::exemption(caller, &ledger, &tenant, method, server_id(server)?).await
         }

@@ -51,6 +51,13 @@ pub enum Call {
         to: Date,
         range: Option<Range>,
     },
+    /// Answered with what became of one server's mail on these days, both included, as the API shows it.
+    Counts {
+        id: ServerId,
+        from: Date,
+        to: Date,
+        step: Step,
+    },
     /// Answered with one page of the audit trail as the API shows it.
     Audit(Range),
     /// What the operator's object has for the trail. Answered with `true`.
@@ -80,6 +87,7 @@ impl Call {
                 | Self::Server { .. }
                 | Self::Tenant
                 | Self::Report { .. }
+                | Self::Counts { .. }
                 | Self::Audit(_)
                 | Self::Note(_)
                 | Self::Webhooks(_)
@@ -87,6 +95,14 @@ impl Call {
                 | Self::Tick
         )
     }
+}
+
+/// By what counts are added up.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    Hour,
+    Day,
 }
 
 /// Which servers a list shows.

@@ -13,6 +13,7 @@ use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocume
 use worker::SqlStorageValue;
 
 use super::documents::Place;
+use super::protocol::Step;
 use super::servers::{self, Server};
 use super::site::{Judge, Site};
 use super::{csv, policies};
@@ -145,6 +146,27 @@ pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Rep
         next,
         paused_until: policy.enforcement.paused_until(site.now).map(Shown),
     })
+}
+
+/// What became of one server's mail, altogether, by build, and by day or hour; `None` for a server that is not there.
+pub fn of_server(sql: &Sql, id: &ServerId, days: Days, step: Step) -> Result<Option<Box<RawValue>>, SqlError> {
+    let (table, by) = match step {
+        Step::Hour => ("hourly", "hour"),
+        Step::Day => ("daily", "day"),
+    };
+    let Span { start, end, .. } = Span::of(days);
+    let of_server = format!(
+        "WITH kept AS (SELECT * FROM {table} WHERE server = ?1 AND at >= ?2 AND at < ?3),
+         builds AS (SELECT json_object('build', NULLIF(build, ''), {SUMS}) AS one FROM kept GROUP BY build
+             ORDER BY MAX(at) DESC, build),
+         steps AS (SELECT json_object('at', {TIME}, {SUMS}) AS one FROM kept GROUP BY at ORDER BY at)
+         SELECT json_object('from', ?4, 'to', ?5, 'by', '{by}',
+             'totals', json((SELECT json_object({SUMS}) FROM kept)),
+             'builds', json((SELECT json_group_array(json(one)) FROM builds)),
+             'series', json((SELECT json_group_array(json(one)) FROM steps)))
+         FROM server WHERE id = ?1"
+    );
+    sql.row(&of_server, values![id.as_str(), start.0, end.0, days.from.to_string(), days.to.to_string()])
 }
 
 /// All servers, one row each, as CSV.

@@ -543,6 +543,47 @@ export const OPERATIONS = [
     },
   },
   {
+    id: "getServerCounts",
+    method: "GET",
+    path: "/v1/tenants/{tenant}/servers/{server}/counts",
+    role: "viewer",
+    bound: "own",
+    tenant: "path",
+    success: 200,
+    needs: "ledger",
+    prepare: servers,
+    call: (tenant) => ({ path: at(tenant, `/servers/${BLOCKED_SERVER}/counts`) }),
+    more: {
+      200: ["by=hour", "by=day&from=2026-10-01&to=2027-01-04"].map(
+        (query) => async (/** @type {World} */ world) => {
+          await servers(world, "counted");
+          return {
+            path: at("counted", `/servers/${PATCHED_SERVER}/counts?${query}`),
+            check: ({ json }) => {
+              const inRange = query === "by=hour" ? [0, 0] : [2, 3];
+              assert.deepEqual([json.builds.length, json.series.length], inRange);
+            },
+          };
+        },
+      ),
+      400: [
+        ["by=week", "by"],
+        ["from=soon", "from"],
+      ].map(([query, field]) => (/** @type {World} */ _world, /** @type {string} */ tenant) => ({
+        path: at(tenant, `/servers/${BLOCKED_SERVER}/counts?${query}`),
+        field,
+      })),
+      404: unknownServers("/counts"),
+      422: [
+        ["by=hour&from=2026-12-21&to=2027-01-04", "from"],
+        ["from=2027-01-05&to=2027-01-04", "from"],
+      ].map(([query, field]) => (/** @type {World} */ _world, /** @type {string} */ tenant) => ({
+        path: at(tenant, `/servers/${BLOCKED_SERVER}/counts?${query}`),
+        field,
+      })),
+    },
+  },
+  {
     id: "deleteServer",
     method: "DELETE",
     path: "/v1/tenants/{tenant}/servers/{server}",
