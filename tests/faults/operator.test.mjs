@@ -9,6 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { after, afterEach, before, test } from "node:test";
 import { event, received, until } from "../support/client.mjs";
 import { BLOCKED, blockedMessage, blockedServer, startEdge } from "../support/edge.mjs";
+import { startKv } from "../support/kv-service.mjs";
 
 const CONTROL = "control/mode";
 
@@ -203,6 +204,41 @@ test("a catalog in KV that is malformed or missing never decides against mail", 
   const { json } = await ask("POST", "/v1/decide", { body: blockedMessage("contoso") });
   assert.deepEqual([json.action, json.degraded], ["reject", false], "the built-in one serves again");
   await edge.kv.put(CONTROL, null);
+});
+
+test("where the catalog in force cannot be read, one call puts the built-in one or an earlier one in its place", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tidegate-catalog-"));
+  const kv = await startKv();
+  let own = await startEdge({ kv, stateDir: folder });
+  const call = (/** @type {string} */ method, /** @type {string} */ path, /** @type {object} */ body) =>
+    own.client.ask(method, path, { now: BLOCKED, fresh: true, body });
+  const decided = async () => {
+    const { json } = await call("POST", "/v1/decide", blockedMessage("contoso"));
+    return [json.action, json.degraded];
+  };
+  try {
+    await blockedServer(own, "contoso");
+    const { catalog } = (await call("GET", "/v1/catalog")).json;
+    for (const way of ["?version=0", "?version=1"]) {
+      const put = await call("PUT", "/v1/catalog", catalog);
+      assert.equal(put.status, 200, put.text);
+      // an isolate that has read it goes on with what it read
+      await own.stop();
+      await kv.put("catalog", JSON.stringify({ version: put.json.version, json: { products: "none" } }));
+      own = await startEdge({ kv, stateDir: folder });
+      assert.deepEqual(await decided(), ["accept", true], way);
+      assert.equal((await call("GET", "/v1/tenants/contoso/servers")).status, 503);
+      const back = await call("PUT", `/v1/catalog${way}`);
+      assert.equal(back.status, 200, back.text);
+      await until("decisions go by it", async () => (await decided())[1] === false, { ms: 10_000 });
+      assert.deepEqual(await decided(), ["reject", false], way);
+      assert.equal((await call("GET", "/v1/tenants/contoso/servers")).status, 200);
+    }
+  } finally {
+    await own.stop();
+    await kv.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test("a ceiling in KV that is malformed never decides against mail", async () => {
