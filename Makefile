@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup worker page dev demo test test-native test-wasm test-worker test-page lint fmt bench fuzz mutants gateways deploy clean
+.PHONY: help setup worker package page dev demo test test-native test-wasm test-worker test-page lint fmt bench fuzz mutants gateways deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -27,8 +27,13 @@ build/index.js: $(sources)
 	@$(env) wasm-opt --strip-debug build/index_bg.wasm -o build/index_bg.wasm # function names are a fifth of it
 	@touch $@
 
+package: pkg/package.json ## build the npm package into pkg/: the engine for browsers, bundlers and Node
+pkg/package.json: $(shell find crates/browser) $(sources) tools/package.sh
+	@bash tools/setup.sh
+	@bash tools/package.sh
+
 page: dist/app.js ## build the page into dist/
-dist/app.js: $(shell find www) package-lock.json tools/setup.sh
+dist/app.js: pkg/package.json $(shell find www) package-lock.json tools/setup.sh
 	@bash tools/setup.sh
 	@$(env) node www/build.mjs
 
@@ -70,6 +75,7 @@ lint: setup ## formatting, Clippy, Biome and the types of the page; warnings are
 	@for manifest in $(apart); do cargo fmt --manifest-path $$manifest --check || exit 1; done
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(env) biome check --error-on-warnings --no-errors-on-unmatched $(scripts)
+	@$(MAKE) --silent package
 	$(env) node www/build.mjs types && tsc -p www
 
 fmt: setup ## format Rust and JavaScript
@@ -97,4 +103,4 @@ deploy: setup worker page ## publish the built worker and the page to Cloudflare
 	$(env) wrangler deploy
 
 clean: ## remove what was built (the data of "make dev" stays)
-	rm -rf build dist target fuzz/target benches/*/target .wrangler
+	rm -rf build dist pkg target fuzz/target benches/*/target .wrangler

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::baseline::{Doubt, Failing, Fault, Pass, Standing};
 use crate::build::Build;
-use crate::catalog::{Catalog, Known, Place};
+use crate::catalog::{Catalog, Place};
 use crate::event::MailEvent;
 use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
 use crate::ladder::{Minutes, Rung};
@@ -13,7 +13,7 @@ use crate::policy::Mode;
 use crate::reply::{Reply, Values};
 use crate::server::{ConnectingServer, Evidence, Finding, Recognition, ServerId, Shown};
 use crate::spell::{Phase, Rules, Spell};
-use crate::time::Timestamp;
+use crate::time::{Date, Timestamp};
 use crate::window::{self, Action};
 
 /// What becomes of a message, and why.
@@ -273,11 +273,12 @@ pub fn decide<'a>(
         obstacle = obstacle::lift(behind_relay, context);
     }
     let action = if obstacle.is_none() { would } else { Action::Accept };
-    let known = server.shown.stamped().and_then(|build| rules.facts.catalog.look_up(build));
-    let named = Server::new(server, known.as_ref());
+    let names = Named::new(&rules.facts.catalog, server.shown);
+    let named = Server::new(server, &names);
     let retry_after = retry_after.filter(|_| action != Action::Accept);
     let reply = stage.and_then(|stage| reply(action, &named, standing, &stage, retry_after, &rules));
-    let mut why = explain(&named, &rules.facts.catalog, server.shown, standing, stage);
+    let mut why = runs(server, &names, &rules.facts.catalog);
+    explain(&mut why, standing, stage);
     if let Some(obstacle) = obstacle {
         obstacle.explain(&mut why);
     }
@@ -299,22 +300,43 @@ pub fn decide<'a>(
 }
 
 impl<'a> Server<'a> {
-    fn new(server: &ConnectingServer<'a>, known: Option<&Known<'_>>) -> Self {
-        // a component that lags tells the product, but neither the update nor the cumulative update
-        let release = known.and_then(|known| known.release).filter(|_| server.shown.build().is_some());
-        // without cumulative updates, the lane itself is the update
-        let update = known.is_some_and(|known| {
-            let above_lane = known.place != Place::BelowLane && matches!(server.shown, Shown::Update(_));
-            above_lane || !known.product.cumulative_updates
-        });
-        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    fn new(server: &ConnectingServer<'a>, named: &Named<'_>) -> Self {
         Self {
             id: server.id.clone(),
             name: server.name,
             build: server.shown.build(),
-            product: known.map(|known| known.product.name.clone()),
+            product: named.product.map(str::to_owned),
+            cu: named.cu.map(str::to_owned),
+            su: named.su.map(str::to_owned),
+        }
+    }
+}
+
+/// What the catalog calls that which a server shows of its build.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Named<'a> {
+    pub product: Option<&'a str>,
+    pub cu: Option<&'a str>,
+    pub su: Option<&'a str>,
+    /// When the build, or the row that it stands for, was released.
+    pub released: Option<Date>,
+}
+
+impl<'a> Named<'a> {
+    pub fn new(catalog: &'a Catalog, shown: Shown) -> Self {
+        let Some(known) = shown.stamped().and_then(|build| catalog.look_up(build)) else { return Self::default() };
+        // a component that lags tells the product, but neither the update nor the cumulative update
+        let release = known.release.filter(|_| shown.build().is_some());
+        // without cumulative updates, the lane itself is the update
+        let above_lane = known.place != Place::BelowLane && matches!(shown, Shown::Update(_));
+        let update = release.filter(|_| above_lane || !known.product.cumulative_updates);
+        let text = |text: &'a str| Some(text).filter(|text| !text.is_empty());
+        Self {
+            product: Some(&known.product.name),
             cu: release.and_then(|release| text(&release.cu)),
-            su: release.filter(|_| update).and_then(|release| text(&release.su)),
+            su: update.and_then(|release| text(&release.su)),
+            // what is newer than all rows came out later than any of them
+            released: update.filter(|_| known.place == Place::InLane).map(|release| release.date),
         }
     }
 }
@@ -347,6 +369,29 @@ pub fn stage(spell: Option<&Spell>, build: Build, context: &Context<'_>) -> Stag
     }
 }
 
+/// A stage of a spell on the time axis.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Scheduled {
+    pub number: u8,
+    /// By all freezes known; `None` while the clock stands still until further notice.
+    pub from: Option<Timestamp>,
+    /// When the next one begins.
+    pub until: Option<Timestamp>,
+    pub minutes: Minutes,
+}
+
+/// When a spell of a server that shows `build` reaches each stage.
+pub fn schedule<'a>(spell: &Spell, build: Build, rules: &Rules<'a>) -> impl Iterator<Item = Scheduled> + use<'a> {
+    let clock = rules.clock(spell, build);
+    let detected_at = spell.detected_at;
+    rules.policy.ladder.rungs().map(move |rung| {
+        // while its wave is to come, or time is held, nothing is closed
+        let begins_at_once = rung.number == 1 && rung.minutes.is_open();
+        let from = if begins_at_once { Some(detected_at) } else { clock.reaches(rung.start) };
+        Scheduled { number: rung.number, from, until: rung.end.and_then(|end| clock.reaches(end)), minutes: rung.minutes }
+    })
+}
+
 fn reply(
     action: Action,
     server: &Server<'_>,
@@ -376,16 +421,36 @@ fn reply(
     Reply::new(action, template, &values)
 }
 
-fn explain(server: &Server<'_>, catalog: &Catalog, shown: Shown, standing: Standing, stage: Option<Stage>) -> String {
+/// What was found in the header, in words, without judging it.
+pub fn describe(event: &MailEvent<'_>, recognition: &Recognition<'_>, catalog: &Catalog) -> String {
+    let Finding::Server(server) = &recognition.finding else {
+        return decide_without_server(event, recognition).map(|decision| decision.why).unwrap_or_default();
+    };
+    let mut why = runs(server, &Named::new(catalog, server.shown), catalog);
+    why.push('.');
+    if recognition.behind_relay {
+        why.push_str(" It stands behind a trusted relay.");
+    }
+    note_bounds(&mut why, event);
+    why
+}
+
+/// Which server runs what; the sentence is open.
+fn runs(server: &ConnectingServer<'_>, named: &Named<'_>, catalog: &Catalog) -> String {
     let mut why = String::with_capacity(192);
     // writing into a string cannot fail
-    let _ = write!(why, "{} runs {}", server.name, Or(server.product.as_deref(), "an unknown Exchange version"));
-    for part in [&server.cu, &server.su].into_iter().flatten() {
+    let _ = write!(why, "{} runs {}", server.name, Or(named.product, "an unknown Exchange version"));
+    for part in [named.cu, named.su].into_iter().flatten() {
         let _ = write!(why, " {part}");
     }
-    if let Some(build) = shown.build().filter(|build| catalog.release(*build).is_none()) {
+    if let Some(build) = server.shown.build().filter(|build| catalog.release(*build).is_none()) {
         let _ = write!(why, " (build {build})");
     }
+    why
+}
+
+fn explain(why: &mut String, standing: Standing, stage: Option<Stage>) {
+    // writing into a string cannot fail
     let _ = match standing {
         Standing::Current(Pass::MeetsBaseline) => write!(why, "; it meets the baseline."),
         Standing::Current(Pass::AheadOfCatalog) => write!(why, "; it is newer than every release known here."),
@@ -402,7 +467,6 @@ fn explain(server: &Server<'_>, catalog: &Catalog, shown: Shown, standing: Stand
     if let Some(stage) = stage {
         let _ = write!(why, " Stage {} of {}.", stage.number, stage.of);
     }
-    why
 }
 
 fn note_bounds(why: &mut String, event: &MailEvent<'_>) {

@@ -33,7 +33,7 @@ impl Header<'_> {
     }
 
     /// The `Received` fields, newest first.
-    pub fn received(&self) -> impl Iterator<Item = Field<'_>> {
+    pub fn received(&self) -> impl Iterator<Item = Field<'_>> + Clone {
         self.fields().filter(|field| field.name.eq_ignore_ascii_case(b"received"))
     }
 

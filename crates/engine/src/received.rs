@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::Build;
 use crate::network::parse_address;
+use crate::time::Timestamp;
 
 /// Which part of a mail server stamped the hop, as far as its `with` clause tells.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -60,6 +61,15 @@ pub struct Hop<'a> {
     pub telling: Range<usize>,
     /// The `for` clause, which names a recipient; empty if there is none.
     pub recipient: Range<usize>,
+    /// What stands behind the semicolon, as written.
+    pub date: &'a [u8],
+}
+
+impl Hop<'_> {
+    /// When the BY host says that it received the message; `None` if that is no date.
+    pub fn at(&self) -> Option<Timestamp> {
+        Timestamp::from_rfc5322(self.date)
+    }
 }
 
 /// The build number in a hop's `id` clause.
@@ -104,6 +114,7 @@ pub fn parse(value: &[u8]) -> Result<Hop<'_>, Unreadable> {
                 return Err(Unreadable::Malformed);
             }
             clause = Clause::Date;
+            clauses.date = value.get(span.end..).unwrap_or_default();
             continue;
         }
         match keyword(kind, text) {
@@ -160,6 +171,7 @@ struct Clauses<'a> {
     id: Phrase<'a>,
     telling: Range<usize>,
     recipient: Range<usize>,
+    date: &'a [u8],
 }
 
 /// The words of one clause and its first comment. Longer phrases than any that is looked for are only counted.
@@ -262,6 +274,7 @@ impl<'a> Clauses<'a> {
             build,
             telling: self.telling,
             recipient: self.recipient,
+            date: self.date,
         })
     }
 

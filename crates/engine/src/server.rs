@@ -17,6 +17,7 @@ use crate::header::{Field, Header};
 use crate::network::sender_network;
 use crate::policy::TrustedRelay;
 use crate::received::{Component, Hop, Stamp, Unreadable, parse};
+use crate::time::Timestamp;
 
 /// Octets of evidence text that are kept.
 pub const MAX_EVIDENCE_BYTES: usize = 2_048;
@@ -50,6 +51,19 @@ impl<'a> Recognition<'a> {
         match &self.finding {
             Finding::Server(server) => Some(server),
             _ => None,
+        }
+    }
+
+    /// The field on which the finding rests.
+    pub const fn evidence(&self) -> Option<&Evidence<'a>> {
+        match &self.finding {
+            Finding::NoHop => None,
+            Finding::Unreadable(_, evidence)
+            | Finding::NotExchange(evidence)
+            | Finding::ExchangeOnline(evidence)
+            | Finding::LegacySmtp(evidence)
+            | Finding::Nameless(evidence) => Some(evidence),
+            Finding::Server(server) => Some(&server.evidence),
         }
     }
 }
@@ -163,6 +177,16 @@ pub enum Shown {
 }
 
 impl Shown {
+    /// What one hop by itself shows.
+    pub const fn of(hop: &Hop<'_>) -> Self {
+        match (hop.component, hop.build) {
+            (_, Stamp::Absent | Stamp::Unreadable) => Self::Nothing,
+            (Component::Mapi, Stamp::Build(build)) if build.revision == 0 => Self::Lane(build),
+            (Component::Pickup | Component::ShadowRedundancy, Stamp::Build(build)) => Self::Product(build),
+            (_, Stamp::Build(build)) => Self::Update(build),
+        }
+    }
+
     /// The number that the server itself can be said to show.
     pub const fn build(self) -> Option<Build> {
         match self {
@@ -210,10 +234,29 @@ impl<'a> Evidence<'a> {
         self.unfold(0..self.value.len())
     }
 
+    /// [`Self::field_text`], and where in it, in octets, [`Self::text`] stands.
+    pub fn marked(&self) -> (String, Range<usize>) {
+        let mut text = Unfolded::default();
+        self.unfold_into(0..self.telling.start, &mut text);
+        let before = text.end_with_blank();
+        self.unfold_into(self.telling.clone(), &mut text);
+        let end = text.out.len();
+        self.unfold_into(self.telling.end..self.value.len(), &mut text);
+        (text.out, before.min(end)..end)
+    }
+
     fn unfold(&self, part: Range<usize>) -> String {
+        let mut text = Unfolded::default();
+        self.unfold_into(part, &mut text);
+        text.out
+    }
+
+    fn unfold_into(&self, part: Range<usize>, text: &mut Unfolded) {
         let before = part.start..self.recipient.start.clamp(part.start, part.end);
         let behind = self.recipient.end.clamp(part.start, part.end)..part.end;
-        unfold([before, behind].into_iter().filter_map(|range| self.value.get(range)))
+        for piece in [before, behind].into_iter().filter_map(|range| self.value.get(range)) {
+            text.push(piece);
+        }
     }
 
     /// Tells one message from another: a retry of the same message carries the same field. FNV-1a 64.
@@ -254,6 +297,69 @@ pub fn shows_exchange(header: &Header<'_>, catalog: &Catalog) -> bool {
     })
 }
 
+/// One `Received` field, whoever stamped it.
+#[derive(Clone, Debug)]
+pub struct Trace<'a> {
+    pub hop: Result<Hop<'a>, Unreadable>,
+    /// Stamped by Exchange Online, whatever the component.
+    pub exchange_online: bool,
+    pub evidence: Evidence<'a>,
+}
+
+/// All `Received` fields, newest first.
+pub fn traces<'a>(header: &'a Header<'_>, catalog: &Catalog) -> impl Iterator<Item = Trace<'a>> {
+    header.received().enumerate().map(|(index, field)| match read(&field) {
+        Ok(hop) => Trace {
+            evidence: Evidence::of_hop(index, field.value, &hop),
+            exchange_online: is_exchange_online(&hop, catalog),
+            hop: Ok(hop),
+        },
+        Err(unreadable) => Trace {
+            evidence: Evidence::of_unreadable(index, field.value),
+            exchange_online: false,
+            hop: Err(unreadable),
+        },
+    })
+}
+
+/// An on-premises Exchange server that handled a message, wherever on its way.
+#[derive(Clone, Debug)]
+pub struct Handler<'a> {
+    /// The topmost field of the unbroken run of its hops, counted from 0, the newest.
+    pub top: usize,
+    /// When it says that it received the message.
+    pub at: Option<Timestamp>,
+    /// Identified by name, since nobody vouches for addresses below the connecting server's hop.
+    pub server: ConnectingServer<'a>,
+}
+
+/// Every on-premises Exchange server that stamped a message, newest first: once for each unbroken run of its hops, with
+/// the build that [`recognise`] would read if it were the one to connect. A server whose name cannot identify it is left
+/// out.
+pub fn handlers<'a>(header: &'a Header<'_>, catalog: &Catalog) -> impl Iterator<Item = Handler<'a>> {
+    let mut fields = header.received().enumerate();
+    let mut run: Option<&'a [u8]> = None;
+    std::iter::from_fn(move || {
+        while let Some((top, field)) = fields.next() {
+            let hop = read(&field).ok().filter(|hop| hop.component != Component::Other);
+            let Some(hop) = hop else {
+                run = None;
+                continue;
+            };
+            if run.is_some_and(|host| hop.component != Component::Legacy && same_host(host, hop.by_host)) {
+                continue;
+            }
+            run = Some(hop.by_host).filter(|_| hop.component != Component::Legacy);
+            let at = hop.at();
+            let finding = candidate(Connector::OnPremises, None, catalog, (top, field, hop), fields.clone());
+            if let Finding::Server(server) = finding {
+                return Some(Handler { top, at, server });
+            }
+        }
+        None
+    })
+}
+
 type Numbered<'a> = (usize, Field<'a>);
 
 fn candidate<'a>(
@@ -283,7 +389,7 @@ fn level<'a>(
     (top, evidence): (Hop<'a>, Evidence<'a>),
     below: impl Iterator<Item = Numbered<'a>>,
 ) -> (Shown, Node, Evidence<'a>) {
-    let mut best = (shown(&top), Node(top.by_address), evidence);
+    let mut best = (Shown::of(&top), Node(top.by_address), evidence);
     if is_final(&top) {
         return best;
     }
@@ -294,10 +400,10 @@ fn level<'a>(
         }
         let evidence = Evidence::of_hop(index, field.value, &hop);
         if is_final(&hop) {
-            return (shown(&hop), Node(hop.by_address), evidence);
+            return (Shown::of(&hop), Node(hop.by_address), evidence);
         }
         if hop.component == Component::Mapi && best.2.component != Component::Mapi {
-            best = (shown(&hop), Node(hop.by_address), evidence);
+            best = (Shown::of(&hop), Node(hop.by_address), evidence);
         }
     }
     best
@@ -306,15 +412,6 @@ fn level<'a>(
 /// Whether no field below can show the level better: the topmost SMTP stamp decides, readable or not.
 fn is_final(hop: &Hop<'_>) -> bool {
     matches!(hop.component, Component::Smtp | Component::Legacy)
-}
-
-fn shown(hop: &Hop<'_>) -> Shown {
-    match (hop.component, hop.build) {
-        (_, Stamp::Absent | Stamp::Unreadable) => Shown::Nothing,
-        (Component::Mapi, Stamp::Build(build)) if build.revision == 0 => Shown::Lane(build),
-        (Component::Pickup | Component::ShadowRedundancy, Stamp::Build(build)) => Shown::Product(build),
-        (_, Stamp::Build(build)) => Shown::Update(build),
-    }
 }
 
 fn read<'a>(field: &Field<'a>) -> Result<Hop<'a>, Unreadable> {
@@ -346,24 +443,40 @@ fn without_final_dot(host: &[u8]) -> &[u8] {
 }
 
 /// White space folded into single blanks, other controls and bytes that are not UTF-8 replaced, cut to the bound.
-fn unfold<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
-    let mut out = String::new();
-    let mut blank = false;
-    for c in parts.flat_map(chars) {
-        if c.is_ascii_whitespace() {
-            blank = !out.is_empty();
-            continue;
+#[derive(Debug, Default)]
+struct Unfolded {
+    out: String,
+    /// White space was read that is written once something follows.
+    blank: bool,
+    full: bool,
+}
+
+impl Unfolded {
+    fn push(&mut self, piece: &[u8]) {
+        for c in chars(piece) {
+            if self.full {
+                return;
+            }
+            if c.is_ascii_whitespace() {
+                self.blank = !self.out.is_empty();
+                continue;
+            }
+            let c = if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+            if self.end_with_blank() + c.len_utf8() > MAX_EVIDENCE_BYTES {
+                self.full = true;
+                return;
+            }
+            if std::mem::take(&mut self.blank) {
+                self.out.push(' ');
+            }
+            self.out.push(c);
         }
-        let c = if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-        if out.len() + usize::from(blank) + c.len_utf8() > MAX_EVIDENCE_BYTES {
-            break;
-        }
-        if std::mem::take(&mut blank) {
-            out.push(' ');
-        }
-        out.push(c);
     }
-    out
+
+    /// Where the next character will stand.
+    fn end_with_blank(&self) -> usize {
+        self.out.len() + usize::from(self.blank)
+    }
 }
 
 fn chars(bytes: &[u8]) -> impl Iterator<Item = char> {

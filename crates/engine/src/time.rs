@@ -16,6 +16,12 @@ pub const DAY: i64 = 24 * HOUR;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// Reads the date of a header field (RFC 5322, section 3.3, obsolete forms and trailing comments included), which
+    /// may be folded. `None` for anything else, such as a day of the week that is not that date's.
+    pub fn from_rfc5322(text: &[u8]) -> Option<Self> {
+        DateTime::parse_from_rfc2822(std::str::from_utf8(text).ok()?.trim()).ok().map(|time| Self(time.timestamp()))
+    }
+
     /// The UTC day in which this moment lies; the first or last day that can be written for times beyond.
     pub fn date(self) -> Date {
         Date(DateTime::from_timestamp(self.0, 0).map_or(NaiveDate::MAX, |time| time.date_naive()))
@@ -189,5 +195,23 @@ mod tests {
         assert_eq!(time.minute_of_hour(), 15);
         assert_eq!(time.start_of_day(), time.date().start());
         assert!("2026-09-30".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn dates_of_header_fields_read_folded_and_with_comments() {
+        let read = |text: &str| Timestamp::from_rfc5322(text.as_bytes()).map(|time| time.to_string());
+        let expected = Some("2026-10-06T08:00:05Z".to_owned());
+        for date in [
+            " Tue, 6 Oct 2026 10:00:05 +0200",
+            "Tue,  06 Oct\r\n 2026 08:00:05\r\n\t+0000 (UTC)",
+            "6 Oct 2026 08:00:05 GMT (a (nested) comment) ",
+            "Tue, 6 Oct 26 04:00:05 EDT",
+        ] {
+            assert_eq!(read(date), expected, "{date}");
+        }
+        for wrong in ["", "yesterday", "Mon, 6 Oct 2026 10:00:05 +0200", "Tue, 6 Oct 2026", "6 Oct 2026 25:00:05 GMT"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        assert_eq!(Timestamp::from_rfc5322(b"Tue, 6 Oct 2026 10:00:05 +0200 \xff"), None);
     }
 }

@@ -10,6 +10,7 @@ use tidegate_engine::decision::{Decision, NextStage, Stage, State};
 use tidegate_engine::event::{Connector, MAX_OWN_HOPS, MailEvent, TenantId};
 use tidegate_engine::header::Header;
 use tidegate_engine::obstacle::Effect;
+use tidegate_engine::server::Evidence;
 use tidegate_engine::time::Timestamp;
 
 use crate::problem::{Problem, read_json};
@@ -254,11 +255,7 @@ impl<'a> AnswerDocument<'a> {
             exempt_until: decision.exempt_until.map(Shown),
             degraded: circumstances.degraded,
             recorded: circumstances.recorded,
-            evidence: decision.evidence.as_ref().map(|evidence| EvidenceDocument {
-                field: evidence.field,
-                component: evidence.component.as_str(),
-                text: evidence.text(),
-            }),
+            evidence: decision.evidence.as_ref().map(EvidenceDocument::new),
             why: &decision.why,
         }
     }
@@ -357,11 +354,18 @@ impl EffectDocument {
     }
 }
 
+/// The evidence as answers show it.
 #[derive(Serialize)]
-struct EvidenceDocument {
+pub struct EvidenceDocument {
     field: usize,
     component: &'static str,
     text: String,
+}
+
+impl EvidenceDocument {
+    pub fn new(evidence: &Evidence<'_>) -> Self {
+        Self { field: evidence.field, component: evidence.component.as_str(), text: evidence.text() }
+    }
 }
 
 /// A value in JSON as people read it: times as RFC 3339, where storage keeps seconds.

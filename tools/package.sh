@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Builds the npm package into pkg/: the engine in WebAssembly, its JavaScript, types, README and licences.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/env.sh
+wasm_env
+
+MAX_GZIPPED=190000 # octets of JavaScript and WebAssembly, as a browser fetches them
+
+target=wasm32-unknown-unknown
+cargo build --quiet --profile npm --lib -p tidegate-browser --target $target
+rm -rf pkg.new
+wasm-bindgen --target web --out-name tidegate --out-dir pkg.new "${CARGO_TARGET_DIR:-target}/$target/npm/tidegate_browser.wasm"
+wasm-opt -Oz --strip-debug --strip-producers --enable-bulk-memory --enable-sign-ext --enable-mutable-globals \
+    --enable-nontrapping-float-to-int --enable-reference-types --enable-multivalue \
+    pkg.new/tidegate_bg.wasm -o pkg.new/tidegate_bg.wasm
+cp crates/browser/npm/README.md crates/browser/npm/node.js LICENSE-* pkg.new/
+node - pkg.new "$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)" <<'END'
+const { readFileSync, writeFileSync, readdirSync } = require("node:fs");
+const [folder, version] = process.argv.slice(2);
+const { name, ...rest } = JSON.parse(readFileSync("crates/browser/npm/package.json", "utf8"));
+const files = readdirSync(folder).filter((file) => !file.startsWith("package")).sort();
+writeFileSync(`${folder}/package.json`, `${JSON.stringify({ name, version, ...rest, files }, null, 2)}\n`);
+END
+size=$(($(gzip -9c pkg.new/tidegate.js | wc -c) + $(gzip -9c pkg.new/tidegate_bg.wasm | wc -c)))
+echo "package: $((size / 1000)) KB gzipped"
+[ $size -le $MAX_GZIPPED ] || { echo "package: more than $((MAX_GZIPPED / 1000)) KB" >&2; exit 1; }
+rm -rf pkg
+mv pkg.new pkg
