@@ -2,6 +2,7 @@
  * The page as users meet it: the built page and worker under wrangler, with the demo's 120 days, in Debian's Chromium.
  * All test files of this folder run in one process and share it.
  */
+import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { after, before } from "node:test";
@@ -83,11 +84,14 @@ async function start() {
 /**
  * Opens the page in a window of its own, which the test's end closes. What the console says of errors fails the test.
  * @param {import("node:test").TestContext} test
- * @param {{ at?: string, key?: string | null, width?: number, height?: number, theme?: string, zone?: string }} [options]
- *   `at`: the address behind `#`; `key`: signs in with it, the admin's by default, null: not at all
+ * @param {{ at?: string, key?: string | null, width?: number, height?: number, theme?: string, zone?: string,
+ *   server?: string, prepare?: (page: import("playwright-core").Page) => Promise<unknown> }} [options]
+ *   `at`: the address behind `#`; `key`: signs in with it, the admin's by default, null: not at all; `server`: another
+ *   worker than the shared one; `prepare`: what is done before the page is opened
  * @returns {Promise<import("playwright-core").Page>}
  */
-export async function open(test, { at = "/", key, width = 1280, height = 900, theme = "light", zone } = {}) {
+export async function open(test, options = {}) {
+  const { at = "/", key, width = 1280, height = 900, theme = "light", zone, server, prepare } = options;
   const { browser, url, adminKey } = await world();
   const context = await browser.newContext({
     viewport: { width, height },
@@ -116,7 +120,8 @@ export async function open(test, { at = "/", key, width = 1280, height = 900, th
   page.on("pageerror", (error) => {
     throw error;
   });
-  await page.goto(`${url}/#${at}`);
+  await prepare?.(page);
+  await page.goto(`${server ?? url}/#${at}`);
   return page;
 }
 
@@ -127,4 +132,13 @@ export async function open(test, { at = "/", key, width = 1280, height = 900, th
  */
 export async function shoot(page, name) {
   await page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true });
+}
+
+/**
+ * Fails where the page can be scrolled sideways.
+ * @param {import("playwright-core").Page} page
+ */
+export async function assertFits(page) {
+  const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(content <= screen, `scrolls sideways: ${content} px on ${screen}`);
 }
