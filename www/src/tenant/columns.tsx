@@ -1,5 +1,5 @@
 /** What the table says of each server. */
-import type { ComponentChildren } from "preact";
+import { type ComponentChildren, Fragment } from "preact";
 import { href } from "../route";
 import { DAY } from "../time";
 import { OutcomeMark, StateMark } from "../ui/marks";
@@ -28,6 +28,7 @@ export function serverColumns({ tenant, stages }: Given): Column<Row>[] {
     },
     {
       id: "build",
+      width: "7.1rem",
       label: "Build",
       cell: ({ server: { build, product } }) => (
         <Two
@@ -40,12 +41,14 @@ export function serverColumns({ tenant, stages }: Given): Column<Row>[] {
     },
     {
       id: "required",
+      width: "7.1rem",
       label: "Required",
       cell: (row) => <Required row={row} />,
       compare: (one, other) => behind(one) - behind(other),
     },
     {
       id: "standing",
+      width: "8.2rem",
       label: "Standing",
       cell: ({ state, server: { standing } }) => (
         <Two first={<StateMark state={state} />} second={standing && reason(standing)} />
@@ -54,30 +57,35 @@ export function serverColumns({ tenant, stages }: Given): Column<Row>[] {
     },
     {
       id: "stage",
+      width: "4.1rem",
       label: "Stage",
       cell: (row) => <StageCell row={row} stages={stages} />,
       compare: (one, other) => (one.server.stage?.number ?? 0) - (other.server.stage?.number ?? 0),
     },
     {
       id: "now",
+      width: "11.5rem",
       label: "Now",
       cell: (row) => <Effect row={row} />,
       compare: (one, other) => one.strictness - other.strictness || order(other.server.id, one.server.id),
     },
     {
       id: "next",
+      width: "10.1rem",
       label: "Next change",
       cell: (row) => <Next row={row} />,
       compare: (one, other) => order(nextAt(one), nextAt(other)),
     },
     {
       id: "seen",
+      width: "5.8rem",
       label: "Last seen",
       cell: ({ server }) => <Time at={server.last_seen} countdown="only" />,
       compare: (one, other) => order(one.server.last_seen, other.server.last_seen),
     },
     {
       id: "turned",
+      width: "7.1rem",
       label: "Turned away",
       cell: (row) => <TurnedAway row={row} />,
       compare: (one, other) => turnedAway(one) - turnedAway(other),
@@ -146,7 +154,22 @@ function Next({ row: { server } }: { row: Row }) {
   if (!stage.next) return <span class="muted">none, the last stage</span>;
   const { at } = stage.next;
   if (at === null) return <span class="muted">the clock stands still</span>;
-  return <Two first={<Time at={at} short countdown="beside" />} second={rate(stage.next)} />;
+  return (
+    <Two first={<Time at={at} short countdown="beside" />} second={<Whole parts={rate(stage.next)} />} />
+  );
+}
+
+/** What stands between commas is not broken. */
+function Whole({ parts }: { parts: string }) {
+  return (
+    <>
+      {parts.split(/(?<=,) /).map((part) => (
+        <Fragment key={part}>
+          <span class="whole">{part}</span>{" "}
+        </Fragment>
+      ))}
+    </>
+  );
 }
 
 const TURNED_AWAY = ["defer", "reject", "would_defer", "would_reject"] as const;

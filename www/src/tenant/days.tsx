@@ -23,10 +23,9 @@ export function DaysChoice({ place, range, today }: Props) {
             key={days}
             type="button"
             aria-pressed={range.lately === days}
-            aria-label={`The last ${days} days`}
             onClick={() => remember(place, lastDays(days))}
           >
-            {days} d
+            {days} days
           </button>
         ))}
       </div>

@@ -41,8 +41,10 @@ function status(rows: Row[]): string {
     if (all === 1) return "The one server is out of date";
     return `${number(out_of_date)} of ${number(all)} servers ${out_of_date === 1 ? "is" : "are"} out of date`;
   }
-  if (unknown === 0)
-    return all === 1 ? "The one server is up to date" : `All ${number(all)} servers are up to date`;
+  if (unknown === 0) {
+    if (all === 1) return "The one server is up to date";
+    return all === 2 ? "Both servers are up to date" : `All ${number(all)} servers are up to date`;
+  }
   const tell = unknown === 1 ? "shows" : "show";
   return `No server is known to be out of date; ${number(unknown)} of ${number(all)} ${tell} too little to tell`;
 }
@@ -76,12 +78,15 @@ function soonest(rows: Row[]): { row: Row; at: string; minutes: Minutes } | null
   return first;
 }
 
-/** The name up to its first dot, as long as no other server has the same there. */
+/** The name up to its first dot, as long as no other server has the same there; not too much of it. */
 function shortName({ server: { id, name } }: Row, rows: Row[]): string {
   const label = id.split(".", 1)[0] ?? id;
   const isShared = rows.some(({ server }) => server.id !== id && server.id.split(".", 1)[0] === label);
-  return isShared || id.includes("@") ? name : name.slice(0, label.length);
+  const short = isShared || id.includes("@") ? name : name.slice(0, label.length);
+  return short.length > MAX_NAME ? `${short.slice(0, MAX_NAME)}…` : short;
 }
+
+const MAX_NAME = 40;
 
 interface RestraintProps {
   /** In effect */
@@ -93,6 +98,7 @@ interface RestraintProps {
 
 /** Why less than the stages say is done to mail. */
 function Restraint({ mode, wanted, pausedUntil }: RestraintProps) {
+  const now = useNow();
   if (mode === "enforce" && pausedUntil === null) return null;
   return (
     <p class="restraint">
@@ -105,8 +111,8 @@ function Restraint({ mode, wanted, pausedUntil }: RestraintProps) {
       {mode === wanted && mode === "report" && "Nothing is enforced: this is what would happen."}
       {mode === "enforce" && pausedUntil !== null && (
         <>
-          Enforcement is paused until <Time at={pausedUntil} short countdown="beside" />: all mail is
-          accepted, and clocks stand still.
+          Enforcement is paused until <Time at={pausedUntil} short />, {countdown(pausedUntil, now)}: all mail
+          is accepted, and clocks stand still.
         </>
       )}
     </p>

@@ -30,23 +30,25 @@ export function useTenantReport(tenant: string, range: Range): Loaded<TenantRepo
   return useLoad(
     async (signal, part) => {
       const before = shown.current;
-      const asked = api.get<Policy>(path`/v1/tenants/${tenant}/policy`, { signal });
-      const rows: Row[] = [];
-      let report: Overview | undefined;
-      let cursor: string | null = null;
-      do {
+      const ask = (cursor: string | null) => {
         const query = { from, to, limit: PAGE, cursor };
-        const page: Report = await api.get(path`/v1/tenants/${tenant}/report`, { signal, query });
-        const { servers, next, ...overview } = page;
-        report ??= steady(before?.report, overview);
-        rows.push(...servers.map(rowOf));
-        cursor = next;
-        if (cursor !== null) {
-          const rowsYet = before?.rows ?? [...rows];
-          part({ policy: await asked, range, report, rows: rowsYet, complete: before !== null });
-        }
-      } while (cursor !== null);
-      shown.current = { policy: await asked, range, report, rows, complete: true };
+        return api.get<Report>(path`/v1/tenants/${tenant}/report`, { signal, query });
+      };
+      const [policy, first] = await Promise.all([
+        api.get<Policy>(path`/v1/tenants/${tenant}/policy`, { signal }),
+        ask(null),
+      ]);
+      const { servers, next: _, ...overview } = first;
+      const report = steady(before?.report, overview);
+      const rows = servers.map(rowOf);
+      for (let { next } = first; next !== null; ) {
+        const rowsYet = before?.rows ?? [...rows];
+        part({ policy, range, report, rows: rowsYet, complete: before !== null });
+        const page = await ask(next);
+        rows.push(...page.servers.map(rowOf));
+        next = page.next;
+      }
+      shown.current = { policy, range, report, rows, complete: true };
       return shown.current;
     },
     [api, tenant, from, to],

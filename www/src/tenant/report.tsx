@@ -1,7 +1,8 @@
 /** What becomes of a tenant's mail: the sentence that matters, the picture, the servers. */
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { useFresh } from "../api/load";
 import { remember } from "../route";
+import { rights, useSession } from "../session";
 import { dateOf, useNow } from "../time";
 import { type Day, DayChart } from "../ui/day-chart";
 import { Failure, Loading } from "../ui/notice";
@@ -10,27 +11,49 @@ import { NothingYet } from "./empty";
 import { eventWords } from "./events";
 import { Headline } from "./headline";
 import { type Overview, useTenantReport } from "./load";
+import { PauseButton } from "./pause-button";
 import { daysOf, fromTo, rangeOf } from "./range";
 import { Servers } from "./servers";
 import type { TabProps } from "./view";
+
+/** A report tells no more stage changes than so many. */
+const MAX_CHANGES = 500;
 
 export function ReportTab({ tenant, place }: TabProps) {
   const today = dateOf(useNow());
   const range = rangeOf(place.query, today);
   const loaded = useTenantReport(tenant, range);
   useFresh(loaded);
-  const { value, error, reload } = loaded;
+  const { me } = useSession();
+  const { value, loading, reload } = loaded;
+  // an error stays until it is known whether it is over
+  const error = useRef<unknown>(undefined);
+  if (!loading) error.current = loaded.error;
   const report = value?.report;
   const days = useMemo(() => (report ? toDays(report) : []), [report]);
   if (value === undefined || report === undefined) {
-    return error === undefined ? <Loading what="the report" /> : <Failure error={error} retry={reload} />;
+    return loaded.error === undefined ? (
+      <Loading what="the report" />
+    ) : (
+      <Failure error={loaded.error} retry={reload} />
+    );
   }
   const { rows, policy, complete } = value;
   if (rows.length === 0) return <NothingYet tenant={tenant} />;
   return (
     <>
-      {error !== undefined && <Failure error={error} retry={reload} />}
-      <Headline tenant={tenant} loaded={value} />
+      {error.current !== undefined && (
+        <>
+          <Failure error={error.current} retry={reload} />
+          <p class="muted">This is what was loaded last:</p>
+        </>
+      )}
+      <div class="title-row headline-row">
+        <Headline tenant={tenant} loaded={value} />
+        {rights(me).operate && report.mode === "enforce" && (
+          <PauseButton tenant={tenant} paused={report.paused_until !== null} onPaused={reload} />
+        )}
+      </div>
       <section class="part" aria-labelledby="mail">
         <div class="title-row">
           <h2 id="mail">Mail by day</h2>
@@ -40,7 +63,7 @@ export function ReportTab({ tenant, place }: TabProps) {
           days={days}
           today={today}
           totals={report.totals}
-          eventsName="Stage changes"
+          eventsName={report.transitions.length < MAX_CHANGES ? "Stage changes" : "Newest stage changes"}
           onRange={(from, to) => remember(place, fromTo(from, to))}
         />
       </section>

@@ -58,13 +58,14 @@ export function dayPlot(days: Day[], today: string, palette: Palette, width: num
         values: (_, shown) => shown.map(compact),
       },
     ],
-    // each bar reaches down to the axis: the highest is drawn first
+    // the highest first; each reaches down to the next
     series: [
       {},
       ...[...STACK]
         .reverse()
         .map((outcome) => ({ fill: palette[outcome], width: 0, paths: bars, points: { show: false } })),
     ],
+    bands: STACK.slice(1).map((_, level) => ({ series: [level + 1, level + 2] })),
     cursor: {
       y: false,
       points: { show: false },
@@ -149,7 +150,7 @@ function drawEvents(plot: uPlot, days: Day[], palette: Palette): void {
     if (events.length === 0) return;
     const at = plot.valToPos(index, "x", true);
     const before = discs.at(-1);
-    if (before && at - before.last < 2 * radius) {
+    if (before && at - before.last < 2.5 * radius) {
       before.at = (before.at * before.count + at * events.length) / (before.count + events.length);
       before.last = before.at;
       before.count += events.length;
@@ -161,12 +162,14 @@ function drawEvents(plot: uPlot, days: Day[], palette: Palette): void {
   ctx.font = `600 ${10.5 * devicePixelRatio}px ${palette.font.slice(palette.font.indexOf(" "))}`;
   const middle = bbox.top - (LANE - MARKER - 2) * devicePixelRatio;
   for (const { at, count } of discs) {
+    const text = number(count);
+    const half = Math.max(radius, ctx.measureText(text).width / 2 + radius / 2);
     ctx.fillStyle = palette.ink;
     ctx.beginPath();
-    ctx.arc(at, middle, radius, 0, 2 * Math.PI);
+    ctx.roundRect(at - half, middle - radius, 2 * half, 2 * radius, radius);
     ctx.fill();
     ctx.fillStyle = palette.paper;
-    ctx.fillText(count > 99 ? "∞" : String(count), at, middle + devicePixelRatio * 0.5);
+    ctx.fillText(text, at, middle + devicePixelRatio / 2);
   }
   ctx.restore();
 }
