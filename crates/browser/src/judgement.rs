@@ -14,7 +14,9 @@ use tidegate_engine::server::{ConnectingServer, ServerId, Shown, recognise};
 use tidegate_engine::spell::{NodePhase, Phase, PhaseBuild, Rules, Spell};
 use tidegate_engine::time::{Date, HOUR, MINUTE, Timestamp};
 use tidegate_engine::window::{self, Action};
-use tidegate_wire::native::{self, Circumstances, Defaults, Request, Shown as Written, StageDocument, StandingDocument};
+use tidegate_wire::native::{
+    self, Circumstances, Defaults, Request, Shown as Written, StageDocument, StandingDocument,
+};
 
 use crate::document::{Release, ScheduledStage, Time as TimeDocument};
 use crate::error::{Code, Fault};
@@ -52,14 +54,17 @@ pub fn catalog() -> Result<CatalogDocument, Fault> {
     });
     let mut rows: Vec<_> = catalog.releases().iter().collect();
     rows.sort_by_key(|row| std::cmp::Reverse((row.date, row.build)));
-    let releases = rows.into_iter().map(|row| ReleaseDocument {
-        release: Release::new(catalog, Shown::Update(row.build)),
-        released: row.date,
-    });
+    let releases = rows
+        .into_iter()
+        .map(|row| ReleaseDocument { release: Release::new(catalog, Shown::Update(row.build)), released: row.date });
     let default = BaselineChoice::default();
     let is_default = |name: &&String| matches!(&default, BaselineChoice::Named(default) if default == *name);
     let names = baselines.keys().filter(is_default).chain(baselines.keys().filter(|name| !is_default(name)));
-    Ok(CatalogDocument { products: products.collect(), releases: releases.collect(), baselines: names.cloned().collect() })
+    Ok(CatalogDocument {
+        products: products.collect(),
+        releases: releases.collect(),
+        baselines: names.cloned().collect(),
+    })
 }
 
 #[derive(Deserialize)]
@@ -117,7 +122,8 @@ pub fn decide(event: &str, context: &str, now: Timestamp) -> Result<Vec<u8>, Fau
     let rules = Rules::new(facts, &policy, &frozen).ok_or_else(Fault::internal)?;
     let decision = match recognition.server() {
         Some(server) => {
-            let phase = given.detected_at.map(|at| known_since(at.0, given.last_seen.map_or(now, |seen| seen.0), server));
+            let phase =
+                given.detected_at.map(|at| known_since(at.0, given.last_seen.map_or(now, |seen| seen.0), server));
             let context = Context {
                 phase: phase.as_ref(),
                 paused_until: pauses.at(now).and_then(|pause| pause.until),

@@ -97,9 +97,7 @@ pub fn decide(
 /// @throws {TidegateError} `invalid_build`, `invalid_ladder`, `invalid_baseline`, `unknown_baseline`, `invalid_waves`,
 /// `invalid_time`, `invalid_freeze`, `invalid_tenant`, `invalid_server`, `invalid_options`.
 #[wasm_bindgen(unchecked_return_type = "Simulation")]
-pub fn simulate(
-    #[wasm_bindgen(unchecked_param_type = "SimulateInput")] input: &JsValue,
-) -> Result<JsValue, JsValue> {
+pub fn simulate(#[wasm_bindgen(unchecked_param_type = "SimulateInput")] input: &JsValue) -> Result<JsValue, JsValue> {
     let simulate = || judgement::simulate(&js::json(input, Code::Options)?, js::now());
     js::value(&simulate().map_err(|fault| thrown(&fault))?)
 }

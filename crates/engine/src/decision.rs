@@ -388,7 +388,12 @@ pub fn schedule<'a>(spell: &Spell, build: Build, rules: &Rules<'a>) -> impl Iter
         // while its wave is to come, or time is held, nothing is closed
         let begins_at_once = rung.number == 1 && rung.minutes.is_open();
         let from = if begins_at_once { Some(detected_at) } else { clock.reaches(rung.start) };
-        Scheduled { number: rung.number, from, until: rung.end.and_then(|end| clock.reaches(end)), minutes: rung.minutes }
+        Scheduled {
+            number: rung.number,
+            from,
+            until: rung.end.and_then(|end| clock.reaches(end)),
+            minutes: rung.minutes,
+        }
     })
 }
 

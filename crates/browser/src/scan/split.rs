@@ -46,7 +46,9 @@ enum State {
 /// Where in a line the next octet stands.
 #[derive(Clone, Copy, Debug)]
 enum Line {
-    Start { below_empty: bool },
+    Start {
+        below_empty: bool,
+    },
     /// Behind a CR with which the line began.
     Return,
     /// Behind that many octets of what begins a message in an mbox.
