@@ -4,7 +4,7 @@
  *   node www/build.mjs             builds
  *   node www/build.mjs types       only writes the types of the API, for the type checker
  */
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import openapiTS, { astToString } from "openapi-typescript";
@@ -13,7 +13,7 @@ const WWW = fileURLToPath(new URL(".", import.meta.url));
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
 
 const types = await openapiTS(new URL("openapi.json", import.meta.url), { defaultNonNullable: false });
-writeFileSync(`${WWW}src/api/schema.gen.ts`, astToString(types));
+writeChanged(`${WWW}src/api/schema.gen.ts`, astToString(types));
 
 if (process.argv[2] !== "types") {
   rmSync(DIST, { recursive: true, force: true });
@@ -39,4 +39,13 @@ if (process.argv[2] !== "types") {
     loader: { ".wasm": "file" },
     logLevel: "warning",
   });
+}
+
+/**
+ * Leaves a file alone that has that text: "make dev" watches it, and would begin the build anew.
+ * @param {string} file
+ * @param {string} text
+ */
+function writeChanged(file, text) {
+  if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);
 }
