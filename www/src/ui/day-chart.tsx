@@ -2,7 +2,7 @@
  * Mail by the UTC day: the picture, the day pointed at in words, and all figures as a table. Days are pointed at with the
  * mouse or the arrow keys, and several chosen by dragging or with Shift.
  */
-import { useRef, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import type { Counts } from "../api/types";
 import { shortDay, weekday } from "../time";
 import { number, OUTCOMES, type Outcome } from "../words";
@@ -37,6 +37,7 @@ export function DayChart({ days, today, totals, eventsName, onRange }: Props) {
   };
   const handlers = useRef({ show });
   handlers.current = { show };
+  const help = useId();
   const last = days.length - 1;
   const read = days[at ?? last];
   const keys = useDayKeys({ plot, at: at ?? last, last, onRange: show });
@@ -53,6 +54,7 @@ export function DayChart({ days, today, totals, eventsName, onRange }: Props) {
         aria-valuemax={last}
         aria-valuenow={at ?? last}
         aria-valuetext={read && inWords(read, outcomes)}
+        aria-describedby={help}
         onKeyDown={keys.press}
         onFocus={() => at === null && keys.enter()}
         onBlur={keys.drop}
@@ -71,6 +73,9 @@ export function DayChart({ days, today, totals, eventsName, onRange }: Props) {
           }
         />
       </div>
+      <p id={help} hidden>
+        Arrow keys go from day to day. With Shift they choose several, which Enter shows alone.
+      </p>
       <figcaption class="days-reading">
         {at !== null && read ? (
           <Reading day={read} outcomes={outcomes} />
