@@ -125,10 +125,10 @@ async function main() {
   const gateways = names.includes("gateways")
     ? await measureGateways(await buildLoad(), seconds / 2)
     : undefined;
-  for (const [name, { rps, time_over_decide }] of Object.entries(gateways ?? {}))
-    console.log(
-      `  ${name.padEnd(10)}${rps.toFixed(0).padStart(6)} requests/s   time/decide ${ratio(time_over_decide)}`,
-    );
+  for (const [name, { rps, micros, time_over_decide }] of Object.entries(gateways ?? {})) {
+    const row = `${name.padEnd(10)}${rps.toFixed(0).padStart(6)} requests/s   ${micros.toFixed(0)} µs of processor`;
+    console.log(`  ${row}   time/decide ${ratio(time_over_decide)}`);
+  }
   const report = names.includes("report") ? await measureReport() : undefined;
   if (report) console.log(`  ${reportRow(report)}`);
   if (names.length < ALL.length || !report || !gateways) return;
