@@ -75,7 +75,7 @@ export async function blockedServer(
   }
   await published(kv, `policy/${tenant}`, () => true);
   const phase = `phase/${tenant}/${host.toLowerCase()}`;
-  return published(kv, phase, ({ phase: { spell } }) => spell.last_out_of_date === BLOCKED - DAY);
+  return published(kv, phase, ({ phase: { spell } }) => spell?.last_out_of_date === BLOCKED - DAY);
 }
 
 /**
