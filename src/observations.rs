@@ -6,15 +6,14 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use tidegate_engine::decision::Decision;
-use tidegate_engine::event::{Connector, TenantId};
+use tidegate_engine::event::{Connector, MailEvent, TenantId};
 use tidegate_engine::network::canonical;
 use tidegate_engine::server::{ConnectingServer, Node, ServerId};
 use tidegate_engine::time::{HOUR, Timestamp};
-use tidegate_engine::window::{Action, fnv1a};
+use tidegate_engine::window::{self, Action, fnv1a};
 use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};
@@ -70,18 +69,22 @@ impl<'a> Observation<'a> {
         }
     }
 
-    /// Notes to which address a defer or reject was told. Behind a relay that address is not the server's.
+    /// Notes to which address a defer or reject was told, and how long it holds: until the clock or the next stage says
+    /// something else. Behind a relay that address is not the server's.
     #[must_use]
-    pub fn told_to(self, peer: Option<IpAddr>, decision: &Decision<'_>) -> Self {
-        let told = peer.zip(decision.reply.as_ref()).filter(|_| !self.relayed).map(|(peer, reply)| {
+    pub fn told_to(self, event: &MailEvent<'_>, decision: &Decision<'_>) -> Self {
+        let told = event.client_ip.zip(decision.reply.as_ref()).filter(|_| !self.relayed).map(|(peer, reply)| {
             let at = self.sight.at;
-            let open_in = decision.retry_after.unwrap_or(PeerRecord::REPEATED_SECONDS);
+            let offset = window::offset(&event.tenant, &self.server.id);
+            let lasts = decision.stage.and_then(|stage| window::lasts(stage.minutes, offset, at));
+            let until = at.plus(lasts.unwrap_or(i64::MAX).min(PeerRecord::REPEATED_SECONDS));
+            let next_stage = decision.stage.and_then(|stage| stage.next?.at);
             PeerRecord {
                 rev: u64::try_from(at.0).unwrap_or(0),
                 peer: canonical(peer),
                 server: self.server.id.clone(),
                 connector: self.connector,
-                until: at.plus(open_in.min(PeerRecord::REPEATED_SECONDS)),
+                until: next_stage.map_or(until, |next| until.min(next)),
                 reject: decision.action == Action::Reject,
                 text: reply.text.clone(),
             }

@@ -298,7 +298,7 @@ async fn record(
     }
     let event_id = posted.event_id.as_deref();
     let observation = Observation::new(server, (event.connector, behind_relay), decision, event_id, now);
-    let observation = observation.told_to(event.client_ip, decision);
+    let observation = observation.told_to(event, decision);
     let ledger = || crate::ledger::of(site.access.env, &event.tenant, site.actor, site.circumstances);
     match posted.record {
         Record::Async => {

@@ -120,7 +120,7 @@ pub struct PeerRecord {
     /// Whose message earned it.
     pub server: ServerId,
     pub connector: Connector,
-    /// When it ends: 15 minutes after that message, or when the server's next open minute begins.
+    /// When it ends: 15 minutes after that message, or when the clock or the next stage says something else.
     pub until: Timestamp,
     /// Else it was a defer.
     pub reject: bool,

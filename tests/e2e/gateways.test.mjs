@@ -516,6 +516,30 @@ test("Postfix's policy service repeats nothing that no longer holds", async () =
   assert.equal(answer, "DUNNO", "the server was patched");
 });
 
+test("Postfix's policy service repeats no reject into the minutes that defer", async () => {
+  const tenant = "ending";
+  const ladder = [
+    { days: 30, throttle_minutes: 0, block_minutes: 0 },
+    { throttle_minutes: 40, block_minutes: 20 },
+  ];
+  await blockedServer(edge, tenant, undefined, { mode: "enforce", ladder });
+  const key = await storeKey(edge.kv, tenant);
+  const action = async (/** @type {number} */ now, headers = {}) =>
+    (await ask("/checkv2", key, message({ now }), { now, headers })).json.action;
+  const full = BLOCKED - (BLOCKED % MINUTE);
+  let last = full;
+  for (let minute = 0; minute < 60; minute += 1) {
+    const now = full + minute * MINUTE;
+    if ((await action(now)) === "reject" && (await action(now + MINUTE)) === "soft reject") last = now;
+  }
+  const told = (/** @type {number} */ now) =>
+    postfix(key, { client_address: IP, recipient: "b@example.org" }, now);
+  assert.equal(await action(last, { ip: IP }), "reject");
+  await published(edge.kv, `peer/${tenant}/${IP}`, ({ until }) => until === last + MINUTE);
+  assert.match(await told(last + MINUTE - 1), /^550 5\.7\.230 /);
+  assert.equal(await told(last + MINUTE), "DUNNO");
+});
+
 test("what addresses were told is seldom written, however much mail is refused", async () => {
   const tenant = "seldom";
   await blockedServer(edge, tenant);

@@ -53,6 +53,17 @@ pub fn retry_after(minutes: Minutes, offset: u8, now: Timestamp) -> Option<i64> 
     (position < closed && closed < 60).then(|| i64::from(closed - position) * MINUTE - now.0.rem_euclid(MINUTE))
 }
 
+/// Seconds until the action is another one; `None` where every minute has the same.
+pub fn lasts(minutes: Minutes, offset: u8, now: Timestamp) -> Option<i64> {
+    let (block, closed) = (minutes.block(), minutes.block() + minutes.throttle());
+    if closed == 0 || block == 60 || minutes.throttle() == 60 {
+        return None;
+    }
+    let position = position(offset, now);
+    let end = [block, closed, 60].into_iter().find(|end| position < *end)?;
+    Some(i64::from(end - position) * MINUTE - now.0.rem_euclid(MINUTE))
+}
+
 /// FNV-1a, 64 bit.
 pub fn fnv1a(bytes: &[u8]) -> u64 {
     fnv1a_from(0xcbf2_9ce4_8422_2325, bytes)
@@ -97,5 +108,16 @@ mod tests {
         assert_eq!(retry_after(minutes, 0, at(29, 59)), Some(1));
         assert_eq!(action(minutes, 31, at(29, 59)), Action::Reject);
         assert_eq!(retry_after(Minutes::new(0, 60).unwrap(), 7, at(5, 5)), None);
+    }
+
+    #[test]
+    fn an_action_lasts_until_the_clock_shows_another() {
+        for (throttle, block) in [(5, 0), (20, 10), (30, 30), (0, 20), (0, 60), (60, 0), (0, 0)] {
+            let minutes = Minutes::new(throttle, block).unwrap();
+            for now in (0..HOUR).step_by(61).map(Timestamp) {
+                let is_other = |after: i64| action(minutes, 11, now.plus(after)) != action(minutes, 11, now);
+                assert_eq!(lasts(minutes, 11, now), (1..=HOUR).find(|after| is_other(*after)), "{minutes:?} {now}");
+            }
+        }
     }
 }
