@@ -9,6 +9,7 @@ use tidegate_engine::clock::{Freeze, Freezes};
 use tidegate_engine::decision::{self, Context, Named, State, decide_without_server, schedule};
 use tidegate_engine::event::TenantId;
 use tidegate_engine::ladder::Ladder;
+use tidegate_engine::order::ordered;
 use tidegate_engine::policy::{BaselineChoice, Facts, Policy};
 use tidegate_engine::server::{ConnectingServer, ServerId, Shown, recognise};
 use tidegate_engine::spell::{NodePhase, Phase, PhaseBuild, Rules, Spell};
@@ -52,10 +53,10 @@ pub fn catalog() -> Result<CatalogDocument, Fault> {
         extended_support_end: catalog.releases_of(product).iter().filter_map(|row| row.extended_support_end).max(),
         wave: product.wave,
     });
-    let mut rows: Vec<_> = catalog.releases().iter().collect();
-    rows.sort_by_key(|row| std::cmp::Reverse((row.date, row.build)));
+    let rows = ordered(catalog.releases().iter(), |row| (row.date, row.build));
     let releases = rows
         .into_iter()
+        .rev()
         .map(|row| ReleaseDocument { release: Release::new(catalog, Shown::Update(row.build)), released: row.date });
     let default = BaselineChoice::default();
     let is_default = |name: &&String| matches!(&default, BaselineChoice::Named(default) if default == *name);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use memchr::memmem;
+use memchr::memchr_iter;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::catalog::Catalog;
 use tidegate_engine::decision::describe;
@@ -102,7 +102,7 @@ fn without_blank_lines(header: &[u8]) -> &[u8] {
 
 /// Whether the empty line is there with which a header ends.
 fn has_end(header: &[u8]) -> bool {
-    memmem::find(header, b"\n\n").is_some() || memmem::find(header, b"\n\r\n").is_some()
+    memchr_iter(b'\n', header).any(|end| matches!(header.get(end + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
 }
 
 impl Server {

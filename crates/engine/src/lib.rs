@@ -33,7 +33,7 @@ pub mod ladder;
 pub mod mime_ole;
 pub mod network;
 pub mod obstacle;
-mod order;
+pub mod order;
 pub mod pause;
 pub mod policy;
 pub mod received;

@@ -7,6 +7,7 @@ use tidegate_engine::baseline::Standing;
 use tidegate_engine::decision::State;
 use tidegate_engine::header::Header;
 use tidegate_engine::ladder::Ladder;
+use tidegate_engine::order::ordered;
 use tidegate_engine::policy::{BaselineChoice, Facts, Policy};
 use tidegate_engine::received::Component;
 use tidegate_engine::server::{Handler, Node, Shown, handlers, traces};
@@ -164,17 +165,15 @@ impl Found {
                 None => builds.push((seen.shown, seen.component, seen.span)),
             }
         }
-        builds.sort_by_key(|(shown, component, span)| {
-            std::cmp::Reverse((span.last, shown.stamped(), component.as_str()))
-        });
+        let mut builds = ordered(builds, |(shown, component, span)| (span.last, shown.stamped(), component.as_str()));
+        builds.reverse();
         builds
     }
 
     /// How it stands: as the ledger judges, from its newest messages, with the build that says so.
     fn standing(&self, rules: &Rules<'_>, at: Timestamp) -> (Shown, Standing) {
         let mut record = ServerRecord::default();
-        let mut seen: Vec<&Seen> = self.seen.iter().collect();
-        seen.sort_by_key(|seen| seen.span.last);
+        let seen = ordered(&self.seen, |seen| seen.span.last);
         for seen in &seen {
             // what has no date is older than all that has
             let at = seen.span.last.unwrap_or(Timestamp(0));

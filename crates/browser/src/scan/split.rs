@@ -83,7 +83,7 @@ impl Splitter {
     /// Tells an mbox by its first line; empty lines before it are passed over.
     fn begin<'a>(&mut self, chunk: &'a [u8], each: &mut dyn FnMut(Block<'_>)) -> &'a [u8] {
         let mut octets = chunk.iter();
-        while let Some(octet) = octets.next() {
+        for octet in octets.by_ref() {
             if !(self.header.is_empty() && matches!(octet, b'\r' | b'\n')) {
                 self.header.push(*octet);
             }
