@@ -10,6 +10,8 @@ import { build } from "esbuild";
 import openapiTS, { astToString } from "openapi-typescript";
 
 const WWW = fileURLToPath(new URL(".", import.meta.url));
+/** The npm package, as make package builds it. */
+const PACKAGE = fileURLToPath(new URL("../pkg/", import.meta.url));
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
 
 const types = await openapiTS(new URL("openapi.json", import.meta.url), { defaultNonNullable: false });
@@ -36,6 +38,8 @@ if (process.argv[2] !== "types") {
     legalComments: "none",
     chunkNames: "part/[name]-[hash]",
     assetNames: "part/[name]-[hash]",
+    // what the package's own types say of this file is for who instantiates it himself
+    alias: { "engine.wasm": `${PACKAGE}tidegate_bg.wasm` },
     loader: { ".wasm": "file" },
     logLevel: "warning",
   });
