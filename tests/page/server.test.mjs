@@ -4,16 +4,24 @@ import { before, test } from "node:test";
 import { assertAccessible } from "./support/axe.mjs";
 import { LOOKS, open, shoot, world } from "./support/world.mjs";
 
-/** A tenant of this file's own, which only reports. */
+/** Tenants of this file's own: one that only reports, and one in whose last stage minutes are closed. */
 const OWN = "servers-of-test";
+const CLOSING = "closing-of-test";
 const LONG = `${"long-label-of-a-server.".repeat(10)}contoso.com`;
 const HOSTILE = `<img src=x onerror="document.title='hit'">`;
 const DAY = 86_400_000;
+const HOUR = 3_600_000;
 const STARTED = Date.now() - 20 * DAY;
 
 before(async () => {
   const { client } = await world();
   await client.putPolicy(OWN, { mode: "report" }, { now: at(0) });
+  const ladder = [
+    { minutes: 1, throttle_minutes: 0, block_minutes: 0 },
+    { throttle_minutes: 20, block_minutes: 15 },
+  ];
+  await client.putPolicy(CLOSING, { mode: "enforce", ladder }, { now: at(0) });
+  for (const minute of [0, 1]) await handOver("hours.example.com", "15.1.2507.39", minute, CLOSING);
   for (const minute of [0, 1, 2]) {
     await handOver("reported.example.com", "15.1.2507.39", minute);
     await handOver(LONG, "15.1.2507.39", minute);
@@ -271,4 +279,26 @@ test("a tenant's own operator exempts only where that is delegated to it, a view
     await page.getByText("has been out of date since").waitFor();
     assert.equal(await page.getByRole("button", { name: "Exempt it" }).count(), count, at);
   }
+});
+
+test("the minutes of the hour are those in which the worker refuses", async (t) => {
+  const { client } = await world();
+  const page = await open(t, { at: `/tenants/${CLOSING}/servers/hours.example.com`, zone: "UTC" });
+  await page.getByText("Its mail is deferred 20 min/h and rejected 15 min/h.").waitFor();
+  const minutes = page.getByRole("slider", { name: "Minute of the hour" });
+  await minutes.focus();
+  await page.keyboard.press("Home");
+  const hour = Math.floor(Date.now() / HOUR) * HOUR;
+  for (let minute = 0; minute < 60; minute += 1) {
+    const now = new Date(hour + minute * 60_000).toISOString();
+    const { action } = await client.decide(event("hours.example.com", "15.1.2507.39", minute, CLOSING), {
+      now,
+    });
+    const words = { accept: "accepted", defer: "deferred", reject: "rejected" }[action];
+    const shown = await minutes.getAttribute("aria-valuetext");
+    assert.equal(shown?.slice(2), `:${String(minute).padStart(2, "0")}: ${words}`);
+    await page.keyboard.press("ArrowRight");
+  }
+  await shoot(page, "server-hour");
+  await assertAccessible(page);
 });

@@ -61,7 +61,7 @@ function Field({ item }: { item: Item }) {
         <Marked text={start + item.received} telling={shifted} />
       </pre>
       <figcaption>
-        <dl class="facts">
+        <dl class="known">
           <div>
             <dt>Field</dt>
             <dd>{place(item.field)}</dd>

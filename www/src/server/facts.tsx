@@ -16,7 +16,7 @@ export function Facts({ page: { server, catalog, exemptions } }: { page: ServerP
   const { build, standing } = server;
   const release = build === null ? null : releaseOf(build, catalog);
   return (
-    <dl class="facts">
+    <dl class="known">
       <Fact name="Product">{server.product}</Fact>
       <Fact name="Cumulative update">{release?.cu}</Fact>
       <Fact name="Update">{release?.su ?? (release && "none")}</Fact>

@@ -38,15 +38,15 @@ export function Builds({ page: { server, catalog } }: { page: ServerPage }) {
 
 function buildColumns(catalog: Catalog): Column<BuildSeen>[] {
   return [
-    { id: "node", label: "Machine", head: true, cell: ({ node }) => node, compare: by(({ node }) => node) },
-    { id: "build", label: "Build", cell: ({ build }) => build, compare: by(({ build }) => build) },
+    { id: "node", label: "Machine", head: true, cell: ({ node }) => node },
+    { id: "build", label: "Build", cell: ({ build }) => build },
     {
       id: "release",
       label: "Release",
       cell: ({ build }) =>
         releaseName(releaseOf(build, catalog)) ?? <span class="muted">not in the catalog</span>,
     },
-    { id: "at", label: "Last seen", cell: ({ at }) => <Time at={at} />, compare: by(({ at }) => at) },
+    { id: "at", label: "Last seen", cell: ({ at }) => <Time at={at} /> },
   ];
 }
 
@@ -77,8 +77,8 @@ export function Transitions({ server }: { server: ServerDetail }) {
 }
 
 const COLUMNS: Column<Transition>[] = [
-  { id: "at", label: "When", head: true, cell: ({ at }) => <Time at={at} />, compare: by(({ at }) => at) },
-  { id: "kind", label: "What", cell: ({ kind }) => KINDS[kind], compare: by(({ kind }) => kind) },
+  { id: "at", label: "When", head: true, cell: ({ at }) => <Time at={at} /> },
+  { id: "kind", label: "What", cell: ({ kind }) => KINDS[kind] },
   { id: "before", label: "Before", cell: ({ kind, before }) => side(kind, before) },
   { id: "after", label: "After", cell: ({ kind, after }) => side(kind, after) },
   { id: "build", label: "Build", cell: ({ build }) => build },
@@ -104,8 +104,4 @@ function side(kind: Transition["kind"], value: Transition["before"]): ComponentC
   ) : (
     String(value)
   );
-}
-
-function by<Row>(value: (row: Row) => string): (one: Row, other: Row) => number {
-  return (one, other) => value(one).localeCompare(value(other), "en", { numeric: true });
 }

@@ -20,6 +20,7 @@ import { Headline } from "./headline";
 import { Builds, Transitions } from "./history";
 import { loadServer, type ServerPage } from "./load";
 import { comes, timeline } from "./timeline";
+import { Window } from "./window";
 
 export function ServerView({ place }: ViewProps) {
   const { api, me } = useSession();
@@ -83,6 +84,7 @@ function Whole({ tenant, page }: { tenant: string; page: ServerPage }) {
           )}
         </section>
       )}
+      <Window tenant={tenant} page={page} />
       <section aria-labelledby="facts">
         <h2 id="facts">Facts</h2>
         <Facts page={page} />
