@@ -87,6 +87,19 @@ export function dateOf(at: Date): string {
   return at.toISOString().slice(0, 10);
 }
 
+/** A moment as inputs of date and time hold it, in the reader's zone: `2026-12-01T08:15` */
+export function localInput(at: Date): string {
+  const two = (part: number) => String(part).padStart(2, "0");
+  const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return `${date}T${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
+/** `null` while it is not filled in. */
+export function readLocalInput(text: string): Date | null {
+  const at = new Date(text);
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) && !Number.isNaN(at.getTime()) ? at : null;
+}
+
 export function addDays(date: string, days: number): string {
   return dateOf(new Date(Date.parse(`${date}T00:00:00Z`) + days * DAY));
 }

@@ -65,7 +65,8 @@ export function faults(drafts: StageDraft[]): (string | null)[] {
 
 /** The ladder, unless something is wrong with it. */
 export function toLadder(drafts: StageDraft[]): Ladder | null {
-  if (drafts.length === 0 || faults(drafts).some((fault) => fault !== null)) return null;
+  if (drafts.length === 0 || drafts.length > MAX_STAGES || faults(drafts).some((fault) => fault !== null))
+    return null;
   return drafts.map((draft, index) => {
     const minutes = { throttle_minutes: Number(draft.throttle), block_minutes: Number(draft.block) };
     if (index === drafts.length - 1) return minutes;

@@ -15,9 +15,11 @@ interface Props {
   picture: StagePicture;
   /** In words, for who does not see it */
   label: string;
+  /** A moment is chosen, by a click or by Enter on a stage */
+  onPick?: (at: number) => void;
 }
 
-export function StageChart({ picture, label }: Props) {
+export function StageChart({ picture, label, onPick }: Props) {
   const { steps, freezes, now } = picture;
   const [at, setAt] = useState<number | null>(null);
   const current = steps.findIndex((step) => step.from <= now && now < step.until);
@@ -29,6 +31,7 @@ export function StageChart({ picture, label }: Props) {
   };
   const step = steps[pointed];
   const press = (event: KeyboardEvent) => {
+    if (event.key === "Enter" && onPick && step) onPick(step.from);
     const next = { ArrowLeft: pointed - 1, ArrowRight: pointed + 1, Home: 0, End: steps.length - 1 }[
       event.key
     ];
@@ -54,14 +57,14 @@ export function StageChart({ picture, label }: Props) {
         <Chart
           inputs={[picture]}
           label={label}
-          make={(palette, width) => stagePlot(picture, palette, width, point)}
+          make={(palette, width) => stagePlot(picture, palette, width, { onPoint: point, onPick })}
         />
       </div>
       <figcaption class="stages-reading">
         {at !== null && step ? (
           inWords(step, freezes)
         ) : (
-          <span class="muted">Point at a stage to read it.</span>
+          <span class="muted">Point at a stage to read it{onPick && ", choose a moment by clicking"}.</span>
         )}
       </figcaption>
     </figure>

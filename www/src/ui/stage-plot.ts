@@ -32,6 +32,8 @@ export interface StagePicture {
   freezes: Freeze[];
   marks: Mark[];
   now: number;
+  /** What stands over it; `now` by default */
+  nowWords?: string;
   from: number;
   until: number;
 }
@@ -41,11 +43,18 @@ const [HEIGHT, MARK_LANE, STAGE_LANE] = [260, 20, 20];
 const LABEL_GAP = 6;
 const DAY = 86_400;
 
+interface Handlers {
+  /** The time pointed at */
+  onPoint: (at: number | null) => void;
+  /** The time clicked on */
+  onPick?: ((at: number) => void) | undefined;
+}
+
 export function stagePlot(
   picture: StagePicture,
   palette: Palette,
   width: number,
-  onPoint: (at: number | null) => void,
+  { onPoint, onPick }: Handlers,
 ) {
   const { x, y } = axes(palette);
   const draw = new Drawing(picture, palette);
@@ -67,6 +76,11 @@ export function stagePlot(
     hooks: {
       drawClear: [(plot) => draw.ground(plot)],
       draw: [(plot) => draw.steps(plot)],
+      ready: [
+        (plot) =>
+          onPick &&
+          plot.over.addEventListener("click", ({ offsetX }) => onPick(plot.posToVal(offsetX, "x") * 1000)),
+      ],
       setCursor: [
         ({ cursor, posToVal }) =>
           onPoint(cursor.left === undefined || cursor.left < 0 ? null : posToVal(cursor.left, "x") * 1000),
@@ -193,12 +207,20 @@ class Drawing {
       ctx.moveTo(left, bbox.top - STAGE_LANE * devicePixelRatio);
       ctx.lineTo(left, bbox.top + bbox.height);
       ctx.stroke();
+      const [start, end] = this.#besideNow(plot, left, right);
       const fits = [`Stage ${number}`, String(number)].find(
-        (text) => ctx.measureText(text).width + LABEL_GAP * devicePixelRatio <= right - left,
+        (text) => ctx.measureText(text).width + LABEL_GAP * devicePixelRatio <= end - start,
       );
       ctx.fillStyle = this.#palette.muted;
-      if (fits) ctx.fillText(fits, (left + right) / 2, middle);
+      if (fits) ctx.fillText(fits, (start + end) / 2, middle);
     }
+  }
+
+  /** The wider part of a stage that the present divides: its line would cross the words. */
+  #besideNow(plot: uPlot, left: number, right: number): [number, number] {
+    const now = plot.valToPos(this.#picture.now / 1000, "x", true);
+    if (now <= left || now >= right) return [left, right];
+    return now - left > right - now ? [left, now] : [now, right];
   }
 
   #now(plot: uPlot): void {
@@ -234,7 +256,7 @@ class Drawing {
       ctx.fillText(words, left, middle);
     };
     this.#font(plot, 12, 600);
-    if (inSight(now)) write(now, "now", this.#palette.ink);
+    if (inSight(now)) write(now, this.#picture.nowWords ?? "now", this.#palette.ink);
     this.#font(plot, 12);
     for (const { at, words } of marks) {
       if (!inSight(at)) continue;
