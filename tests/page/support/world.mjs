@@ -54,6 +54,7 @@ before(() => world(), { timeout: 240_000 });
 after(async () => {
   for (const end of endings.reverse()) await end();
   console.log(`page: ${violations.length} violations of the content security policy`);
+  assert.deepEqual(violations, []);
 });
 
 /** Starts what runs once for all tests. */
