@@ -117,7 +117,7 @@ test("while Tidegate is gone or slow mail flows, and while the daemon's socket i
   const start = performance.now();
   assert.equal(await atRcpt("198.51.100.7"), OK);
   const ms = performance.now() - start;
-  assert.ok(ms > 2_400 && ms < 4_000, `${ms}`);
+  assert.ok(ms > 2_400 && ms < 8_000, `${ms}`);
   await world.front.set("pass");
   assert.equal(await atRcpt("198.51.100.7"), repeated("throttled"));
 });

@@ -170,7 +170,7 @@ for (const [way, line] of ways) {
       await world.front.set("slow", { ms: 10_000 });
       const sent = await send(postfix.ports[way], { header: header("blocked") });
       accepted(sent);
-      assert.ok(sent.ms > 2_300 && sent.ms < 4_500, `${sent.ms}`);
+      assert.ok(sent.ms > 2_300 && sent.ms < 8_000, `${sent.ms}`);
       await world.front.set("pass");
       assert.equal((await send(postfix.ports[way], { header: header("blocked") })).reply, line("blocked"));
     });
