@@ -99,11 +99,18 @@ const faults = [
     "counted < 0 || !ladder",
     "counted < i64::MAX || !ladder",
   ],
+  ["the first enforcement comes without notice", "enforcement.rs", "was_enforced.then_some(", "Some("],
   [
-    "the first enforcement comes without notice",
+    "mail that comes under enforcement by another way has no notice",
     "enforcement.rs",
-    "(was_enforced && met.has_started(now)).then_some(",
-    "Some(",
+    "has_enforced && !newly_in_reach && met",
+    "has_enforced && met",
+  ],
+  [
+    "what comes under enforcement while that rests has no notice",
+    "enforcement.rs",
+    "!(has_enforced || after.policy.mode == Mode::Enforce)",
+    "!(has_enforced && !newly_in_reach || after.policy.mode == Mode::Enforce)",
   ],
   [
     "time out of enforce counts",

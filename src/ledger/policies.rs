@@ -2,7 +2,7 @@
 
 use tidegate_engine::enforcement::hold;
 use tidegate_engine::event::TenantId;
-use tidegate_engine::policy::Policy;
+use tidegate_engine::policy::{Policy, Way};
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::problem::Problem;
 
@@ -123,13 +123,10 @@ pub fn hold_one(
     (before, after): &(Judge<'_>, Judge<'_>),
     now: Timestamp,
 ) -> Result<bool, SqlError> {
-    let (old, new) = (&before.policy.enforcement, &after.policy.enforcement);
-    let newly_in_scope = !old.policy.scope.contains(&server.connector) && new.policy.scope.contains(&server.connector);
-    let behind_relays = !old.policy.enforce_behind_relays && new.policy.enforce_behind_relays;
-    let newly_in_reach = newly_in_scope || server.relayed && behind_relays;
+    let way = Way { connector: server.connector, relayed: server.relayed };
     let (was, will_be) = (before.frozen_with(&server.exemptions), after.frozen_with(&server.exemptions));
     let (was, will_be) = (before.rules(&was)?, after.rules(&will_be)?);
-    Ok(hold(&mut server.record, (old, &was), &will_be, newly_in_reach, now))
+    Ok(hold(&mut server.record, way, (&before.policy.enforcement, &was), &will_be, now))
 }
 
 /// Keeps what only an admin may change.

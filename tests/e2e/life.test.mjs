@@ -370,31 +370,49 @@ test("mail by a connector or a relay that comes under enforcement again is not l
   const relay = { host: "relay.example", networks: ["192.0.2.0/24"] };
   const top = "Received: from a (a [203.0.113.9]) by mx.relay.example (Postfix) with ESMTP id 1; x\r\n";
   const policy = { ...POLICY, trusted_relays: [relay] };
-  /** @type {[string, object, object, { connector?: string, relayed?: boolean }][]} the policy without, then with it */
-  const cases = [
-    ["scoped", policy, { ...policy, scope: ["on_premises", "partner"] }, { connector: "partner" }],
-    ["relayed", policy, { ...policy, enforce_behind_relays: true }, { relayed: true }],
+  /** @type {[string, object, { connector?: string, relayed?: boolean }][]} what brings the mail under enforcement */
+  const ways = [
+    ["scoped", { scope: ["on_premises", "partner"] }, { connector: "partner" }],
+    ["relayed", { enforce_behind_relays: true }, { relayed: true }],
   ];
-  for (const [tenant, without, with_, { connector = "on_premises", relayed }] of cases) {
-    const send = (/** @type {number} */ now) => {
-      const own = received({ host: "EX01.contoso.com", now });
-      const header = relayed ? top + own : own;
-      const peer = { ip: relayed ? "192.0.2.1" : "203.0.113.7" };
-      return client.decide(event({ tenant, record: "sync", connector, client: peer, header }), { now });
-    };
-    await client.putPolicy(tenant, with_, { now: POLICY_AT });
-    for (const day of [0, 1, 20, 40, 60, 80, 94]) await send(start + day * DAY);
-    const change = start + 95 * DAY;
-    assert.equal((await send(change - 2)).action, "reject", tenant);
-    await client.putPolicy(tenant, without, { now: change - 1 });
-    assert.equal((await send(change - 1)).action, "accept", tenant);
-    const { held, servers } = await client.putPolicy(tenant, with_, { now: change });
-    assert.deepEqual([held, servers[0].stage.next.at], [1, rfc3339(change + 7 * DAY)], tenant);
-    for (const now of [change, change + 7 * DAY - 1]) {
-      const { action, stage } = await send(now);
-      assert.deepEqual([action, stage.number, stage.throttle_minutes], ["accept", 1, 0], tenant);
+  // at once, or while the tenant only reports for a while
+  for (const rests of [false, true]) {
+    for (const [name, reach, { connector = "on_premises", relayed }] of ways) {
+      const tenant = `${name}-${rests}`;
+      const send = (/** @type {number} */ now) => {
+        const own = received({ host: "EX01.contoso.com", now });
+        const header = relayed ? top + own : own;
+        const peer = { ip: relayed ? "192.0.2.1" : "203.0.113.7" };
+        return client.decide(event({ tenant, record: "sync", connector, client: peer, header }), { now });
+      };
+      await client.putPolicy(tenant, { ...policy, ...reach }, { now: POLICY_AT });
+      for (const day of [0, 1, 20, 40, 60, 80, 94]) await send(start + day * DAY);
+      const change = start + 95 * DAY;
+      assert.equal((await send(change - 60)).action, "reject", tenant);
+      await client.putPolicy(tenant, policy, { now: change - 50 });
+      assert.equal((await send(change - 40)).action, "accept", tenant);
+      if (rests) {
+        await client.putPolicy(tenant, { ...policy, mode: "report" }, { now: change - 30 });
+        const { held } = await client.putPolicy(
+          tenant,
+          { ...policy, ...reach, mode: "report" },
+          { now: change - 20 },
+        );
+        assert.equal(held, 1, tenant);
+      }
+      const { held } = await client.putPolicy(tenant, { ...policy, ...reach }, { now: change });
+      assert.equal(held, rests ? 0 : 1, tenant);
+      const from = await send(change);
+      assert.deepEqual(from.stage.next, {
+        number: 2,
+        at: rfc3339(change + 7 * DAY),
+        throttle_minutes: 5,
+        block_minutes: 0,
+      });
+      const last = await send(change + 7 * DAY - 1);
+      assert.deepEqual([from.action, last.action, last.stage.number], ["accept", "accept", 1], tenant);
+      assert.equal((await send(change + 7 * DAY)).stage.number, 2, tenant);
     }
-    assert.equal((await send(change + 7 * DAY)).stage.number, 2, tenant);
   }
 });
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::Build;
 use crate::clock::{Freeze, Freezes};
-use crate::policy::{Facts, Mode, Policy};
+use crate::policy::{Facts, Mode, Policy, Way};
 use crate::spell::{Rules, ServerRecord, Spell, held_after_change};
 use crate::time::Timestamp;
 
@@ -77,19 +77,19 @@ fn meets_the_same(old: &Policy, new: &Policy) -> bool {
 }
 
 /// Holds the clock of a server's running spell back, so that the change from one policy to another makes nothing
-/// stricter at once, and so that a spell which is enforced for the first time has its days of notice. `newly_in_reach`:
-/// this server's mail was only reported until now, whatever the mode. Whether that was needed.
+/// stricter at once, and so that a spell which is enforced for the first time has its days of notice: the tenant's first,
+/// or that of mail which comes this `way` and was only reported until now. Whether that was needed.
 pub fn hold(
     server: &mut ServerRecord,
+    way: Way,
     (old, before): (&Enforcement, &Rules<'_>),
     after: &Rules<'_>,
-    newly_in_reach: bool,
     now: Timestamp,
 ) -> bool {
     let Some(known) = server.spell().copied() else { return false };
     let left_enforce = old.out_of_enforce.open_since();
-    let was_enforced = old.policy.mode == Mode::Enforce || left_enforce.is_some_and(|at| known.detected_at < at);
-    let was_enforced = was_enforced && !newly_in_reach;
+    let has_enforced = old.policy.mode == Mode::Enforce || left_enforce.is_some_and(|at| known.detected_at < at);
+    let newly_in_reach = !old.policy.reaches(way) && after.policy.reaches(way);
     // machines of one name may run different products, whose waves differ; what one needs can take another back to a
     // stage that is stricter, where a ladder goes down again
     let builds: BTreeSet<Build> = server.nodes().iter().flat_map(|node| &node.builds).map(|seen| seen.build).collect();
@@ -97,10 +97,11 @@ pub fn hold(
         let raised = builds.iter().filter_map(|build| {
             let (met, meets) = (before.clock(&known, *build), after.clock(spell, *build));
             // until a wave comes nothing is closed, and then it brings its own notice
-            if !meets.has_started(now) || !(was_enforced || after.policy.mode == Mode::Enforce) {
+            if !meets.has_started(now) || !(has_enforced || after.policy.mode == Mode::Enforce) {
                 return None;
             }
-            let met = (was_enforced && met.has_started(now)).then_some((&met, &old.policy.ladder));
+            let was_enforced = has_enforced && !newly_in_reach && met.has_started(now);
+            let met = was_enforced.then_some((&met, &old.policy.ladder));
             let held = held_after_change(met, &meets, &after.policy.ladder, now);
             // what a wave holds back by itself needs no storing
             (held > meets.held).then_some(held)
@@ -120,6 +121,7 @@ pub fn hold(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Connector;
     use crate::server::{Node, Shown};
     use crate::spell::{NOTICE_SECONDS, Sighting};
     use crate::time::DAY;
@@ -152,7 +154,8 @@ mod tests {
             let sighting = Sighting { at: detected, node: Node(None), shown: Shown::Update(build), fingerprint };
             server.observe(&sighting, &before);
         }
-        let held = hold(&mut server, (&old, &before), &after, false, now);
+        let way = Way { connector: Connector::OnPremises, relayed: false };
+        let held = hold(&mut server, way, (&old, &before), &after, now);
         let clock = after.clock(server.spell().unwrap(), build);
         (held, after.policy.ladder.first_closed().and_then(|first| clock.reaches(first)))
     }

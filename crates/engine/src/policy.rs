@@ -106,6 +106,11 @@ impl Policy {
         }
     }
 
+    /// Whether mail that comes so can be deferred and rejected, and not only reported.
+    pub fn reaches(&self, way: Way) -> bool {
+        self.scope.contains(&way.connector) && (!way.relayed || self.enforce_behind_relays)
+    }
+
     /// Whether a message to these recipients is accepted whatever its server.
     pub fn accepts_always<'a>(&self, mut recipients: impl Iterator<Item = &'a str> + Clone) -> bool {
         let listed = |recipient: &str| {
@@ -116,6 +121,14 @@ impl Policy {
         };
         recipients.clone().next().is_some() && recipients.all(listed)
     }
+}
+
+/// How a server's mail comes in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Way {
+    pub connector: Connector,
+    /// Through a trusted relay.
+    pub relayed: bool,
 }
 
 /// How far a tenant's decisions go.

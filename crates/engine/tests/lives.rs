@@ -20,7 +20,7 @@ use tidegate_engine::event::{Connector, MailEvent};
 use tidegate_engine::header::Header;
 use tidegate_engine::ladder::Minutes;
 use tidegate_engine::pause::{PauseError, Pauses};
-use tidegate_engine::policy::{Facts, Mode, Policy};
+use tidegate_engine::policy::{Facts, Mode, Policy, Way};
 use tidegate_engine::server::{ConnectingServer, Finding, Node, Shown, recognise};
 use tidegate_engine::spell::{Phase, ServerRecord, Sighting, Transition, TransitionKind};
 use tidegate_engine::time::{DAY, HOUR, Timestamp};
@@ -89,6 +89,10 @@ enum Act {
         node: usize,
         late: i64,
     },
+    /// The same, through a relay.
+    RelayedMail {
+        node: usize,
+    },
     /// A message that shows something else.
     Stray {
         node: usize,
@@ -129,6 +133,8 @@ enum Change {
     /// The wave as a day of the life; `None`: never.
     Wave(Product, Option<u32>),
     Baseline(Baseline),
+    Scope(bool),
+    BehindRelays(bool),
 }
 
 #[derive(Clone)]
@@ -261,6 +267,8 @@ fn change() -> impl Strategy<Value = Change> {
         3 => ladder().prop_map(Change::Ladder),
         2 => (product, option::weighted(0.8, 0..800u32)).prop_map(|(product, wave)| Change::Wave(product, wave)),
         2 => baseline().prop_map(Change::Baseline),
+        1 => prop::bool::weighted(0.7).prop_map(Change::Scope),
+        1 => any::<bool>().prop_map(Change::BehindRelays),
     ]
 }
 
@@ -278,6 +286,7 @@ fn act() -> impl Strategy<Value = Act> {
     let all = prop_oneof![2 => Just(None), 1 => node().prop_map(Some)];
     let mail = prop_oneof![
         30 => (node(), late).prop_map(|(node, late)| Act::Mail { node, late }),
+        6 => node().prop_map(|node| Act::RelayedMail { node }),
         3 => (node(), seen()).prop_map(|(node, seen)| Act::Stray { node, seen }),
         3 => Just(Act::Retry),
         4 => (all, installed).prop_map(|(node, seen)| Act::Install { node, seen }),
@@ -341,6 +350,7 @@ struct Engine {
     ceiling: Mode,
     exempt: Vec<Freeze>,
     record: ServerRecord,
+    relayed: bool,
     published: Phase,
 }
 
@@ -363,6 +373,7 @@ impl Engine {
         let Message { at, shown, evidence, .. } = *message;
         let sighting = Sighting { at, node: address(message.node), shown, fingerprint: evidence };
         let transitions = self.record.observe(&sighting, &rules);
+        self.relayed = message.relayed;
         self.publish();
         turns(&transitions)
     }
@@ -382,7 +393,8 @@ impl Engine {
         let before = old.rules(facts(), &frozen_before).unwrap();
         let after = self.enforcement.rules(facts(), &frozen_after).unwrap();
         let held_before = self.record.spell().map(|spell| spell.held);
-        let needed = hold(&mut self.record, (&old, &before), &after, false, now);
+        let way = Way { connector: Connector::OnPremises, relayed: self.relayed };
+        let needed = hold(&mut self.record, way, (&old, &before), &after, now);
         let held = self.record.spell().map(|spell| spell.held);
         assert_eq!(needed, held != held_before, "the answer lists whom it concerns");
         self.publish();
@@ -512,18 +524,17 @@ impl Both<'_> {
         Ok(())
     }
 
+    /// One that is like no other.
+    fn message(&mut self, at: Timestamp, node: usize, seen: Seen) -> Message {
+        self.messages += 1;
+        Message { at, node, shown: shown(seen), evidence: self.messages, relayed: false }
+    }
+
     /// The edge answers, then the ledger learns of it.
-    fn mail(
-        &mut self,
-        node: usize,
-        shown: Shown,
-        evidence: u64,
-        late: i64,
-        now: Timestamp,
-    ) -> Result<(), TestCaseError> {
-        self.look(Look { now, node, shown, to_postmaster: false, behind_relay: false })?;
-        if self.world.mode() != model::Mode::Off {
-            let message = Message { at: now.plus(-late), node, shown, evidence };
+    fn mail(&mut self, message: Message, now: Timestamp) -> Result<(), TestCaseError> {
+        let Message { node, shown, relayed, .. } = message;
+        self.look(Look { now, node, shown, to_postmaster: false, behind_relay: relayed })?;
+        if self.world.records() {
             prop_assert_eq!(self.engine.observe(&message), self.world.receive(message), "{:?}", message);
         }
         Ok(())
@@ -532,16 +543,20 @@ impl Both<'_> {
     fn act(&mut self, act: &Act, start: Timestamp, now: Timestamp) -> Result<(), TestCaseError> {
         let paused = match act {
             Act::Mail { node, late } => {
-                self.messages += 1;
-                return self.mail(*node, shown(self.installed[*node]), self.messages, *late, now);
+                let message = self.message(now.plus(-late), *node, self.installed[*node]);
+                return self.mail(message, now);
+            }
+            Act::RelayedMail { node } => {
+                let message = Message { relayed: true, ..self.message(now, *node, self.installed[*node]) };
+                return self.mail(message, now);
             }
             Act::Stray { node, seen } => {
-                self.messages += 1;
-                return self.mail(*node, shown(*seen), self.messages, 0, now);
+                let message = self.message(now, *node, *seen);
+                return self.mail(message, now);
             }
             Act::Retry => {
                 let Some(last) = self.world.last_message() else { return Ok(()) };
-                return self.mail(last.node, last.shown, last.evidence, 0, now);
+                return self.mail(Message { at: now, ..last }, now);
             }
             Act::Install { node, seen } => {
                 let nodes = node.map_or(0..NODES, |node| node..node + 1);
@@ -632,6 +647,8 @@ fn apply(mut policy: model::Policy, change: &Change, start: Timestamp) -> model:
             policy.waves.insert(*product, day.map(|day| start.date().plus_days(day)));
         }
         Change::Baseline(baseline) => policy.baseline = baseline.clone(),
+        Change::Scope(in_scope) => policy.in_scope = *in_scope,
+        Change::BehindRelays(behind_relays) => policy.behind_relays = *behind_relays,
     }
     policy
 }
@@ -643,6 +660,8 @@ fn live(life: &Life) -> Result<(), TestCaseError> {
         ladder: default_ladder(),
         waves: Default::default(),
         baseline: Baseline::Microsoft,
+        in_scope: true,
+        behind_relays: false,
     };
     let policy = life.policy.iter().fold(default, |policy, change| apply(policy, change, *start));
     let header = format!("Received: from a by {server} (10.0.0.0) with Microsoft SMTP Server id 15.1.2507.39\r\n");
@@ -665,6 +684,7 @@ fn live(life: &Life) -> Result<(), TestCaseError> {
             ceiling: Mode::Enforce,
             exempt: Vec::new(),
             record: ServerRecord::default(),
+            relayed: false,
             published: Phase::default(),
         },
         world: World::new(tenant.clone(), server.clone(), policy, *start),

@@ -48,6 +48,10 @@ pub(crate) struct Policy {
     pub(crate) ladder: Vec<Row>,
     pub(crate) waves: BTreeMap<Product, Option<Date>>,
     pub(crate) baseline: Baseline,
+    /// Whether the server's connector is in the scope.
+    pub(crate) in_scope: bool,
+    /// Whether relays protect from enforcement no longer.
+    pub(crate) behind_relays: bool,
 }
 
 impl Policy {
@@ -68,7 +72,14 @@ impl Policy {
             "ladder": self.ladder.iter().map(row).collect::<Vec<_>>(),
             "waves": Value::Object(self.waves.iter().map(wave).collect()),
             "baseline": self.baseline.json(),
+            "scope": if self.in_scope { vec!["internet", "on_premises"] } else { vec!["internet"] },
+            "enforce_behind_relays": self.behind_relays,
         })
+    }
+
+    /// Whether mail that comes so, through a relay or not, can be lost at all.
+    fn reaches(&self, relayed: bool) -> bool {
+        self.in_scope && (self.behind_relays || !relayed)
     }
 
     fn wave(&self, product: Product) -> Option<Timestamp> {
@@ -107,6 +118,8 @@ pub(crate) struct Message {
     pub(crate) shown: Shown,
     /// Stands for the text of the evidence field: a retry carries the same one.
     pub(crate) evidence: u64,
+    /// It came through a trusted relay.
+    pub(crate) relayed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -183,6 +196,8 @@ pub(crate) struct World {
     /// From and until.
     pub(crate) exemptions: Vec<(Timestamp, Timestamp)>,
     messages: Vec<Message>,
+    /// The last message came through a relay.
+    relayed: bool,
     /// Those that accuse the server since it was last cleared.
     witnesses: Vec<Message>,
     spells: Vec<Spell>,
@@ -229,6 +244,7 @@ impl World {
             pauses: Vec::new(),
             exemptions: Vec::new(),
             messages: Vec::new(),
+            relayed: false,
             witnesses: Vec::new(),
             spells: Vec::new(),
             judged: RefCell::default(),
@@ -237,6 +253,11 @@ impl World {
 
     pub(crate) fn policy(&self) -> &Policy {
         &self.policies.last().unwrap().1
+    }
+
+    /// Whether mail is written down.
+    pub(crate) fn records(&self) -> bool {
+        self.mode() != Mode::Off && self.policy().in_scope
     }
 
     /// The mode in force now, under the ceiling.
@@ -305,6 +326,7 @@ impl World {
 
     pub(crate) fn receive(&mut self, message: Message) -> Vec<(Turn, Timestamp)> {
         self.messages.push(message);
+        self.relayed = message.relayed;
         let standing = self.judge(message.shown, message.at);
         if standing == Standing::OutOfDate && self.judge_node(message.node, message.at) == Some(Standing::OutOfDate) {
             return self.accuse(message);
@@ -363,8 +385,8 @@ impl World {
     /// Whether the policy has changed what a spell meets, so that nobody was told what a relapse would resume to.
     fn changed_since(&self, at: Timestamp) -> bool {
         let differs = |one: &Policy, other: &Policy| {
-            (one.mode, &one.ladder, &one.waves, &one.baseline)
-                != (other.mode, &other.ladder, &other.waves, &other.baseline)
+            (one.mode, &one.ladder, &one.waves, &one.baseline, one.in_scope, one.behind_relays)
+                != (other.mode, &other.ladder, &other.waves, &other.baseline, other.in_scope, other.behind_relays)
         };
         self.policies.windows(2).any(|pair| pair[1].0 > at && differs(&pair[0].1, &pair[1].1))
     }
@@ -476,11 +498,12 @@ impl World {
         let wave_has_come = self.clock(&spell, build).start.is_some_and(|start| start <= now);
         let two_witnesses = running.is_some() && self.judge_node(node, now) == Some(Standing::OutOfDate);
         let mut would = Fate::Accept;
-        if two_witnesses && wave_has_come && !look.to_postmaster {
+        if self.policy().in_scope && two_witnesses && wave_has_come && !look.to_postmaster {
             would = hour::fate(stage.closed, &self.tenant, &self.server, now);
         }
         let frozen = paused_until.is_some() || exempt_until.is_some();
-        let enforced = mode == Mode::Enforce && !frozen && !look.behind_relay;
+        let spared = look.behind_relay && !self.policy().behind_relays;
+        let enforced = mode == Mode::Enforce && !frozen && !spared;
         let action = if enforced { would } else { Fate::Accept };
         let retry_after = match action {
             Fate::Accept => None,
@@ -518,11 +541,13 @@ impl World {
     ) -> Result<(), String> {
         let spell = self.running_spell();
         let met_enforcement = spell.is_some_and(|spell| self.met_enforcement(&spell, now));
+        let newly_reached = !self.policy().reaches(self.relayed) && policy.reaches(self.relayed);
         let mut before = Vec::new();
         for stood in self.stands(now) {
             // where the wave had not come, enforcement is new all the same
             let wave = Product::of(stood.build).and_then(|product| self.policy().wave(product));
-            before.push((stood, met_enforcement && wave.is_some_and(|wave| wave <= now)));
+            let was_enforced = met_enforcement && !newly_reached && wave.is_some_and(|wave| wave <= now);
+            before.push((stood, was_enforced));
         }
         let enforcing = policy.mode == Mode::Enforce;
         self.policies.push((now, policy));
@@ -554,14 +579,15 @@ impl World {
                     }
                 }
             } else if enforcing || met_enforcement {
-                let first_throttle = |spell: &Spell| {
+                // what the clock has yet to run, which may stand still until enforcement goes on
+                let left = |spell: &Spell| {
                     let clock = self.clock(spell, stood.build);
                     // a product whose wave is to come is enforced later
                     clock.start.filter(|start| *start <= now)?;
-                    clock.when(self.policy().first_closed()?)
+                    Some(self.policy().first_closed()? + clock.withheld - clock.ran_for(now))
                 };
-                if let Some(at) = first_throttle(&raised).filter(|at| *at < now.plus(WEEK)) {
-                    return Err(format!("{} meets its first throttle at {at}, less than a week away", stood.build));
+                if let Some(left) = left(&raised).filter(|left| *left < WEEK) {
+                    return Err(format!("{} meets its first throttle {left} s away, less than a week", stood.build));
                 }
                 let counting = self.clock(&spell, stood.build);
                 let first = self.policy().first_closed();
