@@ -127,12 +127,13 @@ export async function open(test, options = {}) {
 }
 
 /**
- * A picture of the whole page in target/screenshots.
+ * A picture of the page in target/screenshots.
  * @param {import("playwright-core").Page} page
  * @param {string} name
+ * @param {{ whole?: boolean }} [options] false: of what is in sight alone, for pages without end
  */
-export async function shoot(page, name) {
-  await page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true });
+export async function shoot(page, name, { whole = true } = {}) {
+  await page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: whole });
 }
 
 /**
