@@ -6,32 +6,41 @@ import { csv } from "../../www/src/csv.ts";
 import { Client, event, received, rfc3339, until } from "../support/client.mjs";
 import { startDev } from "../support/dev.mjs";
 import { assertAccessible } from "./support/axe.mjs";
-import { LOOKS, open, shoot } from "./support/world.mjs";
+import { assertFits, LOOKS, open, shoot } from "./support/world.mjs";
 
 const MINUTE = 60;
 const DAY = 86_400;
 const NOW = Math.floor(Date.now() / 1000);
 /** Out of date by every edition of the baseline; newer than the catalog knows. */
 const [OUTDATED, CURRENT] = ["15.0.1497.48", "15.2.2562.999"];
+/** Columns to sort by, as the address and the page name them. */
+const SORTS = [
+  ["tenant", "Tenant"],
+  ["mode", "Mode"],
+  ["servers", "Servers"],
+  ["updated", "Updated"],
+  ["reject", "Rejected, 24 h"],
+  ["worst", "Worst stage"],
+];
 const LONG = `a-tenant-of-sixty-three-characters-${"x".repeat(28)}`;
 
 suite("the fleet", () => {
   /** @type {import("../support/dev.mjs").Dev} */
-  let server;
+  let dev;
   /** @type {Client} */
   let client;
 
   before(
     async () => {
-      server = await startDev({ vars: { LOG_LEVEL: "warn" } });
-      client = new Client(server);
+      dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
+      client = new Client(dev);
     },
     { timeout: 120_000 },
   );
-  after(() => server?.stop());
+  after(() => dev?.stop());
 
   test("where there is no tenant yet the page says how to begin", async (t) => {
-    const page = await open(t, { server });
+    const page = await open(t, { server: dev.url });
     await page.getByText("There is no tenant yet.").waitFor();
     await shoot(page, "fleet-empty");
     await assertAccessible(page);
@@ -93,16 +102,22 @@ suite("the fleet", () => {
   const row = (page, tenant) =>
     page.getByRole("row").filter({ has: page.getByRole("link", { name: tenant, exact: true }) });
 
+  /** Those that say how it stands. @param {import("playwright-core").Page} page @param {string} tenant */
+  const cellsOf = async (page, tenant) => {
+    const texts = await row(page, tenant).getByRole("cell").allTextContents();
+    return texts.slice(0, 5).map((text) => text.replaceAll("\u00a0", " "));
+  };
+
   for (const { width, theme } of LOOKS) {
     test(`the sentence that matters, and the worst tenants first: ${width} px, ${theme}`, async (t) => {
-      const page = await open(t, { server, width, theme });
+      const page = await open(t, { server: dev.url, width, theme });
       await page
         .getByText("4 of 6 tenants have out-of-date servers; 1 is being blocked, 1 throttled.")
         .waitFor();
       assert.deepEqual(await names(page), ["blocked", "reported", "paused", "throttled", "patched", LONG]);
       await shoot(page, `fleet-${width}-${theme}`);
       await assertAccessible(page);
-      await assertNoSideways(page);
+      await assertFits(page);
       await page.getByRole("button", { name: "Add a tenant" }).click();
       await page.getByRole("dialog").waitFor();
       await shoot(page, `fleet-add-${width}-${theme}`);
@@ -111,9 +126,9 @@ suite("the fleet", () => {
   }
 
   test("each row says what becomes of mail now, and what would", async (t) => {
-    const page = await open(t, { server });
+    const page = await open(t, { server: dev.url });
     const says = async (/** @type {string} */ tenant, /** @type {string[]} */ cells) =>
-      assert.deepEqual((await row(page, tenant).getByRole("cell").allTextContents()).slice(0, 5), cells);
+      assert.deepEqual(await cellsOf(page, tenant), cells);
     await row(page, "blocked").waitFor();
     await says("blocked", ["Enforce", "1 out of date", "Stage 8all rejected", "0", "12"]);
     await says("throttled", ["Enforce", "1 out of date", "Stage 310 min/h deferred", "2", "0"]);
@@ -124,7 +139,7 @@ suite("the fleet", () => {
   });
 
   test("search, mode and worst stage narrow the list, and the address keeps them", async (t) => {
-    const page = await open(t, { server });
+    const page = await open(t, { server: dev.url });
     await page.getByLabel("Search").fill("ED");
     await page.getByText("5 of 6 tenants", { exact: true }).waitFor();
     await page.getByLabel("Mode").selectOption("enforce");
@@ -142,7 +157,7 @@ suite("the fleet", () => {
   });
 
   test("every column sorts, by the keyboard too, and the address keeps it", async (t) => {
-    const page = await open(t, { server });
+    const page = await open(t, { server: dev.url });
     await row(page, "blocked").waitFor();
     for (const label of [
       "Tenant",
@@ -177,7 +192,7 @@ suite("the fleet", () => {
   });
 
   test("the file has the tenants that are shown, in their order, and runs nothing", async (t) => {
-    const page = await open(t, { server, at: "/?worst=block&sort=tenant" });
+    const page = await open(t, { server: dev.url, at: "/?worst=block&sort=tenant" });
     await row(page, "blocked").waitFor();
     const coming = page.waitForEvent("download");
     await page.getByRole("button", { name: "Download CSV" }).click();
@@ -193,7 +208,7 @@ suite("the fleet", () => {
   });
 
   test("a new tenant's id is checked, and its policy comes next", async (t) => {
-    const page = await open(t, { server });
+    const page = await open(t, { server: dev.url });
     await page.getByRole("button", { name: "Add a tenant" }).click();
     const dialog = page.getByRole("dialog", { name: "Add a tenant" });
     await dialog.getByLabel("Id").fill("No Such Id");
@@ -211,7 +226,7 @@ suite("the fleet", () => {
   test("who only reads sees all tenants and adds none", async (t) => {
     const body = { role: "viewer", tenant: null, name: "Helpdesk" };
     const { key } = (await client.ask("POST", "/v1/keys", { body })).json;
-    const page = await open(t, { server, key });
+    const page = await open(t, { server: dev.url, key });
     await row(page, "blocked").waitFor();
     assert.equal(await page.getByRole("button", { name: "Add a tenant" }).count(), 0);
   });
@@ -220,12 +235,12 @@ suite("the fleet", () => {
     const brake = (/** @type {string} */ mode) => client.ask("PUT", "/v1/control/mode", { body: { mode } });
     assert.equal((await brake("report")).status, 200);
     t.after(() => brake("enforce"));
-    const page = await open(t, { server });
+    const page = await open(t, { server: dev.url });
     await page.getByText("The emergency brake holds all tenants at report:").waitFor();
     await page
       .getByText("4 of 6 tenants have out-of-date servers; none is being throttled or blocked.")
       .waitFor();
-    const [mode, , worst] = await row(page, "blocked").getByRole("cell").allTextContents();
+    const [mode, , worst] = await cellsOf(page, "blocked");
     assert.deepEqual([mode, worst], ["Enforceheld at report", "Stage 8all would be rejected"]);
     await shoot(page, "fleet-brake");
     await assertAccessible(page);
@@ -233,9 +248,9 @@ suite("the fleet", () => {
 
   for (const width of [1280, 360]) {
     test(`ten thousand tenants come page by page and do not lag: ${width} px`, {
-      timeout: 120_000,
+      timeout: 240_000,
     }, async (t) => {
-      const page = await open(t, { server, width, at: "/check" });
+      const page = await open(t, { server: dev.url, width, at: "/check" });
       const tenants = manyTenants(10_000);
       let refused = false;
       let goOn = () => {};
@@ -270,34 +285,31 @@ suite("the fleet", () => {
       assert.equal(await section.getAttribute("aria-busy"), "false");
 
       await watchPaints(page);
-      await page.getByLabel("Search").focus();
-      for (const key of "tenant-0777") await press(page, key);
-      await page.getByText("10 of 10,000 tenants").waitFor();
-      for (const _ of "tenant-0777") await press(page, "Backspace");
-      const keys = await takePaints(page, "input");
-      await page.getByText("10,000 tenants", { exact: true }).waitFor();
-      assert.equal(keys.length, 22);
-      /** @type {number[]} */
-      const sorts = [];
-      if (width > 1000) {
-        for (const label of ["Tenant", "Mode", "Servers", "Updated", "Rejected, 24 h", "Worst stage"]) {
-          await page.getByRole("columnheader", { name: label }).getByRole("button").click();
-          sorts.push(...(await takePaints(page, "click")));
+      const word = [..."tenant-0777"];
+      const keys = await bestOf(3, async () => {
+        await page.getByLabel("Search").focus();
+        for (const key of word) await press(page, key);
+        await page.getByText("10 of 10,000 tenants").waitFor();
+        for (const _ of word) await press(page, "Backspace");
+        await page.getByText("10,000 tenants", { exact: true }).waitFor();
+        return takePaints(page, "input", 2 * word.length);
+      });
+      const sorts = await bestOf(3, async () => {
+        const times = [];
+        for (const [id, label] of SORTS) {
+          if (width > 1000) await page.getByRole("columnheader", { name: label }).getByRole("button").click();
+          else await page.getByLabel("Sort by").selectOption(id);
+          times.push(...(await takePaints(page, width > 1000 ? "click" : "change", 1)));
         }
-      } else {
-        for (const column of ["tenant", "mode", "servers", "updated", "reject", "worst"]) {
-          await page.getByLabel("Sort by").selectOption(column);
-          sorts.push(...(await takePaints(page, "change")));
-        }
-      }
-      assert.equal(sorts.length, 6);
+        return times;
+      });
       const { frames, blank, rows } = await scrollThrough(page);
       t.diagnostic(`${width} px: from key to paint ${told(keys)}; from sort to paint ${told(sorts)}`);
       t.diagnostic(
         `${frames} screens scrolled, ${blank} with a blank row, at most ${rows} rows in the document`,
       );
-      assert.ok(median(keys) < 100, `from key to paint ${told(keys)}`);
-      assert.ok(median(sorts) < 200, `from sort to paint ${told(sorts)}`);
+      assert.ok(Math.max(...keys) < 100, `from key to paint ${told(keys)}`);
+      assert.ok(Math.max(...sorts) < 200, `from sort to paint ${told(sorts)}`);
       assert.equal(blank, 0);
       assert.ok(rows < 100);
       await shoot(page, `fleet-many-${width}`, { whole: false });
@@ -305,15 +317,6 @@ suite("the fleet", () => {
     });
   }
 });
-
-/** @param {import("playwright-core").Page} page */
-async function assertNoSideways(page) {
-  assert.equal(
-    await page.evaluate(() => document.documentElement.scrollWidth > innerWidth),
-    false,
-    "scrolls sideways",
-  );
-}
 
 /** @param {number} count */
 function manyTenants(count) {
@@ -361,18 +364,38 @@ async function watchPaints(page) {
 }
 
 /**
- * The times noted since, in milliseconds, once there are any.
+ * The times of so many events, in milliseconds, once they are there; no longer noted then.
  * @param {import("playwright-core").Page} page
  * @param {string} type
+ * @param {number} count
  * @returns {Promise<number[]>}
  */
-async function takePaints(page, type) {
+async function takePaints(page, type, count) {
   await page.waitForFunction(
-    (type) => /** @type {any} */ (globalThis).paints.some(([of]) => of === type),
-    type,
+    ([type, count]) =>
+      /** @type {any} */ (globalThis).paints.filter((/** @type {any} */ [of]) => of === type).length >= count,
+    /** @type {const} */ ([type, count]),
   );
   const paints = await page.evaluate(() => /** @type {any} */ (globalThis).paints.splice(0));
-  return paints.filter(([of]) => of === type).map(([, ms]) => ms);
+  const times = paints
+    .filter((/** @type {any} */ [of]) => of === type)
+    .map((/** @type {any} */ [, ms]) => ms);
+  assert.equal(times.length, count);
+  return times;
+}
+
+/**
+ * Each step's best time of several rounds: what the page needs, whatever else the machine does meanwhile.
+ * @param {number} rounds
+ * @param {() => Promise<number[]>} measure the steps' times, always as many
+ */
+async function bestOf(rounds, measure) {
+  let best = await measure();
+  for (let round = 1; round < rounds; round += 1) {
+    const times = await measure();
+    best = best.map((time, step) => Math.min(time, times[step] ?? time));
+  }
+  return best;
 }
 
 /** One key, and the paint that follows it. @param {import("playwright-core").Page} page @param {string} key */

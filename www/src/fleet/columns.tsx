@@ -79,15 +79,19 @@ function Servers({ servers }: { servers: Servers }) {
   const all = total(servers);
   if (all === 0) return <span class="idle">none yet</span>;
   const { current, out_of_date, unknown } = servers;
-  const words = [
-    out_of_date > 0 && `${number(out_of_date)} out of date`,
-    current > 0 && `${number(current)} current`,
-    unknown > 0 && `${number(unknown)} unknown`,
+  const counts: [number, string][] = [
+    [out_of_date, "out of date"],
+    [current, "current"],
+    [unknown, "unknown"],
   ];
+  // no line ends between a number and what it counts
+  const words = counts.flatMap(([count, state]) =>
+    count > 0 ? `${number(count)} ${state}`.replaceAll(" ", "\u00a0") : [],
+  );
   const [first, second] = [(100 * out_of_date) / all, (100 * current) / all];
   return (
     <span class="two">
-      <span class={out_of_date > 0 ? undefined : "idle"}>{words.filter(Boolean).join(", ")}</span>
+      <span class={out_of_date > 0 ? undefined : "idle"}>{words.join(", ")}</span>
       <svg class="shares" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true" focusable="false">
         <rect class="share-unknown" width="100" height="1" />
         <rect class="share-current" width={first + second} height="1" />

@@ -136,7 +136,7 @@ function useColumns(tenant: string | null, keys: Key[], open: (what: Open) => vo
         compare: byText((key) => key.tenant ?? ""),
         cell: (key) =>
           key.tenant === null ? (
-            "All tenants"
+            <span class="whole">All tenants</span>
           ) : (
             <a href={href({ view: "tenant", tenant: key.tenant, tab: "keys" })}>{key.tenant}</a>
           ),

@@ -3,7 +3,7 @@ import { useId, useRef, useState } from "preact/hooks";
 
 export function Copy({ label, text }: { label: string; text: string }) {
   const id = useId();
-  const field = useRef<HTMLInputElement>(null);
+  const field = useRef<HTMLTextAreaElement>(null);
   const [said, setSaid] = useState("");
   const copy = async () => {
     field.current?.select();
@@ -19,11 +19,13 @@ export function Copy({ label, text }: { label: string; text: string }) {
     <div class="field">
       <label for={id}>{label}</label>
       <div class="copy">
-        <input
+        <textarea
           id={id}
           ref={field}
           class="code"
+          rows={2}
           readOnly
+          spellcheck={false}
           value={text}
           onFocus={() => field.current?.select()}
         />

@@ -30,7 +30,7 @@ interface Props<Row> {
 }
 
 /** Up to here all rows are in the document. */
-const MAX_WHOLE = 100;
+const MAX_WHOLE = 50;
 
 export function Table<Row>(props: Props<Row>) {
   const { caption, columns, rows, rowKey, sort: given, onSort, detail, unfolded = false } = props;
