@@ -24,12 +24,14 @@ export const COLUMNS: Column<Row>[] = [
   {
     id: "mode",
     label: "Mode",
+    width: "4.7rem",
     cell: (row) => <ModeCell row={row} />,
     compare: (one, other) => order(one.tenant.mode, other.tenant.mode) || byName(one, other),
   },
   {
     id: "servers",
     label: "Servers",
+    width: "9.2rem",
     cell: ({ tenant: { servers } }) => <Servers servers={servers} />,
     compare: (one, other) =>
       one.tenant.servers.out_of_date - other.tenant.servers.out_of_date ||
@@ -39,6 +41,7 @@ export const COLUMNS: Column<Row>[] = [
   {
     id: "worst",
     label: "Worst stage",
+    width: "14.4rem",
     cell: (row) => <Worst row={row} />,
     compare: (one, other) =>
       one.severity - other.severity ||
@@ -51,6 +54,7 @@ export const COLUMNS: Column<Row>[] = [
   {
     id: "paused",
     label: "Paused until",
+    width: "7.6rem",
     cell: ({ tenant: { paused_until } }) =>
       paused_until && <Time at={paused_until} short countdown="beside" />,
     compare: (one, other) =>
@@ -59,6 +63,7 @@ export const COLUMNS: Column<Row>[] = [
   {
     id: "updated",
     label: "Updated",
+    width: "5.4rem",
     cell: ({ tenant: { updated_at } }) => <Time at={updated_at} countdown="only" />,
     compare: (one, other) => order(one.tenant.updated_at, other.tenant.updated_at) || byName(other, one),
   },
@@ -123,6 +128,7 @@ function mailColumn(outcome: "defer" | "reject", label: string): Column<Row> {
   return {
     id: outcome,
     label,
+    width: "7.6rem",
     numeric: true,
     cell: ({ tenant: { last_day } }) => (
       <span class="two">
