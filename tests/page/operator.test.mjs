@@ -124,10 +124,9 @@ suite("the operator's page", () => {
     await page.getByText("The emergency brake is off: each tenant's own mode holds.").waitFor();
     assert.equal((await read("/v1/control/mode")).effective, "enforce");
     await page.getByRole("link", { name: "Audit", exact: true }).click();
-    const [released] = await page
-      .getByRole("row")
-      .filter({ hasText: "Changed the emergency brake" })
-      .allTextContents();
+    const changes = page.getByRole("row").filter({ hasText: "Changed the emergency brake" });
+    await changes.first().waitFor();
+    const [released] = await changes.allTextContents();
     assert.match(released ?? "", /mode report → enforce$/);
   });
 
