@@ -251,7 +251,8 @@ impl Census {
         let judged = |standing| StandingDocument::new(State::Judged(standing));
         Ok(self.servers.iter().map(move |(id, found)| {
             let (shown, standing) = found.standing(&rules, at);
-            let addresses: BTreeSet<_> = found.seen.iter().filter_map(|seen| seen.node.0).collect();
+            let mut addresses = BTreeSet::new();
+            addresses.extend(found.seen.iter().filter_map(|seen| seen.node.0));
             let builds = found.builds().into_iter().map(|(shown, component, span)| BuildDocument {
                 release: Release::stamped(&facts.catalog, shown),
                 component: component.as_str(),
