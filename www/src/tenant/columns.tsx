@@ -1,7 +1,8 @@
 /** What the table says of each server. */
-import { type ComponentChildren, Fragment } from "preact";
+import { Fragment } from "preact";
 import { href } from "../route";
 import { DAY } from "../time";
+import { Host } from "../ui/host";
 import { OutcomeMark, StateMark } from "../ui/marks";
 import { Rate } from "../ui/rate";
 import { order } from "../ui/sort";
@@ -94,15 +95,12 @@ export function serverColumns({ tenant, stages }: Given): Column<Row>[] {
 }
 
 function Name({ tenant, row: { server } }: { tenant: string; row: Row }) {
-  const link = <a href={href({ view: "server", tenant, server: server.id })}>{breakable(server.name)}</a>;
+  const link = (
+    <a href={href({ view: "server", tenant, server: server.id })}>
+      <Host name={server.name} />
+    </a>
+  );
   return <Two first={link} second={server.nodes > 1 && plural(server.nodes, "node")} />;
-}
-
-/** Host names break after their dots, where they have to. */
-function breakable(name: string): ComponentChildren {
-  return name
-    .split(/(?<=\.)/)
-    .flatMap((label, index) => (index === 0 ? [label] : [<wbr key={label} />, label]));
 }
 
 function Required({ row: { state, server } }: { row: Row }) {
