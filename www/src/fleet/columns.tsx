@@ -110,13 +110,13 @@ function Servers({ servers }: { servers: Servers }) {
 function Worst({ row: { tenant, mode, enforced } }: { row: Row }) {
   const { worst_stage: stage, paused_until, servers } = tenant;
   if (!stage) return servers.out_of_date > 0 ? <span class="idle">none yet</span> : null;
+  const paused = paused_until !== null && mode === "enforce";
   return (
     <span class="two">
       <span>{stageName(stage)}</span>
-      {paused_until !== null && mode === "enforce" && (
+      {paused ? (
         <OutcomeMark outcome="accept" label="all accepted (paused)" />
-      )}
-      {paused_until === null && (
+      ) : (
         <Rate minutes={stage} would={!enforced} words={enforced ? rate : wouldBeRate} />
       )}
     </span>

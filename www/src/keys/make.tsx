@@ -6,6 +6,7 @@ import { refuseTenantId } from "../tenant-id";
 import { Copy } from "../ui/copy";
 import { Dialog } from "../ui/dialog";
 import { Choices, Field, useSending } from "../ui/form";
+import { visible } from "../ui/hostile";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
 import { type Draft, draftOf, GatewayFields, posted } from "./gateway";
@@ -64,7 +65,7 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
   );
   if (like) {
     return (
-      <Dialog title={`Rotate ${like.name}`} onClose={onClose}>
+      <Dialog title={`Rotate ${visible(like.name)}`} onClose={onClose}>
         <form onSubmit={submit}>
           <p>
             A second key is made with the same name, role and settings. Both work until you revoke the older
@@ -156,9 +157,11 @@ function Buttons({ busy, label, onClose }: { busy: boolean; label: string; onClo
 
 function Made({ made, rotates, onDone }: { made: CreatedKey; rotates: boolean; onDone: Props["onDone"] }) {
   const done = () =>
-    onDone({ text: rotates ? `${made.name} has a second key.` : `The key ${made.name} was made.` });
+    onDone({
+      text: rotates ? `${visible(made.name)} has a second key.` : `The key ${visible(made.name)} was made.`,
+    });
   return (
-    <Dialog title={`The key ${made.name}`} onClose={done}>
+    <Dialog title={`The key ${visible(made.name)}`} onClose={done}>
       <p>
         <strong>It is shown this once.</strong> Copy it now, and hand it over by a safe way. It works at once.
       </p>

@@ -4,6 +4,7 @@ import type { Key } from "../api/types";
 import { useSession } from "../session";
 import { Dialog } from "../ui/dialog";
 import { useSending } from "../ui/form";
+import { visible } from "../ui/hostile";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
 import { ROLES } from "./words";
@@ -16,7 +17,8 @@ interface Props {
 
 export function RevokeKey({ revoked, onClose, onDone }: Props) {
   const { api, me } = useSession();
-  const { id, name, role, tenant } = revoked;
+  const { id, role, tenant } = revoked;
+  const name = visible(revoked.name);
   const { busy, error, submit } = useSending(async () => {
     await api.ask("DELETE", path`/v1/keys/${id}`);
     onDone({ text: `${name} is revoked. It stops working within 90 seconds.`, focus: true });

@@ -23,7 +23,7 @@ export function BrakeSection() {
     reload();
   };
   return (
-    <section class="headline" aria-label="Emergency brake" aria-busy={loading}>
+    <section class="headline brake" aria-label="Emergency brake" aria-busy={loading}>
       {value && <State control={value} />}
       {value && rights(me).admin && (
         <p>
