@@ -4,7 +4,7 @@ import { ApiError } from "../api/client";
 import type { Policy } from "../api/types";
 import { type Draft, toDraft, toPolicy } from "./policy-draft";
 import { type Faults, faultsOf } from "./policy-faults";
-import type { Stored } from "./policy-load";
+import type { PolicyPage, Stored } from "./policy-load";
 import { contested, merge, same } from "./policy-merge";
 
 /** What the parts of the form need. */
@@ -24,13 +24,13 @@ export interface Meeting {
   contested: string[];
 }
 
-export function usePolicyEdit(loaded: Stored) {
+export function usePolicyEdit({ stored: loaded, catalog }: PolicyPage) {
   const [stored, setStored] = useState(loaded);
   const [draft, setDraft] = useState(() => toDraft(loaded.policy));
   const [meeting, setMeeting] = useState<Meeting | undefined>();
   // fields that keep what is typed to themselves begin anew with it
   const [round, setRound] = useState(0);
-  const faults: Faults = useMemo(() => faultsOf(draft), [draft]);
+  const faults: Faults = useMemo(() => faultsOf(draft, catalog), [draft, catalog]);
   const begin = (next: Stored, typed: Draft) => {
     setStored(next);
     setDraft(typed);

@@ -30,7 +30,7 @@ interface Saved {
 export function PolicyEditor({ tenant, page }: Props) {
   const { api, me } = useSession();
   const { admin } = rights(me);
-  const edit = usePolicyEdit(page.stored);
+  const edit = usePolicyEdit(page);
   const { stored, draft, faults } = edit;
   const [preview, setPreview] = useState<PolicyPreview | undefined>();
   const [words, setWords] = useState<Words | undefined>();

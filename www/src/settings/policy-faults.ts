@@ -1,4 +1,6 @@
 /** What is wrong with a policy's draft, by the API's names of members; the bounds are the API's. */
+import type { Catalog } from "../api/types";
+import { baselineFlaws } from "./baseline-check";
 import { MAX_DAYS } from "./pause-days";
 import { type Draft, listOf, localParts, type RelayDraft } from "./policy-draft";
 import { templateFault, textFault } from "./reply-template";
@@ -8,11 +10,12 @@ export type Faults = ReadonlyMap<string, string>;
 const [MAX_OPERATOR, MAX_URL] = [100, 200];
 const [MAX_LIST, MAX_LOCAL_PART] = [64, 64];
 
-export function faultsOf(draft: Draft): Faults {
+export function faultsOf(draft: Draft, catalog: Catalog): Faults {
   const faults = new Map<string, string>();
   const note = (member: string, fault: string | undefined) => {
     if (fault !== undefined) faults.set(member, fault);
   };
+  if (draft.baseline.kind === "own") note("baseline", baselineFlaws(draft.baseline.text, catalog)[0]?.text);
   for (const [product, wave] of Object.entries(draft.waves)) {
     if (wave.from === "day" && wave.day === "") note(`waves.${product}`, "Give the first day.");
   }
