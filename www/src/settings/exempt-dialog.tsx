@@ -80,7 +80,7 @@ function ExemptForm({ tenant, server, before, onClose, onDone }: Props & { befor
       {!server && <ServerChoice tenant={tenant} chosen={chosen} onChoose={setChosen} />}
       <ReasonField
         reason={reason}
-        hint="Why, and what becomes of the server: it stands with it and in the audit trail."
+        hint="Why, and what will become of the server. The audit trail keeps it."
         onChange={setReason}
         error={errorOf("reason")}
       />

@@ -1,4 +1,5 @@
 /** The servers of a tenant that are exempt. */
+import { useState } from "preact/hooks";
 import { path } from "../api/client";
 import { useLoad } from "../api/load";
 import type { Exemption, Server } from "../api/types";
@@ -7,7 +8,7 @@ import { href } from "../route";
 import { useSession } from "../session";
 import { visible } from "../ui/hostile";
 import { Rate } from "../ui/rate";
-import { order } from "../ui/sort";
+import { order, type Sort } from "../ui/sort";
 import { type Column, Table } from "../ui/table";
 import { Time } from "../ui/time";
 import { Two } from "../ui/two";
@@ -22,6 +23,7 @@ interface Props {
 }
 
 export function ExemptionList({ tenant, servers, onChange, onEnd }: Props) {
+  const [sort, setSort] = useState<Sort>({ column: "until", descending: false });
   const columns: Column<Server>[] = [
     {
       id: "server",
@@ -61,7 +63,7 @@ export function ExemptionList({ tenant, servers, onChange, onEnd }: Props) {
           <button
             type="button"
             class="quiet"
-            aria-label={`Change the exemption of ${visible(server.name)}`}
+            aria-label={`Change exemption of ${visible(server.name)}`}
             onClick={() => onChange(server)}
           >
             Change
@@ -69,7 +71,7 @@ export function ExemptionList({ tenant, servers, onChange, onEnd }: Props) {
           <button
             type="button"
             class="quiet"
-            aria-label={`End the exemption of ${visible(server.name)}`}
+            aria-label={`End exemption of ${visible(server.name)}`}
             onClick={() => onEnd(server)}
           >
             End
@@ -79,7 +81,14 @@ export function ExemptionList({ tenant, servers, onChange, onEnd }: Props) {
     });
   }
   return (
-    <Table caption={`Exempt servers of ${tenant}`} columns={columns} rows={servers} rowKey={({ id }) => id} />
+    <Table
+      caption={`Exempt servers of ${tenant}`}
+      columns={columns}
+      rows={servers}
+      rowKey={({ id }) => id}
+      sort={sort}
+      onSort={setSort}
+    />
   );
 }
 
@@ -100,5 +109,5 @@ function Granted({ tenant, server }: { tenant: string; server: Server }) {
       <Time at={value.created_at} short="date" />, {actor(value.created_by)}
     </>
   );
-  return <Two first={value.reason} second={by} />;
+  return <Two first={<span class="reason">{value.reason}</span>} second={by} />;
 }

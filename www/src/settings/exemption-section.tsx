@@ -39,7 +39,7 @@ export function Exemptions({ tenant, policy }: Props) {
     reload();
   };
   return (
-    <section class="part" aria-labelledby="exemptions">
+    <section class="part exemptions" aria-labelledby="exemptions">
       <div class="title-row">
         <h2 id="exemptions">Exempt servers</h2>
         {may.exempt && (

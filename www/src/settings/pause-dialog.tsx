@@ -106,7 +106,7 @@ function PauseForm({ tenant, book, onClose, onDone }: Props & { book: PauseBook 
       <PausePlan
         book={book}
         span={length !== null && first !== "" ? { first, days: length } : null}
-        now={starts === "now"}
+        begins={starts === "now" || first === today ? null : `${first}T00:00:00Z`}
       />
       {!known && <Refusal error={error} />}
       <p class="actions">

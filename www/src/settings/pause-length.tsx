@@ -46,6 +46,7 @@ export function PauseLength({ tenant, book, pause, onClose, onDone }: Props) {
         <PausePlan
           book={book}
           span={length === null ? null : { first: pause.first_day, days: length }}
+          begins={pause.from}
           changed={pause.id}
         />
         {!errorOf("days") && <Refusal error={error} />}

@@ -26,7 +26,7 @@ export function PauseList({ tenant, pauses, onLength, onEnd }: Props) {
       cell: (pause) => <Two first={daysText(pause)} second={plural(pause.days, "day")} />,
     },
     { id: "state", label: "State", cell: (pause) => <State pause={pause} /> },
-    { id: "reason", label: "Reason", cell: ({ reason }) => reason },
+    { id: "reason", label: "Reason", cell: ({ reason }) => <span class="reason">{reason}</span> },
     {
       id: "by",
       label: "Granted",
@@ -53,19 +53,18 @@ interface ActionsProps {
 
 function Actions({ pause, onLength, onEnd }: ActionsProps) {
   const which = `the pause of ${daysText(pause)}`;
-  const [end, name] =
-    pause.state === "running" ? ["End now", `End ${which} now`] : ["Withdraw", `Withdraw ${which}`];
+  const end = pause.state === "running" ? "End now" : "Withdraw";
   return (
     <div class="actions">
       <button
         type="button"
         class="quiet"
-        aria-label={`Change the length of ${which}`}
+        aria-label={`Change length of ${which}`}
         onClick={() => onLength(pause)}
       >
         Change length
       </button>
-      <button type="button" class="quiet" aria-label={name} onClick={() => onEnd(pause)}>
+      <button type="button" class="quiet" aria-label={`${end}: ${which}`} onClick={() => onEnd(pause)}>
         {end}
       </button>
     </div>
@@ -75,7 +74,7 @@ function Actions({ pause, onLength, onEnd }: ActionsProps) {
 function State({ pause: { state, from, until, ended_at } }: { pause: Pause }) {
   if (state === "ended") {
     if (ended_at === null) return <span class="muted">Over</span>;
-    const word = until <= from ? "Withdrawn" : "Ended early";
+    const word = ended_at < from ? "Withdrawn" : "Ended early";
     return <Two first={<span class="muted">{word}</span>} second={<Time at={ended_at} />} />;
   }
   const runs = state === "running";

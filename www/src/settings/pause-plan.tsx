@@ -19,21 +19,20 @@ interface Props {
   book: PauseBook;
   /** Null while what is typed is no pause */
   span: Span | null;
-  /** It begins at once, whatever the time of day */
-  now?: boolean;
+  /** The moment at which it begins; null: now */
+  begins: string | null;
   /** The pause that gets another length */
   changed?: string;
 }
 
-export function PausePlan({ book, span, now, changed }: Props) {
-  const present = useNow();
+export function PausePlan({ book, span, begins, changed }: Props) {
+  const now = useNow().toISOString();
   const years = costs(book, span, changed);
-  const from = span && (now ? present.toISOString() : `${span.first}T00:00:00Z`);
-  const met = span && from ? overlapped(book, span, from, changed) : undefined;
+  const met = span ? overlapped(book, span, begins ?? now, changed) : undefined;
   return (
     <div class="plan">
       <p class="plan-sentence" role="status">
-        {span ? <Sentence span={span} now={now} /> : "Give the days to see what they cost."}
+        {span ? <Sentence span={span} begins={begins} /> : "Give the days to see what they cost."}
         {met && (
           <strong class="refusal">
             {" "}
@@ -52,13 +51,11 @@ export function PausePlan({ book, span, now, changed }: Props) {
   );
 }
 
-function Sentence({ span, now }: { span: Span; now: boolean | undefined }) {
-  const today = useNow().toISOString().slice(0, 10);
-  const starts = now ? "now" : span.first <= today ? "today" : null;
+function Sentence({ span, begins }: { span: Span; begins: string | null }) {
   return (
     <>
-      Enforcement stands still from {starts ?? <Time at={`${span.first}T00:00:00Z`} />} until{" "}
-      <Time at={endOf(span)} />: {plural(span.days, "day")},{" "}
+      Enforcement stands still from {begins ? <Time at={begins} /> : "now"} until <Time at={endOf(span)} />:{" "}
+      {plural(span.days, "day")},{" "}
       {span.days > 1 ? `the last one ${weekday(lastDay(span))}` : weekday(span.first)} (UTC).
     </>
   );

@@ -34,7 +34,7 @@ export function Pauses({ tenant, policy }: Props) {
     reload();
   };
   return (
-    <section aria-labelledby="pauses">
+    <section class="pauses" aria-labelledby="pauses">
       <h2 id="pauses" class="hidden">
         Pauses
       </h2>

@@ -1,0 +1,82 @@
+/** Tenants that the tests of settings make for themselves, with servers that have a past up to now. */
+import assert from "node:assert/strict";
+import { at, event, received, rfc3339 } from "../../support/client.mjs";
+import { world } from "./world.mjs";
+
+export const DAY = 86_400;
+
+/** Seconds since 1970, so many days ago. @param {number} days */
+export function ago(days) {
+  return Math.floor(Date.now() / 1000) - days * DAY;
+}
+
+/** The UTC day, so many from today. @param {number} [days] */
+export function dayFromNow(days = 0) {
+  return rfc3339(ago(-days)).slice(0, 10);
+}
+
+/** As the page writes it. @param {string} day such as `2026-12-01` */
+export function shown(day) {
+  const options = /** @type {const} */ ({ day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  return new Intl.DateTimeFormat("en-GB", options).format(at(`${day}T00:00:00Z`) * 1000);
+}
+
+/**
+ * A tenant under `policy`, whose servers have been seen since `days` ago.
+ * @param {string} tenant
+ * @param {object} policy
+ * @param {Record<string, { build: string, days?: number }>} [servers]
+ */
+export async function makeTenant(tenant, policy, servers = {}) {
+  const { client } = await world();
+  await client.putPolicy(tenant, policy, { now: ago(80) });
+  for (const [host, { build, days = 5 }] of Object.entries(servers)) {
+    for (let day = days; day >= 0; day -= Math.min(5, Math.max(1, day))) {
+      await handOver(tenant, host, build, ago(day) - 3600);
+      if (day === 0) break;
+    }
+  }
+  await client.tick(tenant, { now: ago(0) });
+}
+
+/**
+ * @param {string} tenant
+ * @param {string} host
+ * @param {string} build
+ * @param {number} now
+ */
+export async function handOver(tenant, host, build, now) {
+  const { client } = await world();
+  const header = received({ host, build, now });
+  const answer = await client.decide(event({ tenant, record: "sync", event_id: `${host}-${now}`, header }), {
+    now,
+  });
+  assert.equal(answer.recorded, true, answer.why);
+  return answer;
+}
+
+/**
+ * A key for the tenant.
+ * @param {string} tenant
+ * @param {"viewer" | "operator"} role
+ * @returns {Promise<string>}
+ */
+export async function makeKey(tenant, role) {
+  const { client } = await world();
+  const body = { role, tenant, name: `Tester, ${role}` };
+  return (await client.ask("POST", "/v1/keys", { body })).json.key;
+}
+
+/** @param {import("playwright-core").Page} page */
+export async function assertFits(page) {
+  const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(content <= screen, `scrolls sideways: ${content} px on ${screen}`);
+}
+
+/**
+ * Its text, blanks as one.
+ * @param {import("playwright-core").Locator} locator
+ */
+export async function textOf(locator) {
+  return ((await locator.first().textContent()) ?? "").replace(/\s+/g, " ").trim();
+}
