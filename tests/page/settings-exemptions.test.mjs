@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { assertAccessible } from "./support/axe.mjs";
-import { ago, assertFits, dayFromNow, handOver, makeKey, makeTenant, textOf } from "./support/settings.mjs";
+import { ago, assertFits, dayFromNow, handOver, keyOf, makeTenant, textOf } from "./support/settings.mjs";
 import { LOOKS, open, shoot, world } from "./support/world.mjs";
 
 const TENANT = "exemptions-of-test";
@@ -120,7 +120,7 @@ test("a viewer, and an operator to whom it is not left, see exemptions and no co
   t.after(() => end("ex01.example.com"));
   await exempt("ex01.example.com");
   for (const role of /** @type {const} */ (["viewer", "operator"])) {
-    const page = await open(t, { at: at(), key: await makeKey(TENANT, role) });
+    const page = await open(t, { at: at(), key: await keyOf(TENANT, role) });
     await page.getByText("Replaced in January").waitFor();
     assert.equal(await page.getByRole("button", { name: /^(Exempt a server|Change|End)/ }).count(), 0, role);
     const told = page.getByText("Your mail operator grants exemptions: ask there for one.");
@@ -133,7 +133,7 @@ test("a viewer, and an operator to whom it is not left, see exemptions and no co
 });
 
 test("an operator to whom it is left exempts the tenant's servers", async (t) => {
-  const page = await open(t, { at: at(DELEGATING), key: await makeKey(DELEGATING, "operator") });
+  const page = await open(t, { at: at(DELEGATING), key: await keyOf(DELEGATING, "operator") });
   await page.getByRole("button", { name: "Exempt a server" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("ex01.example.com").check();

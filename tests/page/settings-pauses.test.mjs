@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { assertAccessible } from "./support/axe.mjs";
-import { assertFits, dayFromNow, makeKey, makeTenant, shown, textOf } from "./support/settings.mjs";
+import { assertFits, dayFromNow, keyOf, makeTenant, shown, textOf } from "./support/settings.mjs";
 import { LOOKS, open, shoot, world } from "./support/world.mjs";
 
 const TENANT = "pauses-of-test";
@@ -185,7 +185,7 @@ test("the keyboard alone pauses enforcement, and Escape gives the focus back", a
 test("a viewer reads pauses and is offered nothing to change them", async (t) => {
   t.after(endAll);
   await grant({ days: 1, reason: "For everybody to read", starts_on: `${YEAR}-12-15` });
-  const page = await open(t, { at: AT, key: await makeKey(TENANT, "viewer") });
+  const page = await open(t, { at: AT, key: await keyOf(TENANT, "viewer") });
   await page.getByText("For everybody to read").waitFor();
   assert.deepEqual(await page.getByRole("main").getByRole("button").allTextContents(), []);
 });

@@ -56,15 +56,27 @@ export async function handOver(tenant, host, build, now) {
 }
 
 /**
- * A key for the tenant.
+ * The tests' key for a tenant.
  * @param {string} tenant
  * @param {"viewer" | "operator"} role
  * @returns {Promise<string>}
  */
-export async function makeKey(tenant, role) {
+export function keyOf(tenant, role) {
+  const name = `${role} of ${tenant}`;
+  const key = keys.get(name) ?? makeKey({ role, tenant, name });
+  keys.set(name, key);
+  return key;
+}
+
+/** @type {Map<string, Promise<string>>} */
+const keys = new Map();
+
+/** @param {{ role: string, tenant: string, name: string }} body */
+async function makeKey(body) {
   const { client } = await world();
-  const body = { role, tenant, name: `Tester, ${role}` };
-  return (await client.ask("POST", "/v1/keys", { body })).json.key;
+  const answer = await client.ask("POST", "/v1/keys", { body });
+  assert.equal(answer.status, 201, answer.text);
+  return answer.json.key;
 }
 
 /** @param {import("playwright-core").Page} page */

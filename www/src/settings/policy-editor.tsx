@@ -129,12 +129,12 @@ function savedWords(held: number): string {
 /** What somebody else changed in between, and what is still unsaved here. */
 function Met({ meeting: { before, theirs, contested }, mine }: { meeting: Meeting; mine: Policy | null }) {
   return (
-    <section class="restraint" aria-label="Changed by somebody else">
-      <h3>Somebody else changed</h3>
+    <section class="restraint met" aria-label="Changed by somebody else">
+      <h2>Somebody else changed</h2>
       <ChangeList list={changes(before, theirs)} />
       {mine && (
         <>
-          <h3>Your edits, not saved yet</h3>
+          <h2>Your edits, not saved yet</h2>
           <ChangeList list={changes(theirs, mine)} />
         </>
       )}
