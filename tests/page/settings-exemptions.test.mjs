@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { assertAccessible } from "./support/axe.mjs";
-import { ago, assertFits, dayFromNow, handOver, keyOf, makeTenant, textOf } from "./support/settings.mjs";
-import { LOOKS, open, shoot, world } from "./support/world.mjs";
+import { ago } from "./support/lives.mjs";
+import { dayFromNow, handOver, keyOf, makeTenant, textOf } from "./support/settings.mjs";
+import { assertFits, LOOKS, open, shoot, world } from "./support/world.mjs";
 
 const TENANT = "exemptions-of-test";
 const DELEGATING = "delegating-exemptions-of-test";

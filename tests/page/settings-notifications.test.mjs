@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { until } from "../support/client.mjs";
 import { assertAccessible } from "./support/axe.mjs";
-import { ago, assertFits, handOver, keyOf, makeTenant, textOf } from "./support/settings.mjs";
-import { LOOKS, open, shoot, world } from "./support/world.mjs";
+import { ago } from "./support/lives.mjs";
+import { handOver, keyOf, makeTenant, textOf } from "./support/settings.mjs";
+import { assertFits, LOOKS, open, shoot, world } from "./support/world.mjs";
 
 const TENANT = "notifications-of-test";
 const QUIET = "quiet-notifications-of-test";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { assertAccessible } from "./support/axe.mjs";
-import { assertFits, dayFromNow, keyOf, makeTenant, textOf } from "./support/settings.mjs";
-import { LOOKS, open, shoot, world } from "./support/world.mjs";
+import { dayFromNow, keyOf, makeTenant, textOf } from "./support/settings.mjs";
+import { assertFits, LOOKS, open, shoot, world } from "./support/world.mjs";
 
 const TENANT = "tabs-of-test";
 const HOSTILE = `<img src=x onerror="document.title='hit'">`;

@@ -1,14 +1,8 @@
 /** Tenants that the tests of settings make for themselves, with servers that have a past up to now. */
 import assert from "node:assert/strict";
-import { at, event, received, rfc3339 } from "../../support/client.mjs";
+import { at, event, received, rfc3339, until } from "../../support/client.mjs";
+import { ago, live } from "./lives.mjs";
 import { world } from "./world.mjs";
-
-export const DAY = 86_400;
-
-/** Seconds since 1970, so many days ago. @param {number} days */
-export function ago(days) {
-  return Math.floor(Date.now() / 1000) - days * DAY;
-}
 
 /** The UTC day, so many from today. @param {number} [days] */
 export function dayFromNow(days = 0) {
@@ -22,21 +16,16 @@ export function shown(day) {
 }
 
 /**
- * A tenant under `policy`, whose servers have been seen since `days` ago.
+ * A tenant under `policy`, whose servers have been seen daily since `days` ago.
  * @param {string} tenant
  * @param {object} policy
  * @param {Record<string, { build: string, days?: number }>} [servers]
  */
 export async function makeTenant(tenant, policy, servers = {}) {
   const { client } = await world();
-  await client.putPolicy(tenant, policy, { now: ago(80) });
-  for (const [host, { build, days = 5 }] of Object.entries(servers)) {
-    for (let day = days; day >= 0; day -= Math.min(5, Math.max(1, day))) {
-      await handOver(tenant, host, build, ago(day) - 3600);
-      if (day === 0) break;
-    }
-  }
-  await client.tick(tenant, { now: ago(0) });
+  const machines = Object.entries(servers).map(([host, about]) => ({ host, ...about }));
+  if (machines.length === 0) await client.putPolicy(tenant, policy, { now: ago(1) });
+  else await live(client, tenant, { policy, machines });
 }
 
 /**
@@ -48,11 +37,11 @@ export async function makeTenant(tenant, policy, servers = {}) {
 export async function handOver(tenant, host, build, now) {
   const { client } = await world();
   const header = received({ host, build, now });
-  const answer = await client.decide(event({ tenant, record: "sync", event_id: `${host}-${now}`, header }), {
-    now,
+  const mail = event({ tenant, record: "sync", event_id: `${host}-${now}`, header });
+  return until("the message is written down", async () => {
+    const answer = await client.decide(mail, { now });
+    return answer.recorded && answer;
   });
-  assert.equal(answer.recorded, true, answer.why);
-  return answer;
 }
 
 /**
@@ -77,12 +66,6 @@ async function makeKey(body) {
   const answer = await client.ask("POST", "/v1/keys", { body });
   assert.equal(answer.status, 201, answer.text);
   return answer.json.key;
-}
-
-/** @param {import("playwright-core").Page} page */
-export async function assertFits(page) {
-  const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.ok(content <= screen, `scrolls sideways: ${content} px on ${screen}`);
 }
 
 /**

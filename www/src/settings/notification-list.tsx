@@ -10,6 +10,7 @@ import { weekdayOnly } from "../time";
 import { Select } from "../ui/filters";
 import { visible } from "../ui/hostile";
 import { Empty, Failure, Loading } from "../ui/notice";
+import { order } from "../ui/sort";
 import { Time } from "../ui/time";
 import { number, plural } from "../words";
 import { KINDS, type Kind, kindOf } from "./notification-words";
@@ -107,10 +108,11 @@ function withTimes(text: string) {
   });
 }
 
-/** Neighbours of the same day in the reader's zone. */
+/** Newest first, by the days of the reader's zone. */
 function byDay(items: Notification[]): { day: string; list: Notification[] }[] {
   const days: { day: string; list: Notification[] }[] = [];
-  for (const item of items) {
+  // the API's order is that of their writing
+  for (const item of items.toSorted((one, other) => order(other.at, one.at))) {
     const day = weekdayOnly(item.at);
     const last = days.at(-1);
     if (last?.day === day) last.list.push(item);
