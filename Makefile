@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup worker package page dev demo test test-native test-wasm test-worker test-page lint fmt bench fuzz mutants gateways deploy clean
+.PHONY: help setup worker package page dev demo test test-native test-wasm test-package test-worker test-page lint fmt bench fuzz mutants gateways deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -49,7 +49,7 @@ demo: ## run the worker on 120 days of a tenant with a dozen servers (PORT, STAT
 	@$(MAKE) --silent worker page
 	@exec bash tools/dev.sh demo
 
-test: setup test-native test-wasm test-worker test-page ## all tests, the fast ones first
+test: setup test-native test-wasm test-package test-worker test-page ## all tests, the fast ones first
 
 test-native: ## the tests that run natively
 	$(env) cargo test --workspace
@@ -61,6 +61,13 @@ test-worker: setup worker page ## the tests of the built worker on workerd: end 
 	$(env) node --test --test-concurrency=1 tests/e2e/*.test.mjs
 	$(env) node --test --test-concurrency=1 tests/faults/*.test.mjs
 	$(env) node --test --test-concurrency=1 tests/api/*.test.mjs
+
+test-package: setup package ## the tests of the npm package: in Node, in Chromium, and from a bundler
+	@bash tools/browser.sh
+	$(wasm_env) cargo test -p tidegate-browser --target wasm32-unknown-unknown --test web
+	$(wasm_env) export CHROMEDRIVER=$${CHROMEDRIVER:-/usr/bin/chromedriver} WASM_BINDGEN_USE_BROWSER=1 && \
+	    cargo test -p tidegate-browser --target wasm32-unknown-unknown --test web
+	$(env) node --test tests/package/*.test.mjs
 
 test-page: setup worker page ## the tests of the page in Chromium; screenshots in target/screenshots
 	@bash tools/browser.sh

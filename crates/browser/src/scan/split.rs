@@ -222,3 +222,63 @@ fn whole_fields(header: &[u8]) -> usize {
     let ends = memchr::memrchr_iter(b'\n', header);
     ends.into_iter().find(begins).map_or(0, |end| end + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::prop;
+    use proptest::{prop_assert_eq, proptest};
+
+    use super::*;
+
+    fn split<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Vec<(String, bool)> {
+        let mut found = Vec::new();
+        let mut keep = |block: Block<'_>| found.push((String::from_utf8_lossy(block.header).into_owned(), block.cut));
+        let mut splitter = Splitter::default();
+        chunks.for_each(|chunk| splitter.push(chunk, &mut keep));
+        splitter.finish(&mut keep);
+        found
+    }
+
+    fn whole(text: &str) -> Vec<(String, bool)> {
+        split([text.as_bytes()].into_iter())
+    }
+
+    fn headers(text: &str) -> Vec<String> {
+        whole(text).into_iter().map(|(header, _)| header.replace('\r', "")).collect()
+    }
+
+    #[test]
+    fn each_message_of_an_archive_is_found_and_what_bodies_quote_is_none() {
+        let archive = "From a Mon\nA: 1\n\nbody\n>From quoted\nFrom inside\n\nFrom b Tue\nB: 2\n\nFrom c Wed\nC: 3\n";
+        let expected = ["A: 1\n", "B: 2\n", "C: 3\n"];
+        let trimmed =
+            |text: &str| headers(text).iter().map(|header| format!("{}\n", header.trim_end())).collect::<Vec<_>>();
+        assert_eq!(trimmed(archive), expected);
+        assert_eq!(trimmed(&archive.replace('\n', "\r\n")), expected);
+    }
+
+    #[test]
+    fn a_message_that_is_no_archive_is_one_message() {
+        let message = "A: 1\n\nbody\n\nFrom here on\nB: 2\n\n";
+        assert_eq!(headers(message).len(), 1);
+        assert_eq!(headers(&format!("\u{feff}\r\n{message}")).len(), 1);
+    }
+
+    #[test]
+    fn of_a_header_without_end_the_whole_fields_are_kept() {
+        assert_eq!(whole(&format!("A: 1\nB: {}", "x".repeat(3 * MAX_HEADER))), [("A: 1\n".to_owned(), true)]);
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_make_no_difference(
+            lines in prop::collection::vec(
+                prop::sample::select(vec!["From a Mon", ">From", "From ", "A: 1", "", " b", "\r", "From", "x"]), 0..40),
+            end in prop::sample::select(vec!["\n", "\r\n"]),
+            size in 1usize..9,
+        ) {
+            let text = lines.join(end);
+            prop_assert_eq!(split(text.as_bytes().chunks(size)), whole(&text));
+        }
+    }
+}
