@@ -71,7 +71,7 @@ test-package: setup package ## the tests of the npm package: in Node, in Chromiu
 
 test-page: setup worker page ## the tests of the page in Chromium; screenshots in target/screenshots
 	@bash tools/browser.sh
-	$(env) node --test --test-isolation=none tests/page/*.test.mjs
+	$(env) node --test --test-isolation=none --test-timeout=240000 tests/page/*.test.mjs
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)
