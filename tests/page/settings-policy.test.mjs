@@ -178,8 +178,7 @@ test("what only the API can refuse lands at its field too", async (t) => {
   await page.getByRole("button", { name: "Preview and save" }).click();
   const relay = page.getByRole("group", { name: "Relay 1" });
   await relay.getByRole("alert").waitFor();
-  const focused = await page.evaluate(() => document.activeElement?.getAttribute("aria-invalid"));
-  assert.equal(focused, "true");
+  await page.waitForFunction(() => document.activeElement?.getAttribute("aria-invalid") === "true");
 });
 
 test("somebody else's change in between is told, kept, and joined with the own edits", async (t) => {
