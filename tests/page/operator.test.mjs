@@ -207,8 +207,7 @@ suite("the operator's page", () => {
     await page.getByRole("button", { name: "Revoke mx1, the older one" }).click();
     await sure.getByRole("button", { name: "Revoke the key" }).click();
     const said = page.getByText("mx1 is revoked. It stops working within 90 seconds.");
-    await said.waitFor();
-    assert.equal(await said.evaluate((line) => line === document.activeElement), true, "the focus is lost");
+    await said.and(page.locator(":focus")).waitFor();
     await page.getByRole("button", { name: "Rotate mx1" }).waitFor();
     assert.deepEqual([(await ask(first)).status, (await ask(second)).status], [401, 200]);
 

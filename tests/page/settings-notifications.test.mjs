@@ -168,8 +168,7 @@ for (const { width, theme } of LOOKS) {
     await shoot(page, `notifications-${width}-${theme}`);
     if (width < 1000) {
       await page.getByRole("button", { name: "Webhooks ↓" }).click();
-      const focused = await page.evaluate(() => document.activeElement?.getAttribute("aria-labelledby"));
-      assert.equal(focused, "webhooks");
+      await page.locator("[aria-labelledby=webhooks]:focus").waitFor();
     }
     for (const { button, name } of [
       { button: "Add a webhook", name: "add" },
