@@ -105,7 +105,8 @@ enum Act {
         node: Option<usize>,
         seen: Seen,
     },
-    Policy(Change),
+    /// Changes one right after the other.
+    Policy(Vec<Change>),
     Ceiling(model::Mode),
     Pause {
         days: u16,
@@ -267,9 +268,23 @@ fn change() -> impl Strategy<Value = Change> {
         3 => ladder().prop_map(Change::Ladder),
         2 => (product, option::weighted(0.8, 0..800u32)).prop_map(|(product, wave)| Change::Wave(product, wave)),
         2 => baseline().prop_map(Change::Baseline),
-        1 => prop::bool::weighted(0.7).prop_map(Change::Scope),
-        1 => any::<bool>().prop_map(Change::BehindRelays),
+        2 => reach(),
     ]
+}
+
+/// Which mail is enforced.
+fn reach() -> impl Strategy<Value = Change> {
+    prop_oneof![any::<bool>().prop_map(Change::Scope), any::<bool>().prop_map(Change::BehindRelays)]
+}
+
+/// What an operator who goes back to reports for a while may do there.
+fn detour() -> impl Strategy<Value = Vec<Change>> {
+    let aside = prop_oneof![3 => reach(), 1 => ladder().prop_map(Change::Ladder)];
+    let (away, back) = (Change::Mode(model::Mode::Report), Change::Mode(model::Mode::Enforce));
+    vec(aside, 1..4).prop_map(move |aside| {
+        let changes = [away.clone()].into_iter().chain(aside);
+        changes.chain([Change::Scope(true), back.clone()]).collect()
+    })
 }
 
 fn node() -> impl Strategy<Value = usize> {
@@ -286,7 +301,7 @@ fn act() -> impl Strategy<Value = Act> {
     let all = prop_oneof![2 => Just(None), 1 => node().prop_map(Some)];
     let mail = prop_oneof![
         30 => (node(), late).prop_map(|(node, late)| Act::Mail { node, late }),
-        6 => node().prop_map(|node| Act::RelayedMail { node }),
+        20 => node().prop_map(|node| Act::RelayedMail { node }),
         3 => (node(), seen()).prop_map(|(node, seen)| Act::Stray { node, seen }),
         3 => Just(Act::Retry),
         4 => (all, installed).prop_map(|(node, seen)| Act::Install { node, seen }),
@@ -294,7 +309,8 @@ fn act() -> impl Strategy<Value = Act> {
     let days = || prop_oneof![5 => 1..12u16, 2 => 12..60u16, 1 => 0..400u16];
     let starts_in = option::weighted(0.4, prop_oneof![8 => 0..40i64, 1 => -2..400i64]);
     let rest = prop_oneof![
-        3 => change().prop_map(Act::Policy),
+        3 => change().prop_map(|change| Act::Policy(vec![change])),
+        1 => detour().prop_map(Act::Policy),
         1 => mode().prop_map(Act::Ceiling),
         3 => (days(), starts_in, budget()).prop_map(|(days, starts_in, budget)| Act::Pause { days, starts_in, budget }),
         1 => (0..3u64, days(), budget()).prop_map(|(which, days, budget)| Act::ChangePause { which, days, budget }),
@@ -563,11 +579,14 @@ impl Both<'_> {
                 self.installed[nodes].fill(*seen);
                 return Ok(());
             }
-            Act::Policy(change) => {
-                let policy = apply(self.world.policy().clone(), change, start);
-                let written = read(&policy);
-                let changed = self.world.change_policy(policy, now, || self.engine.put_policy(written, now));
-                return changed.map_err(|surprise| TestCaseError::fail(format!("{change:?} at {now}: {surprise}")));
+            Act::Policy(changes) => {
+                for change in changes {
+                    let policy = apply(self.world.policy().clone(), change, start);
+                    let written = read(&policy);
+                    let changed = self.world.change_policy(policy, now, || self.engine.put_policy(written, now));
+                    changed.map_err(|surprise| TestCaseError::fail(format!("{change:?} at {now}: {surprise}")))?;
+                }
+                return Ok(());
             }
             Act::Ceiling(mode) => {
                 self.world.ceilings.push((now, *mode));
