@@ -17,7 +17,6 @@ use crate::header::{Field, Header};
 use crate::network::sender_network;
 use crate::policy::TrustedRelay;
 use crate::received::{Component, Hop, Stamp, Unreadable, parse};
-use crate::time::Timestamp;
 
 /// Octets of evidence text that are kept.
 pub const MAX_EVIDENCE_BYTES: usize = 2_048;
@@ -304,59 +303,38 @@ pub struct Trace<'a> {
     /// Stamped by Exchange Online, whatever the component.
     pub exchange_online: bool,
     pub evidence: Evidence<'a>,
+    /// The on-premises Exchange server of which this is the topmost hop in an unbroken run, with the build that
+    /// [`recognise`] would read if it were the one to connect. Identified by name: nobody vouches for addresses.
+    pub server: Option<ConnectingServer<'a>>,
 }
 
 /// All `Received` fields, newest first.
 pub fn traces<'a>(header: &'a Header<'_>, catalog: &Catalog) -> impl Iterator<Item = Trace<'a>> {
-    header.received().enumerate().map(|(index, field)| match read(&field) {
-        Ok(hop) => Trace {
-            evidence: Evidence::of_hop(index, field.value, &hop),
-            exchange_online: is_exchange_online(&hop, catalog),
-            hop: Ok(hop),
-        },
-        Err(unreadable) => Trace {
-            evidence: Evidence::of_unreadable(index, field.value),
-            exchange_online: false,
-            hop: Err(unreadable),
-        },
-    })
-}
-
-/// An on-premises Exchange server that handled a message, wherever on its way.
-#[derive(Clone, Debug)]
-pub struct Handler<'a> {
-    /// The topmost field of the unbroken run of its hops, counted from 0, the newest.
-    pub top: usize,
-    /// When it says that it received the message.
-    pub at: Option<Timestamp>,
-    /// Identified by name, since nobody vouches for addresses below the connecting server's hop.
-    pub server: ConnectingServer<'a>,
-}
-
-/// Every on-premises Exchange server that stamped a message, newest first: once for each unbroken run of its hops, with
-/// the build that [`recognise`] would read if it were the one to connect. A server whose name cannot identify it is left
-/// out.
-pub fn handlers<'a>(header: &'a Header<'_>, catalog: &Catalog) -> impl Iterator<Item = Handler<'a>> {
     let mut fields = header.received().enumerate();
     let mut run: Option<&'a [u8]> = None;
     std::iter::from_fn(move || {
-        while let Some((top, field)) = fields.next() {
-            let hop = read(&field).ok().filter(|hop| hop.component != Component::Other);
-            let Some(hop) = hop else {
+        let (index, field) = fields.next()?;
+        let hop = match read(&field) {
+            Ok(hop) => hop,
+            Err(unreadable) => {
                 run = None;
-                continue;
-            };
-            if run.is_some_and(|host| hop.component != Component::Legacy && same_host(host, hop.by_host)) {
-                continue;
+                let evidence = Evidence::of_unreadable(index, field.value);
+                return Some(Trace { hop: Err(unreadable), exchange_online: false, evidence, server: None });
             }
-            run = Some(hop.by_host).filter(|_| hop.component != Component::Legacy);
-            let at = hop.at();
-            let finding = candidate(Connector::OnPremises, None, catalog, (top, field, hop), fields.clone());
-            if let Finding::Server(server) = finding {
-                return Some(Handler { top, at, server });
+        };
+        let joins = !matches!(hop.component, Component::Other | Component::Legacy);
+        let continues = joins && run.is_some_and(|host| same_host(host, hop.by_host));
+        run = joins.then_some(hop.by_host);
+        let server = if continues || hop.component == Component::Other {
+            None
+        } else {
+            match candidate(Connector::OnPremises, None, catalog, (index, field, hop.clone()), fields.clone()) {
+                Finding::Server(server) => Some(server),
+                _ => None,
             }
-        }
-        None
+        };
+        let exchange_online = is_exchange_online(&hop, catalog);
+        Some(Trace { evidence: Evidence::of_hop(index, field.value, &hop), exchange_online, server, hop: Ok(hop) })
     })
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use tidegate_engine::baseline::Standing;
 use tidegate_engine::build::Build;
 use tidegate_engine::clock::{Clock, Freeze, Freezes};
-use tidegate_engine::decision::{self, Context, Decision, State, decide, decide_without_server};
+use tidegate_engine::decision::{self, Context, Decision, State, decide, decide_without_server, schedule};
 use tidegate_engine::event::{Connector, MailEvent};
 use tidegate_engine::header::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
 use tidegate_engine::ladder::{Ladder, Minutes};
@@ -20,7 +20,7 @@ use tidegate_engine::mime_ole::produced_by;
 use tidegate_engine::policy::{Facts, Mode, Policy, Templates, TrustedRelay};
 use tidegate_engine::received::parse;
 use tidegate_engine::reply::{MAX_TEXT, Template};
-use tidegate_engine::server::{Finding, MAX_EVIDENCE_BYTES, Node, Shown, recognise, shows_exchange};
+use tidegate_engine::server::{Finding, MAX_EVIDENCE_BYTES, Node, Shown, recognise, shows_exchange, traces};
 use tidegate_engine::spell::{
     NOTICE_SECONDS, NodePhase, Phase, PhaseBuild, RELAPSE_SECONDS, Rules, ServerRecord, Sighting, Spell,
     TransitionKind, WITNESS_SECONDS, held_after_change,
@@ -280,6 +280,61 @@ proptest! {
             }
             produced_by(&event.header, &facts.catalog);
         }
+    }
+
+    #[test]
+    fn the_servers_of_a_header_are_those_that_would_be_found_if_they_connected(header in hostile()) {
+        let facts = facts();
+        let event = event(header);
+        let traces = traces(&event.header, &facts.catalog);
+        let servers: Vec<_> = traces.filter_map(|trace| Some((trace.evidence.field, trace.server?))).collect();
+        for (top, server) in &servers {
+            let event = MailEvent { own_hops: u8::try_from(*top).unwrap(), ..event.clone() };
+            let recognition = recognise(&event, &[], &facts.catalog);
+            let found = recognition.server().unwrap();
+            prop_assert_eq!((&found.id, found.node, found.shown), (&server.id, server.node, server.shown));
+            prop_assert_eq!(&found.evidence, &server.evidence);
+        }
+        for own_hops in 0..=u8::try_from(event.header.received().count().min(200)).unwrap() {
+            let event = MailEvent { own_hops, ..event.clone() };
+            let recognition = recognise(&event, &[], &facts.catalog);
+            let Some(server) = recognition.server() else { continue };
+            let run = servers.iter().rfind(|(top, _)| *top <= own_hops.into());
+            prop_assert_eq!(run.map(|(_, run)| &run.id), Some(&server.id));
+        }
+    }
+
+    #[test]
+    fn every_field_is_traced_and_what_tells_is_marked_in_its_text(header in hostile()) {
+        let facts = facts();
+        let event = event(header);
+        prop_assert_eq!(traces(&event.header, &facts.catalog).count(), event.header.received().count());
+        for (index, trace) in traces(&event.header, &facts.catalog).enumerate() {
+            prop_assert_eq!(trace.evidence.field, index);
+            let (text, telling) = trace.evidence.marked();
+            prop_assert_eq!(&text, &trace.evidence.field_text());
+            prop_assert_eq!(text.get(telling.clone()).map(str::to_owned), Some(trace.evidence.text()), "{:?} {:?}", text, telling);
+        }
+    }
+
+    #[test]
+    fn a_spell_is_in_the_stage_that_its_schedule_says(
+        ladder in ladder(), freezes in freezes(), detected in moment(), age in 0..730 * DAY, held in held(), wave in option::of(moment()),
+    ) {
+        let now = detected.plus(age);
+        let waves = [("Exchange Server 2016".to_owned(), wave.map(Timestamp::date))].into();
+        let (policy, freezes) = (Policy { ladder, waves, ..enforcing() }, freezes.into());
+        let rules = Rules::new(facts(), &policy, &freezes).unwrap();
+        let spell = Spell { detected_at: detected, held, last_out_of_date: now };
+        let stage = decision::stage(Some(&spell), build(OLD), &Context::new(rules, now));
+        let schedule: Vec<_> = schedule(&spell, build(OLD), &rules).collect();
+        prop_assert_eq!(schedule.len(), policy.ladder.len());
+        let scheduled = schedule[usize::from(stage.number) - 1];
+        prop_assert_eq!((scheduled.number, scheduled.minutes), (stage.number, stage.minutes));
+        prop_assert_eq!(scheduled.from, Some(stage.since));
+        prop_assert_eq!(scheduled.until, stage.next.and_then(|next| next.at));
+        prop_assert!(scheduled.from.is_some_and(|from| from <= now) && scheduled.until.is_none_or(|until| now < until));
+        prop_assert!(schedule.windows(2).all(|pair| pair[0].until == pair[1].from));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tidegate_engine::ladder::Ladder;
 use tidegate_engine::order::ordered;
 use tidegate_engine::policy::{BaselineChoice, Facts, Policy};
 use tidegate_engine::received::Component;
-use tidegate_engine::server::{Handler, Node, Shown, handlers, traces};
+use tidegate_engine::server::{ConnectingServer, Node, Shown, traces};
 use tidegate_engine::spell::{Rules, ServerRecord, Sighting};
 use tidegate_engine::time::{Date, Timestamp};
 use tidegate_wire::native::{Shown as Written, StandingDocument};
@@ -101,14 +101,13 @@ impl Census {
             self.unreadable += u64::from(trace.hop.is_err());
             only_cloud &= trace.exchange_online;
             connecting += usize::from(only_cloud);
-        }
-        for handler in handlers(&header, &facts.catalog) {
-            self.note(&handler, handler.top == connecting);
+            if let (Ok(hop), Some(server)) = (&trace.hop, &trace.server) {
+                self.note(server, hop.at(), trace.evidence.field == connecting);
+            }
         }
     }
 
-    fn note(&mut self, handler: &Handler<'_>, connecting: bool) {
-        let Handler { at, server, .. } = handler;
+    fn note(&mut self, server: &ConnectingServer<'_>, at: Option<Timestamp>, connecting: bool) {
         let id = server.id.as_str();
         if !self.servers.contains_key(id) {
             if self.servers.len() >= MAX_SERVERS {
@@ -118,19 +117,19 @@ impl Census {
             self.servers.insert(id.to_owned(), Found::new(server.name));
         }
         let Some(found) = self.servers.get_mut(id) else { return };
-        found.span.add(self.messages, *at);
+        found.span.add(self.messages, at);
         found.connecting += u64::from(connecting);
-        if *at >= found.evidence_at {
-            found.evidence_at = *at;
+        if at >= found.evidence_at {
+            found.evidence_at = at;
             found.evidence = Marked::new(&server.evidence);
         }
         let component = server.evidence.component;
         let same = |seen: &&mut Seen| (seen.node, seen.shown, seen.component) == (server.node, server.shown, component);
         if let Some(seen) = found.seen.iter_mut().find(same) {
-            seen.span.add(self.messages, *at);
+            seen.span.add(self.messages, at);
         } else if found.has_room_for(server.shown, component) && self.seen < MAX_SEEN_IN_ALL {
             let mut span = Span::default();
-            span.add(self.messages, *at);
+            span.add(self.messages, at);
             found.seen.push(Seen { node: server.node, shown: server.shown, component, span });
             self.seen += 1;
         } else {
@@ -276,5 +275,163 @@ impl Census {
                 evidence: &found.evidence,
             }
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::options::facts;
+
+    const NOW: &str = "2026-11-22T12:00:00Z";
+    const OCT: &str = "Tue, 6 Oct 2026 10:00:00 +0200";
+    const NOV: &str = "Fri, 6 Nov 2026 10:00:00 +0000";
+
+    fn field(host: &str, address: &str, build: &str, date: &str) -> String {
+        format!(
+            "Received: from a (10.0.0.9) by {host} ({address}) with\r\n Microsoft SMTP Server id {build}; {date}\r\n"
+        )
+    }
+
+    fn census<H: AsRef<str>>(headers: impl IntoIterator<Item = H>) -> Census {
+        let mut census = Census::default();
+        for header in headers {
+            census.add(Block { header: header.as_ref().as_bytes(), cut: false }, facts().unwrap());
+        }
+        census
+    }
+
+    /// The servers as JSON, judged by `options`.
+    fn servers(census: &Census, options: &str) -> Vec<Value> {
+        let options = Options::read(options, facts().unwrap()).unwrap();
+        let servers = census.servers(&options, facts().unwrap(), NOW.parse().unwrap()).unwrap();
+        servers.map(|server| serde_json::to_value(server).unwrap()).collect()
+    }
+
+    fn only(census: &Census) -> Value {
+        let found = servers(census, "{}");
+        assert_eq!(found.len(), 1);
+        found[0].clone()
+    }
+
+    #[test]
+    fn every_server_on_the_way_is_listed_and_exchange_online_is_not() {
+        let header = [
+            field("am0.prod.outlook.com", "2603::1", "15.20.1.1", NOV),
+            field("EDGE.contoso.com", "10.0.0.1", "15.2.2562.53", NOV),
+            "Received: from x by relay (Postfix) with ESMTP id 1; x\r\n".into(),
+            field("ex01.contoso.com.", "10.0.0.2", "15.1.2507.39", NOV),
+            field("EX01.contoso.com", "10.0.0.2", "15.1.2507.39", NOV),
+        ];
+        let found = servers(&census([header.concat()]), "{}");
+        let ids: Vec<_> = found.iter().map(|server| server["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, ["edge.contoso.com", "ex01.contoso.com"]);
+        assert_eq!(found[0]["connecting"], 1, "the first below Exchange Online");
+        assert_eq!(found[1]["connecting"], 0);
+        assert_eq!((&found[1]["messages"], &found[1]["name"]), (&1.into(), &"ex01.contoso.com.".into()));
+        assert_eq!(found[1]["builds"].as_array().unwrap().len(), 1);
+        assert_eq!(found[1]["stages"].as_array().unwrap().len(), 8);
+        assert_eq!(found[1]["stages"][1]["from"], "2026-12-22T12:00:00Z");
+    }
+
+    #[test]
+    fn a_message_counts_once_for_server_and_build_however_often_it_passes() {
+        let hop = field("ex01", "10.0.0.1", "15.1.2507.39", OCT);
+        let twice = format!("{hop}Received: by x\r\n{hop}");
+        let server = only(&census([&twice, &twice, "Subject: x\r\n"]));
+        assert_eq!((&server["messages"], &server["builds"][0]["messages"]), (&2.into(), &2.into()));
+        assert_eq!(server["connecting"], 2);
+    }
+
+    #[test]
+    fn a_patched_server_stands_by_its_newest_build_whatever_the_order() {
+        let old = field("ex01", "10.0.0.1", "15.1.2507.39", OCT);
+        let new = field("ex01", "10.0.0.1", "15.1.2507.61", NOV);
+        for headers in [[&old, &new], [&new, &old]] {
+            let server = only(&census(headers));
+            assert_eq!((&server["standing"]["state"], &server["build"]), (&"current".into(), &"15.1.2507.61".into()));
+            assert_eq!(server["first"], "2026-10-06T08:00:00Z");
+            assert_eq!(server["last"], "2026-11-06T10:00:00Z");
+            assert_eq!(server["builds"][0]["build"], "15.1.2507.61");
+            assert_eq!(server["builds"][1]["standing"]["state"], "out_of_date");
+            assert!(server["evidence"]["text"].as_str().unwrap().contains("15.1.2507.61"));
+            assert_eq!(server["stages"], json!([]));
+        }
+    }
+
+    #[test]
+    fn one_outdated_machine_of_a_farm_is_not_hidden_by_the_others() {
+        let farm = [("10.0.0.1", "15.1.2507.61"), ("10.0.0.2", "15.1.2507.39"), ("10.0.0.3", "15.1.2507.61")];
+        let server = only(&census(farm.map(|(address, build)| field("mail", address, build, NOV))));
+        assert_eq!((&server["standing"]["state"], &server["build"]), (&"out_of_date".into(), &"15.1.2507.39".into()));
+        assert_eq!(server["addresses"], json!(["10.0.0.1", "10.0.0.2", "10.0.0.3"]));
+        assert_eq!(server["builds"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_component_that_lags_condemns_nobody() {
+        let pickup = format!("Received: from Pickup by ex01 with Microsoft SMTP Server id 15.1.2507.17; {NOV}\r\n");
+        let server = only(&census([&pickup]));
+        assert_eq!(server["standing"]["reason"], "update_level_not_shown");
+        assert_eq!((&server["build"], &server["product"]), (&Value::Null, &"Exchange Server 2016".into()));
+        assert_eq!(server["builds"][0]["build"], "15.1.2507.17");
+        assert_eq!(server["builds"][0]["component"], "pickup");
+        let both = census([pickup, field("ex01", "10.0.0.1", "15.1.2507.61", OCT)]);
+        assert_eq!(only(&both)["standing"]["state"], "current");
+    }
+
+    #[test]
+    fn other_options_judge_the_same_census_anew() {
+        let census = census([field("ex01", "10.0.0.1", "15.2.2562.49", NOV)]);
+        let state = |options: &str| servers(&census, options)[0]["standing"]["state"].as_str().unwrap().to_owned();
+        assert_eq!(state("{}"), "current");
+        assert_eq!(state(r#"{"baseline":"strict"}"#), "out_of_date");
+        assert_eq!(state(r#"{"baseline":"strict","at":"2026-10-06T00:00:00Z"}"#), "current");
+        let wave = json!({
+            "baseline": "strict", "waves": { "Exchange Server SE": "2027-06-01" },
+            "ladder": [
+                { "days": 1, "throttle_minutes": 0, "block_minutes": 0 }, { "throttle_minutes": 5, "block_minutes": 0 }
+            ],
+        });
+        let stages = servers(&census, &wave.to_string())[0]["stages"].clone();
+        assert_eq!((&stages[0]["from"], &stages[1]["from"]), (&NOW.into(), &"2027-06-08T00:00:00Z".into()));
+        let unknown = Options::read(r#"{"baseline":"x"}"#, facts().unwrap()).unwrap_err();
+        assert_eq!(unknown.code.as_str(), "unknown_baseline");
+    }
+
+    #[test]
+    fn fields_without_a_date_count_all_the_same() {
+        let server = only(&census([field("ex01", "10.0.0.1", "15.1.2507.39", "some day")]));
+        assert_eq!((&server["first"], &server["last"]), (&Value::Null, &Value::Null));
+        assert_eq!(server["standing"]["state"], "out_of_date");
+        assert!(server["evidence"]["text"].as_str().unwrap().ends_with("some day"));
+    }
+
+    #[test]
+    fn unreadable_fields_are_counted() {
+        assert_eq!(census(["Received: (open\r\nReceived: from x\r\nReceived: by y\r\n"]).unreadable, 2);
+    }
+
+    #[test]
+    fn what_is_held_is_bounded_and_said_to_be() {
+        let hop = |host: &str, address: &str, build: &str| field(host, address, build, NOV);
+        let builds = census((0..200).map(|revision| hop("ex01", "10.0.0.1", &format!("15.1.2507.{revision}"))));
+        assert!(builds.truncated);
+        let server = only(&builds);
+        assert_eq!((server["builds"].as_array().unwrap().len(), &server["messages"]), (MAX_BUILDS, &200.into()));
+
+        let address = |number: usize| format!("10.0.{}.{}", number / 250, number % 250);
+        let nodes = census((0..2_000).map(|number| hop("ex01", &address(number), "15.1.2507.61")));
+        assert!(nodes.truncated);
+        assert_eq!(nodes.servers["ex01"].seen.len(), MAX_SEEN);
+
+        let many = census((0..MAX_SERVERS + 10).map(|number| hop(&format!("ex{number}"), "10.0.0.1", "15.1.2507.61")));
+        assert!(many.truncated);
+        assert_eq!((many.servers.len(), many.messages), (MAX_SERVERS, MAX_SERVERS as u64 + 10));
+
+        assert!(!census([hop("ex01", "10.0.0.1", "15.1.2507.61")]).truncated);
+        assert!(census(["A: 1\r\n".repeat(1_001)]).truncated);
     }
 }
