@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { go, href } from "../route";
 import { refuseTenantId } from "../tenant-id";
 import { Dialog } from "../ui/dialog";
-import { Field } from "../ui/form";
+import { Buttons, Field } from "../ui/form";
 
 interface Props {
   /** Those that are there */
@@ -48,14 +48,7 @@ export function AddTenant({ ids, onClose }: Props) {
           </p>
         )}
         <p>Next you choose its policy; the tenant is there once that is saved.</p>
-        <p class="actions">
-          <button type="submit" class="primary">
-            Choose its policy
-          </button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </p>
+        <Buttons deed="Choose its policy" onCancel={onClose} />
       </form>
     </Dialog>
   );

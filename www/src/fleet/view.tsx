@@ -5,12 +5,11 @@ import type { ViewProps } from "../app";
 import { href, type Place, remember } from "../route";
 import { save } from "../save";
 import { rights, useSession } from "../session";
-import { Search, Select, useTyped } from "../ui/filters";
+import { Found, NoneLeft, Search, Select, useTyped } from "../ui/filters";
 import { Empty, Failure, Loading } from "../ui/notice";
 import { type Sort, sortOf, sortText } from "../ui/sort";
 import { sortRows, Table } from "../ui/table";
 import { Title } from "../ui/title";
-import { number, plural } from "../words";
 import { AddTenant } from "./add";
 import { COLUMNS } from "./columns";
 import { fleetCsv } from "./export";
@@ -91,12 +90,7 @@ function Tenants({ place, rows, loading }: { place: Place; rows: Row[]; loading:
       <section class="fleet" aria-label="Tenants" aria-busy={loading}>
         <Filters place={place} rows={rows} filter={filter} onSearch={setSearch} />
         <div class="title-row count">
-          <p class="muted" role="status">
-            {shown.length === rows.length
-              ? plural(rows.length, "tenant")
-              : `${number(shown.length)} of ${plural(rows.length, "tenant")}`}
-            {loading && ", more are being loaded …"}
-          </p>
+          <Found what="tenant" shown={shown.length} all={rows.length} loading={loading} />
           <button type="button" disabled={loading || shown.length === 0} onClick={download}>
             Download CSV
           </button>
@@ -112,13 +106,7 @@ function Tenants({ place, rows, loading }: { place: Place; rows: Row[]; loading:
             blocksUnder={70}
           />
         ) : (
-          <Empty title="No tenant is like that.">
-            <p>
-              <button type="button" onClick={showAll}>
-                Show all tenants
-              </button>
-            </p>
-          </Empty>
+          <NoneLeft what="tenant" onAll={showAll} />
         )}
       </section>
     </>

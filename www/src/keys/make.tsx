@@ -3,12 +3,12 @@ import { useState } from "preact/hooks";
 import type { CreatedKey, Key, Role } from "../api/types";
 import { rights, useSession } from "../session";
 import { refuseTenantId } from "../tenant-id";
-import { Copy } from "../ui/copy";
 import { Dialog } from "../ui/dialog";
-import { Choices, Field, useSending } from "../ui/form";
+import { Buttons, Choices, Field, useSending } from "../ui/form";
 import { visible } from "../ui/hostile";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
+import { ShownOnce } from "../ui/shown-once";
 import { type Draft, draftOf, GatewayFields, posted } from "./gateway";
 import { ROLES } from "./words";
 
@@ -77,7 +77,7 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
             <li>Revoke the older key.</li>
           </ol>
           <Refusal error={error} />
-          <Buttons busy={busy} label="Make the new key" onClose={onClose} />
+          <Buttons deed="Make the new key" doing="Making …" busy={busy} onCancel={onClose} />
         </form>
       </Dialog>
     );
@@ -136,22 +136,9 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
         </Field>
         {role === "gateway" && <GatewayFields draft={gateway} onChange={setGateway} errorOf={errorOf} />}
         {!known && <Refusal error={error} />}
-        <Buttons busy={busy} label="Make the key" onClose={onClose} />
+        <Buttons deed="Make the key" doing="Making …" busy={busy} onCancel={onClose} />
       </form>
     </Dialog>
-  );
-}
-
-function Buttons({ busy, label, onClose }: { busy: boolean; label: string; onClose: () => void }) {
-  return (
-    <p class="actions">
-      <button type="submit" class="primary" disabled={busy}>
-        {busy ? "Making …" : label}
-      </button>
-      <button type="button" onClick={onClose}>
-        Cancel
-      </button>
-    </p>
   );
 }
 
@@ -161,16 +148,8 @@ function Made({ made, rotates, onDone }: { made: CreatedKey; rotates: boolean; o
       text: rotates ? `${visible(made.name)} has a second key.` : `The key ${visible(made.name)} was made.`,
     });
   return (
-    <Dialog title={`The key ${visible(made.name)}`} onClose={done}>
-      <p>
-        <strong>It is shown this once.</strong> Copy it now, and hand it over by a safe way. It works at once.
-      </p>
-      <Copy label="API key" text={made.key} />
-      <p class="actions">
-        <button type="button" onClick={done}>
-          I have copied it
-        </button>
-      </p>
-    </Dialog>
+    <ShownOnce title={`The key ${visible(made.name)}`} label="API key" text={made.key} onDone={done}>
+      Copy it now, and hand it over by a safe way. It works at once.
+    </ShownOnce>
   );
 }

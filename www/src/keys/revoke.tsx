@@ -3,7 +3,7 @@ import { path } from "../api/client";
 import type { Key } from "../api/types";
 import { useSession } from "../session";
 import { Dialog } from "../ui/dialog";
-import { useSending } from "../ui/form";
+import { Buttons, useSending } from "../ui/form";
 import { visible } from "../ui/hostile";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
@@ -35,14 +35,14 @@ export function RevokeKey({ revoked, onClose, onDone }: Props) {
         </p>
         {id === me.id && <p class="refusal">You are signed in with this very key.</p>}
         <Refusal error={error} />
-        <p class="actions">
-          <button type="submit" class="danger" disabled={busy}>
-            {busy ? "Revoking …" : "Revoke the key"}
-          </button>
-          <button type="button" onClick={onClose}>
-            Keep it
-          </button>
-        </p>
+        <Buttons
+          deed="Revoke the key"
+          doing="Revoking …"
+          busy={busy}
+          danger
+          cancel="Keep it"
+          onCancel={onClose}
+        />
       </form>
     </Dialog>
   );

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { Control, Mode } from "../api/types";
 import { useSession } from "../session";
 import { Dialog } from "../ui/dialog";
-import { Choices, useSending } from "../ui/form";
+import { Buttons, Choices, useSending } from "../ui/form";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
 
@@ -63,14 +63,7 @@ export function BrakeDialog({ control, onClose, onDone }: Props) {
             `Not now: the deployment's variable MODE_CEILING holds all tenants at ${control.variable} all the same.`}
         </p>
         <Refusal error={error} />
-        <p class="actions">
-          <button type="submit" class="danger" disabled={busy || same}>
-            {busy ? "Sending …" : PRESS[mode]}
-          </button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </p>
+        <Buttons deed={PRESS[mode]} doing="Sending …" busy={busy} disabled={same} danger onCancel={onClose} />
       </form>
     </Dialog>
   );

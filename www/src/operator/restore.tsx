@@ -5,7 +5,7 @@ import type { Baseline } from "../api/types";
 import { useSession } from "../session";
 import { day } from "../time";
 import { Dialog } from "../ui/dialog";
-import { Field, useSending } from "../ui/form";
+import { Buttons, Field, useSending } from "../ui/form";
 import { Failure, Loading, Refusal } from "../ui/notice";
 import { Time } from "../ui/time";
 import { plural } from "../words";
@@ -91,14 +91,14 @@ export function Restore({ fact, onClose, onDone }: Props) {
           more strictly before its next stage; one that becomes acceptable is free at once.
         </p>
         <Refusal error={sending.error} />
-        <p class="actions">
-          <button type="submit" class="danger" disabled={sending.busy || !ready}>
-            {sending.busy ? "Going back …" : "Put it in force"}
-          </button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </p>
+        <Buttons
+          deed="Put it in force"
+          doing="Going back …"
+          busy={sending.busy}
+          disabled={!ready}
+          danger
+          onCancel={onClose}
+        />
       </form>
     </Dialog>
   );

@@ -4,7 +4,7 @@ import { path } from "../api/client";
 import { go } from "../route";
 import { rights, useSession } from "../session";
 import { Dialog } from "../ui/dialog";
-import { useSending } from "../ui/form";
+import { Buttons, useSending } from "../ui/form";
 import { Refusal } from "../ui/notice";
 import type { ServerPage } from "./load";
 
@@ -42,14 +42,7 @@ function ForgetDialog({ tenant, page: { server }, onClose }: Props & { onClose: 
           sends mail again, it is a new server: out of date, it begins at stage 1.
         </p>
         <Refusal error={error} />
-        <p class="actions">
-          <button type="submit" class="danger" disabled={busy}>
-            Forget it
-          </button>
-          <button type="button" onClick={onClose}>
-            Keep it
-          </button>
-        </p>
+        <Buttons deed="Forget it" busy={busy} danger cancel="Keep it" onCancel={onClose} />
       </form>
     </Dialog>
   );

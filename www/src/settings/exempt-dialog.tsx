@@ -6,7 +6,7 @@ import type { Exemption } from "../api/types";
 import { useSession } from "../session";
 import { addDays, dateOf, dateTime, useNow } from "../time";
 import { Dialog } from "../ui/dialog";
-import { Field, useSending } from "../ui/form";
+import { Buttons, Field, useSending } from "../ui/form";
 import { visible } from "../ui/hostile";
 import { Failure, Loading, Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
@@ -102,14 +102,13 @@ function ExemptForm({ tenant, server, before, onClose, onDone }: Props & { befor
         )}
       </Field>
       {!known && <Refusal error={error} />}
-      <p class="actions">
-        <button type="submit" class="primary" disabled={busy || !chosen}>
-          {busy ? "Saving …" : before ? "Change the exemption" : "Exempt the server"}
-        </button>
-        <button type="button" onClick={onClose}>
-          Cancel
-        </button>
-      </p>
+      <Buttons
+        deed={before ? "Change the exemption" : "Exempt the server"}
+        doing="Saving …"
+        busy={busy}
+        disabled={!chosen}
+        onCancel={onClose}
+      />
     </form>
   );
 }

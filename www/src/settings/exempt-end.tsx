@@ -3,7 +3,7 @@ import { path } from "../api/client";
 import type { Server } from "../api/types";
 import { useSession } from "../session";
 import { Dialog } from "../ui/dialog";
-import { useSending } from "../ui/form";
+import { Buttons, useSending } from "../ui/form";
 import { visible } from "../ui/hostile";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
@@ -35,14 +35,7 @@ export function ExemptEnd({ tenant, server, onClose, onDone }: Props) {
             : "It is not in a stage now: nothing changes for its mail until it is found to be out of date."}
         </p>
         <Refusal error={error} />
-        <p class="actions">
-          <button type="submit" class="danger" disabled={busy}>
-            {busy ? "Ending …" : "End it now"}
-          </button>
-          <button type="button" onClick={onClose}>
-            Keep it
-          </button>
-        </p>
+        <Buttons deed="End it now" doing="Ending …" busy={busy} danger cancel="Keep it" onCancel={onClose} />
       </form>
     </Dialog>
   );

@@ -5,7 +5,7 @@ import type { Pause } from "../api/types";
 import { useSession } from "../session";
 import { addDays, dateOf, dateTime, day, useNow } from "../time";
 import { Dialog } from "../ui/dialog";
-import { Choices, Field, useSending } from "../ui/form";
+import { Buttons, Choices, Field, useSending } from "../ui/form";
 import { Failure, Loading, Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
 import { Time } from "../ui/time";
@@ -109,14 +109,12 @@ function PauseForm({ tenant, book, onClose, onDone }: Props & { book: PauseBook 
         begins={starts === "now" || first === today ? null : `${first}T00:00:00Z`}
       />
       {!known && <Refusal error={error} />}
-      <p class="actions">
-        <button type="submit" class="primary" disabled={busy}>
-          {busy ? "Pausing …" : starts === "now" ? "Pause now" : "Plan the pause"}
-        </button>
-        <button type="button" onClick={onClose}>
-          Cancel
-        </button>
-      </p>
+      <Buttons
+        deed={starts === "now" ? "Pause now" : "Plan the pause"}
+        doing="Pausing …"
+        busy={busy}
+        onCancel={onClose}
+      />
     </form>
   );
 }

@@ -4,7 +4,7 @@ import type { Pause } from "../api/types";
 import { useSession } from "../session";
 import { useNow } from "../time";
 import { Dialog } from "../ui/dialog";
-import { useSending } from "../ui/form";
+import { Buttons, useSending } from "../ui/form";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
 import { plural } from "../words";
@@ -37,14 +37,14 @@ export function PauseEnd({ tenant, book, pause, onClose, onDone }: Props) {
           {back}
         </p>
         <Refusal error={error} />
-        <p class="actions">
-          <button type="submit" class="danger" disabled={busy}>
-            {withdraws ? (busy ? "Withdrawing …" : "Withdraw it") : busy ? "Ending …" : "End it now"}
-          </button>
-          <button type="button" onClick={onClose}>
-            Keep it
-          </button>
-        </p>
+        <Buttons
+          deed={withdraws ? "Withdraw it" : "End it now"}
+          doing={withdraws ? "Withdrawing …" : "Ending …"}
+          busy={busy}
+          danger
+          cancel="Keep it"
+          onCancel={onClose}
+        />
       </form>
     </Dialog>
   );

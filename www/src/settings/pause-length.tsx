@@ -5,7 +5,7 @@ import type { Pause } from "../api/types";
 import { useSession } from "../session";
 import { dateTime, day } from "../time";
 import { Dialog } from "../ui/dialog";
-import { useSending } from "../ui/form";
+import { Buttons, useSending } from "../ui/form";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
 import type { PauseBook } from "./pause-days";
@@ -50,14 +50,13 @@ export function PauseLength({ tenant, book, pause, onClose, onDone }: Props) {
           changed={pause.id}
         />
         {!errorOf("days") && <Refusal error={error} />}
-        <p class="actions">
-          <button type="submit" class="primary" disabled={busy || length === pause.days}>
-            {busy ? "Changing …" : "Change the length"}
-          </button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </p>
+        <Buttons
+          deed="Change the length"
+          doing="Changing …"
+          busy={busy}
+          disabled={length === pause.days}
+          onCancel={onClose}
+        />
       </form>
     </Dialog>
   );

@@ -4,7 +4,7 @@ import { path } from "../api/client";
 import { go, keepHere } from "../route";
 import { useSession } from "../session";
 import { Dialog } from "../ui/dialog";
-import { Field, useSending } from "../ui/form";
+import { Buttons, Field, useSending } from "../ui/form";
 import { Refusal } from "../ui/notice";
 
 /** At the page's end: it is seldom wanted, and cannot be undone. */
@@ -52,14 +52,15 @@ function DeleteDialog({ tenant, onClose }: { tenant: string; onClose: () => void
           )}
         </Field>
         <Refusal error={error} />
-        <p class="actions">
-          <button type="submit" class="danger" disabled={busy || typed.trim() !== tenant}>
-            {busy ? "Deleting …" : "Delete it for good"}
-          </button>
-          <button type="button" onClick={onClose}>
-            Keep it
-          </button>
-        </p>
+        <Buttons
+          deed="Delete it for good"
+          doing="Deleting …"
+          busy={busy}
+          disabled={typed.trim() !== tenant}
+          danger
+          cancel="Keep it"
+          onCancel={onClose}
+        />
       </form>
     </Dialog>
   );

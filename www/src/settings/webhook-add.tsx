@@ -3,11 +3,11 @@ import { useState } from "preact/hooks";
 import { path } from "../api/client";
 import type { CreatedWebhook } from "../api/types";
 import { useSession } from "../session";
-import { Copy } from "../ui/copy";
 import { Dialog } from "../ui/dialog";
-import { Field, useSending } from "../ui/form";
+import { Buttons, Field, useSending } from "../ui/form";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
+import { ShownOnce } from "../ui/shown-once";
 
 interface Props {
   tenant: string;
@@ -55,14 +55,7 @@ function AddForm({ tenant, onClose, onMade }: Props & { onMade: (made: CreatedWe
           )}
         </Field>
         {!errorOf("url") && <Refusal error={error} />}
-        <p class="actions">
-          <button type="submit" class="primary" disabled={busy}>
-            {busy ? "Adding …" : "Add the webhook"}
-          </button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </p>
+        <Buttons deed="Add the webhook" doing="Adding …" busy={busy} onCancel={onClose} />
       </form>
     </Dialog>
   );
@@ -71,17 +64,8 @@ function AddForm({ tenant, onClose, onMade }: Props & { onMade: (made: CreatedWe
 function Made({ made, onDone }: { made: CreatedWebhook; onDone: Props["onDone"] }) {
   const done = () => onDone({ text: `Notifications are posted to ${made.url} from now on.` });
   return (
-    <Dialog title="The webhook's secret" onClose={done}>
-      <p>
-        <strong>It is shown this once.</strong> Copy it now, and give it to the receiver: it tells by it that
-        a delivery comes from Tidegate.
-      </p>
-      <Copy label="Secret" text={made.secret} />
-      <p class="actions">
-        <button type="button" onClick={done}>
-          I have copied it
-        </button>
-      </p>
-    </Dialog>
+    <ShownOnce title="The webhook's secret" label="Secret" text={made.secret} onDone={done}>
+      Copy it now, and give it to the receiver: it tells by it that a delivery comes from Tidegate.
+    </ShownOnce>
   );
 }

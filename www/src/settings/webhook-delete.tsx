@@ -3,7 +3,7 @@ import { path } from "../api/client";
 import type { Webhook } from "../api/types";
 import { useSession } from "../session";
 import { Dialog } from "../ui/dialog";
-import { useSending } from "../ui/form";
+import { Buttons, useSending } from "../ui/form";
 import { visible } from "../ui/hostile";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
@@ -34,14 +34,7 @@ export function DeleteWebhook({ tenant, webhook, onClose, onDone }: Props) {
           The notifications themselves stay in the list.
         </p>
         <Refusal error={error} />
-        <p class="actions">
-          <button type="submit" class="danger" disabled={busy}>
-            {busy ? "Deleting …" : "Delete it"}
-          </button>
-          <button type="button" onClick={onClose}>
-            Keep it
-          </button>
-        </p>
+        <Buttons deed="Delete it" doing="Deleting …" busy={busy} danger cancel="Keep it" onCancel={onClose} />
       </form>
     </Dialog>
   );

@@ -4,12 +4,11 @@ import { path } from "../api/client";
 import { type Place, remember } from "../route";
 import { save } from "../save";
 import { useSession } from "../session";
-import { Search, Select, useTyped } from "../ui/filters";
+import { Found, NoneLeft, Search, Select, useTyped } from "../ui/filters";
 import { useSending } from "../ui/form";
-import { Empty, Refusal } from "../ui/notice";
+import { Refusal } from "../ui/notice";
 import { type Sort, sortOf, sortText } from "../ui/sort";
 import { Table } from "../ui/table";
-import { number, plural } from "../words";
 import { serverColumns } from "./columns";
 import { type Filter, filtered, filterOf, stageOptions, stateOptions } from "./filter";
 import type { Range } from "./range";
@@ -45,12 +44,7 @@ export function Servers({ tenant, place, range, rows, complete, stages }: Props)
         <Download tenant={tenant} range={range} />
       </div>
       <Filters place={place} rows={rows} filter={filter} onSearch={setSearch} />
-      <p class="muted" role="status">
-        {shown.length === rows.length
-          ? plural(rows.length, "server")
-          : `${number(shown.length)} of ${plural(rows.length, "server")}`}
-        {!complete && ", more are being loaded …"}
-      </p>
+      <Found what="server" shown={shown.length} all={rows.length} loading={!complete} />
       {shown.length > 0 ? (
         <Table
           caption={`Servers of ${tenant}`}
@@ -62,13 +56,7 @@ export function Servers({ tenant, place, range, rows, complete, stages }: Props)
           blocksUnder={76}
         />
       ) : (
-        <Empty title="No server is like that.">
-          <p>
-            <button type="button" onClick={showAll}>
-              Show all servers
-            </button>
-          </p>
-        </Empty>
+        <NoneLeft what="server" onAll={showAll} />
       )}
     </section>
   );

@@ -1,7 +1,8 @@
 /** What a list is narrowed by: a text that is typed, and choices. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Place, remember } from "../route";
-import { number } from "../words";
+import { number, plural } from "../words";
+import { Empty } from "./notice";
 
 /** A pause in typing after which the address follows, in milliseconds: browsers limit how often it may. */
 const TYPING = 300;
@@ -75,5 +76,36 @@ export function Select<Value extends string>({ label, value, options, onChoose }
         ))}
       </select>
     </label>
+  );
+}
+
+interface FoundProps {
+  /** What is counted, in the singular */
+  what: string;
+  shown: number;
+  all: number;
+  loading: boolean;
+}
+
+/** How many are left of how many, as a sentence goes on. */
+export function Found({ what, shown, all, loading }: FoundProps) {
+  return (
+    <p class="muted" role="status">
+      {shown === all ? plural(all, what) : `${number(shown)} of ${plural(all, what)}`}
+      {loading && ", more are being loaded …"}
+    </p>
+  );
+}
+
+/** Stands where nothing is left. */
+export function NoneLeft({ what, onAll }: { what: string; onAll: () => void }) {
+  return (
+    <Empty title={`No ${what} is like that.`}>
+      <p>
+        <button type="button" onClick={onAll}>
+          Show all {what}s
+        </button>
+      </p>
+    </Empty>
   );
 }

@@ -41,6 +41,39 @@ export function Field({ label, hint, error, children }: FieldProps) {
   );
 }
 
+interface ButtonsProps {
+  /** What is done, and how it is said meanwhile */
+  deed: string;
+  doing?: string;
+  busy?: boolean;
+  disabled?: boolean;
+  danger?: boolean;
+  cancel?: string;
+  onCancel: () => void;
+}
+
+/** What a dialog's form ends with: the deed, and the way out of it. */
+export function Buttons({
+  deed,
+  doing = deed,
+  busy = false,
+  disabled,
+  danger,
+  cancel,
+  onCancel,
+}: ButtonsProps) {
+  return (
+    <p class="actions">
+      <button type="submit" class={danger ? "danger" : "primary"} disabled={busy || disabled}>
+        {busy ? doing : deed}
+      </button>
+      <button type="button" onClick={onCancel}>
+        {cancel ?? "Cancel"}
+      </button>
+    </p>
+  );
+}
+
 export interface Choice<Value extends string> {
   value: Value;
   name: string;
