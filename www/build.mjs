@@ -14,8 +14,11 @@ const WWW = fileURLToPath(new URL(".", import.meta.url));
 const PACKAGE = fileURLToPath(new URL("../pkg/", import.meta.url));
 const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
 
-const types = await openapiTS(new URL("openapi.json", import.meta.url), { defaultNonNullable: false });
-writeChanged(`${WWW}src/api/schema.gen.ts`, astToString(types));
+const DOCUMENT = new URL("openapi.json", import.meta.url);
+const types = await openapiTS(DOCUMENT, { defaultNonNullable: false });
+const { Ladder } = JSON.parse(readFileSync(DOCUMENT, "utf8")).components.schemas;
+const ladder = `export const DEFAULT_LADDER: components["schemas"]["Ladder"] = ${JSON.stringify(Ladder.default)};\n`;
+writeChanged(`${WWW}src/api/schema.gen.ts`, astToString(types) + ladder);
 
 if (process.argv[2] !== "types") {
   rmSync(DIST, { recursive: true, force: true });

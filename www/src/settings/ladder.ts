@@ -18,16 +18,7 @@ export interface StageDraft {
 }
 
 /** Exchange Online's, the default of a policy. */
-export const DEFAULT_LADDER: Ladder = [
-  { days: 30, throttle_minutes: 0, block_minutes: 0 },
-  { days: 10, throttle_minutes: 5, block_minutes: 0 },
-  { days: 10, throttle_minutes: 10, block_minutes: 0 },
-  { days: 10, throttle_minutes: 20, block_minutes: 0 },
-  { days: 10, throttle_minutes: 30, block_minutes: 5 },
-  { days: 10, throttle_minutes: 30, block_minutes: 10 },
-  { days: 10, throttle_minutes: 30, block_minutes: 20 },
-  { throttle_minutes: 0, block_minutes: 60 },
-];
+export { DEFAULT_LADDER } from "../api/schema.gen";
 
 export function sameLadder(one: Ladder, other: Ladder): boolean {
   return JSON.stringify(toLadder(toDrafts(one))) === JSON.stringify(toLadder(toDrafts(other)));
