@@ -4,10 +4,11 @@ import { useLoad } from "../api/load";
 import type { Key } from "../api/types";
 import { href } from "../route";
 import { useSession } from "../session";
+import { useDialogs } from "../ui/dialog";
 import { Search, wordsOf } from "../ui/filters";
 import { visible } from "../ui/hostile";
 import { Empty, Failure, Loading } from "../ui/notice";
-import { Said, type Words } from "../ui/said";
+import { Said } from "../ui/said";
 import { order, type Sort } from "../ui/sort";
 import { type Column, Table } from "../ui/table";
 import { Time } from "../ui/time";
@@ -25,8 +26,6 @@ type Open = { dialog: "make"; like?: Key } | { dialog: "revoke"; key: Key };
 
 export function Keys({ tenant }: Props) {
   const { api } = useSession();
-  const [open, setOpen] = useState<Open | undefined>();
-  const [words, setWords] = useState<Words | undefined>();
   const [filter, setFilter] = useState("");
   const [sort, setSort] = useState<Sort>({ column: "created_at", descending: true });
   const { value, error, loading, reload } = useLoad<Key[]>(
@@ -40,13 +39,9 @@ export function Keys({ tenant }: Props) {
     },
     [api, tenant],
   );
+  const { open, setOpen, words, close, done } = useDialogs<Open>(reload);
   const columns = useColumns(tenant, value ?? [], setOpen);
   const shown = useMemo(() => (value ?? []).filter((key) => matches(key, filter)), [value, filter]);
-  const done = (next: Words) => {
-    setOpen(undefined);
-    setWords(next);
-    reload();
-  };
   return (
     <section class="keys" aria-label="Keys">
       <div class="filters">
@@ -89,12 +84,8 @@ export function Keys({ tenant }: Props) {
           onSort={setSort}
         />
       )}
-      {open?.dialog === "make" && (
-        <MakeKey tenant={tenant} like={open.like} onClose={() => setOpen(undefined)} onDone={done} />
-      )}
-      {open?.dialog === "revoke" && (
-        <RevokeKey revoked={open.key} onClose={() => setOpen(undefined)} onDone={done} />
-      )}
+      {open?.dialog === "make" && <MakeKey tenant={tenant} like={open.like} onClose={close} onDone={done} />}
+      {open?.dialog === "revoke" && <RevokeKey revoked={open.key} onClose={close} onDone={done} />}
     </section>
   );
 }

@@ -1,27 +1,21 @@
 /** The emergency brake: how far any tenant's decisions go, now and by whose word. */
-import { useState } from "preact/hooks";
 import { useLoad } from "../api/load";
 import type { Control } from "../api/types";
 import { rights, useSession } from "../session";
+import { useDialogs } from "../ui/dialog";
 import { Failure, Loading } from "../ui/notice";
-import { Said, type Words } from "../ui/said";
+import { Said } from "../ui/said";
 import { Time } from "../ui/time";
 import { MODES } from "../words";
 import { BrakeDialog } from "./brake-dialog";
 
 export function BrakeSection() {
   const { api, me } = useSession();
-  const [open, setOpen] = useState(false);
-  const [words, setWords] = useState<Words | undefined>();
   const { value, error, loading, reload } = useLoad<Control>(
     (signal) => api.get("/v1/control/mode", { signal }),
     [api],
   );
-  const done = (next: Words) => {
-    setOpen(false);
-    setWords(next);
-    reload();
-  };
+  const { open, setOpen, words, close, done } = useDialogs<true>(reload);
   return (
     <section class="headline brake" aria-label="Emergency brake" aria-busy={loading}>
       {value && <State control={value} />}
@@ -39,7 +33,7 @@ export function BrakeSection() {
       <Said words={words} />
       {value === undefined && loading && <Loading what="the emergency brake" />}
       {error !== undefined && <Failure error={error} retry={reload} />}
-      {open && value && <BrakeDialog control={value} onClose={() => setOpen(false)} onDone={done} />}
+      {open && value && <BrakeDialog control={value} onClose={close} onDone={done} />}
     </section>
   );
 }

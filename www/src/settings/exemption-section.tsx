@@ -1,11 +1,11 @@
 /** Which servers are exempt, and what can be done about it. */
-import { useState } from "preact/hooks";
 import { path } from "../api/client";
 import { useLoad } from "../api/load";
 import type { Policy, Server } from "../api/types";
 import { rights, useSession } from "../session";
+import { useDialogs } from "../ui/dialog";
 import { Failure, Loading } from "../ui/notice";
-import { Said, type Words } from "../ui/said";
+import { Said } from "../ui/said";
 import { ExemptDialog } from "./exempt-dialog";
 import { ExemptEnd } from "./exempt-end";
 import { ExemptionList } from "./exemption-list";
@@ -19,8 +19,6 @@ type Open = { dialog: "exempt"; server?: Server } | { dialog: "end"; server: Ser
 
 export function Exemptions({ tenant, policy }: Props) {
   const { api, me } = useSession();
-  const [open, setOpen] = useState<Open | undefined>();
-  const [words, setWords] = useState<Words | undefined>();
   const { value, loading, error, reload } = useLoad<Server[]>(
     async (signal) => {
       const exempt: Server[] = [];
@@ -31,13 +29,8 @@ export function Exemptions({ tenant, policy }: Props) {
     },
     [api, tenant],
   );
+  const { open, setOpen, words, close, done } = useDialogs<Open>(reload);
   const may = rights(me, policy);
-  const close = () => setOpen(undefined);
-  const done = (next: Words) => {
-    close();
-    setWords(next);
-    reload();
-  };
   return (
     <section class="part exemptions" aria-labelledby="exemptions">
       <div class="title-row">

@@ -1,10 +1,10 @@
 /** The budget, the pauses, and what can be done about them. */
-import { useState } from "preact/hooks";
 import type { Mode, Pause, Policy } from "../api/types";
 import { rights, useSession } from "../session";
 import { useNow } from "../time";
+import { useDialogs } from "../ui/dialog";
 import { Failure, Loading } from "../ui/notice";
-import { Said, type Words } from "../ui/said";
+import { Said } from "../ui/said";
 import { Time } from "../ui/time";
 import { number } from "../words";
 import { usePauses } from "./pause-book";
@@ -24,15 +24,8 @@ type Open = { dialog: "pause" } | { dialog: "length" | "end"; pause: Pause };
 export function Pauses({ tenant, policy }: Props) {
   const { me } = useSession();
   const { value: book, error, reload } = usePauses(tenant);
-  const [open, setOpen] = useState<Open | undefined>();
-  const [words, setWords] = useState<Words | undefined>();
+  const { open, setOpen, words, close, done } = useDialogs<Open>(reload);
   const may = rights(me).operate;
-  const close = () => setOpen(undefined);
-  const done = (next: Words) => {
-    close();
-    setWords(next);
-    reload();
-  };
   return (
     <section class="pauses" aria-labelledby="pauses">
       <h2 id="pauses" class="hidden">

@@ -1,13 +1,13 @@
 /** Where the tenant's notifications are posted to. */
 import type { RefObject } from "preact";
-import { useState } from "preact/hooks";
 import type { Loaded } from "../api/load";
 import type { Webhook } from "../api/types";
 import { actor } from "../audit/words";
 import { rights, useSession } from "../session";
+import { useDialogs } from "../ui/dialog";
 import { visible } from "../ui/hostile";
 import { Failure, Loading } from "../ui/notice";
-import { Said, type Words } from "../ui/said";
+import { Said } from "../ui/said";
 import { Time } from "../ui/time";
 import { plural } from "../words";
 import { AddWebhook } from "./webhook-add";
@@ -28,15 +28,8 @@ const MAX_WEBHOOKS = 8;
 export function Webhooks({ tenant, webhooks, section }: Props) {
   const { me } = useSession();
   const { value, loading, error, reload } = webhooks;
-  const [open, setOpen] = useState<Open | undefined>();
-  const [words, setWords] = useState<Words | undefined>();
+  const { open, setOpen, words, close, done } = useDialogs<Open>(reload);
   const may = rights(me).operate;
-  const close = () => setOpen(undefined);
-  const done = (next: Words) => {
-    close();
-    setWords(next);
-    reload();
-  };
   return (
     <section ref={section} tabIndex={-1} aria-labelledby="webhooks">
       <h2 id="webhooks">Webhooks</h2>

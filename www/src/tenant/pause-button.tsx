@@ -1,8 +1,8 @@
 /** The way to a pause, for who may: begins one, or leads to the one that is running. */
-import { useState } from "preact/hooks";
 import { href } from "../route";
+import { useDialogs } from "../ui/dialog";
 import { Part } from "../ui/part";
-import { Said, type Words } from "../ui/said";
+import { Said } from "../ui/said";
 
 interface Props {
   tenant: string;
@@ -11,14 +11,7 @@ interface Props {
 }
 
 export function PauseButton({ tenant, paused, onPaused }: Props) {
-  const [open, setOpen] = useState(false);
-  const [words, setWords] = useState<Words | undefined>();
-  const close = () => setOpen(false);
-  const done = (said: Words) => {
-    close();
-    setWords(said);
-    onPaused();
-  };
+  const { open, setOpen, words, close, done } = useDialogs<true>(onPaused);
   return (
     <div class="pause-button">
       {paused ? (

@@ -1,6 +1,7 @@
 /** A modal dialog: the browser's own, with its focus trap and Escape. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import type { Words } from "./said";
 
 interface Props {
   title: string;
@@ -40,4 +41,17 @@ export function Dialog({ title, onClose, children, wide }: Props) {
       {children}
     </dialog>
   );
+}
+
+/** Which of a view's dialogs is open, and what the last one says was done; then `reload` runs. */
+export function useDialogs<Open>(reload: () => void) {
+  const [open, setOpen] = useState<Open | undefined>();
+  const [words, setWords] = useState<Words | undefined>();
+  const close = () => setOpen(undefined);
+  const done = (said: Words) => {
+    close();
+    setWords(said);
+    reload();
+  };
+  return { open, setOpen, words, close, done };
 }
