@@ -133,7 +133,7 @@ test("a batch that the edge gave up, and that arrives after the next ones, count
   await edge.worker.setLedgerMode("hold");
   let posted = 5 + 20;
   await post(edge.client, tenant, 20, ofSixServers(tenant));
-  await until("a batch is held back", () => edge.worker.ledgerHolds());
+  await until("a batch is held back", () => edge.worker.ledgerHolds(tenant));
   await until(
     "the edge has sent it again, and the next one",
     async () => {
@@ -186,7 +186,7 @@ test("two isolates' batches are counted in whichever order they come", async (t)
     });
     await edge.worker.setLedgerMode("hold");
     await post(held, tenant, 30, members(`${round}-held`));
-    await until("the batch is held back", () => edge.worker.ledgerHolds());
+    await until("the batch is held back", () => edge.worker.ledgerHolds(tenant));
     await post(other, tenant, 24, members(`${round}-other`));
     total += 24;
     await until("the other isolate's batch is counted", async () => counted(tenant) === total);

@@ -136,7 +136,7 @@ test("mail that is still on its way to a deleted tenant's books disturbs nothing
   await edge.client.putPolicy(tenant, { mode: "enforce" }, { now: BLOCKED });
   await edge.worker.setLedgerMode("hold");
   await post(edge.client, tenant, 3);
-  await until("a batch is held back", () => edge.worker.ledgerHolds());
+  await until("a batch is held back", () => edge.worker.ledgerHolds(tenant));
   assert.equal(await status("DELETE", `/v1/tenants/${tenant}`), 204);
   await edge.worker.setLedgerMode("ok");
   await until("the batch begins the tenant anew", async () => (await edge.client.counted(tenant)) === 3);
@@ -150,7 +150,7 @@ test("where tenants need a policy, mail on its way to a deleted one's books leav
     await strict.client.putPolicy(tenant, { mode: "enforce" }, { now: BLOCKED });
     await strict.worker.setLedgerMode("hold");
     await post(strict.client, tenant, 3);
-    await until("a batch is held back", () => strict.worker.ledgerHolds());
+    await until("a batch is held back", () => strict.worker.ledgerHolds(tenant));
     assert.equal((await strict.client.ask("DELETE", path, { now: BLOCKED })).status, 204);
     await strict.worker.setLedgerMode("ok");
     await until("the batch has come", async () => (await strict.worker.batches()).length > 0);

@@ -9,15 +9,15 @@ import { DurableObject } from "cloudflare:workers";
 
 const BATCHES_KEPT = 1000;
 
-/** `turn` rises with every switch; `holds`: whether this turn has held a batch back. */
-const newRelay = () => ({ mode: "ok", turn: 0, asked: 0, holds: false });
+/** `turn` rises with every switch; `holds`: of which objects this turn has held a batch back. */
+const newRelay = () => ({ mode: "ok", turn: 0, asked: 0, holds: new Set() });
 /** @typedef {ReturnType<typeof newRelay>} Relay */
 /** @type {Record<string, Relay>} */
 const relays = { ledger: newRelay(), operator: newRelay() };
 /** @type {string[]} the bytes of batches, in the order in which the ledger got them */
 let batches = [];
 
-/** @typedef {{ pass: () => Promise<Response>, isBatch: boolean, relay: Relay }} Asked */
+/** @typedef {{ pass: () => Promise<Response>, isBatch: boolean, relay: Relay, name?: string }} Asked */
 
 /** @type {Record<string, (asked: Asked) => Promise<Response>>} */
 const MODES = {
@@ -38,9 +38,9 @@ const MODES = {
     const answer = await asked.pass();
     return asked.isBatch ? MODES.hang(asked) : answer;
   },
-  hold: async ({ pass, isBatch, relay }) => {
-    if (isBatch && !relay.holds) {
-      relay.holds = true;
+  hold: async ({ pass, isBatch, relay, name }) => {
+    if (isBatch && !relay.holds.has(name)) {
+      relay.holds.add(name);
       for (const mine = relay.turn; relay.turn === mine; )
         await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -62,7 +62,7 @@ async function relayed(object, relay, real, request) {
     if (isBatch) batches = [...batches.slice(1 - BATCHES_KEPT), body];
     return hand(real, object.ctx.id.name, body);
   };
-  return MODES[relay.mode]({ pass, isBatch, relay });
+  return MODES[relay.mode]({ pass, isBatch, relay, name: object.ctx.id.name });
 }
 
 export class Ledger extends DurableObject {
@@ -99,12 +99,12 @@ export default {
     const relay = Object.hasOwn(relays, name) ? relays[name] : undefined;
     if (!relay) return new Response("no such relay", { status: 404 });
     if (request.method === "GET" && wanted === undefined) return Response.json(relay.asked);
-    if (request.method === "GET" && wanted === "held") return Response.json(relay.holds);
+    if (request.method === "GET" && wanted === "held") return Response.json([...relay.holds]);
     if (request.method === "GET" && wanted === "batches") return Response.json(batches);
     if (request.method === "POST") return hand(env.REAL_LEDGER, wanted, await request.text());
     if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))
       return new Response("no such mode", { status: 404 });
-    Object.assign(relay, { mode: wanted, turn: relay.turn + 1, asked: 0, holds: false });
+    Object.assign(relay, { mode: wanted, turn: relay.turn + 1, asked: 0, holds: new Set() });
     return new Response(null, { status: 204 });
   },
 };

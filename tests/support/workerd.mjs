@@ -46,8 +46,8 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
 /**
  * What the relay does with what the ledger is asked:
  * `ok`; `throw`; `hang`: never passes on; `error`: 500; `truncated`: passes on, half of the answer comes back; `drop`:
- * passes a batch on, but its answer never comes back; `hold`: holds the first batch back until the next switch, while
- * everything else passes.
+ * passes a batch on, but its answer never comes back; `hold`: holds each tenant's first batch back until the next
+ * switch, while everything else passes.
  * @typedef {"ok" | "throw" | "hang" | "error" | "truncated" | "drop" | "hold"} LedgerMode
  */
 
@@ -61,7 +61,7 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {() => string} output what workerd and the worker have written so far (the last 64 K)
  * @property {(mode: LedgerMode) => Promise<void>} setLedgerMode how the tenants' ledgers fail; with `faultyLedger` only
  * @property {() => Promise<number>} ledgerAsked how often they were asked in this mode; with `faultyLedger` only
- * @property {() => Promise<boolean>} ledgerHolds whether mode `hold` has a batch to hold; with `faultyLedger` only
+ * @property {(tenant: string) => Promise<boolean>} ledgerHolds whether mode `hold` has a batch of this tenant to hold; with `faultyLedger` only
  * @property {() => Promise<string[]>} batches the bytes of the latest batches in the order in which the ledger got
  *   them; with `faultyLedger` only
  * @property {(tenant: string, batch: string) => Promise<void>} replay hands a batch to a tenant's ledger, which must
@@ -111,7 +111,7 @@ export async function startWorkerd(options) {
       output,
       setLedgerMode: async (mode) => void (await control("PUT", `ledger/${mode}`)),
       ledgerAsked: async () => JSON.parse(await control("GET", "ledger")),
-      ledgerHolds: async () => JSON.parse(await control("GET", "ledger/held")),
+      ledgerHolds: async (tenant) => JSON.parse(await control("GET", "ledger/held")).includes(tenant),
       batches: async () => JSON.parse(await control("GET", "ledger/batches")),
       replay: async (tenant, batch) => void (await control("POST", `ledger/${tenant}`, batch)),
       setOperatorMode: async (mode) => void (await control("PUT", `operator/${mode}`)),
