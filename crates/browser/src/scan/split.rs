@@ -189,14 +189,14 @@ impl Splitter {
 
     fn end_header(&mut self, each: &mut dyn FnMut(Block<'_>)) {
         self.state = State::Body(Line::Start { below_empty: true });
-        if self.cut {
-            let whole = whole_fields(&self.header);
-            self.header.truncate(whole);
-        }
         let is_message = match self.mbox {
             true => self.confirmed || self.confirm(),
             false => self.header.split(|octet| *octet == b'\n').any(is_field),
         };
+        if self.cut {
+            let whole = whole_fields(&self.header);
+            self.header.truncate(whole);
+        }
         if is_message {
             each(Block { header: &self.header, cut: self.cut });
         }
@@ -269,7 +269,89 @@ mod tests {
         assert_eq!(whole(&format!("A: 1\nB: {}", "x".repeat(3 * MAX_HEADER))), [("A: 1\n".to_owned(), true)]);
     }
 
+    #[test]
+    fn a_message_whose_first_field_is_too_long_is_a_message_all_the_same() {
+        let folded = format!("A: 1\n{}", " x\n".repeat(MAX_HEADER));
+        assert_eq!(whole(&folded), [(String::new(), true)], "of that field nothing is certain");
+        let archive = format!("From a\nA: {}\n\nFrom b\nB: 2\n\n", "x".repeat(2 * MAX_HEADER));
+        assert_eq!(whole(&archive), [(String::new(), true), ("B: 2\n".to_owned(), false)]);
+    }
+
+    #[test]
+    fn what_is_no_mail_is_no_message() {
+        let none = [
+            "",
+            "\n",
+            "\r\n\r\n",
+            "\u{feff}",
+            "From",
+            "From ",
+            "From a",
+            "From a\n",
+            "From a\n\n\nno mail\n",
+            "\0\0\n\0",
+        ];
+        for none in none.map(str::to_owned).into_iter().chain(["\0".repeat(1 << 20), "\u{fffd}".repeat(1 << 20)]) {
+            assert_eq!(whole(&none), [], "{:?}", none.chars().take(20).collect::<String>());
+        }
+    }
+
+    #[test]
+    fn a_from_line_begins_a_message_only_below_an_empty_line_and_above_a_field() {
+        let found = |body: &str| headers(&format!("From a\nA: 1\n\n{body}From b\nB: 2\n\n")).len();
+        for split in
+            ["", "x\n\n", "x\r\n\r\n", "x\n\nFrom here on it is prose\nand goes on\n\n", "\nFrom x\n\nprose: yes\n\n"]
+        {
+            assert_eq!(found(split), 2, "{split:?}");
+        }
+        for one in ["x\n", "x\n\n>", "x\n\n>>", "x\n\n ", "\n\r\r\n"] {
+            assert_eq!(found(one), 1, "{one:?}");
+        }
+        assert_eq!(headers("From a\n>From b\nA: 1\n\n"), [">From b\nA: 1\n"]);
+        assert_eq!(
+            whole("From a\nA: 1\n\rx: 2\nB: 3\n\r\nC: 4\n")[0].0,
+            "A: 1\n\rx: 2\nB: 3\n",
+            "a lone CR ends nothing"
+        );
+    }
+
+    #[test]
+    fn what_is_held_is_bounded_whatever_comes() {
+        for (filler, begin) in
+            [("x", "A: 1\n"), (" x\n", "A: 1\n"), ("A: 1\n", ""), ("x", "From a\n"), ("\n", "From a\nA: 1\n\n")]
+        {
+            let mut splitter = Splitter::default();
+            let mut each = |block: Block<'_>| assert!(block.header.len() <= MAX_HEADER);
+            splitter.push(begin.as_bytes(), &mut each);
+            for _ in 0..64 {
+                splitter.push(filler.repeat(1 << 14).as_bytes(), &mut each);
+                assert!(splitter.header.capacity() <= 2 * MAX_HEADER, "{filler:?}");
+            }
+            splitter.finish(&mut each);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn every_message_that_was_put_into_an_archive_comes_out_of_it(
+            messages in prop::collection::vec((prop::collection::vec("[A-Z][a-z]{0,5}: [ -~]{0,20}", 1..5), "[ -~\n]{0,80}"), 0..8),
+            rd: bool,
+            end in prop::sample::select(vec!["\n", "\r\n"]),
+        ) {
+            let mut archive = String::new();
+            for (fields, body) in &messages {
+                archive += &format!("From x@y Mon Jan  1 00:00:00 2024\n{}\n\n", fields.join("\n"));
+                for line in body.lines() {
+                    let plain = if rd { line.trim_start_matches('>') } else { line };
+                    archive += &format!("{}{line}\n", if plain.starts_with("From ") { ">" } else { "" });
+                }
+                archive.push('\n');
+            }
+            let expected: Vec<_> = messages.iter().map(|(fields, _)| (fields.join("\n") + "\n").replace('\n', end)).collect();
+            let found: Vec<_> = whole(&archive.replace('\n', end)).into_iter().map(|(header, _)| header).collect();
+            prop_assert_eq!(found, expected);
+        }
+
         #[test]
         fn chunks_make_no_difference(
             lines in prop::collection::vec(
