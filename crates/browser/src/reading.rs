@@ -134,3 +134,76 @@ impl HeaderHop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn reading(header: &str, options: &str) -> Value {
+        serde_json::to_value(read_header(header.as_bytes(), false, options).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_telling_part_is_marked_where_javascript_counts() {
+        let header = "\u{feff}\r\nReceived: from \u{1f600}ä (a) by\r\n EX01 (10.0.0.5) with Microsoft SMTP Server id\r\n \
+                      15.1.2507.39 for <ben@example.org>; Tue, 6 Oct 2026 10:00:00 +0200\r\n";
+        let hop = &reading(header, "{}")["hops"][0];
+        let text: Vec<u16> = hop["text"].as_str().unwrap().encode_utf16().collect();
+        let [start, end] = [0, 1].map(|index| usize::try_from(hop["telling"][index].as_u64().unwrap()).unwrap());
+        let telling = String::from_utf16(&text[start..end]).unwrap();
+        assert_eq!(telling, "by EX01 (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39");
+        assert!(!hop["text"].as_str().unwrap().contains("ben@"));
+        assert_eq!(hop["at"], "2026-10-06T08:00:00Z");
+    }
+
+    #[test]
+    fn exchange_onlines_hops_have_no_product_whatever_their_build() {
+        let header = "Received: from a by x.prod.outlook.com with Microsoft SMTP Server id 15.1.466.16; x\r\n\
+                      Received: from a by y.prod.outlook.com with HTTPS; x\r\n\
+                      Received: from a by ex01 with Microsoft SMTP Server id 15.1.466.16; x\r\n";
+        let hops = reading(header, "{}")["hops"].clone();
+        assert_eq!((&hops[0]["exchangeOnline"], &hops[0]["build"]), (&true.into(), &"15.1.466.16".into()));
+        assert_eq!((&hops[0]["product"], &hops[1]["exchangeOnline"]), (&Value::Null, &true.into()));
+        assert_eq!((&hops[2]["exchangeOnline"], &hops[2]["product"]), (&false.into(), &"Exchange Server 2016".into()));
+    }
+
+    #[test]
+    fn own_hops_and_trusted_relays_are_looked_through() {
+        let header = "Received: from relay (203.0.113.7) by gateway with ESMTP; x\r\n\
+                      Received: from ex (10.0.0.5) by relay.example with ESMTP; x\r\n\
+                      Received: from a by EX01 (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39; x\r\n";
+        assert_eq!(reading(header, "{}")["finding"], "not_exchange");
+        let options = r#"{"ownHops":1,"clientIp":"203.0.113.7",
+            "trustedRelays":[{"host":"example","networks":["203.0.113.0/24"]}]}"#;
+        let reading = reading(header, options);
+        assert_eq!((&reading["finding"], &reading["server"]["id"]), (&"server".into(), &"ex01".into()));
+        assert_eq!(reading["evidence"]["field"], 2);
+        assert_eq!(reading["why"], "EX01 runs Exchange Server 2016 CU23 Apr24HU. It stands behind a trusted relay.");
+    }
+
+    #[test]
+    fn what_was_left_out_is_said() {
+        let truncated = |header: &str, cut| read_header(header.as_bytes(), cut, "{}").unwrap().truncated;
+        assert!(
+            !truncated("A: 1\n\nbody", true) && !truncated("A: 1\r\n\r\nbody", true) && !truncated("A: 1\n", false)
+        );
+        assert!(truncated("A: 1\nB: 2", true) && truncated(&"A: 1\n".repeat(1_001), false));
+        assert!(truncated(&format!("A: {}", "x".repeat(70_000)), false));
+    }
+
+    #[test]
+    fn the_option_that_is_wrong_is_named() {
+        let options = [
+            (r#"{"ownHops":17}"#, "ownHops"),
+            (r#"{"clientIp":"ten"}"#, "clientIp"),
+            (r#"{"own_hops":1}"#, "own_hops"),
+            (r#"{"trustedRelays":[{"host":"a"}]}"#, "trustedRelays[0].networks"),
+        ];
+        for (options, field) in options {
+            let fault = read_header(b"", false, options).err().unwrap();
+            assert_eq!((fault.code, fault.field.as_str()), (Code::Options, field));
+        }
+    }
+}
