@@ -75,7 +75,7 @@ test-page: setup worker page ## the tests of the page in Chromium; screenshots i
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)
-scripts := $(wildcard tests benches www tools gateways/haraka/*.js* gateways/haraka/test)
+scripts := $(wildcard tests benches www tools crates/browser/npm/*.js gateways/haraka/*.js* gateways/haraka/test)
 
 lint: setup package ## formatting, Clippy, Biome and the types of the page; warnings are errors
 	cargo fmt --all --check

@@ -4,5 +4,5 @@ import { initSync } from "./tidegate.js";
 
 initSync({ module: readFileSync(new URL("tidegate_bg.wasm", import.meta.url)) });
 
-export { default } from "./tidegate.js";
 export * from "./tidegate.js";
+export { default } from "./tidegate.js";
