@@ -54,6 +54,10 @@ export function PolicyEditor({ tenant, page }: Props) {
     setPreview(undefined);
     setWords({ text: "The policy as it is now is loaded, your own edits on top of it.", focus: true });
   };
+  const discard = () => {
+    edit.adopt(stored);
+    setWords({ text: "Your edits are discarded.", focus: true });
+  };
   const toFirstFault = () => form.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus();
   useEffect(() => {
     if (looking.error !== undefined) toFirstFault();
@@ -92,7 +96,7 @@ export function PolicyEditor({ tenant, page }: Props) {
               <button type="submit" class="primary" disabled={looking.busy}>
                 {looking.busy ? "Looking …" : "Preview and save …"}
               </button>
-              <button type="button" onClick={() => edit.adopt(stored)}>
+              <button type="button" onClick={discard}>
                 Discard
               </button>
             </p>
