@@ -28,18 +28,10 @@ interface Props {
 export function Results({ check, onBaseline }: Props) {
   const servers = useMemo(() => [...(check.result?.servers ?? [])].sort(byWeight), [check.result]);
   const [sort, setSort] = useState<Sort>({ column: "standing", descending: false });
-  if (servers.length === 0) return null;
   const reading = check.phase === "reading";
-  return (
-    <div class="check-results">
-      <div class="filters">
-        <Select label="Baseline" value={check.baseline} options={BASELINES} onChoose={onBaseline} />
-        {!reading && (
-          <button type="button" onClick={() => save(toCsv(servers), "exchange-servers.csv")}>
-            Export CSV
-          </button>
-        )}
-      </div>
+  // what is told of progress, many times a second, leaves the table as it is
+  const table = useMemo(
+    () => (
       <Table
         caption="Exchange servers found"
         columns={COLUMNS}
@@ -51,6 +43,21 @@ export function Results({ check, onBaseline }: Props) {
         unfolded={!reading && servers.length === 1}
         blocksUnder={62}
       />
+    ),
+    [servers, sort, reading],
+  );
+  if (servers.length === 0) return null;
+  return (
+    <div class="check-results">
+      <div class="filters">
+        <Select label="Baseline" value={check.baseline} options={BASELINES} onChoose={onBaseline} />
+        {!reading && (
+          <button type="button" onClick={() => save(toCsv(servers), "exchange-servers.csv")}>
+            Export CSV
+          </button>
+        )}
+      </div>
+      {table}
     </div>
   );
 }
