@@ -22,6 +22,11 @@ export class Run {
   #engine: Engine | null = null;
   #scanner: Scanner | null = null;
   #head: Uint8Array = new Uint8Array();
+  /**
+   * Held here, whence the worker reaches it at any time: Chromium takes a file's stream for garbage while nothing but a
+   * read under way refers to it, and that read never ends (seen from 2.7 GB on).
+   */
+  #pieces: ReturnType<typeof pieces> | null = null;
   #bytes = 0;
   #stopped = false;
   #freed = false;
@@ -58,7 +63,8 @@ export class Run {
 
   async #scan(scanner: Scanner): Promise<void> {
     let [progressTold, foundDue] = [0, performance.now() + FOUND_EVERY];
-    for await (const { piece, end } of pieces(this.#input)) {
+    this.#pieces = pieces(this.#input);
+    for await (const { piece, end } of this.#pieces) {
       if (this.#freed || this.#stopped) return;
       if (this.#head.length < HEADER) this.#keep(piece);
       scanner.push(piece);
@@ -91,6 +97,7 @@ export class Run {
     this.#freed = true;
     this.#scanner?.free();
     this.#scanner = null;
+    this.#pieces = null;
   }
 
   #keep(piece: Uint8Array): void {
