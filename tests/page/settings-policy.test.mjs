@@ -79,6 +79,7 @@ test("before a change is saved, a preview shows what it does to each server and 
   await page.getByRole("button", { name: "Discard" }).click();
   assert.equal(await page.getByLabel("Report", { exact: true }).isChecked(), true);
   assert.equal(await page.getByRole("button", { name: "Preview and save" }).count(), 0);
+  await page.locator("[role=status]:focus", { hasText: "Your edits are discarded." }).waitFor();
 });
 
 test("the strictest consequence comes first", async (t) => {
