@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use crate::breaker::Breaker;
 use crate::config::{Config, ConfigError, Endpoint};
 use crate::metrics::Metrics;
 
@@ -34,9 +35,6 @@ const IDLE: Duration = Duration::from_secs(50);
 /// One of a host's addresses must not take the time of all.
 const CONNECT: Duration = Duration::from_secs(1);
 const MAX_ANSWER: usize = 64 * 1024;
-/// After so many deadlines passed in a row, one question at a time finds out whether Tidegate is back, and the other
-/// messages do not wait for it.
-const TIMEOUTS: u32 = 5;
 
 type Connection = SendRequest<Full<Bytes>>;
 
@@ -56,8 +54,7 @@ pub struct Upstream {
     deadline: Duration,
     idle: Mutex<Vec<(Connection, Instant)>>,
     questions: Semaphore,
-    timeouts: AtomicU32,
-    probing: AtomicBool,
+    breaker: Breaker,
     metrics: Arc<Metrics>,
 }
 
@@ -126,32 +123,19 @@ impl Upstream {
             deadline: config.timeout(),
             idle: Mutex::default(),
             questions: Semaphore::new(MAX_QUESTIONS),
-            timeouts: AtomicU32::new(0),
-            probing: AtomicBool::new(false),
+            breaker: Breaker::default(),
             metrics,
         })
     }
 
     /// The answer to a question.
     pub async fn ask(&self, question: Question) -> Result<Bytes, Failure> {
-        let _probe = self.may_ask().ok_or(Failure::Unavailable)?;
+        let permit = self.breaker.permit().ok_or(Failure::Unavailable)?;
         let start = Instant::now();
         let answer = timeout(self.deadline, self.exchange(question)).await.unwrap_or(Err(Failure::Timeout));
         self.metrics.count_question(start.elapsed());
-        if answer == Err(Failure::Timeout) {
-            self.timeouts.fetch_add(1, Relaxed);
-        } else {
-            self.timeouts.store(0, Relaxed);
-        }
+        permit.end(answer == Err(Failure::Timeout));
         answer
-    }
-
-    fn may_ask(&self) -> Option<Probe<'_>> {
-        if self.timeouts.load(Relaxed) < TIMEOUTS {
-            return Some(Probe(None));
-        }
-        let taken = self.probing.swap(true, Relaxed);
-        (!taken).then_some(Probe(Some(&self.probing)))
     }
 
     async fn exchange(&self, question: Question) -> Result<Bytes, Failure> {
@@ -246,17 +230,6 @@ impl Upstream {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Connection, Instant)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The right to ask, and whether it is that of the only one.
-struct Probe<'a>(Option<&'a AtomicBool>);
-
-impl Drop for Probe<'_> {
-    fn drop(&mut self) {
-        if let Some(probing) = self.0 {
-            probing.store(false, Relaxed);
-        }
     }
 }
 
