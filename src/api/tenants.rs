@@ -125,7 +125,13 @@ async fn servers(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failu
     if state.as_ref().is_some_and(|state| !["current", "out_of_date", "unknown"].contains(&state.as_str())) {
         return Err(Problem::bad_request("`current`, `out_of_date` or `unknown`").in_field("state").into());
     }
-    let filter = Filter { state, stage, q: caller.request.query("q") };
+    let exempt = match caller.request.query("exempt").as_deref() {
+        None => None,
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) => return Err(Problem::bad_request("`true` or `false`").in_field("exempt").into()),
+    };
+    let filter = Filter { state, stage, exempt, q: caller.request.query("q") };
     Ok(ledger.forward(&Call::Servers { filter, range: caller.range()? }).await?)
 }
 

@@ -110,6 +110,8 @@ pub enum Step {
 pub struct Filter {
     pub state: Option<String>,
     pub stage: Option<u8>,
+    /// Only those that are exempt now, or only others.
+    pub exempt: Option<bool>,
     /// A part of the id or name; case is ignored.
     pub q: Option<String>,
 }

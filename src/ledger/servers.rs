@@ -102,7 +102,8 @@ pub fn set_place(change: &Change<'_>, id: &ServerId, followed: &Followed) -> Res
 /// One page of servers, by id.
 pub fn page(sql: &Sql, site: &Site<'_>, filter: &Filter, range: &Range) -> Result<Page<ServerDocument>, SqlError> {
     let which = "WHERE id > ?1 AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR stage = ?3)
-        AND (?4 IS NULL OR INSTR(id, ?4) > 0 OR INSTR(LOWER(name), ?4) > 0) ORDER BY id LIMIT ?5";
+        AND (?4 IS NULL OR INSTR(id, ?4) > 0 OR INSTR(LOWER(name), ?4) > 0)
+        AND (?5 IS NULL OR ?5 = (id IN (SELECT server FROM exemption WHERE expires_at > ?6))) ORDER BY id LIMIT ?7";
     let rows = readable(
         sql,
         which,
@@ -111,6 +112,8 @@ pub fn page(sql: &Sql, site: &Site<'_>, filter: &Filter, range: &Range) -> Resul
             filter.state.clone(),
             filter.stage.map(i64::from),
             filter.q.as_ref().map(|part| part.to_ascii_lowercase()),
+            filter.exempt.map(i64::from),
+            site.now.0,
             i64::from(range.limit) + 1
         ],
     )?;

@@ -103,8 +103,8 @@ export function assertCallable(id, { path, body, headers = {} }) {
       (known) => known.in === place && (place === "header" ? known.name.toLowerCase() : known.name) === name,
     );
     assert.ok(parameter, `${id} declares no ${place} parameter ${name}`);
-    const isNumber = targetOf(parameter.schema).type === "integer";
-    assertValid(parameter.schema, isNumber ? Number(value) : value, `${id}, ${name}=${value}`);
+    const isText = !["integer", "boolean"].includes(targetOf(parameter.schema).type);
+    assertValid(parameter.schema, isText ? value : parsed(value), `${id}, ${name}=${value}`);
   }
   const sent = resolve(operation.requestBody);
   if (body === undefined) {
@@ -153,6 +153,11 @@ export function openObjects() {
     }
   }
   return [...open];
+}
+
+/** A number or a boolean as it stands in an address; text where it is neither. @param {string} value */
+function parsed(value) {
+  return /^(-?\d+|true|false)$/.test(value) ? JSON.parse(value) : value;
 }
 
 /** @param {string} id @returns {Described} */

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { event, received, rfc3339, until } from "../support/client.mjs";
-import { BLOCKED_SERVER, NOW, PATCHED_SERVER, ROLES } from "./world.mjs";
+import { BLOCKED_SERVER, CURRENT_SERVER, NOW, PATCHED_SERVER, ROLES } from "./world.mjs";
 
 const DAY = 24 * 3600;
 /** Octets beyond what any operation reads. */
@@ -510,11 +510,25 @@ export const OPERATIONS = [
             check: isPageOfOne,
           };
         },
+        ...[
+          ["exempt=true", [BLOCKED_SERVER]],
+          ["exempt=true&state=current", []],
+          ["exempt=false", [PATCHED_SERVER, CURRENT_SERVER]],
+        ].map(([query, ids]) => async (/** @type {World} */ world) => {
+          await servers(world, "searched-exempt");
+          await exemption(world, "searched-exempt");
+          return {
+            path: at("searched-exempt", `/servers?${query}`),
+            check: (/** @type {Answer} */ { json }) =>
+              assert.deepEqual(json.items.map((/** @type {any} */ { id }) => id).sort(), ids),
+          };
+        }),
       ],
       400: [
         ...limitsOf("/v1/tenants/any/servers"),
         (_world, tenant) => ({ path: at(tenant, "/servers?state=fine"), field: "state" }),
         (_world, tenant) => ({ path: at(tenant, "/servers?stage=0"), field: "stage" }),
+        (_world, tenant) => ({ path: at(tenant, "/servers?exempt=yes"), field: "exempt" }),
       ],
     },
   },

@@ -27,7 +27,7 @@ export interface Answer<T> {
 
 interface Options {
   signal?: AbortSignal | undefined;
-  query?: Record<string, string | number | null | undefined>;
+  query?: Record<string, string | number | boolean | null | undefined>;
   ifMatch?: string | null;
 }
 

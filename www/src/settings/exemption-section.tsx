@@ -22,9 +22,9 @@ export function Exemptions({ tenant, policy }: Props) {
   const { value, loading, error, reload } = useLoad<Server[]>(
     async (signal) => {
       const exempt: Server[] = [];
-      for await (const page of api.pages<Server>(path`/v1/tenants/${tenant}/servers`, { signal })) {
-        exempt.push(...page.filter(({ exempt_until }) => exempt_until !== null));
-      }
+      const options = { signal, query: { exempt: true } };
+      for await (const page of api.pages<Server>(path`/v1/tenants/${tenant}/servers`, options))
+        exempt.push(...page);
       return exempt;
     },
     [api, tenant],
