@@ -237,7 +237,7 @@ impl Reader<'_> {
 /// Takes in a record that its Durable Object just answered with.
 pub fn remember<F: Family>(family: &F, record: F::Record) {
     let bytes = serde_json::to_vec(&record).map_or(0, |json| json.len());
-    Cache::with(|cache| cache.put(family, Some(record), bytes, real_millis()));
+    Cache::with(|cache| cache.tell(family, record, bytes, real_millis()));
 }
 
 /// Takes in that its Durable Object just revoked a key.

@@ -10,7 +10,8 @@ use super::{Family, Found, Kept, Record};
 
 /// Octets that the cache holds, by the size of the records as JSON and their keys.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// How long a newer record is kept though KV answers with an older one or none: KV's own delay.
+/// How long a newer record is kept though KV answers with an older one, or one that was told though KV has none: KV's
+/// own delay.
 const SETTLING_MILLIS: u64 = 90_000;
 /// How long one request's refresh keeps others from beginning their own: a mark that expires by itself.
 const REFRESH_MILLIS: u64 = 2_000;
@@ -35,15 +36,18 @@ struct Entry {
     record: Option<Rc<dyn Any>>,
     rev: u64,
     read_at: u64,
-    /// When the ledger or KV last had this very record.
+    /// When its Durable Object or KV last had this very record.
     confirmed_at: u64,
+    /// Its Durable Object told of it, and KV has not yet. What KV had and has no more is gone: nothing is put together
+    /// with what it replaces.
+    told: bool,
     refreshing_since: u64,
     bytes: usize,
 }
 
 impl Entry {
     const fn deleted(bytes: usize, now: u64) -> Self {
-        Self { record: None, rev: 0, read_at: now, confirmed_at: now, refreshing_since: 0, bytes }
+        Self { record: None, rev: 0, read_at: now, confirmed_at: now, told: true, refreshing_since: 0, bytes }
     }
 }
 
@@ -78,8 +82,8 @@ impl Cache {
         Some((record, age))
     }
 
-    /// Keeps the newer of what is known and what was read, and returns it: KV may answer with the past for a while.
-    /// `bytes`: of the record as JSON.
+    /// Keeps the newer of what is known and what was read from KV, and returns it: KV may answer with the past for a
+    /// while. `bytes`: of the record as JSON.
     pub(super) fn put<F: Family>(
         &mut self,
         family: &F,
@@ -88,25 +92,31 @@ impl Cache {
         now: u64,
     ) -> Found<F::Record> {
         let rev = read.as_ref().map_or(0, Record::rev);
-        self.keep(family, read, rev, bytes, now)
+        self.keep(family, (read, rev, false), bytes, now)
+    }
+
+    /// Knows a record from its Durable Object, before KV has it.
+    pub(super) fn tell<F: Family>(&mut self, family: &F, record: F::Record, bytes: usize, now: u64) {
+        let rev = record.rev();
+        self.keep(family, (Some(record), rev, true), bytes, now);
     }
 
     /// Knows that a record is gone, whatever KV says of those below `rev` for a while.
     pub(super) fn remove<F: Family>(&mut self, family: &F, rev: u64, now: u64) {
-        self.keep(family, None, rev, 0, now);
+        self.keep(family, (None, rev, true), 0, now);
     }
 
     fn keep<F: Family>(
         &mut self,
         family: &F,
-        read: Option<F::Record>,
-        rev: u64,
+        (read, rev, told): (Option<F::Record>, u64, bool),
         bytes: usize,
         now: u64,
     ) -> Found<F::Record> {
         let key = family.key();
         if let Some(known) = self.entries.peek_mut(key.as_str())
             && known.rev > rev
+            && (read.is_some() || told || known.told)
             && now.saturating_sub(known.confirmed_at) < SETTLING_MILLIS
         {
             known.read_at = now;
@@ -116,7 +126,7 @@ impl Cache {
         let record = read.map(Rc::new);
         let bytes = bytes + key.len() + size_of::<Entry>();
         let any = record.clone().map(|record| record as Rc<dyn Any>);
-        self.insert(key, Entry { record: any, rev, read_at: now, confirmed_at: now, refreshing_since: 0, bytes });
+        self.insert(key, Entry { record: any, rev, read_at: now, confirmed_at: now, told, refreshing_since: 0, bytes });
         record
     }
 
@@ -177,12 +187,25 @@ mod tests {
     #[test]
     fn kv_answering_with_the_past_does_not_undo_a_change() {
         let (mut cache, tenant) = (Cache::new(), tenant(0));
+        cache.tell(&PolicyKey(&tenant), policy(2), 0, 0);
         let mut put = |read, now| cache.put(&PolicyKey(&tenant), read, 0, now).map(|record| record.rev);
-        assert_eq!(put(Some(policy(2)), 0), Some(2));
         assert_eq!(put(Some(policy(1)), 1), Some(2));
-        assert_eq!(put(Some(policy(3)), 2), Some(3));
-        assert_eq!(put(None, 3), Some(3));
-        assert_eq!(put(None, 90_002), None, "what stays deleted is forgotten");
+        assert_eq!(put(None, 2), Some(2));
+        assert_eq!(put(Some(policy(3)), 3), Some(3));
+        assert_eq!(put(Some(policy(2)), 4), Some(3), "one place where KV answers is behind another");
+        cache.tell(&PolicyKey(&tenant), policy(4), 0, 5);
+        let mut put = |read, now| cache.put(&PolicyKey(&tenant), read, 0, now).map(|record| record.rev);
+        assert_eq!(put(None, 90_004), Some(4));
+        assert_eq!(put(None, 90_005), None, "what KV never gets is forgotten");
+    }
+
+    #[test]
+    fn what_is_deleted_elsewhere_is_gone_as_soon_as_kv_has_it_no_more() {
+        let (mut cache, tenant) = (Cache::new(), tenant(0));
+        cache.tell(&PolicyKey(&tenant), policy(1), 0, 0);
+        let mut put = |read, now| cache.put(&PolicyKey(&tenant), read, 0, now).map(|record| record.rev);
+        assert_eq!(put(Some(policy(1)), 1), Some(1));
+        assert_eq!(put(None, 2), None, "such as a revoked key");
     }
 
     #[test]
