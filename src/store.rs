@@ -149,11 +149,12 @@ impl Wanted<'_> {
         }
     }
 
+    /// What is asked to be refreshed is not: it comes along with the others.
     fn is_cached(&self, access: &Access<'_>) -> bool {
         match self {
-            Self::Control(family) => access.cached(family).is_some(),
-            Self::Policy(family) => access.cached(family).is_some(),
-            Self::Phase(family) => access.cached(family).is_some(),
+            Self::Control(family) => is_fresh(access.cached(family)),
+            Self::Policy(family) => is_fresh(access.cached(family)),
+            Self::Phase(family) => is_fresh(access.cached(family)),
         }
     }
 
@@ -165,6 +166,10 @@ impl Wanted<'_> {
             Self::Phase(family) => drop(keep(family, text)),
         }
     }
+}
+
+fn is_fresh<R>(cached: Option<(Found<R>, bool)>) -> bool {
+    cached.is_some_and(|(_, refresh)| !refresh)
 }
 
 /// What decisions on a tenant's mail rest on.

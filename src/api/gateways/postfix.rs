@@ -82,7 +82,15 @@ async fn told(
         if now >= peer.until {
             return Ok(None);
         }
-        let Grounds { policy, control, phase, .. } = Reader { access, tenant }.read(Some(&peer.server)).await?;
+        let reader = Reader { access, tenant };
+        let Grounds { policy, control, phase, refresh } = reader.read(Some(&peer.server)).await?;
+        if refresh {
+            let (env, tenant, server) = (asking.env.clone(), tenant.clone(), peer.server.clone());
+            asking.context.wait_until(async move {
+                let access = Access { env: &env, fresh: false, deadline: Deadline::for_answer() };
+                Reader { access, tenant: &tenant }.refresh(Some(&server)).await;
+            });
+        }
         let (Some(policy), Some(phase)) = (policy, phase) else {
             return Ok(None);
         };
