@@ -27,6 +27,14 @@ impl Deadline {
     pub fn left(self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(real_millis())).min(STORAGE_DEADLINE)
     }
+
+    /// What `caller` yields; the time that it takes is not ours.
+    pub async fn paused_for<T>(&mut self, caller: impl Future<Output = T>) -> T {
+        let start = real_millis();
+        let value = caller.await;
+        self.0 += real_millis().saturating_sub(start);
+        value
+    }
 }
 
 /// Milliseconds since 1970: the age of what an isolate holds. Stands still while code runs.

@@ -32,7 +32,7 @@ async fn decide_posted(
     env: &Env,
     context: &Context,
 ) -> Result<(Form, Vec<Vec<u8>>), Problem> {
-    let access = access_of(config, request, env);
+    let mut access = access_of(config, request, env);
     let principal = match auth::verify(config, &access, context, auth::of(request)).await {
         Ok(principal) => Some(principal),
         Err(Unverified::Wrong(problem)) => return Err(problem),
@@ -45,7 +45,7 @@ async fn decide_posted(
         principal.decides()?;
     }
     let circumstances = circumstances(config, request)?;
-    let body = request.body_within(MAX_BATCH_BODY).await?;
+    let body = access.deadline.paused_for(request.body_within(MAX_BATCH_BODY)).await?;
     let is_lines = request.header("content-type").is_some_and(|kind| {
         kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-ndjson"))
     });

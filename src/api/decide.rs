@@ -40,7 +40,7 @@ pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<R
 }
 
 async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &Context) -> Result<Vec<u8>, Problem> {
-    let access = access_of(config, request, env);
+    let mut access = access_of(config, request, env);
     let principal = match auth::verify(config, &access, context, auth::of(request)).await {
         Ok(principal) => principal,
         Err(Unverified::Wrong(problem)) => return Err(problem),
@@ -51,7 +51,7 @@ async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &
     };
     principal.decides()?;
     let circumstances = circumstances(config, request)?;
-    let body = request.body().await?;
+    let body = access.deadline.paused_for(request.body()).await?;
     let defaults = defaults(&principal);
     let posted = native::Request::parse(&body, &defaults)?;
     let site = Site { config, context, actor: &principal.actor, circumstances, access };
