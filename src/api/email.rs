@@ -14,6 +14,7 @@ use super::decide::{Site, decide_event};
 use crate::config::Config;
 use crate::durable::client::Circumstances;
 use crate::http::read_header;
+use crate::metrics;
 use crate::platform::Deadline;
 use crate::store::Access;
 
@@ -39,6 +40,7 @@ extern "C" {
 pub async fn handle(message: &EmailMessage, env: &Env, context: &Context) -> Result<(), JsValue> {
     let config = Config::get(env);
     let reply = decide(&config, message, env, context).await;
+    metrics::tell_later(env, context);
     match reply.as_bytes().first() {
         Some(b'4') => Err(Error::new(&reply).into()),
         // a promise where the message lies in another process, as in development
