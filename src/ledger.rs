@@ -106,9 +106,19 @@ impl DurableObject for Ledger {
         Ok(response.into())
     }
 
-    /// Publishes the outbox and does what is due. Whatever fails is tried again: the alarm is set anew.
     async fn alarm(&self) -> worker::Result<Response> {
         self.alarm.came();
+        if let Err(error) = self.serve_due().await {
+            worker::console_error!("a ledger's alarm: {error}");
+            self.alarm.again(&self.state.storage()).await?;
+        }
+        Response::empty()
+    }
+}
+
+impl Ledger {
+    /// Publishes the outbox and does what is due. Whatever fails is tried again: the alarm is set anew.
+    async fn serve_due(&self) -> worker::Result<()> {
         let sql = self.sql()?;
         let published = outbox::publish(&sql, &self.env).await;
         if !Config::get(&self.env).is_test
@@ -124,12 +134,9 @@ impl DurableObject for Ledger {
             worker::console_error!("webhooks: {error}");
         }
         // not at once: what could not be published now would only be tried again and again
-        self.set_alarm(&sql, if published { 0 } else { outbox::RETRY_MILLIS }).await?;
-        Response::empty()
+        self.set_alarm(&sql, if published { 0 } else { outbox::RETRY_MILLIS }).await
     }
-}
 
-impl Ledger {
     fn answer(&self, sql: &Sql, common: &Common, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlError> {
         let Envelope { name, actor, circumstances, call } = envelope;
         let tenant: TenantId = name.parse().map_err(|error| SqlError::Failed(format!("{name}: {error}")))?;

@@ -29,6 +29,9 @@ pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, RevokeKey};
 /// The Durable Object's binding, and the name of the only one.
 const BINDING: &str = "OPERATOR";
 const NAME: &str = "operator";
+/// Calls of ledgers that one alarm makes take that long, and the last one a little longer: what KV has to be told does
+/// not wait for them.
+const CALLING_MILLIS: u64 = 2_000;
 /// What is told beside requests may take that long.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -66,9 +69,19 @@ impl DurableObject for Operator {
         Ok(response.into())
     }
 
-    /// Publishes the outbox, delivers notes and tells ledgers. Whatever fails is tried again: the alarm is set anew.
     async fn alarm(&self) -> worker::Result<Response> {
         self.alarm.came();
+        if let Err(error) = self.serve_due().await {
+            worker::console_error!("the operator's alarm: {error}");
+            self.alarm.again(&self.state.storage()).await?;
+        }
+        Response::empty()
+    }
+}
+
+impl Operator {
+    /// Publishes the outbox, delivers notes and tells ledgers. Whatever fails is tried again: the alarm is set anew.
+    async fn serve_due(&self) -> worker::Result<()> {
         let sql = self.sql()?;
         let published = outbox::publish(&sql, &self.env).await;
         trail::deliver(&sql, &self.env).await;
@@ -76,12 +89,9 @@ impl DurableObject for Operator {
             worker::console_error!("ledgers are not told: {error}");
         }
         let failed = !published && outbox::next_due_millis(&sql)?.is_some();
-        self.set_alarm(&sql, if failed { outbox::RETRY_MILLIS } else { 0 }).await?;
-        Response::empty()
+        self.set_alarm(&sql, if failed { outbox::RETRY_MILLIS } else { 0 }).await
     }
-}
 
-impl Operator {
     fn sql(&self) -> Result<Sql, SqlError> {
         let sql = Sql::new(&self.state.storage());
         if !self.ready.get() {

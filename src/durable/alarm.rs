@@ -7,6 +7,8 @@ use worker::Storage;
 use super::sql::integer;
 use crate::platform::real_millis;
 
+/// After that an alarm that failed comes again.
+const RETRY_MILLIS: i64 = 10_000;
 /// Beyond this an alarm that should have come is taken for lost.
 const OVERDUE_MILLIS: i64 = 60_000;
 
@@ -20,6 +22,11 @@ impl Alarm {
     /// To be called when the alarm has come.
     pub fn came(&self) {
         self.set_to.set(None);
+    }
+
+    /// Has an alarm that failed come again: the runtime would try a few times, and then never more.
+    pub async fn again(&self, storage: &Storage) -> worker::Result<()> {
+        self.set(storage, Some(0), RETRY_MILLIS).await
     }
 
     /// Has the alarm come when the first thing is `due`, in milliseconds of the real clock, but not before

@@ -79,7 +79,8 @@ struct Row {
     metadata: Option<String>,
 }
 
-/// Puts what is due, and tells whether any was put. What fails stays, and is due again later.
+/// Puts what is due, and tells whether any was put. What fails stays, and is due again later; where KV does not answer,
+/// so does the rest.
 pub async fn publish(sql: &Sql, env: &Env) -> bool {
     let mut any = false;
     let now = integer(real_millis());
@@ -91,7 +92,8 @@ pub async fn publish(sql: &Sql, env: &Env) -> bool {
     let Some(kv) = Kv::new(env, store::BINDING) else { return any };
     for key in keys {
         let Ok(Some(row)) = take(sql, &key) else { continue };
-        let told = matches!(within(PUT_DEADLINE, tell(&kv, &key, &row)).await, Ok(Ok(())));
+        let put = within(PUT_DEADLINE, tell(&kv, &key, &row)).await;
+        let told = matches!(put, Ok(Ok(())));
         any |= told;
         let after = integer(real_millis()) + if told { PUT_SPACING_MILLIS } else { RETRY_MILLIS };
         let _ = sql.change(|change| {
@@ -101,6 +103,9 @@ pub async fn publish(sql: &Sql, env: &Env) -> bool {
             }
             change.run("UPDATE outbox SET due = ?1 WHERE key = ?2", values![after, key.as_str()])
         });
+        if put.is_err() {
+            break;
+        }
     }
     let _ = sql.change(|change| change.run("DELETE FROM outbox WHERE rev < 0 AND due <= ?1", values![now]));
     any

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tidegate_engine::event::TenantId;
 use worker::Env;
 
-use super::keys;
+use super::{CALLING_MILLIS, keys};
 use crate::durable::audit::{self, Act, Note};
 use crate::durable::client::Circumstances;
 use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
 use crate::ledger;
 use crate::platform::real_millis;
 
-/// Deliveries that one alarm makes; the next follows at once.
+/// Deliveries that one alarm makes, if their time suffices; the next follows at once.
 const MAX_DELIVERIES: i64 = 50;
 const DELIVERY_DEADLINE: Duration = Duration::from_secs(5);
 /// A delivery is tried again after this, doubled with every attempt, and at last after an hour.
@@ -76,8 +76,12 @@ pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
 pub async fn deliver(sql: &Sql, env: &Env) {
     let due = "SELECT json_array(number, tenant, json(note), attempts)
         FROM delivery WHERE due <= ?1 ORDER BY due, number LIMIT ?2";
-    let rows = sql.rows::<(i64, TenantId, Note, u32)>(due, values![integer(real_millis()), MAX_DELIVERIES]);
+    let start = real_millis();
+    let rows = sql.rows::<(i64, TenantId, Note, u32)>(due, values![integer(start), MAX_DELIVERIES]);
     for (number, tenant, note, attempts) in rows.unwrap_or_default() {
+        if real_millis().saturating_sub(start) >= CALLING_MILLIS {
+            return;
+        }
         let ledger = ledger::of(env, &tenant, audit::SYSTEM, Circumstances::default());
         let taken = ledger.call::<bool>(&ledger::Call::Note(note), DELIVERY_DEADLINE).await.is_ok();
         let wait = RETRY_MILLIS.saturating_mul(1 << attempts.min(12)).min(MAX_RETRY_MILLIS);
