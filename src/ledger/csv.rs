@@ -22,12 +22,12 @@ impl Table {
     /// A cell with text that others wrote.
     pub fn text(&mut self, cell: &str) {
         self.separate();
-        let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+        let guarded = guarded(cell);
         if cell.contains(['"', ',', '\r', '\n']) {
-            let quoted = cell.replace('"', "\"\"");
-            self.text.extend(["\"", guard, &quoted, "\""]);
+            let quoted = guarded.replace('"', "\"\"");
+            self.text.extend(["\"", &quoted, "\""]);
         } else {
-            self.text.extend([guard, cell]);
+            self.text.push_str(&guarded);
         }
     }
 
@@ -57,6 +57,21 @@ impl Table {
     }
 }
 
+/// With an apostrophe before what a spreadsheet would run: at the start, and behind a semicolon or a tab, since where
+/// lists are separated by those a cell begins there, quotes or not.
+fn guarded(cell: &str) -> String {
+    let mut out = String::with_capacity(cell.len());
+    let mut at_start = true;
+    for character in cell.chars() {
+        if at_start && matches!(character, '=' | '+' | '-' | '@' | '\t' | '\r') {
+            out.push('\'');
+        }
+        at_start = matches!(character, ';' | '\t') || at_start && character == ' ' && !out.is_empty();
+        out.push(character);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,7 +79,9 @@ mod tests {
     #[test]
     fn cells_are_quoted_where_they_must_be_and_never_run() {
         let mut table = Table::new(&["a", "b", "c"]);
-        for row in [["", "x,y", "say \"hi\""], ["=1+1", "-2", "@x"], ["\tx", "+\r\n,", "'="]] {
+        for row in
+            [["", "x,y", "say \"hi\""], ["=1+1", "-2", "@x"], ["\tx", "+\r\n,", "'="], ["(a;=1)", "b; @c", "d; e=f"]]
+        {
             row.iter().for_each(|cell| table.text(cell));
             table.end_row();
         }
@@ -77,6 +94,7 @@ mod tests {
             ",\"x,y\",\"say \"\"hi\"\"\"\r\n",
             "'=1+1,'-2,'@x\r\n",
             "'\tx,\"'+\r\n,\",'=\r\n",
+            "(a;'=1),b; '@c,d; e=f\r\n",
             "-2,,ä\r\n",
         ];
         assert_eq!(table.into_text(), lines.concat());

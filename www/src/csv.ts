@@ -11,6 +11,7 @@ export function csv(rows: Cell[][]): Blob {
 function cell(value: Cell): string {
   if (value === null) return "";
   if (typeof value === "number") return String(value);
-  const guarded = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  // where lists are separated by semicolons, a spreadsheet begins a cell at those too, quotes or not
+  const guarded = value.replace(/(^|[;\t]\s*)(?=[=+\-@\t\r])/g, "$1'");
   return /[",\r\n]/.test(value) ? `"${guarded.replaceAll('"', '""')}"` : guarded;
 }
