@@ -1,9 +1,9 @@
-//! A circuit breaker: when Tidegate has let too many deadlines pass, one question at a time finds out whether it is
+//! A circuit breaker: when Tidegate has been silent too many times, one question at a time finds out whether it is
 //! back, and the other messages do not wait for it.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-/// Deadlines passed in a row after which the circuit is open.
+/// Questions in a row without an answer or a connection in time, after which the circuit is open.
 const TIMEOUTS: u32 = 5;
 
 #[derive(Debug, Default)]

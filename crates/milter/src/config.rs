@@ -18,6 +18,8 @@ use crate::question::Origin;
 pub const KEY_VARIABLE: &str = "TIDEGATE_KEY";
 const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 const MAX_KEY: usize = 512;
+/// A daemon that is to stop waits a little longer for what is under way.
+const MAX_TIMEOUT_MS: u64 = 9_000;
 
 /// The file, as gateways/milter/tidegate-milter.toml describes it.
 #[derive(Clone, Debug, Deserialize)]
@@ -160,8 +162,8 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let wrong = |what: &str| Err(ConfigError(what.to_owned()));
-        if !(100..=30_000).contains(&self.timeout_ms) {
-            return wrong("`timeout_ms` must be 100 to 30000");
+        if !(100..=MAX_TIMEOUT_MS).contains(&self.timeout_ms) {
+            return wrong("`timeout_ms` must be 100 to 9000");
         }
         if !(1..=100_000).contains(&self.max_connections) {
             return wrong("`max_connections` must be 1 to 100000");

@@ -65,6 +65,8 @@ pub enum Failure {
     Timeout,
     /// Nothing to connect to, or nothing to trust.
     Connect(String),
+    /// A connection that is not made in time: packets are dropped on the way, or the host is off.
+    Unreachable(String),
     /// The connection broke before the answer was whole, twice.
     Broken(String),
     /// Another status than 200, with the beginning of what came.
@@ -81,7 +83,7 @@ impl Failure {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
-            Self::Connect(_) => "connect",
+            Self::Connect(_) | Self::Unreachable(_) => "connect",
             Self::Broken(_) => "broken",
             Self::Status(..) => "status",
             Self::Answer => "answer",
@@ -94,7 +96,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout => f.write_str("no answer within the deadline"),
-            Self::Connect(why) | Self::Broken(why) => f.write_str(why),
+            Self::Connect(why) | Self::Unreachable(why) | Self::Broken(why) => f.write_str(why),
             Self::Status(status, text) => write!(f, "{status} {text}"),
             Self::Answer => f.write_str("an answer that is none"),
             Self::Unavailable => f.write_str("no answers lately: not asked"),
@@ -134,7 +136,12 @@ impl Upstream {
         let start = Instant::now();
         let answer = timeout(self.deadline, self.exchange(question)).await.unwrap_or(Err(Failure::Timeout));
         self.metrics.count_question(start.elapsed());
-        permit.end(answer == Err(Failure::Timeout));
+        let is_silent = matches!(answer, Err(Failure::Timeout | Failure::Unreachable(_)));
+        if is_silent {
+            // where one connection is dead without a word, the others are too
+            self.lock().clear();
+        }
+        permit.end(is_silent);
         answer
     }
 
@@ -188,18 +195,22 @@ impl Upstream {
 
     async fn connect(&self) -> Result<Connection, Failure> {
         let Endpoint { host, port, .. } = &self.endpoint;
-        let failed = |what: &str, error: &dyn fmt::Display| Failure::Connect(format!("{host}:{port}: {what}: {error}"));
+        let said = |what: &str, error: &dyn fmt::Display| format!("{host}:{port}: {what}: {error}");
+        let failed = |what: &str, error: &dyn fmt::Display| Failure::Connect(said(what, error));
         let addresses = lookup_host((host.as_str(), *port)).await.map_err(|error| failed("name", &error))?;
         let mut failure = failed("name", &"it has no address");
         for address in addresses {
             let stream = match timeout(CONNECT, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => stream,
                 Ok(Err(error)) => {
-                    failure = failed("connect", &error);
+                    // one that takes its time makes messages wait, whatever the others do
+                    if !matches!(failure, Failure::Unreachable(_)) {
+                        failure = failed("connect", &error);
+                    }
                     continue;
                 }
                 Err(_) => {
-                    failure = failed("connect", &"it takes too long");
+                    failure = Failure::Unreachable(said("connect", &"it takes too long"));
                     continue;
                 }
             };
