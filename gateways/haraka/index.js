@@ -83,7 +83,8 @@ exports.settings = (ini, hook_seconds = 0) => {
       hook_seconds > 0 ? Math.min(timeout, Math.max(hook_seconds * 1000 - MARGIN_MS, 100)) : timeout,
     fail: one_of("fail", ["accept", "defer"]),
     ask: one_of("ask", ["exchange", "all"]),
-    tenant: main.tenant || undefined,
+    // Haraka takes an id of digits for a number
+    tenant: main.tenant === undefined || main.tenant === "" ? undefined : String(main.tenant),
     connector: main.connector || undefined,
     skip: { authenticated: true, relaying: true, private: true, ...ini.skip },
   };
@@ -120,7 +121,8 @@ exports.question = (connection, { tenant, connector }) => {
     client: { ip: net.isIP(ip) ? ip : undefined, helo: String(connection.hello?.host ?? "") },
     envelope: {
       from: String(txn.mail_from ?? ""),
-      to: txn.rcpt_to.slice(0, MAX_RECIPIENTS).map(String),
+      // none instead of some: some alone, all postmaster, would be accepted always
+      to: txn.rcpt_to.length > MAX_RECIPIENTS ? [] : txn.rcpt_to.map(String),
     },
     header,
   };

@@ -79,6 +79,8 @@ local function question(message, conn_meta)
   local recipients = {}
   for _, recipient in ipairs(message:recipient_list()) do
     if #recipients == MAX_RECIPIENTS then
+      -- none instead of some: some alone, all postmaster, would be accepted always
+      recipients = {}
       break
     end
     recipients[#recipients + 1] = ascii(tostring(recipient))

@@ -11,7 +11,8 @@ use crate::protocol::{Command, Macros, Offer, ProtocolError, Reply, parse_addres
 pub const MAX_HEADER: usize = 256 * 1024;
 /// Octets of one name or address that are kept: more than RFC 5321 allows.
 const MAX_NAME: usize = 512;
-/// Octets of all recipients together. Whoever sends to more is not a blocked administrator writing to postmaster.
+/// Octets of all recipients together. Whoever sends to more is not a blocked administrator writing to postmaster: none of
+/// them is told, since some alone could pass for all.
 const MAX_RECIPIENTS: usize = 32 * 1024;
 
 /// One connection. The mail server tells of one SMTP client after the other on it, and of their messages in turn.
@@ -182,6 +183,8 @@ impl Told {
         self.in_recipients = self.in_recipients.saturating_add(recipient.len());
         if self.in_recipients <= MAX_RECIPIENTS {
             self.message.recipients.push(bounded(recipient));
+        } else {
+            self.message.recipients.clear();
         }
     }
 
@@ -338,10 +341,19 @@ mod tests {
 
         let recipient = [b"R<".as_slice(), &[b'r'; 2_000], b">"].concat();
         let mut packets = vec![&b"M<a@b>\0"[..]];
-        packets.extend(std::iter::repeat_n(&recipient[..], 1_000));
+        packets.extend(std::iter::repeat_n(&recipient[..], MAX_RECIPIENTS / 2_000));
         packets.push(b"N");
         let message = decided(last(&mut session, &packets));
         assert_eq!((message.recipients.len(), message.recipients[0].len()), (MAX_RECIPIENTS / 2_000, MAX_NAME));
+    }
+
+    #[test]
+    fn very_many_postmasters_do_not_hide_another_recipient() {
+        let mut session = session(POSTFIX);
+        let mut packets = vec![&b"M<a@b>\0"[..]];
+        packets.extend(std::iter::repeat_n(&b"R<postmaster@gw.test>"[..], MAX_RECIPIENTS / 20 + 1));
+        packets.extend([&b"R<b@gw.test>"[..], b"N"]);
+        assert_eq!(decided(last(&mut session, &packets)).recipients, Vec::<String>::new());
     }
 
     #[test]
