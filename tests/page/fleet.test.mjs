@@ -112,7 +112,9 @@ suite("the fleet", () => {
     test(`the sentence that matters, and the worst tenants first: ${width} px, ${theme}`, async (t) => {
       const page = await open(t, { server: dev.url, width, theme });
       await page
-        .getByText("4 of 6 tenants have out-of-date servers; 1 is being blocked, 1 throttled.")
+        .getByText(
+          "4 of 6 tenants have out-of-date servers; 1 has reached a blocking stage, 1 a throttling one.",
+        )
         .waitFor();
       assert.deepEqual(await names(page), ["blocked", "reported", "paused", "throttled", "patched", LONG]);
       await shoot(page, `fleet-${width}-${theme}`);

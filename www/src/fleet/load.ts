@@ -7,6 +7,8 @@ import { rowOf } from "./rows";
 
 export interface Fleet {
   rows: Row[];
+  /** All of them are there */
+  complete: boolean;
   /** The emergency brake */
   control: Control;
 }
@@ -19,9 +21,9 @@ export function useFleet(): Loaded<Fleet> {
       const rows: Row[] = [];
       for await (const page of api.pages<Tenant>("/v1/tenants", { signal })) {
         rows.push(...page.map((tenant) => rowOf(tenant, control.effective)));
-        part({ rows: [...rows], control });
+        part({ rows: [...rows], complete: false, control });
       }
-      return { rows, control };
+      return { rows, complete: true, control };
     },
     [api],
   );

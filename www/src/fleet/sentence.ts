@@ -2,7 +2,7 @@
 import { number, plural } from "../words";
 import { isBlocked, isThrottled, type Row } from "./rows";
 
-/** `14 of 312 tenants have out-of-date servers; 3 are being blocked, 5 throttled.` */
+/** `14 of 312 tenants have out-of-date servers; 3 have reached a blocking stage, 5 a throttling one.` */
 export function standing(rows: Row[]): string {
   const behind = rows.filter(({ tenant }) => tenant.servers.out_of_date > 0).length;
   const [blocked, throttled] = [rows.filter(isBlocked).length, rows.filter(isThrottled).length];
@@ -16,15 +16,21 @@ export function standing(rows: Row[]): string {
       ? "The one tenant has out-of-date servers"
       : `${number(behind)} of ${plural(rows.length, "tenant")} ${have} out-of-date servers`;
   const parts = [
-    blocked > 0 && `${are(blocked)} being blocked`,
-    throttled > 0 && (blocked > 0 ? `${number(throttled)} throttled` : `${are(throttled)} being throttled`),
+    blocked > 0 && `${reached(blocked)} a blocking stage`,
+    throttled > 0 &&
+      (blocked > 0 ? `${number(throttled)} a throttling one` : `${reached(throttled)} a throttling stage`),
   ];
   const told = parts.filter(Boolean).join(", ");
   return `${first}; ${told || "none is being throttled or blocked"}.`;
 }
 
-function are(count: number): string {
-  return `${number(count)} ${count === 1 ? "is" : "are"}`;
+function reached(count: number): string {
+  return `${number(count)} ${count === 1 ? "has" : "have"} reached`;
+}
+
+/** Where not all are there. */
+export function partial(rows: Row[]): string {
+  return `${plural(rows.length, "tenant")} so far; the others have still to be loaded.`;
 }
 
 /** `8 of 12 servers are out of date. In the last 24 hours 9 messages were deferred and 10 rejected.` */

@@ -16,7 +16,7 @@ import { fleetCsv } from "./export";
 import { type Filter, filtered, filterOf, modeOptions, worstOptions } from "./filter";
 import { useFleet } from "./load";
 import type { Row } from "./rows";
-import { figures, standing } from "./sentence";
+import { figures, partial, standing } from "./sentence";
 
 const WORST_FIRST: Sort = { column: "worst", descending: true };
 
@@ -38,7 +38,9 @@ export function FleetView({ place }: ViewProps) {
       {adding && <AddTenant ids={ids} onClose={() => setAdding(false)} />}
       {value === undefined && loading && <Loading what="tenants" />}
       {value && <Brake control={value.control} />}
-      {value && value.rows.length > 0 && <Tenants place={place} rows={value.rows} loading={loading} />}
+      {value && value.rows.length > 0 && (
+        <Tenants place={place} rows={value.rows} loading={loading} complete={value.complete} />
+      )}
       {value?.rows.length === 0 && !loading && <NoTenants adds={adds} />}
       {error !== undefined && <Failure error={error} retry={reload} />}
     </>
@@ -68,7 +70,14 @@ function NoTenants({ adds }: { adds: boolean }) {
   );
 }
 
-function Tenants({ place, rows, loading }: { place: Place; rows: Row[]; loading: boolean }) {
+interface TenantsProps {
+  place: Place;
+  rows: Row[];
+  loading: boolean;
+  complete: boolean;
+}
+
+function Tenants({ place, rows, loading, complete }: TenantsProps) {
   const [search, setSearch] = useTyped(place, "q");
   const { mode, worst } = filterOf(place.query, search);
   const filter = useMemo(() => ({ search, mode, worst }), [search, mode, worst]);
@@ -84,14 +93,16 @@ function Tenants({ place, rows, loading }: { place: Place; rows: Row[]; loading:
   return (
     <>
       <section class="headline" aria-label="How they stand">
-        <p class="headline-first">{useMemo(() => standing(rows), [rows])}</p>
-        <p class="headline-mail">{useMemo(() => figures(rows), [rows])}</p>
+        <p class="headline-first">
+          {useMemo(() => (complete ? standing(rows) : partial(rows)), [rows, complete])}
+        </p>
+        {complete && <p class="headline-mail">{figures(rows)}</p>}
       </section>
       <section class="fleet" aria-label="Tenants" aria-busy={loading}>
         <Filters place={place} rows={rows} filter={filter} onSearch={setSearch} />
         <div class="title-row count">
           <Found what="tenant" shown={shown.length} all={rows.length} loading={loading} />
-          <button type="button" disabled={loading || shown.length === 0} onClick={download}>
+          <button type="button" disabled={!complete || shown.length === 0} onClick={download}>
             Download CSV
           </button>
         </div>
