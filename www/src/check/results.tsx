@@ -50,7 +50,9 @@ export function Results({ check, onBaseline }: Props) {
   return (
     <div class="check-results">
       <div class="filters">
-        <Select label="Baseline" value={check.baseline} options={BASELINES} onChoose={onBaseline} />
+        {check.failure?.problem !== "engine" && (
+          <Select label="Baseline" value={check.baseline} options={BASELINES} onChoose={onBaseline} />
+        )}
         {!reading && (
           <button type="button" onClick={() => save(toCsv(servers), "exchange-servers.csv")}>
             Export CSV

@@ -3,6 +3,9 @@ import { number, plural } from "../words";
 import type { Check } from "./checker";
 import { bytes, rate } from "./size";
 
+/** That the engine's scanner keeps */
+const MAX_SERVERS = 50_000;
+
 export function Summary({ check }: { check: Check }) {
   const { phase, result } = check;
   if (phase === "reading" || !result || (phase === "failed" && result.messages === 0)) return null;
@@ -12,7 +15,9 @@ export function Summary({ check }: { check: Check }) {
       {result.unreadable > 0 &&
         ` ${plural(result.unreadable, "Received field")} could not be read and ${result.unreadable === 1 ? "proves" : "prove"} nothing.`}
       {result.truncated &&
-        ` Only the first ${number(result.servers.length)} servers are listed: it names more than can be kept.`}
+        (result.servers.length >= MAX_SERVERS
+          ? ` Only the first ${number(MAX_SERVERS)} servers are listed: it names more than can be kept.`
+          : " Some headers, or what they say of a server, were longer than what is read.")}
       {result.messages > 1 &&
         " A server is judged by its newest message here; it may have been updated since."}
     </p>

@@ -6,7 +6,7 @@ import { useDialogs } from "../ui/dialog";
 import { Failure, Loading } from "../ui/notice";
 import { Said } from "../ui/said";
 import { Time } from "../ui/time";
-import { number } from "../words";
+import { number, plural } from "../words";
 import { usePauses } from "./pause-book";
 import type { PauseBook } from "./pause-days";
 import { PauseDialog } from "./pause-dialog";
@@ -70,7 +70,9 @@ export function Pauses({ tenant, policy }: Props) {
 /** The sentence that matters: whether enforcement is paused, and what is left of the budget. */
 function Standing({ book, mode }: { book: PauseBook; mode: Mode }) {
   const now = useNow().toISOString();
-  const running = book.pauses.find(({ state, until }) => state === "running" && until > now);
+  const running = book.pauses.find(
+    ({ state, from, until }) => state !== "ended" && from <= now && now < until,
+  );
   const { days_per_year, years } = book.budget;
   return (
     <div class="headline">
@@ -84,7 +86,7 @@ function Standing({ book, mode }: { book: PauseBook; mode: Mode }) {
         )}
       </p>
       <p class="muted">
-        Left to pause: {years.map(({ year, left }) => `${number(left)} days in ${year}`).join(", ")}; a year
+        Left to pause: {years.map(({ year, left }) => `${plural(left, "day")} in ${year}`).join(", ")}; a year
         has {number(days_per_year)}.
         {mode !== "enforce" && " Nothing is enforced at present: a pause would only stop the clocks."}
       </p>

@@ -35,8 +35,8 @@ export function PolicyTab({ tenant }: TabProps) {
 }
 
 /** The policy is not all that counts. */
-function Ceiling({ page: { ceiling, stored } }: { page: PolicyPage }) {
-  if (ceiling === null || ceiling === "enforce" || stored.policy.mode !== "enforce") return null;
+function Ceiling({ page: { ceiling } }: { page: PolicyPage }) {
+  if (ceiling === null || ceiling === "enforce") return null;
   return (
     <p class="restraint">
       Enforcement is halted for all tenants at present: whatever this policy says, all mail is accepted

@@ -72,10 +72,16 @@ function Next({ tenant, rows, mode }: { tenant: string; rows: Row[]; mode: Mode 
 function soonest(rows: Row[]): { row: Row; at: string; minutes: Minutes } | null {
   let first: { row: Row; at: string; minutes: Minutes } | null = null;
   for (const row of rows) {
+    if (isSpared(row)) continue;
     const next = stricterNext(row);
     if (next?.at && (first === null || next.at < first.at)) first = { row, at: next.at, minutes: next };
   }
   return first;
+}
+
+/** Whatever its stage, its mail is accepted: it does not come by a way that is enforced. */
+function isSpared({ server: { effect } }: Row): boolean {
+  return effect?.obstacle === "scope" || effect?.obstacle === "relay";
 }
 
 /** The name up to its first dot, as long as no other server has the same there; not too much of it. */
@@ -163,10 +169,17 @@ function mail({ accept, defer, reject, would_defer, would_reject }: Counts, rang
     would_defer && `${number(would_defer)} deferred`,
     would_reject && `${number(would_reject)} rejected`,
   ]);
+  if (all === 1) {
+    const what = accept === 1 ? "accepted" : defer === 1 ? "deferred" : "rejected";
+    return `The one message ${during} was ${what}${wouldHave(would)}.`;
+  }
   const of = `Of ${plural(all, "message")} ${during}`;
-  const else_ = would === "" ? "" : `; ${would.replace(/ (\w+)/, " would have been $1")}`;
-  if (did === "") return `${of} all were accepted${else_}.`;
-  return `${of} ${did.replace(/ (\w+)/, " were $1")}${else_}.`;
+  if (did === "") return `${of} all were accepted${wouldHave(would)}.`;
+  return `${of} ${did.replace(/ (\w+)/, (defer || reject) === 1 ? " was $1" : " were $1")}${wouldHave(would)}.`;
+}
+
+function wouldHave(would: string): string {
+  return would === "" ? "" : `; ${would.replace(/ (\w+)/, " would have been $1")}`;
 }
 
 function list(parts: (string | 0)[]): string {

@@ -22,7 +22,7 @@ export type Overview = Omit<Report, "servers" | "next">;
 
 const PAGE = 1000;
 
-/** Servers already shown stay until all of them are there anew. */
+/** Servers already shown of the same range stay until all of them are there anew. */
 export function useTenantReport(tenant: string, range: Range): Loaded<TenantReport> {
   const { api } = useSession();
   const shown = useRef<TenantReport | null>(null);
@@ -41,9 +41,10 @@ export function useTenantReport(tenant: string, range: Range): Loaded<TenantRepo
       const { servers, next: _, ...overview } = first;
       const report = steady(before?.report, overview);
       const rows = servers.map(rowOf);
+      // a server's counts are those of the range
+      const kept = before?.range.from === from && before.range.to === to ? before.rows : null;
       for (let { next } = first; next !== null; ) {
-        const rowsYet = before?.rows ?? [...rows];
-        part({ policy, range, report, rows: rowsYet, complete: before !== null });
+        part({ policy, range, report, rows: kept ?? [...rows], complete: kept !== null });
         const page = await ask(next);
         rows.push(...page.servers.map(rowOf));
         next = page.next;

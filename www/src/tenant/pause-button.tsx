@@ -2,7 +2,7 @@
 import { href } from "../route";
 import { useDialogs } from "../ui/dialog";
 import { Part } from "../ui/part";
-import { Said } from "../ui/said";
+import { Said, type Words } from "../ui/said";
 
 interface Props {
   tenant: string;
@@ -12,6 +12,8 @@ interface Props {
 
 export function PauseButton({ tenant, paused, onPaused }: Props) {
   const { open, setOpen, words, close, done } = useDialogs<true>(onPaused);
+  // the button gives way to a link
+  const onDone = (words: Words) => done({ ...words, focus: true });
   return (
     <div class="pause-button">
       {paused ? (
@@ -24,7 +26,7 @@ export function PauseButton({ tenant, paused, onPaused }: Props) {
         </button>
       )}
       <Said words={words} />
-      {open && <Part load={dialog} props={{ tenant, onClose: close, onDone: done }} />}
+      {open && <Part load={dialog} props={{ tenant, onClose: close, onDone }} />}
     </div>
   );
 }
