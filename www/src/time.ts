@@ -90,7 +90,8 @@ export function dateOf(at: Date): string {
 /** A moment as inputs of date and time hold it, in the reader's zone: `2026-12-01T08:15` */
 export function localInput(at: Date): string {
   const two = (part: number) => String(part).padStart(2, "0");
-  const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  // who types a year is in the first century for a moment
+  const date = `${String(at.getFullYear()).padStart(4, "0")}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
   return `${date}T${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 
@@ -121,6 +122,18 @@ export function duration(length: number): string {
   if (days < 1) return `${hours} h${hours < 6 && minutes % 60 > 0 ? ` ${minutes % 60} min` : ""}`;
   if (days < 2) return `${days} day${hours > 0 ? ` ${hours} h` : ""}`;
   return `${days} days`;
+}
+
+/** A length of time in milliseconds, to the minute: `2 days 12 h`. */
+export function exactDuration(length: number): string {
+  const minutes = Math.round(length / MINUTE);
+  const [days, hours] = [Math.floor(minutes / 1_440), Math.floor((minutes % 1_440) / 60)];
+  const parts = [
+    days > 0 && `${days} day${days === 1 ? "" : "s"}`,
+    hours > 0 && `${hours} h`,
+    minutes % 60 > 0 && `${minutes % 60} min`,
+  ];
+  return parts.filter(Boolean).join(" ") || "0 min";
 }
 
 /** Who is told when the present moves. */

@@ -1,7 +1,7 @@
 /** The ladder, stage by stage: how long each lasts, and how many minutes of the hour it defers and rejects. */
 import { useId, useRef, useState } from "preact/hooks";
 import type { Ladder } from "../api/types";
-import { duration } from "../time";
+import { exactDuration } from "../time";
 import {
   DEFAULT_LADDER,
   faults,
@@ -182,5 +182,5 @@ function startOf(drafts: StageDraft[], index: number): string {
     minutes += length;
   }
   const days = minutes / (24 * 60);
-  return Number.isInteger(days) ? `from day ${days}` : `after ${duration(minutes * 60_000)}`;
+  return Number.isInteger(days) ? `from day ${days}` : `after ${exactDuration(minutes * 60_000)}`;
 }

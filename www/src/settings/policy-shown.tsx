@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import type { Catalog, Policy } from "../api/types";
 import { CONNECTORS } from "../keys/words";
 import { Editions } from "../operator/editions";
-import { day, duration } from "../time";
+import { day, exactDuration } from "../time";
 import { Rate } from "../ui/rate";
 import { type Column, Table } from "../ui/table";
 import { MODES, plural } from "../words";
@@ -134,8 +134,8 @@ function stagesOf({ ladder }: Policy): Stage[] {
     const length = days === undefined ? minutes : days * DAY_MINUTES;
     const stage = {
       number: index + 1,
-      starts: start === 0 ? "at once" : `after ${duration(start * 60_000)}`,
-      lasts: length === undefined ? "for good" : duration(length * 60_000),
+      starts: start === 0 ? "at once" : `after ${exactDuration(start * 60_000)}`,
+      lasts: length === undefined ? "for good" : exactDuration(length * 60_000),
       minutes: closed,
     };
     start += length ?? 0;
