@@ -34,7 +34,7 @@ const KEPT_AS = "tidegate.key";
 const Current = createContext<Door | null>(null);
 
 export function SessionProvider({ children }: { children: ComponentChildren }) {
-  const [key, setKey] = useState(() => sessionStorage.getItem(KEPT_AS));
+  const [key, setKey] = useState(() => keptKey());
   const [signIn, setSignIn] = useState<SignIn>({ state: key === null ? "out" : "looking" });
   const [round, setRound] = useState(0);
   useEffect(() => {
@@ -46,7 +46,7 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
       (me) => {
         if (abort.signal.aborted) return;
         if (me.role === "gateway") {
-          sessionStorage.removeItem(KEPT_AS);
+          keep(null);
           setKey(null);
           setSignIn({
             state: "out",
@@ -54,13 +54,13 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
           });
           return;
         }
-        sessionStorage.setItem(KEPT_AS, key);
+        keep(key);
         setSignIn({ state: "in", session: { api, me } });
       },
       (error) => {
         if (abort.signal.aborted) return;
         if (error instanceof ApiError && error.status === 401) {
-          sessionStorage.removeItem(KEPT_AS);
+          keep(null);
           setKey(null);
           setSignIn({ state: "out", refused: "This key is not known, or was revoked." });
           return;
@@ -78,7 +78,7 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
         setRound((before) => before + 1);
       },
       leave: () => {
-        sessionStorage.removeItem(KEPT_AS);
+        keep(null);
         setKey(null);
         setSignIn({ state: "out" });
       },
@@ -86,6 +86,23 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
     [signIn],
   );
   return <Current.Provider value={door}>{children}</Current.Provider>;
+}
+
+function keptKey(): string | null {
+  try {
+    return sessionStorage.getItem(KEPT_AS);
+  } catch {
+    return null;
+  }
+}
+
+function keep(key: string | null): void {
+  try {
+    if (key === null) sessionStorage.removeItem(KEPT_AS);
+    else sessionStorage.setItem(KEPT_AS, key);
+  } catch {
+    // a browser that keeps nothing asks for the key again after a reload
+  }
 }
 
 export function useDoor(): Door {

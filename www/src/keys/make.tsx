@@ -52,6 +52,10 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
         };
     onMade((await api.ask<CreatedKey>("POST", "/v1/keys", body)).body);
   });
+  // the key is shown once, to who waits for it
+  const close = () => {
+    if (!busy) onClose();
+  };
   const asksTenant = tenant === null && role !== "admin" && scope === "one";
   const refused = asksTenant ? refuseTenantId(bound.trim()) : undefined;
   const send = (event: Event) => {
@@ -65,7 +69,7 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
   );
   if (like) {
     return (
-      <Dialog title={`Rotate ${visible(like.name)}`} onClose={onClose}>
+      <Dialog title={`Rotate ${visible(like.name)}`} onClose={close}>
         <form onSubmit={submit}>
           <p>
             A second key is made with the same name, role and settings. Both work until you revoke the older
@@ -77,13 +81,13 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
             <li>Revoke the older key.</li>
           </ol>
           <Refusal error={error} />
-          <Buttons deed="Make the new key" doing="Making …" busy={busy} onCancel={onClose} />
+          <Buttons deed="Make the new key" doing="Making …" busy={busy} onCancel={close} />
         </form>
       </Dialog>
     );
   }
   return (
-    <Dialog title={tenant === null ? "Make a key" : `Make a key for ${tenant}`} onClose={onClose}>
+    <Dialog title={tenant === null ? "Make a key" : `Make a key for ${tenant}`} onClose={close}>
       <form onSubmit={send}>
         <Choices
           legend="What it may do"
@@ -136,7 +140,7 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
         </Field>
         {role === "gateway" && <GatewayFields draft={gateway} onChange={setGateway} errorOf={errorOf} />}
         {!known && <Refusal error={error} />}
-        <Buttons deed="Make the key" doing="Making …" busy={busy} onCancel={onClose} />
+        <Buttons deed="Make the key" doing="Making …" busy={busy} onCancel={close} />
       </form>
     </Dialog>
   );
@@ -146,6 +150,8 @@ function Made({ made, rotates, onDone }: { made: CreatedKey; rotates: boolean; o
   const done = () =>
     onDone({
       text: rotates ? `${visible(made.name)} has a second key.` : `The key ${visible(made.name)} was made.`,
+      // a key that has two cannot be rotated again: its button is gone
+      focus: rotates,
     });
   return (
     <ShownOnce title={`The key ${visible(made.name)}`} label="API key" text={made.key} onDone={done}>

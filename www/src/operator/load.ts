@@ -21,12 +21,18 @@ export interface AllFacts {
 }
 
 export async function loadFacts(api: Api, signal: AbortSignal): Promise<AllFacts> {
-  const catalog = api.get<CatalogVersion>("/v1/catalog", { signal });
+  const [catalog, baselines] = await Promise.all([
+    api.get<CatalogVersion>("/v1/catalog", { signal }),
+    loadBaselines(api, signal),
+  ]);
+  return { catalog, baselines };
+}
+
+async function loadBaselines(api: Api, signal: AbortSignal): Promise<BaselineVersion[]> {
   const names: string[] = [];
   for await (const page of api.pages<{ name: string }>("/v1/baselines", { signal }))
     names.push(...page.map(({ name }) => name));
-  const baselines = names.map((name) => api.get<BaselineVersion>(path`/v1/baselines/${name}`, { signal }));
-  return { catalog: await catalog, baselines: await Promise.all(baselines) };
+  return Promise.all(names.map((name) => api.get<BaselineVersion>(path`/v1/baselines/${name}`, { signal })));
 }
 
 export function addressOf(fact: Fact): string {

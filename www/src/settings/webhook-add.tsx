@@ -29,8 +29,12 @@ function AddForm({ tenant, onClose, onMade }: Props & { onMade: (made: CreatedWe
     const body = { url: url.trim() };
     onMade((await api.ask<CreatedWebhook>("POST", path`/v1/tenants/${tenant}/webhooks`, body)).body);
   });
+  // its secret is shown once, to who waits for it
+  const close = () => {
+    if (!busy) onClose();
+  };
   return (
-    <Dialog title="Add a webhook" onClose={onClose}>
+    <Dialog title="Add a webhook" onClose={close}>
       <form onSubmit={submit}>
         <p>What is told from now on is posted to this address. What was told before is not.</p>
         <Field
@@ -55,7 +59,7 @@ function AddForm({ tenant, onClose, onMade }: Props & { onMade: (made: CreatedWe
           )}
         </Field>
         {!errorOf("url") && <Refusal error={error} />}
-        <Buttons deed="Add the webhook" doing="Adding …" busy={busy} onCancel={onClose} />
+        <Buttons deed="Add the webhook" doing="Adding …" busy={busy} onCancel={close} />
       </form>
     </Dialog>
   );

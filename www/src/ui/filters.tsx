@@ -13,10 +13,18 @@ export function useTyped(place: Place, name: string): [string, (text: string) =>
   const [text, setText] = useState(remembered);
   const latest = useRef(place);
   latest.current = place;
-  useEffect(() => setText(remembered), [remembered]);
+  // what was remembered from here is older than what was typed since
+  const own = useRef(remembered);
+  useEffect(() => {
+    if (remembered !== own.current) setText(remembered);
+    own.current = remembered;
+  }, [remembered]);
   useEffect(() => {
     if (text === remembered) return;
-    const timer = setTimeout(() => remember(latest.current, { [name]: text }), TYPING);
+    const timer = setTimeout(() => {
+      own.current = text;
+      remember(latest.current, { [name]: text });
+    }, TYPING);
     return () => clearTimeout(timer);
   }, [text]);
   return [text, setText];
