@@ -2,7 +2,12 @@
  * What becomes of mail while KV or the ledger fails: it is accepted, in time, and the answer says why.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request } from "node:http";
+import { json } from "node:stream/consumers";
 import { after, afterEach, before, test } from "node:test";
+import { setTimeout as elapsed } from "node:timers/promises";
+import { rfc3339 } from "../support/client.mjs";
 import { BLOCKED, blockedMessage, blockedServer, published, startEdge } from "../support/edge.mjs";
 
 /** The longest that a gateway waits for an answer, whatever fails. */
@@ -106,6 +111,28 @@ for (const mode of /** @type {const} */ (["throw", "hang", "error", "truncated"]
     await assertBlocked(t, "ledger recovered", { record: "sync" });
   });
 }
+
+test("a message that takes longer to come than an answer may take is decided on all the same", async () => {
+  const message = blockedMessage("contoso", { record: "sync" });
+  for (const [path, body] of /** @type {[string, unknown][]} */ ([
+    ["/v1/decide", message],
+    ["/v1/decide/batch", [message]],
+  ])) {
+    const text = JSON.stringify(body);
+    const headers = {
+      authorization: `Bearer ${edge.client.key}`,
+      "x-tidegate-now": rfc3339(BLOCKED),
+      "x-tidegate-fresh": "1",
+    };
+    const outgoing = request(edge.client.url + path, { method: "POST", headers });
+    outgoing.write(text.slice(0, 100));
+    await elapsed(DEADLINE_MS);
+    outgoing.end(text.slice(100));
+    const [response] = await once(outgoing, "response");
+    const [decision] = [await json(response)].flat();
+    assert.deepEqual([decision.action, decision.degraded, decision.recorded], ["reject", false, true], path);
+  }
+});
 
 test("KV and ledger slow at once keep within the time of one answer", async (t) => {
   await edge.kv.setMode("slow", { ms: 230, kinds: ["get", "bulk"] });
