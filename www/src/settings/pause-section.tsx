@@ -71,7 +71,8 @@ export function Pauses({ tenant, policy }: Props) {
 function Standing({ book, mode }: { book: PauseBook; mode: Mode }) {
   const now = useNow().toISOString();
   const running = book.pauses.find(
-    ({ state, from, until }) => state !== "ended" && from <= now && now < until,
+    ({ state, from, until }) =>
+      (state === "running" || (state === "scheduled" && from <= now)) && now < until,
   );
   const { days_per_year, years } = book.budget;
   return (
