@@ -25,6 +25,15 @@ test("a wrong key is refused in words, and the right one opens", async (t) => {
   await page.getByRole("button", { name: "Sign out" }).waitFor();
 });
 
+test("who signs in by the keyboard goes on where the tenants are", async (t) => {
+  const page = await open(t, { key: null });
+  const { keys } = await world();
+  await page.getByLabel("API key").fill(keys.fleet);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Tenants" }).waitFor();
+  await page.locator("main:focus").waitFor();
+});
+
 test("the key is forgotten with the tab and at the door", async (t) => {
   const page = await open(t);
   await page.getByRole("button", { name: "Sign out" }).click();

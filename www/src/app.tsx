@@ -29,6 +29,13 @@ function Frame() {
     scrollTo(0, 0);
     main.current?.focus({ preventScroll: true });
   }, [at]);
+  const { signIn } = useDoor();
+  const isEntering = useRef(false);
+  useEffect(() => {
+    // the form that had the focus is gone
+    if (signIn.state === "in" && isEntering.current) main.current?.focus({ preventScroll: true });
+    if (signIn.state !== "looking") isEntering.current = signIn.state === "out";
+  }, [signIn.state]);
   return (
     <>
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
