@@ -121,6 +121,11 @@ enum Act {
     EndPause {
         which: u64,
     },
+    /// Ends the last one, and begins another on the same day.
+    AnotherPause {
+        days: u16,
+        budget: u16,
+    },
     Exempt {
         seconds: i64,
     },
@@ -315,6 +320,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (days(), starts_in, budget()).prop_map(|(days, starts_in, budget)| Act::Pause { days, starts_in, budget }),
         1 => (0..3u64, days(), budget()).prop_map(|(which, days, budget)| Act::ChangePause { which, days, budget }),
         1 => (0..3u64).prop_map(|which| Act::EndPause { which }),
+        1 => (days(), budget()).prop_map(|(days, budget)| Act::AnotherPause { days, budget }),
         1 => prop_oneof![4 => 1..40 * DAY, 1 => 1..365 * DAY].prop_map(|seconds| Act::Exempt { seconds }),
         1 => Just(Act::EndExemption),
     ];
@@ -632,6 +638,10 @@ impl Both<'_> {
                 let id = self.pauses.saturating_sub(*which);
                 let expected = pauses::end(&mut self.world.pauses, id, now);
                 (self.engine.pauses.end(id, now), expected)
+            }
+            Act::AnotherPause { days, budget } => {
+                self.act(&Act::EndPause { which: 0 }, start, now)?;
+                return self.act(&Act::Pause { days: *days, starts_in: None, budget: *budget }, start, now);
             }
         };
         match paused {
