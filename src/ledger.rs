@@ -107,12 +107,7 @@ impl DurableObject for Ledger {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        self.alarm.came();
-        if let Err(error) = self.serve_due().await {
-            worker::console_error!("a ledger's alarm: {error}");
-            self.alarm.again(&self.state.storage()).await?;
-        }
-        Response::empty()
+        self.alarm.serve(&self.state.storage(), "a ledger's", self.serve_due()).await
     }
 }
 

@@ -70,12 +70,7 @@ impl DurableObject for Operator {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        self.alarm.came();
-        if let Err(error) = self.serve_due().await {
-            worker::console_error!("the operator's alarm: {error}");
-            self.alarm.again(&self.state.storage()).await?;
-        }
-        Response::empty()
+        self.alarm.serve(&self.state.storage(), "the operator's", self.serve_due()).await
     }
 }
 

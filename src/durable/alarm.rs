@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use worker::Storage;
+use worker::{Response, Storage};
 
 use super::sql::integer;
 use crate::platform::real_millis;
@@ -19,14 +19,20 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// To be called when the alarm has come.
-    pub fn came(&self) {
+    /// The alarm has come: does what is `due`, which sets it anew. If that fails it comes again: the runtime would try a
+    /// few times, and then never more.
+    pub async fn serve(
+        &self,
+        storage: &Storage,
+        whose: &str,
+        due: impl Future<Output = worker::Result<()>>,
+    ) -> worker::Result<Response> {
         self.set_to.set(None);
-    }
-
-    /// Has an alarm that failed come again: the runtime would try a few times, and then never more.
-    pub async fn again(&self, storage: &Storage) -> worker::Result<()> {
-        self.set(storage, Some(0), RETRY_MILLIS).await
+        if let Err(error) = due.await {
+            worker::console_error!("{whose} alarm: {error}");
+            self.set(storage, Some(0), RETRY_MILLIS).await?;
+        }
+        Response::empty()
     }
 
     /// Has the alarm come when the first thing is `due`, in milliseconds of the real clock, but not before
