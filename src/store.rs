@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use tidegate_engine::event::TenantId;
 use tidegate_engine::server::ServerId;
-use worker::Env;
+use worker::{Context, Env};
 
 use crate::platform::{Deadline, real_millis, within};
 use cache::{Age, Cache};
@@ -179,7 +179,7 @@ pub struct Grounds {
     pub control: Found<ControlRecord>,
     /// Of the server that was asked for.
     pub phase: Found<PhaseRecord>,
-    /// The cache asks for [`Reader::refresh`] after the answer.
+    /// The cache asks for [`Reader::refresh_later`] after the answer.
     pub refresh: bool,
 }
 
@@ -218,9 +218,13 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads KV, so that the next request finds the cache fresh. A failure is left to that request.
-    pub async fn refresh(&self, server: Option<&ServerId>) {
-        let _ = self.read_kv(server).await;
+    /// Reads KV again after the answer, so that the next request finds the cache fresh. A failure is left to that one.
+    pub fn refresh_later(&self, context: &Context, server: Option<&ServerId>) {
+        let (env, tenant, server) = (self.access.env.clone(), self.tenant.clone(), server.cloned());
+        context.wait_until(async move {
+            let access = Access { env: &env, fresh: false, deadline: Deadline::for_answer() };
+            let _ = Reader { access, tenant: &tenant }.read_kv(server.as_ref()).await;
+        });
     }
 
     async fn read_kv(&self, server: Option<&ServerId>) -> Result<Grounds, StoreError> {

@@ -28,7 +28,7 @@ use crate::durable::client::{self, CallError};
 use crate::http::{self, Request};
 use crate::metrics::{self, Counter};
 use crate::observations::{self, Observation, Receipt};
-use crate::platform::{Deadline, real_now};
+use crate::platform::real_now;
 use crate::store::{Access, ControlKey, ControlRecord, PhaseRecord, PolicyRecord, Reader, StoreError};
 
 pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
@@ -132,7 +132,7 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render:
     };
     let Known { recognition, facts: known_facts, policy, control, phase, .. } = &known;
     if known.refresh {
-        refresh_later(site, event, recognition);
+        reader.refresh_later(site.context, recognition.server().map(|server| &server.id));
     }
     let (Some(server), Some(policy)) = (recognition.server(), policy) else {
         return match decide_without_server(event, recognition) {
@@ -269,16 +269,6 @@ async fn look_up<'a>(
         }
     }
     Ok(Known { recognition, facts, policy: Some(policy), control, phase, refresh })
-}
-
-/// Reads KV again after the answer, so that the next message finds the cache fresh.
-fn refresh_later(site: &Site<'_>, event: &MailEvent<'_>, recognition: &Recognition<'_>) {
-    let server = recognition.server().map(|server| server.id.clone());
-    let (env, tenant) = (site.access.env.clone(), event.tenant.clone());
-    site.context.wait_until(async move {
-        let access = Access { env: &env, fresh: false, deadline: Deadline::for_answer() };
-        Reader { access, tenant: &tenant }.refresh(server.as_ref()).await;
-    });
 }
 
 /// Writes down what is answered, now or later. An error is ours, and means accept.

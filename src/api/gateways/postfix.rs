@@ -85,11 +85,7 @@ async fn told(
         let reader = Reader { access, tenant };
         let Grounds { policy, control, phase, refresh } = reader.read(Some(&peer.server)).await?;
         if refresh {
-            let (env, tenant, server) = (asking.env.clone(), tenant.clone(), peer.server.clone());
-            asking.context.wait_until(async move {
-                let access = Access { env: &env, fresh: false, deadline: Deadline::for_answer() };
-                Reader { access, tenant: &tenant }.refresh(Some(&server)).await;
-            });
+            reader.refresh_later(asking.context, Some(&peer.server));
         }
         let (Some(policy), Some(phase)) = (policy, phase) else {
             return Ok(None);
