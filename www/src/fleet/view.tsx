@@ -89,14 +89,15 @@ function Tenants({ place, rows, loading, complete }: TenantsProps) {
     setSearch("");
     remember(place, { q: "", mode: "", worst: "" });
   };
+  // neither follows what is typed, and they go over all tenants
+  const sentence = useMemo(() => (complete ? standing(rows) : partial(rows)), [rows, complete]);
+  const mail = useMemo(() => (complete ? figures(rows) : null), [rows, complete]);
   const download = () => save(fleetCsv(shown), "tidegate-tenants.csv");
   return (
     <>
       <section class="headline" aria-label="How they stand">
-        <p class="headline-first">
-          {useMemo(() => (complete ? standing(rows) : partial(rows)), [rows, complete])}
-        </p>
-        {complete && <p class="headline-mail">{figures(rows)}</p>}
+        <p class="headline-first">{sentence}</p>
+        {mail && <p class="headline-mail">{mail}</p>}
       </section>
       <section class="fleet" aria-label="Tenants" aria-busy={loading}>
         <Filters place={place} rows={rows} filter={filter} onSearch={setSearch} />
