@@ -84,6 +84,16 @@ export const OBSTACLES: Record<NonNullable<Effect["obstacle"]>, string> = {
   paused: "paused",
 };
 
+/** Its mail does not come by a way that is enforced, whatever its stage. */
+export function isOutOfReach({ obstacle }: Effect): boolean {
+  return obstacle === "scope" || obstacle === "relay";
+}
+
+/** What becomes of its mail is reported, and nothing more. */
+export function isReportedOnly(effect: Effect): boolean {
+  return effect.obstacle === "mode" || isOutOfReach(effect);
+}
+
 /** What mail meets now: `10 min/h deferred`; `all accepted (exempt)` */
 export function effectWords(effect: Effect): string {
   const { obstacle } = effect;

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import type { Effect, ServerDetail } from "../api/types";
 import type { StagePicture } from "../ui/stage-plot";
 import { Time } from "../ui/time";
-import { type Minutes, reason } from "../words";
+import { isReportedOnly, type Minutes, reason } from "../words";
 import type { ServerPage } from "./load";
 import { comes } from "./timeline";
 
@@ -65,7 +65,7 @@ function first(server: ServerDetail): ComponentChildren {
 function Meets({ page, picture }: Props) {
   const { stage, effect } = page.server;
   if (!stage || !effect) return null;
-  const reported = effect.obstacle === "mode" || effect.obstacle === "scope" || effect.obstacle === "relay";
+  const reported = isReportedOnly(effect);
   const coming = picture ? comes(picture) : [];
   const [next] = coming;
   const whole = coming.slice(1).find(({ minutes }) => minutes.block_minutes === 60);

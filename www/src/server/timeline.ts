@@ -2,7 +2,7 @@
 import type { Exemption, Ladder, ServerDetail } from "../api/types";
 import { DAY, shortDate } from "../time";
 import type { Freeze, Mark, StagePicture, Step } from "../ui/stage-plot";
-import type { Minutes } from "../words";
+import { isReportedOnly, type Minutes } from "../words";
 import type { Rules, ServerPage } from "./load";
 
 /** What is shown around the steps themselves. */
@@ -125,9 +125,7 @@ function byRules(from: number, until: number, number: number, rules: Rules[]): S
 function futureSteps({ server, policy }: ServerPage, freezes: Freeze[], now: number): Step[] {
   const { stage, effect } = server;
   if (stage === null) return [];
-  const reported =
-    effect?.obstacle === "mode" || effect?.obstacle === "scope" || effect?.obstacle === "relay";
-  const kind = reported ? "would" : "planned";
+  const kind = effect && isReportedOnly(effect) ? "would" : "planned";
   const { ladder } = policy;
   const current: Step = {
     from: now,

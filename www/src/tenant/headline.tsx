@@ -4,7 +4,7 @@ import { href } from "../route";
 import { countdown, day, shortDay, useNow } from "../time";
 import { OutcomeMark } from "../ui/marks";
 import { Time } from "../ui/time";
-import { type Minutes, number, type Outcome, plural, willBe, wouldBe } from "../words";
+import { isOutOfReach, type Minutes, number, type Outcome, plural, willBe, wouldBe } from "../words";
 import type { TenantReport } from "./load";
 import type { Range } from "./range";
 import { countStates, type Row, stricterNext } from "./rows";
@@ -72,16 +72,11 @@ function Next({ tenant, rows, mode }: { tenant: string; rows: Row[]; mode: Mode 
 function soonest(rows: Row[]): { row: Row; at: string; minutes: Minutes } | null {
   let first: { row: Row; at: string; minutes: Minutes } | null = null;
   for (const row of rows) {
-    if (isSpared(row)) continue;
+    if (row.server.effect && isOutOfReach(row.server.effect)) continue;
     const next = stricterNext(row);
     if (next?.at && (first === null || next.at < first.at)) first = { row, at: next.at, minutes: next };
   }
   return first;
-}
-
-/** Whatever its stage, its mail is accepted: it does not come by a way that is enforced. */
-function isSpared({ server: { effect } }: Row): boolean {
-  return effect?.obstacle === "scope" || effect?.obstacle === "relay";
 }
 
 /** The name up to its first dot, as long as no other server has the same there; not too much of it. */
