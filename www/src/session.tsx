@@ -3,6 +3,7 @@ import { type ComponentChildren, createContext } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 import { Api, ApiError } from "./api/client";
 import type { Policy, Role } from "./api/types";
+import { keep, recall } from "./kept";
 
 /** Whose key it is, as `GET /v1/me` says. */
 export interface Me {
@@ -30,11 +31,12 @@ interface Door {
   leave: () => void;
 }
 
+const TAB = "sessionStorage";
 const KEPT_AS = "tidegate.key";
 const Current = createContext<Door | null>(null);
 
 export function SessionProvider({ children }: { children: ComponentChildren }) {
-  const [key, setKey] = useState(() => keptKey());
+  const [key, setKey] = useState(() => recall(TAB, KEPT_AS));
   const [signIn, setSignIn] = useState<SignIn>({ state: key === null ? "out" : "looking" });
   const [round, setRound] = useState(0);
   useEffect(() => {
@@ -46,7 +48,7 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
       (me) => {
         if (abort.signal.aborted) return;
         if (me.role === "gateway") {
-          keep(null);
+          keep(TAB, KEPT_AS, null);
           setKey(null);
           setSignIn({
             state: "out",
@@ -54,13 +56,13 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
           });
           return;
         }
-        keep(key);
+        keep(TAB, KEPT_AS, key);
         setSignIn({ state: "in", session: { api, me } });
       },
       (error) => {
         if (abort.signal.aborted) return;
         if (error instanceof ApiError && error.status === 401) {
-          keep(null);
+          keep(TAB, KEPT_AS, null);
           setKey(null);
           setSignIn({ state: "out", refused: "This key is not known, or was revoked." });
           return;
@@ -78,7 +80,7 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
         setRound((before) => before + 1);
       },
       leave: () => {
-        keep(null);
+        keep(TAB, KEPT_AS, null);
         setKey(null);
         setSignIn({ state: "out" });
       },
@@ -86,23 +88,6 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
     [signIn],
   );
   return <Current.Provider value={door}>{children}</Current.Provider>;
-}
-
-function keptKey(): string | null {
-  try {
-    return sessionStorage.getItem(KEPT_AS);
-  } catch {
-    return null;
-  }
-}
-
-function keep(key: string | null): void {
-  try {
-    if (key === null) sessionStorage.removeItem(KEPT_AS);
-    else sessionStorage.setItem(KEPT_AS, key);
-  } catch {
-    // a browser that keeps nothing asks for the key again after a reload
-  }
 }
 
 export function useDoor(): Door {

@@ -1,5 +1,6 @@
 /** Light or dark: as the reader's system has it, unless the reader chose. */
 import { useEffect, useState } from "preact/hooks";
+import { keep, recall } from "./kept";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -7,12 +8,8 @@ const KEPT_AS = "tidegate.theme";
 const changed = new EventTarget();
 
 export function storedTheme(): Theme {
-  try {
-    const kept = localStorage.getItem(KEPT_AS);
-    return kept === "light" || kept === "dark" ? kept : "system";
-  } catch {
-    return "system";
-  }
+  const kept = recall("localStorage", KEPT_AS);
+  return kept === "light" || kept === "dark" ? kept : "system";
 }
 
 export function applyTheme(theme: Theme): void {
@@ -22,12 +19,7 @@ export function applyTheme(theme: Theme): void {
 }
 
 export function chooseTheme(theme: Theme): void {
-  try {
-    if (theme === "system") localStorage.removeItem(KEPT_AS);
-    else localStorage.setItem(KEPT_AS, theme);
-  } catch {
-    // a browser that keeps nothing still shows it now
-  }
+  keep("localStorage", KEPT_AS, theme === "system" ? null : theme);
   applyTheme(theme);
 }
 
