@@ -41,7 +41,7 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
   const [name, setName] = useState(like?.name ?? "");
   const [gateway, setGateway] = useState<Draft>(draftOf(like?.gateway ?? null));
   const [tried, setTried] = useState(false);
-  const { busy, error, errorOf, submit } = useSending(async () => {
+  const { busy, error, errorOf, submit, unlessBusy } = useSending(async () => {
     const body = like
       ? { role: like.role, tenant: like.tenant, name: like.name, gateway: like.gateway }
       : {
@@ -52,10 +52,7 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
         };
     onMade((await api.ask<CreatedKey>("POST", "/v1/keys", body)).body);
   });
-  // the key is shown once, to who waits for it
-  const close = () => {
-    if (!busy) onClose();
-  };
+  const close = unlessBusy(onClose);
   const asksTenant = tenant === null && role !== "admin" && scope === "one";
   const refused = asksTenant ? refuseTenantId(bound.trim()) : undefined;
   const send = (event: Event) => {

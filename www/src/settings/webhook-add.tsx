@@ -25,14 +25,11 @@ export function AddWebhook(props: Props) {
 function AddForm({ tenant, onClose, onMade }: Props & { onMade: (made: CreatedWebhook) => void }) {
   const { api } = useSession();
   const [url, setUrl] = useState("");
-  const { busy, error, errorOf, submit } = useSending(async () => {
+  const { busy, error, errorOf, submit, unlessBusy } = useSending(async () => {
     const body = { url: url.trim() };
     onMade((await api.ask<CreatedWebhook>("POST", path`/v1/tenants/${tenant}/webhooks`, body)).body);
   });
-  // its secret is shown once, to who waits for it
-  const close = () => {
-    if (!busy) onClose();
-  };
+  const close = unlessBusy(onClose);
   return (
     <Dialog title="Add a webhook" onClose={close}>
       <form onSubmit={submit}>

@@ -164,6 +164,8 @@ interface Sending {
   /** The API's word on one member of the form */
   errorOf: (field: string) => string | undefined;
   submit: (event?: Event) => void;
+  /** Does nothing while it is being sent: for what must not be missed, as an answer that is shown once */
+  unlessBusy: (act: () => void) => () => void;
 }
 
 /** Sends once at a time; what the API refuses stays with the form. */
@@ -189,5 +191,8 @@ export function useSending(send: () => Promise<void>): Sending {
     (error.field === field || error.field.startsWith(`${field}[`))
       ? error.message
       : undefined;
-  return { busy, error, errorOf, submit };
+  const unlessBusy = (act: () => void) => () => {
+    if (!busy) act();
+  };
+  return { busy, error, errorOf, submit, unlessBusy };
 }
