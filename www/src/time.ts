@@ -126,12 +126,12 @@ export function duration(length: number): string {
 
 /** A length of time in milliseconds, to the minute: `2 days 12 h`. */
 export function exactDuration(length: number): string {
-  const minutes = Math.round(length / MINUTE);
-  const [days, hours] = [Math.floor(minutes / 1_440), Math.floor((minutes % 1_440) / 60)];
+  const [days, hours] = [Math.floor(length / DAY), Math.floor((length % DAY) / HOUR)];
+  const minutes = Math.floor((length % HOUR) / MINUTE);
   const parts = [
     days > 0 && `${days} day${days === 1 ? "" : "s"}`,
     hours > 0 && `${hours} h`,
-    minutes % 60 > 0 && `${minutes % 60} min`,
+    minutes > 0 && `${minutes} min`,
   ];
   return parts.filter(Boolean).join(" ") || "0 min";
 }

@@ -104,10 +104,10 @@ function sentence({ counts, servers }: PolicyPreview): string {
     .filter(([count]) => count > 0)
     .map(([count, many, one]) => `${number(count)} ${count === 1 ? one : many}`);
   const which = `${number(counts.changed)} of ${plural(counts.servers, "server")} would stand otherwise`;
-  // the counts go over those that are shown
-  const among = counts.changed > servers.length ? ` Of the first ${number(servers.length)} by name` : "";
   const what = told.join(", ") || "none of them loses more mail or less at once";
-  return among === "" ? `${which}: ${what}.` : `${which}.${among} ${what}.`;
+  if (counts.changed <= servers.length) return `${which}: ${what}.`;
+  // the counts go over those that are shown
+  return `${which}. Of the first ${number(servers.length)} by name ${what}.`;
 }
 
 function columns(before: Policy, after: Policy): Column<Row>[] {
