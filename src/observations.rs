@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use tidegate_engine::decision::Decision;
 use tidegate_engine::event::{Connector, MailEvent, TenantId};
+use tidegate_engine::fnv::fnv1a;
+use tidegate_engine::identity::{Node, ServerId};
 use tidegate_engine::network::canonical;
-use tidegate_engine::server::{ConnectingServer, Node, ServerId};
+use tidegate_engine::recognition::ConnectingServer;
 use tidegate_engine::time::{HOUR, Timestamp};
-use tidegate_engine::window::{self, Action, fnv1a};
+use tidegate_engine::window::{self, Action};
 use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};

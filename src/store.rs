@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use tidegate_engine::event::TenantId;
-use tidegate_engine::server::ServerId;
+use tidegate_engine::identity::ServerId;
 use worker::{Context, Env};
 
 use crate::platform::{Deadline, real_millis, within};

@@ -10,7 +10,8 @@ use std::rc::Rc;
 use tidegate_engine::decision::{self, Decision, accept_undecided, decide_without_server};
 use tidegate_engine::event::MailEvent;
 use tidegate_engine::policy::{Facts, Mode};
-use tidegate_engine::server::{ConnectingServer, Recognition, recognise, shows_exchange};
+use tidegate_engine::progress;
+use tidegate_engine::recognition::{ConnectingServer, Recognition, recognise, shows_exchange};
 use tidegate_engine::time::Timestamp;
 use tidegate_engine::window::Action;
 use tidegate_wire::native::{self, Circumstances, Defaults, Record};
@@ -151,12 +152,12 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render:
         let frozen = exempt.map_or(std::borrow::Cow::Borrowed(frozen.as_ref()), |exempt| frozen.union(exempt));
         // policy and phases reach KV apart: one from before a change that held its clock back is none
         let told = phase.filter(|record| record.policy_rev >= policy.softened_rev).map(|record| &record.phase);
-        let context = decision::Context {
+        let context = progress::Context {
             ceiling: control.ceiling(site.config.mode_ceiling),
             phase: told,
             paused_until: enforcement.paused_until(now),
             exempt_until: exempt.and_then(|exempt| exempt.at(now)?.until),
-            ..decision::Context::new(enforcement.rules(known_facts, &frozen)?, now)
+            ..progress::Context::new(enforcement.rules(known_facts, &frozen)?, now)
         };
         Some(decision::decide(event, server, recognition.behind_relay, &context))
     };

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 use tidegate_engine::event::TenantId;
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::policy::Right;
-use tidegate_engine::server::ServerId;
 use tidegate_engine::time::{Date, Timestamp};
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;

@@ -1,6 +1,6 @@
 //! `GET /v1/tenants/{t}/report` and `…/servers/{id}/counts`: which days, and in which form.
 
-use tidegate_engine::server::ServerId;
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::time::{DAY, Date};
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_engine::server::ServerId;
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::time::{DAY, HOUR, Timestamp};
 use worker::SqlStorageValue;
 

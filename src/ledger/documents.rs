@@ -4,10 +4,11 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate_engine::build::Build;
-use tidegate_engine::decision::{self, Context, State};
+use tidegate_engine::decision::State;
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::obstacle::Effect;
 use tidegate_engine::policy::Policy;
-use tidegate_engine::server::ServerId;
+use tidegate_engine::progress::{Context, Stage, stage};
 use tidegate_engine::spell::{NodeRecord, Rules, SeenBuild, ServerRecord};
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocument};
@@ -34,7 +35,7 @@ pub struct Place {
     pub product: Option<String>,
     pub state: Option<State>,
     /// As long as it is out of date in a spell.
-    pub stage: Option<decision::Stage>,
+    pub stage: Option<Stage>,
     /// Of that stage.
     pub effect: Option<Effect>,
 }
@@ -53,8 +54,7 @@ impl Place {
         };
         let product = build.and_then(|build| rules.facts.catalog.product(build));
         let failing = standing.filter(|(_, standing)| standing.is_out_of_date());
-        let stage =
-            record.spell().zip(failing).map(|(spell, (build, _))| decision::stage(Some(spell), build, &context));
+        let stage = record.spell().zip(failing).map(|(spell, (build, _))| stage(Some(spell), build, &context));
         let effect = |stage| Effect::of(&stage, server.connector, server.relayed, &context);
         Self {
             shows: build,

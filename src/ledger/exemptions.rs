@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::clock::{Freeze, Freezes};
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::policy::{Mode, Right};
-use tidegate_engine::server::ServerId;
 use tidegate_engine::time::{DAY, Timestamp};
 use tidegate_wire::problem::Problem;
 

@@ -2,7 +2,7 @@
 //! the whole of a tenant.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::server::ServerId;
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::time::{DAY, Date, Timestamp};
 use tidegate_wire::problem::Problem;
 

@@ -1,6 +1,7 @@
 //! What comes in: batches of observations, each taken in once, each server registered once, its record merged.
 
-use tidegate_engine::server::{ServerId, Shown};
+use tidegate_engine::identity::ServerId;
+use tidegate_engine::shown::Shown;
 use tidegate_engine::spell::Sighting;
 use tidegate_engine::time::{HOUR, Timestamp};
 

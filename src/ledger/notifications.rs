@@ -1,7 +1,7 @@
 //! What a tenant should know: written in the transaction of its cause, listed, and delivered by [`super::webhooks`].
 
 use serde_json::value::RawValue;
-use tidegate_engine::server::ServerId;
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::time::{DAY, Timestamp};
 
 use crate::durable::lists::{Page, Range};

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tidegate_engine::build::Build;
 use tidegate_engine::event::Connector;
+use tidegate_engine::identity::{Node, ServerId};
 use tidegate_engine::policy::{Policy, Right};
 use tidegate_engine::received::Component;
-use tidegate_engine::server::{Node, ServerId, Shown};
+use tidegate_engine::shown::Shown;
 use tidegate_engine::time::{Date, Timestamp};
 
 use super::exemptions::ExemptionCall;

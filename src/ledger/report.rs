@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::policy::Mode;
-use tidegate_engine::server::ServerId;
 use tidegate_engine::time::{DAY, Date, Timestamp};
 use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocument};
 use worker::SqlStorageValue;

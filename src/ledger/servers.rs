@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use tidegate_engine::alert::Told;
 use tidegate_engine::clock::Freezes;
 use tidegate_engine::event::Connector;
-use tidegate_engine::server::ServerId;
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::spell::{ServerRecord, Transition, TransitionKind};
 use tidegate_engine::time::Timestamp;
 

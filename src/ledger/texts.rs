@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use tidegate_engine::alert::{Alert, AlertKind};
-use tidegate_engine::decision::NextStage;
 use tidegate_engine::ladder::Minutes;
 use tidegate_engine::policy::Mode;
+use tidegate_engine::progress::NextStage;
 use tidegate_engine::spell::TransitionKind;
 use tidegate_engine::time::Timestamp;
 

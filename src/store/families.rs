@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::clock::Freezes;
 use tidegate_engine::enforcement::Enforcement;
 use tidegate_engine::event::{Connector, TenantId};
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::network::sender_network;
 use tidegate_engine::policy::Mode;
-use tidegate_engine::server::ServerId;
 use tidegate_engine::spell::Phase;
 use tidegate_engine::time::{MINUTE, Timestamp};
 

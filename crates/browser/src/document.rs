@@ -3,8 +3,10 @@
 use serde::Serialize;
 use tidegate_engine::build::Build;
 use tidegate_engine::catalog::Catalog;
-use tidegate_engine::decision::{Named, Scheduled};
-use tidegate_engine::server::{Evidence, Shown};
+use tidegate_engine::evidence::Evidence;
+use tidegate_engine::named::Named;
+use tidegate_engine::progress::Scheduled;
+use tidegate_engine::shown::Shown;
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::native::Shown as Written;
 

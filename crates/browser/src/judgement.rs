@@ -6,12 +6,16 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::baseline::Standing;
 use tidegate_engine::build::Build;
 use tidegate_engine::clock::{Freeze, Freezes};
-use tidegate_engine::decision::{self, Context, Named, State, decide_without_server, schedule};
+use tidegate_engine::decision::{self, State, decide_without_server};
 use tidegate_engine::event::TenantId;
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::ladder::Ladder;
+use tidegate_engine::named::Named;
 use tidegate_engine::order::ordered;
 use tidegate_engine::policy::{BaselineChoice, Facts, Policy};
-use tidegate_engine::server::{ConnectingServer, ServerId, Shown, recognise};
+use tidegate_engine::progress::{Context, Stage, schedule, stage};
+use tidegate_engine::recognition::{ConnectingServer, recognise};
+use tidegate_engine::shown::Shown;
 use tidegate_engine::spell::{NodePhase, Phase, PhaseBuild, Rules, Spell};
 use tidegate_engine::time::{Date, HOUR, MINUTE, Timestamp};
 use tidegate_engine::window::{self, Action};
@@ -237,11 +241,10 @@ struct Life<'a> {
 }
 
 impl Life<'_> {
-    fn stage(&self, at: Timestamp) -> Option<decision::Stage> {
+    fn stage(&self, at: Timestamp) -> Option<Stage> {
         let out_of_date = self.rules.assess(Shown::Update(self.build), at).is_out_of_date();
         let spell = Spell { detected_at: self.detected_at, held: 0, last_out_of_date: at };
-        (out_of_date && self.detected_at <= at)
-            .then(|| decision::stage(Some(&spell), self.build, &Context::new(self.rules, at)))
+        (out_of_date && self.detected_at <= at).then(|| stage(Some(&spell), self.build, &Context::new(self.rules, at)))
     }
 
     fn action(&self, at: Timestamp, offset: u8) -> Action {

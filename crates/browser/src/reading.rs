@@ -8,9 +8,10 @@ use tidegate_engine::catalog::Catalog;
 use tidegate_engine::decision::describe;
 use tidegate_engine::event::{Connector, MAX_OWN_HOPS, MailEvent};
 use tidegate_engine::header::Header;
-use tidegate_engine::policy::TrustedRelay;
 use tidegate_engine::received::Component;
-use tidegate_engine::server::{ConnectingServer, Shown, Trace, recognise, traces};
+use tidegate_engine::recognition::{ConnectingServer, Trace, recognise, shown_by, traces};
+use tidegate_engine::relay::TrustedRelay;
+use tidegate_engine::shown::Shown;
 use tidegate_wire::native::{EvidenceDocument, Shown as Written};
 
 use crate::document::{Marked, Release, Time};
@@ -119,7 +120,7 @@ impl Server {
 impl HeaderHop {
     fn new(trace: &Trace<'_>, catalog: &Catalog) -> Self {
         let hop = trace.hop.as_ref();
-        let shown = hop.map_or(Shown::Nothing, Shown::of);
+        let shown = hop.map_or(Shown::Nothing, shown_by);
         let release = Release::stamped(catalog, shown);
         Self {
             field: trace.evidence.field,

@@ -3,11 +3,14 @@
 
 use divan::{Bencher, black_box};
 use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::{Context, decide, decide_without_server};
+use tidegate_engine::decision::{decide, decide_without_server};
 use tidegate_engine::event::{Connector, MailEvent};
 use tidegate_engine::header::Header;
+use tidegate_engine::identity::Node;
 use tidegate_engine::policy::{Facts, Mode, Policy};
-use tidegate_engine::server::{Finding, Node, Shown, recognise};
+use tidegate_engine::progress::Context;
+use tidegate_engine::recognition::{Finding, recognise};
+use tidegate_engine::shown::Shown;
 use tidegate_engine::spell::{Phase, Rules, ServerRecord, Sighting};
 use tidegate_engine::time::{DAY, Timestamp};
 
@@ -57,7 +60,7 @@ fn hostile_header(bencher: Bencher<'_, '_>, what: &str) {
     bencher.bench_local(|| {
         let event = event(black_box(header.as_bytes()));
         let recognition = recognise(&event, &[], &facts.catalog);
-        let shows = tidegate_engine::server::shows_exchange(&event.header, &facts.catalog);
+        let shows = tidegate_engine::recognition::shows_exchange(&event.header, &facts.catalog);
         black_box((decide_without_server(&event, &recognition).map(|decision| decision.why.len()), shows))
     });
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::Build;
 use crate::clock::Clock;
-use crate::decision::NextStage;
 use crate::ladder::{Ladder, Minutes, Rung};
+use crate::progress::NextStage;
 use crate::spell::{Rules, Spell};
 use crate::time::{DAY, Timestamp};
 

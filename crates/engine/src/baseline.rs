@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::build::Build;
 use crate::catalog::{Catalog, Known, Place, Product, Release};
 use crate::order::ordered;
-use crate::server::Shown;
+use crate::shown::Shown;
 use crate::time::Date;
 
 pub const MAX_EDITIONS: usize = 64;

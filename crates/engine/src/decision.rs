@@ -4,16 +4,19 @@ use std::fmt::{self, Write};
 
 use crate::baseline::{Doubt, Failing, Fault, Pass, Standing};
 use crate::build::Build;
-use crate::catalog::{Catalog, Place};
+use crate::catalog::Catalog;
 use crate::event::MailEvent;
+use crate::evidence::Evidence;
 use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
-use crate::ladder::{Minutes, Rung};
+use crate::identity::ServerId;
+use crate::named::Named;
 use crate::obstacle;
 use crate::policy::Mode;
+use crate::progress::{Context, Stage, stage};
+use crate::recognition::{ConnectingServer, Finding, Recognition};
 use crate::reply::{Reply, Values};
-use crate::server::{ConnectingServer, Evidence, Finding, Recognition, ServerId, Shown};
-use crate::spell::{Phase, Rules, Spell};
-use crate::time::{Date, Timestamp};
+use crate::spell::Rules;
+use crate::time::Timestamp;
 use crate::window::{self, Action};
 
 /// What becomes of a message, and why.
@@ -120,54 +123,6 @@ impl State {
             Self::Judged(Standing::OutOfDate(failing)) => Some(failing),
             _ => None,
         }
-    }
-}
-
-/// A server's stage and what comes next.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Stage {
-    pub number: u8,
-    pub of: u8,
-    pub since: Timestamp,
-    /// Whether the product is enforced: its wave has come.
-    pub has_started: bool,
-    pub minutes: Minutes,
-    /// `None` in the last stage.
-    pub next: Option<NextStage>,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct NextStage {
-    pub number: u8,
-    /// By all freezes known now; `None` while the clock stands still until further notice.
-    pub at: Option<Timestamp>,
-    pub minutes: Minutes,
-}
-
-/// What the decision needs beside the message.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    pub rules: Rules<'a>,
-    /// The operator-wide ceiling.
-    pub ceiling: Mode,
-    /// What is known of the server; `None` if nothing is.
-    pub phase: Option<&'a Phase>,
-    /// The end of the tenant's pause; `None` if there is none now.
-    pub paused_until: Option<Timestamp>,
-    /// The end of the server's exemption; `None` if there is none now.
-    pub exempt_until: Option<Timestamp>,
-    pub now: Timestamp,
-}
-
-impl<'a> Context<'a> {
-    /// Without phase, pause, exemption or ceiling.
-    pub const fn new(rules: Rules<'a>, now: Timestamp) -> Self {
-        Self { rules, ceiling: Mode::Enforce, phase: None, paused_until: None, exempt_until: None, now }
-    }
-
-    /// The mode in effect.
-    pub fn mode(&self) -> Mode {
-        self.rules.policy.mode.min(self.ceiling)
     }
 }
 
@@ -312,91 +267,6 @@ impl<'a> Server<'a> {
     }
 }
 
-/// What the catalog calls that which a server shows of its build.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Named<'a> {
-    pub product: Option<&'a str>,
-    pub cu: Option<&'a str>,
-    pub su: Option<&'a str>,
-    /// When the build, or the row that it stands for, was released.
-    pub released: Option<Date>,
-}
-
-impl<'a> Named<'a> {
-    pub fn new(catalog: &'a Catalog, shown: Shown) -> Self {
-        let Some(known) = shown.stamped().and_then(|build| catalog.look_up(build)) else { return Self::default() };
-        // a component that lags tells the product, but neither the update nor the cumulative update
-        let release = known.release.filter(|_| shown.build().is_some());
-        // without cumulative updates, the lane itself is the update
-        let above_lane = known.place != Place::BelowLane && matches!(shown, Shown::Update(_));
-        let update = release.filter(|_| above_lane || !known.product.cumulative_updates);
-        let text = |text: &'a str| Some(text).filter(|text| !text.is_empty());
-        Self {
-            product: Some(&known.product.name),
-            cu: release.and_then(|release| text(&release.cu)),
-            su: update.and_then(|release| text(&release.su)),
-            // what is newer than all rows came out later than any of them
-            released: update.filter(|_| known.place == Place::InLane).map(|release| release.date),
-        }
-    }
-}
-
-/// The stage of a spell; before there is one, the stage that it would begin with.
-pub fn stage(spell: Option<&Spell>, build: Build, context: &Context<'_>) -> Stage {
-    let now = context.now;
-    let begun = Spell { detected_at: now, held: 0, last_out_of_date: now };
-    let spell = spell.unwrap_or(&begun);
-    let clock = context.rules.clock(spell, build);
-    let ladder = &context.rules.policy.ladder;
-    let rung: Rung = ladder.at(clock.elapsed(now));
-    let (minutes, next) = if !clock.has_begun(now) && !rung.minutes.is_open() {
-        // a ladder that begins with closed minutes: they are still to come
-        (Minutes::default(), Some(NextStage { number: rung.number, at: clock.reaches(0), minutes: rung.minutes }))
-    } else {
-        let next = rung.end.map(|end| {
-            let next = ladder.at(end);
-            NextStage { number: next.number, at: clock.reaches(end), minutes: next.minutes }
-        });
-        (rung.minutes, next)
-    };
-    Stage {
-        number: rung.number,
-        of: u8::try_from(ladder.len()).unwrap_or(u8::MAX),
-        since: clock.reaches(rung.start).filter(|_| rung.number > 1).unwrap_or(spell.detected_at),
-        has_started: clock.has_started(now),
-        minutes,
-        next,
-    }
-}
-
-/// A stage of a spell on the time axis.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Scheduled {
-    pub number: u8,
-    /// By all freezes known; `None` while the clock stands still until further notice.
-    pub from: Option<Timestamp>,
-    /// When the next one begins.
-    pub until: Option<Timestamp>,
-    pub minutes: Minutes,
-}
-
-/// When a spell of a server that shows `build` reaches each stage.
-pub fn schedule<'a>(spell: &Spell, build: Build, rules: &Rules<'a>) -> impl Iterator<Item = Scheduled> + use<'a> {
-    let clock = rules.clock(spell, build);
-    let detected_at = spell.detected_at;
-    rules.policy.ladder.rungs().map(move |rung| {
-        // while its wave is to come, or time is held, nothing is closed
-        let begins_at_once = rung.number == 1 && rung.minutes.is_open();
-        let from = if begins_at_once { Some(detected_at) } else { clock.reaches(rung.start) };
-        Scheduled {
-            number: rung.number,
-            from,
-            until: rung.end.and_then(|end| clock.reaches(end)),
-            minutes: rung.minutes,
-        }
-    })
-}
-
 fn reply(
     action: Action,
     server: &Server<'_>,
@@ -502,8 +372,9 @@ mod tests {
     use crate::event::Connector;
     use crate::header::Header;
     use crate::policy::{Facts, Policy};
-    use crate::server::recognise;
-    use crate::spell::{ServerRecord, Sighting};
+    use crate::recognition::recognise;
+    use crate::shown::Shown;
+    use crate::spell::{ServerRecord, Sighting, Spell};
     use crate::time::{DAY, MINUTE};
 
     const DETECTED: &str = "2026-09-10T08:15:08Z";
@@ -560,7 +431,7 @@ mod tests {
             let Finding::Server(server) = &recognition.finding else { panic!("no server") };
             let mut record = ServerRecord::default();
             let shown = Shown::Update("15.1.2507.39".parse().unwrap());
-            let node = crate::server::Node("10.0.0.5".parse().ok());
+            let node = crate::identity::Node("10.0.0.5".parse().ok());
             for fingerprint in 0..2 {
                 record.observe(&Sighting { at: detected(), node, shown, fingerprint }, &rules);
             }

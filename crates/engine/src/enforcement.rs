@@ -122,7 +122,8 @@ pub fn hold(
 mod tests {
     use super::*;
     use crate::event::Connector;
-    use crate::server::{Node, Shown};
+    use crate::identity::Node;
+    use crate::shown::Shown;
     use crate::spell::{NOTICE_SECONDS, Sighting};
     use crate::time::DAY;
 

@@ -6,7 +6,7 @@
 //!
 //! The way of a message, each step a module:
 //! 1. [`header`] splits the header block into fields, [`received`] reads one `Received` field into a hop;
-//! 2. [`server`] finds the connecting server and the build it shows, with the evidence;
+//! 2. [`recognition`] finds the connecting server and the build it shows, with the evidence;
 //! 3. [`baseline`] judges that build by the [`catalog`] of known releases;
 //! 4. [`spell`] keeps the time a server has been out of date, [`clock`] turns it into time that counts, [`ladder`] into
 //!    a stage and [`window`] into this minute's action;
@@ -20,6 +20,8 @@
 //!
 //! All that a sender wrote is hostile: every loop over it is bounded, nothing panics, and doubt always means accept.
 
+mod bounded;
+
 pub mod alert;
 pub mod baseline;
 pub mod build;
@@ -28,17 +30,24 @@ pub mod clock;
 pub mod decision;
 pub mod enforcement;
 pub mod event;
+pub mod evidence;
+pub mod fnv;
 pub mod header;
+pub mod identity;
 pub mod ladder;
 pub mod mime_ole;
+pub mod named;
 pub mod network;
 pub mod obstacle;
 pub mod order;
 pub mod pause;
 pub mod policy;
+pub mod progress;
 pub mod received;
+pub mod recognition;
+pub mod relay;
 pub mod reply;
-pub mod server;
+pub mod shown;
 pub mod spell;
 pub mod time;
 pub mod window;

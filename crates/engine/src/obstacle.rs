@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::decision::{Context, Stage};
 use crate::event::Connector;
 use crate::ladder::Minutes;
 use crate::policy::Mode;
+use crate::progress::{Context, Stage};
 use crate::time::Timestamp;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

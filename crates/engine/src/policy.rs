@@ -2,22 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::baseline::{Baseline, BaselineError, Standing};
-use crate::catalog::{Catalog, CatalogError, Product, is_at_or_below};
+use crate::bounded::at_most;
+use crate::catalog::{Catalog, CatalogError, Product};
 use crate::event::Connector;
 use crate::ladder::Ladder;
-use crate::network::Network;
 use crate::pause;
+use crate::relay::TrustedRelay;
 use crate::reply::{HelpUrl, OperatorName, Template};
-use crate::server::Shown;
+use crate::shown::Shown;
 use crate::time::{Date, Timestamp};
 
 pub const MAX_TRUSTED_RELAYS: usize = 64;
-pub const MAX_RELAY_NETWORKS: usize = 64;
 pub const MAX_ALWAYS_ACCEPT: usize = 64;
 pub const MAX_LOCAL_PART: usize = 64;
 
@@ -189,46 +188,6 @@ impl<'de> Deserialize<'de> for BaselineChoice {
     }
 }
 
-/// A relay of the operator's own in front of the gateway, whose hops are looked through.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrustedRelay {
-    /// Its BY hosts end so, at a label border.
-    pub host: RelayHost,
-    /// It connects from these.
-    #[serde(deserialize_with = "at_most::<_, _, MAX_RELAY_NETWORKS>")]
-    pub networks: Vec<Network>,
-}
-
-impl TrustedRelay {
-    /// Whether a hop stamped by `by_host` and handed over by `peer` is this relay's.
-    pub fn vouches_for(&self, peer: IpAddr, by_host: &[u8]) -> bool {
-        self.networks.iter().any(|network| network.contains(peer)) && is_at_or_below(by_host, self.host.0.as_bytes())
-    }
-}
-
-/// A host name or the end of one, without leading or trailing dot.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct RelayHost(String);
-
-impl TryFrom<String> for RelayHost {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let host = text.trim_matches('.').to_ascii_lowercase();
-        let valid = |octet: u8| octet.is_ascii_alphanumeric() || b"._-".contains(&octet);
-        let valid = (1..=253).contains(&host.len()) && host.bytes().all(valid);
-        valid.then_some(Self(host)).ok_or("not a host name or the end of one")
-    }
-}
-
-impl From<RelayHost> for String {
-    fn from(host: RelayHost) -> Self {
-        host.0
-    }
-}
-
 /// The texts of the two replies, without their codes.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -330,16 +289,6 @@ impl fmt::Display for PolicyError {
 }
 
 impl std::error::Error for PolicyError {}
-
-fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const MOST: usize>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    let list = Vec::<T>::deserialize(deserializer)?;
-    if list.len() > MOST {
-        return Err(serde::de::Error::custom(format_args!("at most {MOST} entries")));
-    }
-    Ok(list)
-}
 
 fn days_per_year<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     let days = u16::deserialize(deserializer)?;

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::baseline::{Baseline, Standing};
 use crate::build::Build;
 use crate::clock::{Clock, Freezes};
+use crate::identity::Node;
 use crate::ladder::{Ladder, Minutes};
 use crate::order;
 use crate::policy::{Facts, Policy};
-use crate::server::{Node, Shown};
+use crate::shown::Shown;
 use crate::time::{DAY, Timestamp};
 
 /// Nodes kept for one server; the one seen longest ago makes room.

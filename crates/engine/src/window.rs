@@ -4,8 +4,9 @@
 //! minute for each server, so that servers do not all close at once and edge, page and tests agree.
 
 use crate::event::TenantId;
+use crate::fnv::{fnv1a, fnv1a_from};
+use crate::identity::ServerId;
 use crate::ladder::Minutes;
-use crate::server::ServerId;
 use crate::time::{HOUR, MINUTE, Timestamp};
 
 /// What becomes of a message in this minute.
@@ -62,15 +63,6 @@ pub fn lasts(minutes: Minutes, offset: u8, now: Timestamp) -> Option<i64> {
     let position = position(offset, now);
     let end = [block, closed, 60].into_iter().find(|end| position < *end)?;
     Some(i64::from(end - position) * MINUTE - now.0.rem_euclid(MINUTE))
-}
-
-/// FNV-1a, 64 bit.
-pub fn fnv1a(bytes: &[u8]) -> u64 {
-    fnv1a_from(0xcbf2_9ce4_8422_2325, bytes)
-}
-
-fn fnv1a_from(state: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(state, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 fn position(offset: u8, now: Timestamp) -> u8 {

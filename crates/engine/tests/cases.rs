@@ -9,11 +9,15 @@ use std::path::Path;
 
 use serde::Deserialize;
 use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::{Context, Decision, decide, decide_without_server};
+use tidegate_engine::decision::{Decision, decide, decide_without_server};
 use tidegate_engine::event::{Connector, MailEvent};
+use tidegate_engine::evidence::{Evidence, MAX_EVIDENCE_BYTES};
 use tidegate_engine::header::Header;
-use tidegate_engine::policy::{Facts, Mode, Policy, TrustedRelay};
-use tidegate_engine::server::{ConnectingServer, Evidence, Finding, MAX_EVIDENCE_BYTES, Recognition, Shown, recognise};
+use tidegate_engine::policy::{Facts, Mode, Policy};
+use tidegate_engine::progress::Context;
+use tidegate_engine::recognition::{ConnectingServer, Finding, Recognition, recognise};
+use tidegate_engine::relay::TrustedRelay;
+use tidegate_engine::shown::Shown;
 use tidegate_engine::spell::{Phase, Rules, ServerRecord, Sighting};
 use tidegate_engine::time::{DAY, HOUR, Timestamp};
 

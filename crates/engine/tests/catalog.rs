@@ -9,7 +9,7 @@ use tidegate_engine::baseline::{Baseline, Failing, Standing};
 use tidegate_engine::catalog::{Catalog, Product, Release};
 use tidegate_engine::decision::State;
 use tidegate_engine::policy::Facts;
-use tidegate_engine::server::Shown;
+use tidegate_engine::shown::Shown;
 
 const CATALOG: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
 const MICROSOFT: &str = include_str!(concat!(env!("OUT_DIR"), "/microsoft.json"));

@@ -9,13 +9,15 @@ use std::collections::BTreeMap;
 use support::{SAMPLES, Sample, samples};
 use tidegate_engine::baseline::Standing;
 use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::{Context, Decision, State, decide, decide_without_server};
+use tidegate_engine::decision::{Decision, State, decide, decide_without_server};
 use tidegate_engine::event::{Connector, MailEvent};
 use tidegate_engine::header::Header;
 use tidegate_engine::mime_ole::produced_by;
 use tidegate_engine::policy::{Facts, Policy};
+use tidegate_engine::progress::Context;
 use tidegate_engine::received::{Stamp, parse};
-use tidegate_engine::server::{Finding, Recognition, Shown, recognise};
+use tidegate_engine::recognition::{Finding, Recognition, recognise};
+use tidegate_engine::shown::Shown;
 use tidegate_engine::spell::Rules;
 use tidegate_engine::time::Timestamp;
 

@@ -5,8 +5,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use tidegate_engine::clock::Freezes;
+use tidegate_engine::identity::Node;
 use tidegate_engine::policy::{Facts, Policy};
-use tidegate_engine::server::{Node, Shown};
+use tidegate_engine::shown::Shown;
 use tidegate_engine::spell::{Rules, ServerRecord, Sighting, TransitionKind};
 use tidegate_engine::time::{HOUR, Timestamp};
 

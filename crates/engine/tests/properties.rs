@@ -12,15 +12,20 @@ use serde_json::json;
 use tidegate_engine::baseline::Standing;
 use tidegate_engine::build::Build;
 use tidegate_engine::clock::{Clock, Freeze, Freezes};
-use tidegate_engine::decision::{self, Context, Decision, State, decide, decide_without_server, schedule};
+use tidegate_engine::decision::{Decision, State, decide, decide_without_server};
 use tidegate_engine::event::{Connector, MailEvent};
+use tidegate_engine::evidence::MAX_EVIDENCE_BYTES;
 use tidegate_engine::header::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
+use tidegate_engine::identity::Node;
 use tidegate_engine::ladder::{Ladder, Minutes};
 use tidegate_engine::mime_ole::produced_by;
-use tidegate_engine::policy::{Facts, Mode, Policy, Templates, TrustedRelay};
+use tidegate_engine::policy::{Facts, Mode, Policy, Templates};
+use tidegate_engine::progress::{Context, schedule, stage};
 use tidegate_engine::received::parse;
+use tidegate_engine::recognition::{Finding, recognise, shows_exchange, traces};
+use tidegate_engine::relay::TrustedRelay;
 use tidegate_engine::reply::{MAX_TEXT, Template};
-use tidegate_engine::server::{Finding, MAX_EVIDENCE_BYTES, Node, Shown, recognise, shows_exchange, traces};
+use tidegate_engine::shown::Shown;
 use tidegate_engine::spell::{
     NOTICE_SECONDS, NodePhase, Phase, PhaseBuild, RELAPSE_SECONDS, Rules, ServerRecord, Sighting, Spell,
     TransitionKind, WITNESS_SECONDS, held_after_change,
@@ -204,7 +209,7 @@ proptest! {
         let rules = Rules::new(facts, &policy, &freezes).unwrap();
         let spell = Spell { detected_at, held, last_out_of_date: detected_at };
         times.sort();
-        let stage = |now| decision::stage(Some(&spell), build(OLD), &Context::new(rules, now));
+        let stage = |now| stage(Some(&spell), build(OLD), &Context::new(rules, now));
         let stages: Vec<_> = times.iter().map(|now| stage(*now)).collect();
         prop_assert!(stages.is_sorted_by_key(|stage| stage.number));
         for (stage, now) in stages.iter().zip(&times) {
@@ -326,7 +331,7 @@ proptest! {
         let (policy, freezes) = (Policy { ladder, waves, ..enforcing() }, freezes.into());
         let rules = Rules::new(facts(), &policy, &freezes).unwrap();
         let spell = Spell { detected_at: detected, held, last_out_of_date: now };
-        let stage = decision::stage(Some(&spell), build(OLD), &Context::new(rules, now));
+        let stage = stage(Some(&spell), build(OLD), &Context::new(rules, now));
         let schedule: Vec<_> = schedule(&spell, build(OLD), &rules).collect();
         prop_assert_eq!(schedule.len(), policy.ladder.len());
         let scheduled = schedule[usize::from(stage.number) - 1];

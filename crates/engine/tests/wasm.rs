@@ -8,11 +8,12 @@ use std::borrow::Cow;
 
 use support::{SAMPLES, samples};
 use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::{Context, Decision, decide, decide_without_server};
+use tidegate_engine::decision::{Decision, decide, decide_without_server};
 use tidegate_engine::event::{Connector, MailEvent};
 use tidegate_engine::header::Header;
 use tidegate_engine::policy::{Facts, Mode, Policy};
-use tidegate_engine::server::{Finding, recognise};
+use tidegate_engine::progress::Context;
+use tidegate_engine::recognition::{Finding, recognise};
 use tidegate_engine::spell::{Phase, Rules, ServerRecord, Sighting};
 use tidegate_engine::time::{DAY, HOUR, MINUTE, Timestamp};
 use tidegate_engine::window::Action;

@@ -6,11 +6,12 @@ use std::net::IpAddr;
 
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use tidegate_engine::decision::{Decision, NextStage, Stage, State};
+use tidegate_engine::decision::{Decision, State};
 use tidegate_engine::event::{Connector, MAX_OWN_HOPS, MailEvent, TenantId};
+use tidegate_engine::evidence::Evidence;
 use tidegate_engine::header::Header;
 use tidegate_engine::obstacle::Effect;
-use tidegate_engine::server::Evidence;
+use tidegate_engine::progress::{NextStage, Stage};
 use tidegate_engine::time::Timestamp;
 
 use crate::problem::{Problem, read_json};

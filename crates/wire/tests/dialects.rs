@@ -18,13 +18,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::{self, Context, Decision, accept_undecided};
+use tidegate_engine::decision::{self, Decision, accept_undecided};
 use tidegate_engine::event::Connector;
+use tidegate_engine::fnv::fnv1a;
 use tidegate_engine::policy::{Facts, Mode, Policy};
-use tidegate_engine::server::{Finding, recognise};
+use tidegate_engine::progress::Context;
+use tidegate_engine::recognition::{Finding, recognise};
 use tidegate_engine::spell::{Rules, ServerRecord, Sighting};
 use tidegate_engine::time::{DAY, MINUTE, Timestamp};
-use tidegate_engine::window::{Action, fnv1a};
+use tidegate_engine::window::Action;
 use tidegate_wire::gateway::{Asked, Prefix};
 use tidegate_wire::native::{Circumstances, Defaults, Request};
 use tidegate_wire::problem::Problem;

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use js_sys::futures::JsFuture;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::event::TenantId;
-use tidegate_engine::server::ServerId;
+use tidegate_engine::identity::ServerId;
 use tidegate_engine::time::{HOUR, MINUTE, Timestamp};
 use tidegate_wire::native::Shown;
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -15,7 +15,7 @@ use pauses::Pause;
 use serde_json::{Value, json};
 use standing::{Baseline, Product, Standing};
 use tidegate_engine::build::Build;
-use tidegate_engine::server::Shown;
+use tidegate_engine::shown::Shown;
 use tidegate_engine::time::{DAY, Date, HOUR, Timestamp};
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use tidegate_engine::build::Build;
-use tidegate_engine::server::Shown;
+use tidegate_engine::shown::Shown;
 use tidegate_engine::time::Date;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

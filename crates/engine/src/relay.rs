@@ -1,0 +1,52 @@
+//! Relays of the operator's own in front of the gateway, whose hops are looked through.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bounded::at_most;
+use crate::catalog::is_at_or_below;
+use crate::network::Network;
+
+/// Networks of one relay.
+pub const MAX_RELAY_NETWORKS: usize = 64;
+
+/// A relay of the operator's own in front of the gateway, whose hops are looked through.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedRelay {
+    /// Its BY hosts end so, at a label border.
+    pub host: RelayHost,
+    /// It connects from these.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_RELAY_NETWORKS>")]
+    pub networks: Vec<Network>,
+}
+
+impl TrustedRelay {
+    /// Whether a hop stamped by `by_host` and handed over by `peer` is this relay's.
+    pub fn vouches_for(&self, peer: IpAddr, by_host: &[u8]) -> bool {
+        self.networks.iter().any(|network| network.contains(peer)) && is_at_or_below(by_host, self.host.0.as_bytes())
+    }
+}
+
+/// A host name or the end of one, without leading or trailing dot.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RelayHost(String);
+
+impl TryFrom<String> for RelayHost {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let host = text.trim_matches('.').to_ascii_lowercase();
+        let valid = |octet: u8| octet.is_ascii_alphanumeric() || b"._-".contains(&octet);
+        let valid = (1..=253).contains(&host.len()) && host.bytes().all(valid);
+        valid.then_some(Self(host)).ok_or("not a host name or the end of one")
+    }
+}
+
+impl From<RelayHost> for String {
+    fn from(host: RelayHost) -> Self {
+        host.0
+    }
+}
