@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use tidegate_engine::build::Build;
 use tidegate_engine::decision::Decision;
 use tidegate_engine::event::{Connector, MailEvent, TenantId};
 use tidegate_engine::fnv::fnv1a;
@@ -95,7 +96,14 @@ impl<'a> Observation<'a> {
     }
 
     fn key(&self) -> Key {
-        (self.server.id.clone(), self.server.node, self.server.shown.into(), self.sight.at.0.div_euclid(HOUR))
+        Key {
+            server: self.server.id.clone(),
+            node: self.server.node,
+            shown: self.server.shown.into(),
+            mapi: self.server.mapi,
+            relayed: self.relayed,
+            hour: self.sight.at.0.div_euclid(HOUR),
+        }
     }
 
     fn into_item(self) -> Item {
@@ -106,6 +114,7 @@ impl<'a> Observation<'a> {
             connector: self.connector,
             node: self.server.node,
             shown: self.server.shown.into(),
+            mapi: self.server.mapi,
             relayed: self.relayed,
             sights: vec![self.sight],
             counts: if event.is_some() { Counts::default() } else { self.counts },
@@ -242,7 +251,16 @@ struct Queue {
     sending_since: u64,
 }
 
-type Key = (ServerId, Node, ShownDocument, i64);
+/// Messages that can be added up.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Key {
+    server: ServerId,
+    node: Node,
+    shown: ShownDocument,
+    mapi: Option<Build>,
+    relayed: bool,
+    hour: i64,
+}
 
 /// What a request has to do for its observation to be sent.
 struct Flush {

@@ -17,7 +17,9 @@ use tidegate_engine::relay::TrustedRelay;
 use tidegate_engine::reply::MAX_TEXT;
 use tidegate_engine::recognition::{ConnectingServer, Finding, recognise, shows_exchange};
 use tidegate_engine::evidence::MAX_EVIDENCE_BYTES;
-use tidegate_engine::spell::{NodePhase, Phase, PhaseBuild, Rules, Spell};
+use tidegate_engine::phase::Phase;
+use tidegate_engine::rules::Rules;
+use tidegate_engine::spell::Spell;
 use tidegate_engine::time::{DAY, Timestamp};
 use tidegate_engine::window::Action;
 
@@ -89,12 +91,7 @@ fn check(event: &MailEvent<'_>) -> String {
 
 /// As if the server had been out of date for long, on the build that it shows now.
 fn judge<'a>(event: &MailEvent<'_>, server: &ConnectingServer<'a>, behind_relay: bool) -> Decision<'a> {
-    let build: Option<Build> = server.shown.build();
-    let builds = build.map(|build| PhaseBuild { build, lane_only: false }).into_iter().collect();
-    let phase = Phase {
-        spell: Some(Spell { detected_at: NOW.plus(-100 * DAY), held: 0, last_out_of_date: NOW }),
-        nodes: vec![NodePhase { node: server.node, builds }],
-    };
+    let phase = Phase::of_spell(Spell::between(NOW.plus(-100 * DAY), NOW), Vec::new());
     let freezes = Freezes::default();
     let rules = Rules::new(&FACTS, &POLICY, &freezes).expect("a preset");
     let decision = decide(event, server, behind_relay, &Context { phase: Some(&phase), ..Context::new(rules, NOW) });

@@ -7,10 +7,12 @@ use tidegate_engine::build::Build;
 use tidegate_engine::decision::State;
 use tidegate_engine::identity::ServerId;
 use tidegate_engine::obstacle::Effect;
-use tidegate_engine::policy::Policy;
+use tidegate_engine::policy::{Policy, Way};
 use tidegate_engine::progress::{Context, Stage, stage};
-use tidegate_engine::spell::{NodeRecord, Rules, SeenBuild, ServerRecord};
+use tidegate_engine::rules::Rules;
+use tidegate_engine::spell::ServerRecord;
 use tidegate_engine::time::Timestamp;
+use tidegate_engine::witness::{NodeRecord, SeenBuild};
 use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocument};
 
 use super::servers::Server;
@@ -55,7 +57,9 @@ impl Place {
         let product = build.and_then(|build| rules.facts.catalog.product(build));
         let failing = standing.filter(|(_, standing)| standing.is_out_of_date());
         let stage = record.spell().zip(failing).map(|(spell, (build, _))| stage(Some(spell), build, &context));
-        let effect = |stage| Effect::of(&stage, server.connector, server.relayed, &context);
+        let way = Way { connector: server.connector, relayed: server.relayed };
+        let in_reach = record.spell().is_some_and(|spell| spell.is_in_reach(now));
+        let effect = |stage| Effect::of(&stage, way, in_reach, &context);
         Self {
             shows: build,
             build: build.map(|build| build.to_string()),

@@ -1,9 +1,10 @@
 //! What comes in: batches of observations, each taken in once, each server registered once, its record merged.
 
 use tidegate_engine::identity::ServerId;
+use tidegate_engine::policy::{Mode, Way};
 use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::Sighting;
 use tidegate_engine::time::{HOUR, Timestamp};
+use tidegate_engine::witness::Sighting;
 
 use super::counts::Tally;
 use super::events::RecentEvents;
@@ -109,8 +110,17 @@ fn take_in(
     {
         let frozen = judge.frozen_with(&server.exemptions);
         let rules = judge.rules(&frozen)?;
+        let way = Way { connector: item.connector, relayed: item.relayed };
+        let in_reach = judge.mode() == Mode::Enforce && rules.policy.reaches(way);
         for sight in &item.sights {
-            let sighting = Sighting { at: at(sight.at), node: item.node, shown, fingerprint: sight.fingerprint };
+            let sighting = Sighting {
+                at: at(sight.at),
+                node: item.node,
+                shown,
+                mapi: item.mapi,
+                fingerprint: sight.fingerprint,
+                in_reach,
+            };
             transitions.extend(server.record.observe(&sighting, &rules));
         }
     }

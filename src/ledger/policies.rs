@@ -1,8 +1,8 @@
 //! A tenant's policy: stored, numbered, and changed without surprise for servers in a spell.
 
-use tidegate_engine::enforcement::hold;
 use tidegate_engine::event::TenantId;
-use tidegate_engine::policy::{Policy, Way};
+use tidegate_engine::notice::{self, hold};
+use tidegate_engine::policy::Policy;
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::problem::Problem;
 
@@ -123,10 +123,9 @@ pub fn hold_one(
     (before, after): &(Judge<'_>, Judge<'_>),
     now: Timestamp,
 ) -> Result<bool, SqlError> {
-    let way = Way { connector: server.connector, relayed: server.relayed };
     let (was, will_be) = (before.frozen_with(&server.exemptions), after.frozen_with(&server.exemptions));
-    let (was, will_be) = (before.rules(&was)?, after.rules(&will_be)?);
-    Ok(hold(&mut server.record, way, (&before.policy.enforcement, &was), &will_be, now))
+    let change = notice::Change { before: before.rules(&was)?, after: after.rules(&will_be)?, now };
+    Ok(hold(&mut server.record, &change))
 }
 
 /// Keeps what only an admin may change.

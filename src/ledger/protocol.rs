@@ -150,6 +150,9 @@ pub struct Item {
     pub connector: Connector,
     pub node: Node,
     pub shown: ShownDocument,
+    /// What the server's store stamped beside `shown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapi: Option<Build>,
     /// Handed over through a trusted relay.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relayed: bool,

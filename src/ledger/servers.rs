@@ -21,6 +21,8 @@ use crate::store::{PhaseKey, PhaseRecord, PolicyRecord};
 
 const MAX_TRANSITIONS: i64 = 200;
 const MAX_SERVER_EVIDENCE: i64 = 192;
+/// `silent_at` of a spell that does not fall silent: the end of the year 9999.
+const NEVER: i64 = 253_402_300_799;
 /// Rows that one change settles.
 const SETTLED_AT_ONCE: i64 = 1_000;
 /// Rows that are in memory at once where all are gone through.
@@ -223,7 +225,7 @@ pub fn save(
     (server.told, server.notify_at) = (told, notify_at);
     let Server { id, name, connector, peer, relayed, first_seen, last_seen, exemptions, record, .. } = server;
     let published = &mut server.phase;
-    let phase = record.phase();
+    let phase = record.phase(site.now);
     // a server that never was in a spell has nothing to tell
     let changed = published.as_ref().map_or(phase.spell.is_some(), |published| phase.supersedes(&published.phase));
     let mut published_now = None;
@@ -251,7 +253,7 @@ pub fn save(
             i64::from(*relayed),
             first_seen.0,
             last_seen.0,
-            record.spell().map(|spell| spell.silent_at().0),
+            record.spell().map(|spell| spell.silent_at().map_or(NEVER, |at| at.0)),
             place.state_name(),
             place.stage.map(|stage| i64::from(stage.number)),
             place.product.clone(),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tidegate_engine::clock::Freezes;
 use tidegate_engine::event::TenantId;
 use tidegate_engine::policy::Mode;
-use tidegate_engine::spell::Rules;
+use tidegate_engine::rules::Rules;
 use tidegate_engine::time::Timestamp;
 
 use super::documents::Place;

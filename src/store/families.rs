@@ -10,8 +10,8 @@ use tidegate_engine::enforcement::Enforcement;
 use tidegate_engine::event::{Connector, TenantId};
 use tidegate_engine::identity::ServerId;
 use tidegate_engine::network::sender_network;
+use tidegate_engine::phase::Phase;
 use tidegate_engine::policy::Mode;
-use tidegate_engine::spell::Phase;
 use tidegate_engine::time::{MINUTE, Timestamp};
 
 use crate::access::Role;

@@ -7,7 +7,9 @@ use tidegate_engine::event::{Connector, MailEvent};
 use tidegate_engine::header::Header;
 use tidegate_engine::policy::{Facts, Mode, Policy};
 use tidegate_engine::recognition::{Finding, recognise};
-use tidegate_engine::spell::{Rules, ServerRecord, Sighting};
+use tidegate_engine::phase::Phase;
+use tidegate_engine::rules::Rules;
+use tidegate_engine::spell::Spell;
 use tidegate_engine::time::{DAY, Timestamp};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -36,17 +38,7 @@ fn decide_times(decisions: u32) -> Option<u32> {
         recipients: vec!["ben@example.org".into()],
         header: Header::Block(header.as_bytes().into()),
     };
-    let Finding::Server(server) = recognise(&event, &[], &facts.catalog).finding else { return None };
-    let mut record = ServerRecord::default();
-    // often enough that the spell does not end in silence
-    for day in (0..95).step_by(5) {
-        let at = detected.plus(day * DAY);
-        record.observe(
-            &Sighting { at, node: server.node, shown: server.shown, fingerprint: at.0.unsigned_abs() },
-            &rules,
-        );
-    }
-    let phase = record.phase();
+    let phase = Phase::of_spell(Spell::between(detected, now), Vec::new());
     let context = Context { phase: Some(&phase), ..Context::new(rules, now) };
     let rejected = (0..decisions).filter(|_| {
         let recognition = recognise(&event, &policy.trusted_relays, &facts.catalog);

@@ -12,11 +12,13 @@ use tidegate_engine::identity::ServerId;
 use tidegate_engine::ladder::Ladder;
 use tidegate_engine::named::Named;
 use tidegate_engine::order::ordered;
+use tidegate_engine::phase::Phase;
 use tidegate_engine::policy::{BaselineChoice, Facts, Policy};
 use tidegate_engine::progress::{Context, Stage, schedule, stage};
-use tidegate_engine::recognition::{ConnectingServer, recognise};
+use tidegate_engine::recognition::recognise;
+use tidegate_engine::rules::Rules;
 use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::{NodePhase, Phase, PhaseBuild, Rules, Spell};
+use tidegate_engine::spell::Spell;
 use tidegate_engine::time::{Date, HOUR, MINUTE, Timestamp};
 use tidegate_engine::window::{self, Action};
 use tidegate_wire::native::{
@@ -127,8 +129,9 @@ pub fn decide(event: &str, context: &str, now: Timestamp) -> Result<Vec<u8>, Fau
     let rules = Rules::new(facts, &policy, &frozen).ok_or_else(Fault::internal)?;
     let decision = match recognition.server() {
         Some(server) => {
-            let phase =
-                given.detected_at.map(|at| known_since(at.0, given.last_seen.map_or(now, |seen| seen.0), server));
+            // a spell of which the caller knows, confirmed by what this message shows
+            let last_seen = given.last_seen.map_or(now, |seen| seen.0);
+            let phase = given.detected_at.map(|at| Phase::of_spell(Spell::between(at.0, last_seen), Vec::new()));
             let context = Context {
                 phase: phase.as_ref(),
                 paused_until: pauses.at(now).and_then(|pause| pause.until),
@@ -140,16 +143,6 @@ pub fn decide(event: &str, context: &str, now: Timestamp) -> Result<Vec<u8>, Fau
         None => decide_without_server(&event, &recognition).ok_or_else(Fault::internal)?,
     };
     Ok(native::answer(&decision, Circumstances::default()))
-}
-
-/// A spell of which the caller knows, confirmed by what this message shows.
-fn known_since(detected_at: Timestamp, last_out_of_date: Timestamp, server: &ConnectingServer<'_>) -> Phase {
-    let lane_only = matches!(server.shown, Shown::Lane(_));
-    let builds = server.shown.build().map(|build| PhaseBuild { build, lane_only });
-    Phase {
-        spell: Some(Spell { detected_at, held: 0, last_out_of_date }),
-        nodes: vec![NodePhase { node: server.node, builds: builds.into_iter().collect() }],
-    }
 }
 
 #[derive(Deserialize)]
@@ -229,7 +222,7 @@ pub fn stages(build: Build, standing: Standing, detected_at: Timestamp, rules: &
     if !standing.is_out_of_date() {
         return Vec::new();
     }
-    let spell = Spell { detected_at, held: 0, last_out_of_date: detected_at };
+    let spell = Spell::between(detected_at, detected_at);
     schedule(&spell, build, rules).map(ScheduledStage::from).collect()
 }
 
@@ -243,7 +236,7 @@ struct Life<'a> {
 impl Life<'_> {
     fn stage(&self, at: Timestamp) -> Option<Stage> {
         let out_of_date = self.rules.assess(Shown::Update(self.build), at).is_out_of_date();
-        let spell = Spell { detected_at: self.detected_at, held: 0, last_out_of_date: at };
+        let spell = Spell::between(self.detected_at, at);
         (out_of_date && self.detected_at <= at).then(|| stage(Some(&spell), self.build, &Context::new(self.rules, at)))
     }
 

@@ -7,11 +7,13 @@ use tidegate_engine::decision::{decide, decide_without_server};
 use tidegate_engine::event::{Connector, MailEvent};
 use tidegate_engine::header::Header;
 use tidegate_engine::identity::Node;
+use tidegate_engine::phase::Phase;
 use tidegate_engine::policy::{Facts, Mode, Policy};
 use tidegate_engine::progress::Context;
 use tidegate_engine::recognition::{Finding, recognise};
+use tidegate_engine::rules::Rules;
 use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::{Phase, Rules, ServerRecord, Sighting};
+use tidegate_engine::spell::Spell;
 use tidegate_engine::time::{DAY, Timestamp};
 
 /// A header of 2 KB with five `Received` fields, the topmost by a server that is out of date.
@@ -31,7 +33,7 @@ fn whole_decision(bencher: Bencher<'_, '_>) {
     let rules = Rules::new(&facts, &policy, &freezes).unwrap();
     let detected: Timestamp = "2026-09-10T08:15:08Z".parse().unwrap();
     let now = detected.plus(95 * DAY);
-    let phase = known(&header, &rules, detected, now);
+    let phase = Phase::of_spell(Spell::between(detected, now), Vec::new());
     let context = Context { phase: Some(&phase), ..Context::new(rules, now) };
     bencher.bench_local(|| {
         let event = event(black_box(header.as_bytes()));
@@ -74,18 +76,4 @@ fn event(header: &[u8]) -> MailEvent<'_> {
         recipients: vec!["ben@example.org".into()],
         header: Header::Block(header.into()),
     }
-}
-
-/// What is known of a server that has been out of date since `detected`.
-fn known(header: &str, rules: &Rules<'_>, detected: Timestamp, now: Timestamp) -> Phase {
-    let event = event(header.as_bytes());
-    let recognition = recognise(&event, &[], &rules.facts.catalog);
-    let Finding::Server(server) = &recognition.finding else { panic!("no server") };
-    let mut record = ServerRecord::default();
-    let (node, shown): (Node, Shown) = (server.node, server.shown);
-    for fingerprint in 0..2 {
-        record.observe(&Sighting { at: detected, node, shown, fingerprint }, rules);
-    }
-    record.spell_mut().unwrap().last_out_of_date = now;
-    record.phase()
 }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::Build;
 use crate::clock::Clock;
-use crate::ladder::{Ladder, Minutes, Rung};
-use crate::progress::NextStage;
-use crate::spell::{Rules, Spell};
+use crate::ladder::{Ladder, Minutes};
+use crate::progress::{NextStage, next_stage};
+use crate::rules::Rules;
+use crate::spell::Spell;
 use crate::time::{DAY, Timestamp};
 
 /// How long before a stage it is announced, the earlier one first.
@@ -61,21 +62,26 @@ pub enum AlertKind {
 impl<'a> Course<'a> {
     /// Of a spell of a server that shows `build`.
     pub fn new(spell: &Spell, build: Build, rules: &Rules<'a>) -> Self {
-        Self { clock: rules.clock(spell, build), ladder: &rules.policy.ladder, silent_at: spell.silent_at() }
+        Self {
+            clock: rules.clock(spell, build),
+            ladder: &rules.policy.ladder,
+            silent_at: spell.silent_at().unwrap_or(Timestamp(i64::MAX)),
+        }
     }
 
+    /// The stage whose minutes are in force: where they are kept open, the last one before that closes none.
     fn step(&self, now: Timestamp) -> u8 {
         let rung = self.ladder.at(self.clock.elapsed(now));
-        if !self.clock.has_begun(now) && !rung.minutes.is_open() { 0 } else { rung.number }
+        if !self.clock.keeps_open(now) || rung.minutes.is_open() {
+            return rung.number;
+        }
+        let open = self.ladder.rungs().take_while(|rung| rung.minutes.is_open()).last();
+        open.map_or(0, |open| open.number)
     }
 
     /// The step after `step`, by all freezes known now.
     fn after(&self, step: u8) -> Option<NextStage> {
-        self.ladder.rungs().nth(step.into()).map(|rung| self.stage(rung))
-    }
-
-    fn stage(&self, rung: Rung) -> NextStage {
-        NextStage { number: rung.number, at: self.clock.reaches(rung.start), minutes: rung.minutes }
+        next_stage(&self.clock, self.ladder, step)
     }
 
     /// When a warning is due: not before the product is enforced.
@@ -180,7 +186,7 @@ impl Told {
 }
 
 fn is_said(said: Option<Timestamp>, date: Timestamp) -> bool {
-    said.is_some_and(|said| date.since(said).abs() < MOVED_SECONDS)
+    said.is_some_and(|said| date.since(said).unsigned_abs() < MOVED_SECONDS.unsigned_abs())
 }
 
 #[cfg(test)]
@@ -196,7 +202,7 @@ mod tests {
     }
 
     fn course<'a>(freezes: &'a Freezes, ladder: &'a Ladder, held: i64) -> Course<'a> {
-        let clock = Clock::new(START, Some(START), freezes, held);
+        let clock = Clock { stopped_at: None, start: Some(START), freezes, held, open_until: START };
         Course { clock, ladder, silent_at: day(1_000) }
     }
 

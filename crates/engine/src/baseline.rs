@@ -82,6 +82,8 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Doubt {
     NoBuild,
+    /// The store's number meets the requirement, the transport's does not.
+    ComponentsDisagree,
     /// Only a component that lags behind the server showed itself, or a lane without its update level.
     UpdateLevelNotShown,
     UnknownProduct,
@@ -91,6 +93,10 @@ pub enum Doubt {
 impl Standing {
     pub const fn is_out_of_date(&self) -> bool {
         matches!(self, Self::OutOfDate(_))
+    }
+
+    pub const fn is_current(&self) -> bool {
+        matches!(self, Self::Current(_))
     }
 }
 
@@ -135,6 +141,29 @@ impl Baseline {
         Ok(())
     }
 
+    /// The requirement that what a server shows fails on `day`; `None` if it fails none.
+    pub fn failed_requirement(&self, catalog: &Catalog, shown: Shown, day: Date) -> Option<FailedRequirement> {
+        let Standing::OutOfDate(failing) = self.assess(catalog, shown, day) else { return None };
+        let build = shown.build()?;
+        let product = catalog.product(build)?;
+        let demand = match self.edition(day)?.products.get(&product.name) {
+            _ if failing.fault == Fault::Unsupported => Demand::Unsupported,
+            Some(Requirement::Minimum(builds)) => Demand::Minimum(builds.clone()),
+            Some(Requirement::MaxLagDays(days)) => {
+                let due = |release: &&Release| release.is_security_update() && release.date.plus_days(*days) <= day;
+                let mut builds: Vec<Build> = Vec::new();
+                for release in catalog.releases_of(product).iter().filter(due) {
+                    // rows are in order: the last of a lane stays
+                    builds.pop_if(|last| last.lane() == release.build.lane());
+                    builds.push(release.build);
+                }
+                Demand::Lag(builds)
+            }
+            Some(Requirement::Unsupported) | None => Demand::Unsupported,
+        };
+        Some(FailedRequirement { build, demand })
+    }
+
     /// Judges what a server shows of its build, on `day`.
     pub fn assess(&self, catalog: &Catalog, shown: Shown, day: Date) -> Standing {
         let Some(stamped) = shown.stamped() else {
@@ -161,6 +190,55 @@ impl Baseline {
             Some(Requirement::Minimum(builds)) => against_minimum(catalog, &known, shown, stamped, builds),
             Some(Requirement::MaxLagDays(days)) => against_lag(catalog, &known, shown, stamped, *days, day),
         }
+    }
+}
+
+/// A requirement that a server failed, kept with its spell: whether a later build meets it can be told whatever the
+/// baseline says by then.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct FailedRequirement {
+    /// The build that failed; its product is the one concerned.
+    pub build: Build,
+    pub demand: Demand,
+}
+
+/// What would have been accepted in place of the build that failed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Demand {
+    /// Nothing of that product.
+    Unsupported,
+    /// The lowest accepted build of each accepted lane; lanes above all of them are accepted.
+    Minimum(Vec<Build>),
+    /// The lowest accepted build of each lane that has one; other lanes are accepted.
+    Lag(Vec<Build>),
+}
+
+impl FailedRequirement {
+    /// Whether the server, showing this, would have met it.
+    pub fn is_met_by(&self, catalog: &Catalog, shown: Shown) -> bool {
+        let Some(build) = shown.build() else { return false };
+        if catalog.product(build) != catalog.product(self.build) {
+            return catalog.product(build).is_some();
+        }
+        let minimum = match &self.demand {
+            Demand::Unsupported => return false,
+            Demand::Minimum(builds) => builds.iter().filter(|minimum| minimum.lane() >= build.lane()).min(),
+            Demand::Lag(builds) => builds.iter().find(|minimum| minimum.lane() == build.lane()),
+        };
+        minimum.is_none_or(|minimum| {
+            minimum.lane() == build.lane() && build >= *minimum && matches!(shown, Shown::Update(_))
+        })
+    }
+
+    /// Whether the server, showing this, would certainly have failed it.
+    pub fn is_failed_by(&self, catalog: &Catalog, shown: Shown) -> bool {
+        let certain = match (shown, &self.demand) {
+            (Shown::Update(_), _) | (Shown::Lane(_), Demand::Unsupported) => true,
+            (Shown::Lane(lane), Demand::Minimum(builds)) => !builds.iter().any(|build| build.lane() == lane.lane()),
+            _ => false,
+        };
+        certain && !self.is_met_by(catalog, shown)
     }
 }
 

@@ -112,26 +112,31 @@ impl Freezes {
 /// The clock of one spell.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock<'a> {
+    /// Since when it stands still until further notice.
+    pub stopped_at: Option<Timestamp>,
     /// The later of detection and the product's wave; `None` where the product has no wave, and the clock never runs.
     pub start: Option<Timestamp>,
     pub freezes: &'a Freezes,
     /// Seconds that do not count beyond the freezes.
     pub held: i64,
+    /// Nothing is closed before, however much has counted.
+    pub open_until: Timestamp,
 }
 
-impl<'a> Clock<'a> {
-    pub fn new(detected_at: Timestamp, wave: Option<Timestamp>, freezes: &'a Freezes, held: i64) -> Self {
-        Self { start: wave.map(|wave| wave.max(detected_at)), freezes, held }
-    }
-
-    /// Seconds that count up to `now`.
+impl Clock<'_> {
+    /// Seconds that count up to `now`; below 0 while what is held is made up for.
     pub fn elapsed(&self, now: Timestamp) -> i64 {
-        self.running(now).saturating_sub(self.held).max(0)
+        self.running(now).saturating_sub(self.held)
     }
 
-    /// Whether time has begun to count: the wave has come, and what is held is made up for. Until then nothing is closed.
-    pub fn has_begun(&self, now: Timestamp) -> bool {
-        self.has_started(now) && (self.held <= 0 || self.running(now) >= self.held)
+    /// Whether nothing is closed yet, whatever the stage: the wave is to come, time is held, or notice was given.
+    pub fn keeps_open(&self, now: Timestamp) -> bool {
+        !self.has_started(now) || now < self.open_until || self.elapsed(now) < 0
+    }
+
+    /// From when on minutes can be closed, by all freezes known; `None` if never.
+    pub fn closes_from(&self) -> Option<Timestamp> {
+        Some(self.reaches(0)?.max(self.open_until))
     }
 
     /// Whether the wave has come.
@@ -141,6 +146,7 @@ impl<'a> Clock<'a> {
 
     /// Seconds for which the clock has run up to `now`, whether or not they are held.
     pub fn running(&self, now: Timestamp) -> i64 {
+        let now = self.stopped_at.map_or(now, |stopped| stopped.min(now));
         match self.start {
             Some(start) if start < now => now.since(start) - self.freezes.overlap(start, now),
             _ => 0,
@@ -162,13 +168,18 @@ impl<'a> Clock<'a> {
             left -= running;
             at = freeze.until?;
         }
-        Some(at.plus(left))
+        Some(at.plus(left)).filter(|at| self.stopped_at.is_none_or(|stopped| *at <= stopped))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn running_from<'a>(detected_at: i64, wave: Option<i64>, freezes: &'a Freezes, held: i64) -> Clock<'a> {
+        let start = wave.map(|wave| Timestamp(wave.max(detected_at)));
+        Clock { stopped_at: None, start, freezes, held, open_until: Timestamp(0) }
+    }
 
     fn freezes(list: &[(i64, Option<i64>)]) -> Freezes {
         let freeze =
@@ -197,22 +208,22 @@ mod tests {
     #[test]
     fn the_clock_stands_still_in_a_freeze_and_before_the_wave() {
         let freezes = freezes(&[(200, Some(300)), (500, None)]);
-        let clock = Clock::new(Timestamp(50), Some(Timestamp(100)), &freezes, 20);
+        let clock = running_from(50, Some(100), &freezes, 20);
         let elapsed = |now| clock.elapsed(Timestamp(now));
-        assert_eq!([elapsed(0), elapsed(100), elapsed(120), elapsed(121), elapsed(200)], [0, 0, 0, 1, 80]);
+        assert_eq!([elapsed(0), elapsed(100), elapsed(120), elapsed(121), elapsed(200)], [-20, -20, 0, 1, 80]);
         assert_eq!([elapsed(250), elapsed(300), elapsed(301), elapsed(500), elapsed(900)], [80, 80, 81, 280, 280]);
         assert_eq!(clock.reaches(80), Some(Timestamp(200)));
         assert_eq!(clock.reaches(81), Some(Timestamp(301)));
         assert_eq!(clock.reaches(280), Some(Timestamp(500)));
         assert_eq!(clock.reaches(281), None);
-        assert_eq!(Clock::new(Timestamp(0), None, &freezes, 0).elapsed(Timestamp(1_000)), 0);
+        assert_eq!(running_from(0, None, &freezes, 0).elapsed(Timestamp(1_000)), 0);
     }
 
     #[test]
     fn what_is_reached_has_elapsed_and_no_second_earlier() {
         let freezes = freezes(&[(100, Some(200)), (230, Some(260)), (400, Some(1000))]);
         for held in [-30, 0, 45] {
-            let clock = Clock::new(Timestamp(90), Some(Timestamp(0)), &freezes, held);
+            let clock = running_from(90, Some(0), &freezes, held);
             for target in 1..400 {
                 let at = clock.reaches(target).unwrap();
                 if at > Timestamp(90) {
@@ -224,13 +235,26 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_is_held_until_it_has_made_up_for_it() {
+    fn nothing_is_closed_before_the_wave_while_time_is_held_or_notice_was_given() {
         let none = Freezes::default();
-        let clock = Clock::new(Timestamp(0), Some(Timestamp(0)), &none, 50);
-        assert!(!clock.has_begun(Timestamp(49)) && clock.has_begun(Timestamp(50)));
-        assert_eq!(clock.reaches(0), Some(Timestamp(50)));
-        assert!(Clock::new(Timestamp(0), Some(Timestamp(0)), &none, 0).has_begun(Timestamp(0)));
-        assert!(!Clock::new(Timestamp(0), Some(Timestamp(10)), &none, 0).has_begun(Timestamp(9)));
-        assert!(!Clock::new(Timestamp(0), None, &none, 0).has_begun(Timestamp(9)));
+        let keeps_open = |clock: Clock<'_>, now| clock.keeps_open(Timestamp(now));
+        assert!(
+            keeps_open(running_from(0, Some(0), &none, 50), 49) && !keeps_open(running_from(0, Some(0), &none, 50), 50)
+        );
+        assert!(
+            keeps_open(running_from(0, Some(10), &none, 0), 9) && !keeps_open(running_from(0, Some(10), &none, 0), 10)
+        );
+        assert!(keeps_open(running_from(0, None, &none, 0), 9));
+        let noticed = Clock { open_until: Timestamp(70), ..running_from(0, Some(0), &none, 50) };
+        assert!(keeps_open(noticed, 69) && !keeps_open(noticed, 70));
+        assert_eq!((noticed.reaches(0), noticed.closes_from()), (Some(Timestamp(50)), Some(Timestamp(70))));
+    }
+
+    #[test]
+    fn a_stopped_clock_counts_no_further() {
+        let none = Freezes::default();
+        let stopped = Clock { stopped_at: Some(Timestamp(30)), ..running_from(0, Some(0), &none, 0) };
+        assert_eq!((stopped.elapsed(Timestamp(20)), stopped.elapsed(Timestamp(90))), (20, 30));
+        assert_eq!((stopped.reaches(30), stopped.reaches(31)), (Some(Timestamp(30)), None));
     }
 }

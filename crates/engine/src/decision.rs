@@ -10,14 +10,18 @@ use crate::evidence::Evidence;
 use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
 use crate::identity::ServerId;
 use crate::named::Named;
-use crate::obstacle;
+use crate::obstacle::{self, Obstacle};
 use crate::policy::Mode;
 use crate::progress::{Context, Stage, stage};
 use crate::recognition::{ConnectingServer, Finding, Recognition};
 use crate::reply::{Reply, Values};
-use crate::spell::Rules;
-use crate::time::Timestamp;
+use crate::rules::Rules;
+use crate::shown::Shown;
+use crate::time::{HOUR, Timestamp};
 use crate::window::{self, Action};
+
+/// A message that was stamped so long before it arrived is deferred where it would be rejected.
+pub const QUEUED_SECONDS: i64 = HOUR;
 
 /// What becomes of a message, and why.
 #[derive(Clone, Debug)]
@@ -104,6 +108,7 @@ impl State {
             },
             Self::Judged(Standing::Unknown(doubt)) => match doubt {
                 Doubt::NoBuild => "no_build",
+                Doubt::ComponentsDisagree => "components_disagree",
                 Doubt::UpdateLevelNotShown => "update_level_not_shown",
                 Doubt::UnknownProduct => "unknown_product",
                 Doubt::UnknownLane => "unknown_lane",
@@ -205,27 +210,28 @@ pub fn decide<'a>(
 ) -> Decision<'a> {
     let Context { rules, now, .. } = *context;
     let mode = context.mode();
-    let standing = rules.assess(server.shown, now);
+    let standing = rules.assess_message(server.shown, server.mapi, now);
     let spell = context.phase.and_then(|phase| phase.running_spell(now));
     let stage = match (standing, server.shown.build()) {
         (Standing::OutOfDate(_), Some(build)) => Some(stage(spell, build, context)),
         _ => None,
     };
     let recipients = event.recipients.iter().map(AsRef::as_ref);
-    let confirmed = context.phase.is_some_and(|phase| phase.confirms(server.node, &rules, now));
     let mut obstacle = stage.and_then(|stage| {
-        let has_witnesses = spell.is_some() && confirmed;
-        obstacle::shield(&stage, event.connector, context, has_witnesses, || rules.policy.accepts_always(recipients))
+        let doubt = || doubt(server.shown, context);
+        obstacle::shield(&stage, event.connector, context, doubt, || rules.policy.accepts_always(recipients))
     });
     let offset = window::offset(&event.tenant, &server.id);
     let (would, retry_after) = match stage {
         Some(stage) if obstacle.is_none() => {
-            (window::action(stage.minutes, offset, now), window::retry_after(stage.minutes, offset, now))
+            let action = soften(window::action(stage.minutes, offset, now), server.stamped_at, now);
+            (action, window::retry_after(stage.minutes, offset, now))
         }
         _ => (Action::Accept, None),
     };
     if would != Action::Accept {
-        obstacle = obstacle::lift(behind_relay, context);
+        let in_reach = spell.is_some_and(|spell| spell.is_in_reach(now));
+        obstacle = obstacle::lift(behind_relay, in_reach, context);
     }
     let action = if obstacle.is_none() { would } else { Action::Accept };
     let names = Named::new(&rules.facts.catalog, server.shown);
@@ -254,6 +260,30 @@ pub fn decide<'a>(
     }
 }
 
+/// Why the stored record does not condemn a server whose message is out of date.
+fn doubt(in_hand: Shown, context: &Context<'_>) -> Option<Obstacle> {
+    let Context { rules, phase, now, .. } = *context;
+    let Some((phase, spell)) = phase.and_then(|phase| Some((phase, phase.running_spell(now)?))) else {
+        return Some(Obstacle::OneWitness);
+    };
+    if spell.suspended_since.is_some() {
+        return Some(Obstacle::Grace);
+    }
+    match phase.best(in_hand, &rules, now) {
+        Some(best) if best.standing.is_out_of_date() => {}
+        Some(best) => return Some(Obstacle::BetterBuild(best.build)),
+        None => return Some(Obstacle::OneWitness),
+    }
+    phase.lately(now).chain([in_hand]).any(|shown| rules.has_grace(shown, now)).then_some(Obstacle::Grace)
+}
+
+/// What has waited in the server's queue since an hour or more may have been stamped before it was patched: it is not
+/// given back, but kept for another try.
+fn soften(action: Action, stamped_at: Option<Timestamp>, now: Timestamp) -> Action {
+    let is_old = stamped_at.is_none_or(|stamped_at| now.since(stamped_at) > QUEUED_SECONDS);
+    if action == Action::Reject && is_old { Action::Defer } else { action }
+}
+
 impl<'a> Server<'a> {
     fn new(server: &ConnectingServer<'a>, named: &Named<'_>) -> Self {
         Self {
@@ -278,6 +308,8 @@ fn reply(
     let policy = rules.policy;
     let (template, minutes) = match action {
         Action::Accept => return None,
+        // minutes that reject also defer: what has waited in a queue
+        Action::Defer if stage.minutes.throttle() == 0 => (&policy.reply.throttle, stage.minutes.block()),
         Action::Defer => (&policy.reply.throttle, stage.minutes.throttle()),
         Action::Reject => (&policy.reply.block, stage.minutes.block()),
     };
@@ -335,6 +367,9 @@ fn explain(why: &mut String, standing: Standing, stage: Option<Stage>) {
         }
         Standing::OutOfDate(_) => write!(why, "; it is no longer supported."),
         Standing::Unknown(Doubt::NoBuild) => write!(why, "; this message shows no build."),
+        Standing::Unknown(Doubt::ComponentsDisagree) => {
+            write!(why, "; the build that its store stamped meets what is required.")
+        }
         Standing::Unknown(Doubt::UpdateLevelNotShown) => write!(why, "; this message does not show its update level."),
         Standing::Unknown(Doubt::UnknownProduct) => write!(why, "; its build belongs to no known product."),
         Standing::Unknown(Doubt::UnknownLane) => write!(why, "; its build belongs to no known cumulative update."),
@@ -374,11 +409,12 @@ mod tests {
     use crate::policy::{Facts, Policy};
     use crate::recognition::recognise;
     use crate::shown::Shown;
-    use crate::spell::{ServerRecord, Sighting, Spell};
+    use crate::spell::{ServerRecord, Spell};
     use crate::time::{DAY, MINUTE};
+    use crate::witness::Sighting;
 
     const DETECTED: &str = "2026-09-10T08:15:08Z";
-    const HEADER: &str = "Received: from app (10.0.0.9) by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39; Mon\r\n";
+    const HEADER: &str = "Received: from app (10.0.0.9) by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39; Thu, 10 Sep 2026 10:15:08 +0200\r\n";
 
     fn event(header: &str) -> MailEvent<'_> {
         MailEvent {
@@ -398,7 +434,10 @@ mod tests {
         freezes: Freezes,
         ceiling: Mode,
         known: bool,
+        in_reach: bool,
         behind_relay: bool,
+        /// Seconds since the message was stamped.
+        queued: i64,
         days: i64,
         seconds: i64,
     }
@@ -413,7 +452,9 @@ mod tests {
                 freezes,
                 ceiling: Mode::Enforce,
                 known: true,
+                in_reach: true,
                 behind_relay: false,
+                queued: 0,
                 days: 95,
                 seconds: 0,
             }
@@ -433,10 +474,14 @@ mod tests {
             let shown = Shown::Update("15.1.2507.39".parse().unwrap());
             let node = crate::identity::Node("10.0.0.5".parse().ok());
             for fingerprint in 0..2 {
-                record.observe(&Sighting { at: detected(), node, shown, fingerprint }, &rules);
+                let sighting = Sighting { at: detected(), node, shown, mapi: None, fingerprint, in_reach: true };
+                record.observe(&sighting, &rules);
             }
-            record.spell_mut().unwrap().last_out_of_date = self.now();
-            let phase = Some(record.phase()).filter(|_| self.known);
+            let spell = record.spell_mut().unwrap();
+            (spell.last_out_of_date, spell.last_in_reach) = (self.now(), Some(self.now()).filter(|_| self.in_reach));
+            let phase = Some(record.phase(self.now())).filter(|_| self.known);
+            let stamped_at = Some(self.now().plus(-self.queued));
+            let server = &ConnectingServer { stamped_at, ..server.clone() };
             let context = Context { ceiling: self.ceiling, phase: phase.as_ref(), ..Context::new(rules, self.now()) };
             decide(event, server, self.behind_relay, &context)
         }
@@ -449,7 +494,7 @@ mod tests {
     #[test]
     fn only_a_server_against_whom_all_speaks_is_rejected() {
         type Change = fn(&mut World, &mut MailEvent<'_>);
-        let changes: [(&str, Change, Action, Action); 11] = [
+        let changes: [(&str, Change, Action, Action); 13] = [
             ("nothing", |_, _| {}, Action::Reject, Action::Reject),
             (
                 "its patch",
@@ -466,9 +511,11 @@ mod tests {
             (
                 "another machine",
                 |_, e| e.header = Header::Block(HEADER.replace("10.0.0.5", "10.0.0.6").into_bytes().into()),
-                Action::Accept,
-                Action::Accept,
+                Action::Reject,
+                Action::Reject,
             ),
+            ("reported only until now", |w, _| w.in_reach = false, Action::Accept, Action::Reject),
+            ("an hour in its queue", |w, _| w.queued = QUEUED_SECONDS + 1, Action::Defer, Action::Defer),
             ("nothing known", |w, _| w.known = false, Action::Accept, Action::Accept),
             ("scope", |w, _| w.policy.scope.clear(), Action::Accept, Action::Accept),
             ("recipients", |_, e| e.recipients = vec!["Abuse@example.org".into()], Action::Accept, Action::Accept),
@@ -598,7 +645,7 @@ mod tests {
         .unwrap();
         let rules = Rules::new(&facts, &policy, &freezes).unwrap();
         let build = "15.1.2507.39".parse().unwrap();
-        let spell = Spell { detected_at: detected(), held: 7 * DAY, last_out_of_date: detected() };
+        let spell = Spell { open_until: detected().plus(7 * DAY), ..Spell::begin(detected()) };
         let at = |seconds: i64| {
             let context = Context::new(rules, detected().plus(seconds));
             stage(Some(&spell), build, &context)
@@ -606,7 +653,7 @@ mod tests {
         let held = at(7 * DAY - 1);
         assert!(held.minutes.is_open());
         assert_eq!(held.next.and_then(|next| next.at), Some(detected().plus(7 * DAY)));
-        assert_eq!((at(7 * DAY).number, at(7 * DAY).minutes.throttle()), (1, 60));
-        assert_eq!((at(8 * DAY).number, at(8 * DAY).minutes.block()), (2, 60));
+        assert_eq!(held.next.map(|next| next.number), Some(2));
+        assert_eq!((at(7 * DAY).number, at(7 * DAY).minutes.block()), (2, 60));
     }
 }

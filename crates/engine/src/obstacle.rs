@@ -2,19 +2,27 @@
 
 use std::fmt::Write;
 
+use crate::build::Build;
 use crate::event::Connector;
 use crate::ladder::Minutes;
-use crate::policy::Mode;
+use crate::policy::{Mode, Way};
 use crate::progress::{Context, Stage};
 use crate::time::Timestamp;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Obstacle {
     Scope,
+    /// There is no spell yet.
     OneWitness,
+    /// The server's name lately showed this build, which is no longer out of date.
+    BetterBuild(Build),
+    /// The build met the requirement before the one that applies now.
+    Grace,
     Wave,
     Recipients,
     Relay,
+    /// Its mail could not be refused until now.
+    Notice,
     Mode(Mode),
     Exempt(Timestamp),
     Paused(Timestamp),
@@ -25,9 +33,12 @@ impl Obstacle {
         match self {
             Self::Scope => "scope",
             Self::OneWitness => "one_witness",
+            Self::BetterBuild(_) => "better_build",
+            Self::Grace => "grace",
             Self::Wave => "wave",
             Self::Recipients => "recipients",
             Self::Relay => "relay",
+            Self::Notice => "notice",
             Self::Mode(_) => "mode",
             Self::Exempt(_) => "exempt",
             Self::Paused(_) => "paused",
@@ -38,19 +49,24 @@ impl Obstacle {
     pub fn explain(self, why: &mut String) {
         why.push_str(match self {
             Self::Scope => " Accepted: this connector is not in the policy's scope.",
-            Self::OneWitness => " Accepted: a second message or an earlier one from this machine has to confirm it.",
+            Self::OneWitness => " Accepted: a second message has to confirm it.",
+            Self::BetterBuild(_) => " Accepted: under this name a better build was lately seen: ",
+            Self::Grace => " Accepted: it met what was required until a few days ago.",
             Self::Wave => " Accepted: this product is not enforced yet.",
             Self::Recipients => " Accepted: all recipients are always accepted.",
             Self::Relay => " Accepted: behind a trusted relay the policy only reports.",
+            Self::Notice => " Accepted: its mail could not be refused until lately.",
             Self::Mode(Mode::Off) => " Accepted: the mode is off.",
             Self::Mode(_) => " Accepted: the mode is report.",
             Self::Exempt(_) => " Accepted: the server is exempt until ",
             Self::Paused(_) => " Accepted: enforcement is paused until ",
         });
-        if let Self::Exempt(until) | Self::Paused(until) = self {
-            // writing into a string cannot fail
-            let _ = write!(why, "{until}.");
-        }
+        // writing into a string cannot fail
+        let _ = match self {
+            Self::Exempt(until) | Self::Paused(until) => write!(why, "{until}."),
+            Self::BetterBuild(build) => write!(why, "{build}."),
+            _ => Ok(()),
+        };
     }
 }
 
@@ -64,9 +80,10 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// Of a stage on the mail of a server that comes by this connector, behind a trusted relay or not.
-    pub fn of(stage: &Stage, connector: Connector, behind_relay: bool, context: &Context<'_>) -> Self {
-        let obstacle = shield(stage, connector, context, true, || false).or_else(|| lift(behind_relay, context));
+    /// Of the stage of a server whose mail comes this way. `in_reach`: its last mail could be refused, or there is none.
+    pub fn of(stage: &Stage, way: Way, in_reach: bool, context: &Context<'_>) -> Self {
+        let obstacle = shield(stage, way.connector, context, || None, || false);
+        let obstacle = obstacle.or_else(|| lift(way.relayed, in_reach, context));
         Self { minutes: if obstacle.is_none() { stage.minutes } else { Minutes::default() }, obstacle }
     }
 }
@@ -76,13 +93,13 @@ pub(crate) fn shield(
     stage: &Stage,
     connector: Connector,
     context: &Context<'_>,
-    has_witnesses: bool,
+    doubt: impl FnOnce() -> Option<Obstacle>,
     is_always_accepted: impl FnOnce() -> bool,
 ) -> Option<Obstacle> {
     if !context.rules.policy.scope.contains(&connector) {
         Some(Obstacle::Scope)
-    } else if !has_witnesses {
-        Some(Obstacle::OneWitness)
+    } else if let Some(doubt) = doubt() {
+        Some(doubt)
     } else if !stage.has_started {
         Some(Obstacle::Wave)
     } else if is_always_accepted() {
@@ -93,14 +110,16 @@ pub(crate) fn shield(
 }
 
 /// What has a message accepted that comes in a closed minute.
-pub(crate) fn lift(behind_relay: bool, context: &Context<'_>) -> Option<Obstacle> {
+pub(crate) fn lift(behind_relay: bool, in_reach: bool, context: &Context<'_>) -> Option<Obstacle> {
     if behind_relay && !context.rules.policy.enforce_behind_relays {
         Some(Obstacle::Relay)
     } else if context.mode() != Mode::Enforce {
         Some(Obstacle::Mode(context.mode()))
     } else if let Some(until) = context.exempt_until {
         Some(Obstacle::Exempt(until))
+    } else if let Some(until) = context.paused_until {
+        Some(Obstacle::Paused(until))
     } else {
-        context.paused_until.map(Obstacle::Paused)
+        (!in_reach).then_some(Obstacle::Notice)
     }
 }

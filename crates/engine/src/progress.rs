@@ -1,9 +1,12 @@
 //! Where an out-of-date server stands on the ladder, and when what comes next.
 
 use crate::build::Build;
-use crate::ladder::{Minutes, Rung};
+use crate::clock::Clock;
+use crate::ladder::{Ladder, Minutes, Rung};
+use crate::phase::Phase;
 use crate::policy::Mode;
-use crate::spell::{Phase, Rules, Spell};
+use crate::rules::Rules;
+use crate::spell::Spell;
 use crate::time::Timestamp;
 
 /// A server's stage and what comes next.
@@ -57,29 +60,41 @@ impl<'a> Context<'a> {
 /// The stage of a spell; before there is one, the stage that it would begin with.
 pub fn stage(spell: Option<&Spell>, build: Build, context: &Context<'_>) -> Stage {
     let now = context.now;
-    let begun = Spell { detected_at: now, held: 0, last_out_of_date: now };
+    let begun = Spell::begin(now);
     let spell = spell.unwrap_or(&begun);
     let clock = context.rules.clock(spell, build);
     let ladder = &context.rules.policy.ladder;
-    let rung: Rung = ladder.at(clock.elapsed(now));
-    let (minutes, next) = if !clock.has_begun(now) && !rung.minutes.is_open() {
-        // a ladder that begins with closed minutes: they are still to come
-        (Minutes::default(), Some(NextStage { number: rung.number, at: clock.reaches(0), minutes: rung.minutes }))
-    } else {
-        let next = rung.end.map(|end| {
-            let next = ladder.at(end);
-            NextStage { number: next.number, at: clock.reaches(end), minutes: next.minutes }
-        });
-        (rung.minutes, next)
-    };
+    let rung = ladder.at(clock.elapsed(now));
+    let keeps_open = clock.keeps_open(now) && !rung.minutes.is_open();
     Stage {
         number: rung.number,
         of: u8::try_from(ladder.len()).unwrap_or(u8::MAX),
         since: clock.reaches(rung.start).filter(|_| rung.number > 1).unwrap_or(spell.detected_at),
         has_started: clock.has_started(now),
-        minutes,
-        next,
+        minutes: if keeps_open { Minutes::default() } else { rung.minutes },
+        next: if keeps_open {
+            Some(first_closing(&clock, ladder, rung))
+        } else {
+            next_stage(&clock, ladder, rung.number)
+        },
     }
+}
+
+/// The stage after `number` and when it begins, which is no sooner than minutes can be closed; `None` after the last.
+pub(crate) fn next_stage(clock: &Clock<'_>, ladder: &Ladder, number: u8) -> Option<NextStage> {
+    let rung = ladder.rungs().nth(number.into())?;
+    let at = clock.reaches(rung.start);
+    if !rung.minutes.is_open() && at.is_some_and(|at| at < clock.open_until) {
+        return Some(first_closing(clock, ladder, rung));
+    }
+    Some(NextStage { number: rung.number, at, minutes: rung.minutes })
+}
+
+/// The stage on which a clock stands once it closes minutes that it has kept open on `rung`.
+fn first_closing(clock: &Clock<'_>, ladder: &Ladder, rung: Rung) -> NextStage {
+    let at = clock.closes_from();
+    let rung = at.map_or(rung, |at| ladder.at(clock.elapsed(at)));
+    NextStage { number: rung.number, at, minutes: rung.minutes }
 }
 
 /// A stage of a spell on the time axis.
@@ -93,19 +108,20 @@ pub struct Scheduled {
     pub minutes: Minutes,
 }
 
-/// When a spell of a server that shows `build` reaches each stage.
+/// When a spell of a server that shows `build` reaches each stage. A stage whose minutes are kept open begins when they
+/// can be closed; one that is over by then is left out.
 pub fn schedule<'a>(spell: &Spell, build: Build, rules: &Rules<'a>) -> impl Iterator<Item = Scheduled> + use<'a> {
     let clock = rules.clock(spell, build);
     let detected_at = spell.detected_at;
-    rules.policy.ladder.rungs().map(move |rung| {
-        // while its wave is to come, or time is held, nothing is closed
-        let begins_at_once = rung.number == 1 && rung.minutes.is_open();
-        let from = if begins_at_once { Some(detected_at) } else { clock.reaches(rung.start) };
-        Scheduled {
-            number: rung.number,
-            from,
-            until: rung.end.and_then(|end| clock.reaches(end)),
-            minutes: rung.minutes,
-        }
+    rules.policy.ladder.rungs().filter_map(move |rung| {
+        let until = rung.end.and_then(|end| clock.reaches(end));
+        let from = match clock.reaches(rung.start) {
+            // while its wave is to come, or time is held, nothing is closed
+            _ if rung.number == 1 && rung.minutes.is_open() => Some(detected_at),
+            from if rung.minutes.is_open() => from,
+            from => from.map(|from| from.max(clock.open_until)),
+        };
+        let is_over = from.zip(until).is_some_and(|(from, until)| until <= from && !rung.minutes.is_open());
+        (!is_over).then_some(Scheduled { number: rung.number, from, until, minutes: rung.minutes })
     })
 }

@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use crate::build::Build;
 use crate::catalog::Catalog;
 use crate::event::{Connector, MailEvent};
 use crate::evidence::Evidence;
@@ -14,6 +15,7 @@ use crate::identity::{Node, ServerId, same_host};
 use crate::received::{Component, Hop, Stamp, Unreadable, parse};
 use crate::relay::TrustedRelay;
 use crate::shown::Shown;
+use crate::time::Timestamp;
 
 /// What the header says of the connecting server.
 #[derive(Clone, Debug)]
@@ -83,6 +85,10 @@ pub struct ConnectingServer<'a> {
     pub name: &'a str,
     pub node: Node,
     pub shown: Shown,
+    /// The number that the server's store stamped on the message, where `shown` is the transport's.
+    pub mapi: Option<Build>,
+    /// The date in the field on which `shown` rests.
+    pub stamped_at: Option<Timestamp>,
     pub evidence: Evidence<'a>,
 }
 
@@ -191,7 +197,7 @@ fn candidate<'a>(
         return Finding::Nameless(evidence);
     };
     let (shown, node, evidence) = level((hop, evidence), below);
-    Finding::Server(ConnectingServer { id, name, node, shown, evidence })
+    Finding::Server(ConnectingServer { id, name, node, shown, mapi: None, stamped_at: None, evidence })
 }
 
 /// The update level that the candidate and the hops of the same host right below it show.

@@ -21,10 +21,12 @@ use tidegate_engine::clock::Freezes;
 use tidegate_engine::decision::{self, Decision, accept_undecided};
 use tidegate_engine::event::Connector;
 use tidegate_engine::fnv::fnv1a;
+use tidegate_engine::phase::Phase;
 use tidegate_engine::policy::{Facts, Mode, Policy};
 use tidegate_engine::progress::Context;
-use tidegate_engine::recognition::{Finding, recognise};
-use tidegate_engine::spell::{Rules, ServerRecord, Sighting};
+use tidegate_engine::recognition::{ConnectingServer, Finding, recognise};
+use tidegate_engine::rules::Rules;
+use tidegate_engine::spell::Spell;
 use tidegate_engine::time::{DAY, MINUTE, Timestamp};
 use tidegate_engine::window::Action;
 use tidegate_wire::gateway::{Asked, Prefix};
@@ -439,10 +441,6 @@ fn decided(request: &Request<'_>, verdict: Action, render: impl Fn(&Decision<'_>
     let recognition = recognise(event, &[], &facts.catalog);
     let server = recognition.server().expect("the header shows a server");
     let detected: Timestamp = "2026-08-10T08:15:08Z".parse().unwrap();
-    let mut record = ServerRecord::default();
-    for fingerprint in 0..2 {
-        record.observe(&Sighting { at: detected, node: server.node, shown: server.shown, fingerprint }, &rules);
-    }
     let days = match verdict {
         Action::Accept => 1,
         Action::Defer => 31,
@@ -450,8 +448,9 @@ fn decided(request: &Request<'_>, verdict: Action, render: impl Fn(&Decision<'_>
     };
     for minute in 0..60 {
         let now = detected.plus(days * DAY + minute * MINUTE);
-        record.spell_mut().unwrap().last_out_of_date = now;
-        let phase = record.phase();
+        let phase = Phase::of_spell(Spell::between(detected, now), Vec::new());
+        // the fixtures' fields are of several years: none of them lay in a queue
+        let server = &ConnectingServer { stamped_at: Some(now), ..server.clone() };
         let context = Context { phase: Some(&phase), ..Context::new(rules, now) };
         let decision = decision::decide(event, server, false, &context);
         if decision.action == verdict {

@@ -12,9 +12,11 @@ use tidegate_engine::order::ordered;
 use tidegate_engine::policy::{BaselineChoice, Facts, Policy};
 use tidegate_engine::received::Component;
 use tidegate_engine::recognition::{ConnectingServer, traces};
+use tidegate_engine::rules::Rules;
 use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::{Rules, ServerRecord, Sighting};
+use tidegate_engine::spell::ServerRecord;
 use tidegate_engine::time::{Date, Timestamp};
+use tidegate_engine::witness::Sighting;
 use tidegate_wire::native::{Shown as Written, StandingDocument};
 
 use super::split::Block;
@@ -175,10 +177,11 @@ impl Found {
     fn standing(&self, rules: &Rules<'_>, at: Timestamp) -> (Shown, Standing) {
         let mut record = ServerRecord::default();
         let seen = ordered(&self.seen, |seen| seen.span.last);
-        for seen in &seen {
+        for (fingerprint, seen) in (0..).zip(&seen) {
             // what has no date is older than all that has
             let at = seen.span.last.unwrap_or(Timestamp(0));
-            record.observe(&Sighting { at, node: seen.node, shown: seen.shown, fingerprint: 0 }, rules);
+            let (node, shown) = (seen.node, seen.shown);
+            record.observe(&Sighting { at, node, shown, mapi: None, fingerprint, in_reach: false }, rules);
         }
         if let Some((build, standing)) = record.standing(rules, at) {
             return (Shown::Update(build), standing);
