@@ -143,29 +143,78 @@ impl Baseline {
 
     /// The requirement that what a server shows fails on `day`; `None` if it fails none.
     pub fn failed_requirement(&self, catalog: &Catalog, shown: Shown, day: Date) -> Option<FailedRequirement> {
-        let Standing::OutOfDate(failing) = self.assess(catalog, shown, day) else { return None };
-        let build = shown.build()?;
-        let product = catalog.product(build)?;
-        let demand = match self.edition(day)?.products.get(&product.name) {
-            _ if failing.fault == Fault::Unsupported => Demand::Unsupported,
-            Some(Requirement::Minimum(builds)) => Demand::Minimum(builds.clone()),
-            Some(Requirement::MaxLagDays(days)) => {
-                let due = |release: &&Release| release.is_security_update() && release.date.plus_days(*days) <= day;
-                let mut builds: Vec<Build> = Vec::new();
-                for release in catalog.releases_of(product).iter().filter(due) {
-                    // rows are in order: the last of a lane stays
-                    builds.pop_if(|last| last.lane() == release.build.lane());
-                    builds.push(release.build);
-                }
-                Demand::Lag(builds)
-            }
-            Some(Requirement::Unsupported) | None => Demand::Unsupported,
-        };
-        Some(FailedRequirement { build, demand })
+        if !self.assess(catalog, shown, day).is_out_of_date() {
+            return None;
+        }
+        let (edition, build) = (self.edition(day)?, shown.build()?);
+        Some(FailedRequirement {
+            build,
+            on: day,
+            unsupported_after_end_of_support: edition.unsupported_after_end_of_support,
+            requirement: edition.products.get(&catalog.product(build)?.name).cloned(),
+        })
     }
 
     /// Judges what a server shows of its build, on `day`.
     pub fn assess(&self, catalog: &Catalog, shown: Shown, day: Date) -> Standing {
+        let product = shown.stamped().and_then(|build| catalog.product(build));
+        let edition = self.edition(day);
+        let demand = Demand {
+            requirement: edition.zip(product).and_then(|(edition, product)| edition.products.get(&product.name)),
+            unsupported_after_end_of_support: edition.is_some_and(|edition| edition.unsupported_after_end_of_support),
+        };
+        demand.assess(catalog, shown, day)
+    }
+}
+
+/// A requirement that a server failed, kept with its spell: whether a later build meets it can be told whatever the
+/// baseline says by then.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct FailedRequirement {
+    /// The build that failed; the requirement is its product's.
+    pub build: Build,
+    /// The day on which it failed.
+    pub on: Date,
+    /// As the edition in force had it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsupported_after_end_of_support: bool,
+    pub requirement: Option<Requirement>,
+}
+
+impl FailedRequirement {
+    /// Whether the server would have met it by showing this. A build of another product is not concerned, and meets it.
+    pub fn is_met_by(&self, catalog: &Catalog, shown: Shown) -> bool {
+        self.standing(catalog, shown).is_none_or(|standing| standing.is_current())
+    }
+
+    /// Whether the server would certainly have failed it by showing this.
+    pub fn is_failed_by(&self, catalog: &Catalog, shown: Shown) -> bool {
+        self.standing(catalog, shown).is_some_and(|standing| standing.is_out_of_date())
+    }
+
+    /// `None` for a build of another product.
+    fn standing(&self, catalog: &Catalog, shown: Shown) -> Option<Standing> {
+        let known = shown.stamped().and_then(|build| catalog.look_up(build));
+        if known.is_some_and(|known| Some(known.product) != catalog.product(self.build)) {
+            return None;
+        }
+        let demand = Demand {
+            requirement: self.requirement.as_ref(),
+            unsupported_after_end_of_support: self.unsupported_after_end_of_support,
+        };
+        Some(demand.assess(catalog, shown, self.on))
+    }
+}
+
+/// What an edition demands of a product.
+#[derive(Clone, Copy)]
+struct Demand<'a> {
+    requirement: Option<&'a Requirement>,
+    unsupported_after_end_of_support: bool,
+}
+
+impl Demand<'_> {
+    fn assess(self, catalog: &Catalog, shown: Shown, day: Date) -> Standing {
         let Some(stamped) = shown.stamped() else {
             return Standing::Unknown(Doubt::NoBuild);
         };
@@ -175,74 +224,19 @@ impl Baseline {
         if matches!(shown, Shown::Product(_)) {
             return Standing::Unknown(Doubt::UpdateLevelNotShown);
         }
-        let Some(edition) = self.edition(day) else {
-            return Standing::Current(Pass::NoRequirement);
-        };
-        let requirement = edition.products.get(&known.product.name);
-        if requirement == Some(&Requirement::Unsupported) || edition.is_past_support(&known, day) {
+        if self.requirement == Some(&Requirement::Unsupported) || self.is_past_support(&known, day) {
             return Standing::OutOfDate(Failing { fault: Fault::Unsupported, required: None, behind_days: None });
         }
         if known.place == Place::Ahead {
             return Standing::Current(Pass::AheadOfCatalog);
         }
-        match requirement {
+        match self.requirement {
             None | Some(Requirement::Unsupported) => Standing::Current(Pass::NoRequirement),
             Some(Requirement::Minimum(builds)) => against_minimum(catalog, &known, shown, stamped, builds),
             Some(Requirement::MaxLagDays(days)) => against_lag(catalog, &known, shown, stamped, *days, day),
         }
     }
-}
 
-/// A requirement that a server failed, kept with its spell: whether a later build meets it can be told whatever the
-/// baseline says by then.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct FailedRequirement {
-    /// The build that failed; its product is the one concerned.
-    pub build: Build,
-    pub demand: Demand,
-}
-
-/// What would have been accepted in place of the build that failed.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Demand {
-    /// Nothing of that product.
-    Unsupported,
-    /// The lowest accepted build of each accepted lane; lanes above all of them are accepted.
-    Minimum(Vec<Build>),
-    /// The lowest accepted build of each lane that has one; other lanes are accepted.
-    Lag(Vec<Build>),
-}
-
-impl FailedRequirement {
-    /// Whether the server, showing this, would have met it.
-    pub fn is_met_by(&self, catalog: &Catalog, shown: Shown) -> bool {
-        let Some(build) = shown.build() else { return false };
-        if catalog.product(build) != catalog.product(self.build) {
-            return catalog.product(build).is_some();
-        }
-        let minimum = match &self.demand {
-            Demand::Unsupported => return false,
-            Demand::Minimum(builds) => builds.iter().filter(|minimum| minimum.lane() >= build.lane()).min(),
-            Demand::Lag(builds) => builds.iter().find(|minimum| minimum.lane() == build.lane()),
-        };
-        minimum.is_none_or(|minimum| {
-            minimum.lane() == build.lane() && build >= *minimum && matches!(shown, Shown::Update(_))
-        })
-    }
-
-    /// Whether the server, showing this, would certainly have failed it.
-    pub fn is_failed_by(&self, catalog: &Catalog, shown: Shown) -> bool {
-        let certain = match (shown, &self.demand) {
-            (Shown::Update(_), _) | (Shown::Lane(_), Demand::Unsupported) => true,
-            (Shown::Lane(lane), Demand::Minimum(builds)) => !builds.iter().any(|build| build.lane() == lane.lane()),
-            _ => false,
-        };
-        certain && !self.is_met_by(catalog, shown)
-    }
-}
-
-impl Edition {
     fn is_past_support(&self, known: &Known<'_>, day: Date) -> bool {
         let ended = |product: &Product| product.end_of_support.is_some_and(|end| day > end);
         let extended = |release: &Release| release.extended_support_end.is_some_and(|end| day <= end);

@@ -6,6 +6,7 @@ use crate::build::Build;
 use crate::clock::Clock;
 use crate::ladder::{Ladder, Minutes};
 use crate::rules::{NOTICE_SECONDS, Rules};
+use crate::shown::Shown;
 use crate::spell::ServerRecord;
 use crate::time::Timestamp;
 
@@ -24,7 +25,7 @@ pub fn hold(server: &mut ServerRecord, change: &Change<'_>) -> bool {
     let Change { before, after, now } = *change;
     let Some(known) = server.spell().copied() else { return false };
     // machines of one name may run different products, whose waves differ
-    let builds: BTreeSet<Build> = server.builds().map(|seen| seen.build).collect();
+    let builds: BTreeSet<Build> = server.stands_for(now).filter_map(Shown::build).collect();
     let mut spell = known;
     let raised = builds.iter().filter_map(|build| {
         let (met, meets) = (before.clock(&known, *build), after.clock(&known, *build));
@@ -68,7 +69,8 @@ impl Climb<'_> {
     fn met(&self, now: Timestamp) -> Met {
         let counted = self.clock.elapsed(now);
         let rung = self.ladder.at(counted);
-        let (minutes, end) = if counted < 0 && !rung.minutes.is_open() {
+        let begins_later = counted < 0 || !self.clock.has_started(now);
+        let (minutes, end) = if begins_later && !rung.minutes.is_open() {
             (Minutes::default(), Some(0))
         } else {
             (rung.minutes, rung.end)

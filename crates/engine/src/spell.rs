@@ -159,9 +159,9 @@ impl ServerRecord {
         &self.shows.nodes
     }
 
-    /// All builds that are remembered of the name.
-    pub fn builds(&self) -> impl Iterator<Item = SeenBuild> {
-        self.shows.builds.iter().copied().chain(self.shows.messages.iter().map(|message| message.seen))
+    /// What stands for the name at `now`.
+    pub(crate) fn stands_for(&self, now: Timestamp) -> impl Iterator<Item = Shown> {
+        self.shows.stands_for(now)
     }
 
     pub const fn spell(&self) -> Option<&Spell> {

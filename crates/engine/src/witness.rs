@@ -27,6 +27,9 @@ pub const BUILD_SECONDS: i64 = 7 * DAY;
 /// One of the last eight messages counts for so long; two that differ within this time begin a spell.
 pub const WITNESS_SECONDS: i64 = 35 * DAY;
 
+/// Messages are heard in any order if not later than this.
+const LATE_SECONDS: i64 = DAY;
+
 /// One message as it bears on its server.
 #[derive(Clone, Copy, Debug)]
 pub struct Sighting {
@@ -135,7 +138,7 @@ impl Shows {
         if self.messages.iter().all(|known| known.fingerprint != sighting.fingerprint) {
             order::insert(&mut self.messages, SeenMessage { seen, fingerprint: sighting.fingerprint }, |m| m.seen.at);
             let newest = self.messages.last().map_or(seen.at, |newest| newest.seen.at);
-            self.messages.retain(|known| newest.since(known.seen.at) <= WITNESS_SECONDS);
+            self.messages.retain(|known| newest.since(known.seen.at) <= WITNESS_SECONDS + LATE_SECONDS);
             let surplus = self.messages.len().saturating_sub(MAX_MESSAGES);
             self.messages.drain(..surplus);
         }
@@ -148,12 +151,16 @@ impl Shows {
         builds.chain(messages).filter(move |(_, until)| now <= *until)
     }
 
-    /// The name's best build, with its standing. Where nothing counts any more, the last one known.
+    /// What stands for the name at `now`: what counts, or where nothing does any more, the last that is known.
+    pub(crate) fn stands_for(&self, now: Timestamp) -> impl Iterator<Item = Shown> {
+        let known = self.builds.iter().chain(self.messages.iter().map(|known| &known.seen));
+        let last = known.max_by_key(|seen| seen.at).filter(|_| self.lately(now).next().is_none());
+        self.lately(now).map(|(seen, _)| seen.shown()).chain(last.map(SeenBuild::shown))
+    }
+
+    /// The best of what stands for the name, with its standing.
     pub(crate) fn best(&self, rules: &Rules<'_>, now: Timestamp) -> Option<Best> {
-        best(self.lately(now).map(|(seen, _)| seen.shown()), rules, now).or_else(|| {
-            let builds = self.builds.iter().chain(self.messages.iter().map(|known| &known.seen));
-            best(builds.max_by_key(|seen| seen.at).map(SeenBuild::shown).into_iter(), rules, now)
-        })
+        best(self.stands_for(now), rules, now)
     }
 
     /// What an older release kept, by node alone.
@@ -199,5 +206,5 @@ fn keep_build(builds: &mut Vec<SeenBuild>, seen: SeenBuild) {
     };
     order::insert(builds, SeenBuild { at, ..seen }, |seen| seen.at);
     let newest = builds.last().map_or(at, |newest| newest.at);
-    builds.retain(|seen| newest.since(seen.at) <= BUILD_SECONDS);
+    builds.retain(|seen| newest.since(seen.at) <= BUILD_SECONDS + LATE_SECONDS);
 }

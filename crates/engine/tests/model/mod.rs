@@ -3,7 +3,9 @@
 //!
 //! Of the engine only plain data is used: times, dates, builds, and what a message shows.
 
+mod clock;
 pub(crate) mod hour;
+mod notice;
 pub(crate) mod pauses;
 pub(crate) mod standing;
 
@@ -97,25 +99,16 @@ impl Policy {
         }
         unreachable!("the last stage does not end")
     }
-
-    /// After how many seconds a server first loses mail.
-    fn first_closed(&self) -> Option<i64> {
-        let mut begins = 0;
-        for row in &self.ladder {
-            if row.closed.any() {
-                return Some(begins);
-            }
-            begins += i64::from(row.minutes?) * 60;
-        }
-        None
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message {
+    /// When it arrived.
     pub(crate) at: Timestamp,
     pub(crate) node: usize,
     pub(crate) shown: Shown,
+    /// What the server's store stamped beside.
+    pub(crate) mapi: Option<Build>,
     /// Stands for the text of the evidence field: a retry carries the same one.
     pub(crate) evidence: u64,
     /// It came through a trusted relay.
@@ -127,15 +120,31 @@ pub(crate) struct Spell {
     pub(crate) detected: Timestamp,
     /// Seconds that shall not count.
     pub(crate) held: i64,
+    /// Nothing is closed before.
+    pub(crate) open_until: Timestamp,
     /// The last message that was out of date.
     pub(crate) last: Timestamp,
+    /// The last of these that could have been refused.
+    pub(crate) reached: Option<Timestamp>,
+    /// Since when a requirement that was taken back spares it.
+    pub(crate) spared: Option<Timestamp>,
+    failed: Failed,
     end: Option<End>,
 }
 
+/// What was not acceptable, by which policy and when.
 #[derive(Clone, Copy, Debug)]
-enum End {
-    Patched { at: Timestamp, by: Build },
-    Silent,
+struct Failed {
+    shown: Shown,
+    policy: usize,
+    at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// When its clock stopped.
+    stopped: Timestamp,
+    patched: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -181,6 +190,9 @@ pub(crate) struct Look {
     pub(crate) now: Timestamp,
     pub(crate) node: usize,
     pub(crate) shown: Shown,
+    pub(crate) mapi: Option<Build>,
+    /// Seconds since it was stamped, by its server's clock.
+    pub(crate) age: i64,
     /// To the operator's own boxes alone.
     pub(crate) to_postmaster: bool,
     pub(crate) behind_relay: bool,
@@ -195,9 +207,9 @@ pub(crate) struct World {
     pub(crate) pauses: Vec<Pause>,
     /// From and until.
     pub(crate) exemptions: Vec<(Timestamp, Timestamp)>,
+    /// Those that tell something of the server's build.
     messages: Vec<Message>,
-    /// The last message came through a relay.
-    relayed: bool,
+    last_message: Option<Message>,
     /// Those that accuse the server since it was last cleared.
     witnesses: Vec<Message>,
     spells: Vec<Spell>,
@@ -207,29 +219,6 @@ pub(crate) struct World {
 
 /// Under which policy, what was shown, and on which day.
 type Judged = (usize, [u16; 5], Date);
-
-/// Where a spell stood with a product right before a change of policy.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stood {
-    build: Build,
-    place: Place,
-}
-
-/// Where a clock stands: what is closed, and for how long it has yet to run until that changes (`None`: it does not).
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    closed: Closed,
-    left: Option<i64>,
-    /// The number of the stage that follows.
-    next: usize,
-}
-
-/// A spell's clock under the newest policy.
-struct Clock<'a> {
-    world: &'a World,
-    start: Option<Timestamp>,
-    withheld: i64,
-}
 
 const WEEK: i64 = 7 * DAY;
 const MONTH: i64 = 30 * DAY;
@@ -244,7 +233,7 @@ impl World {
             pauses: Vec::new(),
             exemptions: Vec::new(),
             messages: Vec::new(),
-            relayed: false,
+            last_message: None,
             witnesses: Vec::new(),
             spells: Vec::new(),
             judged: RefCell::default(),
@@ -266,213 +255,230 @@ impl World {
     }
 
     pub(crate) fn last_message(&self) -> Option<Message> {
-        self.messages.last().copied()
+        self.last_message
     }
 
     pub(crate) fn running_spell(&self) -> Option<Spell> {
         self.spells.last().copied().filter(|spell| spell.end.is_none())
     }
 
+    fn running_spell_mut(&mut self) -> Option<&mut Spell> {
+        self.spells.last_mut().filter(|spell| spell.end.is_none())
+    }
+
     // --- standing ---
 
     /// By the policy in force now, for the day of `at`.
     pub(crate) fn judge(&self, shown: Shown, at: Timestamp) -> Standing {
+        self.judge_by(self.policies.len() - 1, shown, at)
+    }
+
+    fn judge_by(&self, policy: usize, shown: Shown, at: Timestamp) -> Standing {
         let (Shown::Update(build) | Shown::Lane(build)) = shown else { return Standing::Unknown };
         let lane_only = u16::from(matches!(shown, Shown::Lane(_)));
         let seen = [build.major, build.minor, build.build, build.revision, lane_only];
-        let judge = || self.policy().baseline.judge(shown, at.date());
-        *self.judged.borrow_mut().entry((self.policies.len(), seen, at.date())).or_insert_with(judge)
+        let judge = || self.policies[policy].1.baseline.judge(shown, at.date());
+        *self.judged.borrow_mut().entry((policy, seen, at.date())).or_insert_with(judge)
     }
 
-    /// What a node showed in the 24 hours up to its newest message that shows a build.
-    fn lately_shown(&self, node: usize) -> Vec<Message> {
-        let shows = |message: &&Message| matches!(message.shown, Shown::Update(_) | Shown::Lane(_));
-        let of_node: Vec<_> = self.messages.iter().filter(|message| message.node == node).filter(shows).collect();
-        let newest = of_node.iter().map(|message| message.at).max();
-        of_node.into_iter().copied().filter(|message| newest.unwrap().since(message.at) <= 24 * HOUR).collect()
+    /// A message whose store stamped what is acceptable, while its transport did not, is no evidence of anything.
+    fn judge_message(&self, shown: Shown, mapi: Option<Build>, at: Timestamp) -> Standing {
+        let standing = self.judge(shown, at);
+        let store = mapi.map(|mapi| self.judge(Shown::Update(mapi), at));
+        if (standing, store) == (Standing::OutOfDate, Some(Standing::Current)) { Standing::Unknown } else { standing }
     }
 
-    /// The standing of a node's best build.
-    fn judge_node(&self, node: usize, at: Timestamp) -> Option<Standing> {
-        let standings: Vec<_> = self.lately_shown(node).iter().map(|message| self.judge(message.shown, at)).collect();
+    /// What the name showed in the 7 days up to `now`, and in its last eight messages of 35 days.
+    fn lately_shown(&self, now: Timestamp) -> Vec<Shown> {
+        let week = self.messages.iter().filter(|message| now.since(message.at) <= WEEK);
+        let mut first_of_each: Vec<Message> = Vec::new();
+        for message in &self.messages {
+            if first_of_each.iter().all(|known| known.evidence != message.evidence) {
+                first_of_each.push(*message);
+            }
+        }
+        first_of_each.sort_by_key(|message| message.at);
+        let last_eight = first_of_each.iter().rev().take(8).filter(|message| now.since(message.at) <= 35 * DAY);
+        week.chain(last_eight).map(|message| message.shown).collect()
+    }
+
+    /// That one is acceptable makes all acceptable; where none is certain, nothing is.
+    fn judge_all(&self, shown: &[Shown], at: Timestamp) -> Option<Standing> {
+        let standings: Vec<_> = shown.iter().map(|shown| self.judge(*shown, at)).collect();
         let best_first = [Standing::Current, Standing::OutOfDate, Standing::Unknown];
         best_first.into_iter().find(|standing| standings.contains(standing))
     }
 
-    /// A server is out of date while any of its nodes is.
+    /// What stands for the server: what its name lately showed, or the last that was ever known.
+    fn stands_for(&self, at: Timestamp) -> Vec<Shown> {
+        let lately = self.lately_shown(at);
+        if !lately.is_empty() {
+            return lately;
+        }
+        self.messages.iter().max_by_key(|message| message.at).map(|message| message.shown).into_iter().collect()
+    }
+
     pub(crate) fn judge_server(&self, at: Timestamp) -> Option<Standing> {
-        let last_seen = |node: usize| self.lately_shown(node).iter().map(|message| message.at).max();
-        let seen: Vec<(usize, Timestamp)> = (0..NODES).filter_map(|node| Some((node, last_seen(node)?))).collect();
-        let counts =
-            |(_, last): &&(usize, Timestamp)| at.since(*last) < WEEK || !seen.iter().any(|(_, other)| other > last);
-        let standings: Vec<_> = seen.iter().filter(counts).filter_map(|(node, _)| self.judge_node(*node, at)).collect();
-        let worst_first = [Standing::OutOfDate, Standing::Current, Standing::Unknown];
-        worst_first.into_iter().find(|standing| standings.contains(standing))
+        self.judge_all(&self.stands_for(at), at)
+    }
+
+    /// Of several builds that are not acceptable, the newest.
+    fn best_build(&self, at: Timestamp) -> Option<Build> {
+        let shown = self.stands_for(at);
+        let standing = self.judge_all(&shown, at)?;
+        shown.into_iter().filter(|shown| self.judge(*shown, at) == standing).map(build_of).max()
+    }
+
+    /// Whether this would have met what was failed. Another product's requirement was another one.
+    fn meets(&self, failed: Failed, shown: Shown) -> bool {
+        Product::of(build_of(shown)) != Product::of(build_of(failed.shown))
+            || self.judge_by(failed.policy, shown, failed.at) == Standing::Current
+    }
+
+    /// Whether this would have failed too what was failed.
+    fn fails(&self, failed: Failed, shown: Shown) -> bool {
+        Product::of(build_of(shown)) == Product::of(build_of(failed.shown))
+            && self.judge_by(failed.policy, shown, failed.at) == Standing::OutOfDate
     }
 
     // --- spells ---
 
-    /// Ends a spell of which nothing was heard for 30 days.
+    /// Ends a spell of which nothing was heard for 60 days. A time that does not count is no silence.
     pub(crate) fn fall_silent(&mut self, now: Timestamp) -> Vec<(Turn, Timestamp)> {
-        match self.spells.last_mut() {
-            Some(spell) if spell.end.is_none() && spell.last.plus(MONTH) <= now => {
-                spell.end = Some(End::Silent);
-                self.witnesses.clear();
-                vec![(Turn::Silent, spell.last.plus(MONTH))]
-            }
+        let silent = |spell: &&mut Spell| spell.spared.is_none() && spell.last.plus(2 * MONTH) <= now;
+        let Some(spell) = self.running_spell_mut().filter(silent) else { return Vec::new() };
+        spell.end = Some(End { stopped: spell.last, patched: false });
+        let at = spell.last.plus(2 * MONTH);
+        self.witnesses.clear();
+        vec![(Turn::Silent, at)]
+    }
+
+    pub(crate) fn receive(&mut self, message: Message) -> Vec<(Turn, Timestamp)> {
+        self.last_message = Some(message);
+        let (shown, at) = (message.shown, message.at);
+        let standing = self.judge_message(shown, message.mapi, at);
+        let is_doubt = standing != self.judge(shown, at);
+        if matches!(shown, Shown::Update(_) | Shown::Lane(_)) && !is_doubt {
+            self.messages.push(message);
+        }
+        match standing {
+            Standing::OutOfDate if self.judge_server(at) == Some(Standing::OutOfDate) => self.accuse(message),
+            Standing::Current => self.acquit(message),
             _ => Vec::new(),
         }
     }
 
-    pub(crate) fn receive(&mut self, message: Message) -> Vec<(Turn, Timestamp)> {
-        self.messages.push(message);
-        self.relayed = message.relayed;
-        let standing = self.judge(message.shown, message.at);
-        if standing == Standing::OutOfDate && self.judge_node(message.node, message.at) == Some(Standing::OutOfDate) {
-            return self.accuse(message);
+    fn acquit(&mut self, message: Message) -> Vec<(Turn, Timestamp)> {
+        self.witnesses.clear();
+        let Some(spell) = self.running_spell() else { return Vec::new() };
+        // messages come a little out of order: it was still seen to run by then
+        let at = message.at.max(spell.last);
+        let is_met = self.meets(spell.failed, message.shown);
+        let spell = self.running_spell_mut().unwrap();
+        if !is_met {
+            spell.spared = spell.spared.or(Some(at));
+            return Vec::new();
         }
-        if standing == Standing::Current && self.judge_server(message.at) != Some(Standing::OutOfDate) {
-            self.witnesses.clear();
-            if let Some(spell) = self.spells.last_mut().filter(|spell| spell.end.is_none()) {
-                // messages come a little out of order: it was still seen to run by then
-                let at = message.at.max(spell.last);
-                spell.end = Some(End::Patched { at, by: build_of(message.shown) });
-                return vec![(Turn::Patched, at)];
-            }
-        }
-        Vec::new()
+        spell.end = Some(End { stopped: spell.spared.unwrap_or(at), patched: true });
+        vec![(Turn::Patched, at)]
     }
 
     fn accuse(&mut self, message: Message) -> Vec<(Turn, Timestamp)> {
-        if let Some(spell) = self.spells.last_mut().filter(|spell| spell.end.is_none()) {
-            spell.last = spell.last.max(message.at);
-            return Vec::new();
-        }
-        if self.witnesses.iter().any(|witness| witness.evidence == message.evidence) {
-            return Vec::new(); // a retry is the same message
-        }
-        let near = self.witnesses.iter().filter(|witness| witness.at.since(message.at).abs() <= WEEK);
-        let Some(other) = near.max_by_key(|witness| witness.at).copied() else {
-            self.witnesses.push(message);
-            return Vec::new();
+        let (at, shown) = (message.at, message.shown);
+        let turns = match self.running_spell() {
+            Some(_) => {
+                self.fail_again(at);
+                Vec::new()
+            }
+            None => match self.begin(message) {
+                Some(turn) => vec![turn],
+                None => return Vec::new(),
+            },
         };
-        self.witnesses.clear();
-        let (first, last) = (message.at.min(other.at), message.at.max(other.at));
-        let resumed = self.resumed(first, message.shown);
-        let kind = if resumed.is_some() { Turn::Resumed } else { Turn::Detected };
-        let (detected, held) = resumed.unwrap_or((first, 0));
-        self.spells.push(Spell { detected, held, last, end: None });
-        vec![(kind, first)]
-    }
-
-    /// Whether a relapse that began at `first` goes on with the last spell: since when and held how long that is then.
-    fn resumed(&self, first: Timestamp, shown: Shown) -> Option<(Timestamp, i64)> {
-        let spell = self.spells.last()?;
-        let Some(End::Patched { at, by }) = spell.end else { return None };
-        let build = build_of(shown);
-        // what ended the spell was acceptable then, and so was everything above it
-        let was_acceptable =
-            (build.major, build.minor, build.build) == (by.major, by.minor, by.build) && build.revision >= by.revision;
-        let failed = self.judge(shown, at) == Standing::OutOfDate && !was_acceptable;
-        if first.since(at) > MONTH || !failed || self.changed_since(at) {
-            return None;
+        let in_reach = self.mode() == Mode::Enforce && self.policy().reaches(message.relayed);
+        let policy = self.policies.len() - 1;
+        let spell = self.running_spell_mut().unwrap();
+        spell.last = spell.last.max(at);
+        spell.failed = Failed { shown, policy, at };
+        if in_reach {
+            if spell.reached.is_none_or(|reached| at.since(reached) > 35 * DAY) {
+                spell.open_until = spell.open_until.max(at.plus(WEEK));
+            }
+            spell.reached = spell.reached.max(Some(at));
         }
-        let clock = self.clock(spell, build);
-        let gap = clock.ran_for(first) - clock.ran_for(at);
-        Some((spell.detected, if gap > 0 { clock.withheld + gap } else { spell.held }))
-    }
-
-    /// Whether the policy has changed what a spell meets, so that nobody was told what a relapse would resume to.
-    fn changed_since(&self, at: Timestamp) -> bool {
-        let differs = |one: &Policy, other: &Policy| {
-            (one.mode, &one.ladder, &one.waves, &one.baseline, one.in_scope, one.behind_relays)
-                != (other.mode, &other.ladder, &other.waves, &other.baseline, other.in_scope, other.behind_relays)
-        };
-        self.policies.windows(2).any(|pair| pair[1].0 > at && differs(&pair[0].1, &pair[1].1))
-    }
-
-    // --- the clock ---
-
-    fn clock(&self, spell: &Spell, build: Build) -> Clock<'_> {
-        let wave = Product::of(build).and_then(|product| self.policy().wave(product));
-        // who waited for the wave has a week from there to the first throttle
-        let notice = match (wave, self.policy().first_closed()) {
-            (Some(wave), Some(first)) if spell.detected < wave => WEEK - first,
-            _ => 0,
-        };
-        Clock { world: self, start: wave.map(|wave| wave.max(spell.detected)), withheld: spell.held.max(notice) }
-    }
-
-    /// Whether clocks stand still at that moment, by all that is known now.
-    fn is_frozen(&self, at: Timestamp) -> bool {
-        let paused = self.pauses.iter().any(|pause| pause.covers(at));
-        let exempt = self.exemptions.iter().any(|(from, until)| *from <= at && at < *until);
-        let first_enforced = self.policies.iter().find(|(_, policy)| policy.mode == Mode::Enforce);
-        let enforced_once = first_enforced.is_some_and(|(since, _)| *since <= at);
-        let mode = self.policies.iter().rfind(|(since, _)| *since <= at).map(|(_, policy)| policy.mode);
-        let ceiling = self.ceilings.iter().rfind(|(since, _)| *since <= at).map(|(_, mode)| *mode);
-        let out = mode < Some(Mode::Enforce) || ceiling < Some(Mode::Enforce);
-        paused || exempt || (enforced_once && out)
-    }
-
-    /// The moments after `start` at which clocks may stop or go on.
-    fn turns(&self, start: Timestamp) -> Vec<Timestamp> {
-        let mut turns = Vec::new();
-        turns.extend(self.policies.iter().map(|(since, _)| *since));
-        turns.extend(self.ceilings.iter().map(|(since, _)| *since));
-        turns.extend(self.pauses.iter().flat_map(|pause| [pause.from(), pause.until()]));
-        turns.extend(self.exemptions.iter().flat_map(|(from, until)| [*from, *until]));
-        turns.retain(|turn| *turn > start);
-        turns.sort();
-        turns.dedup();
         turns
     }
 
-    /// What lies ahead and can change an answer by itself.
-    pub(crate) fn ahead(&self, now: Timestamp) -> Vec<Timestamp> {
-        let mut ahead = self.turns(now);
-        if let Some(spell) = self.running_spell() {
-            ahead.push(spell.last.plus(MONTH));
-            for build in self.lately_seen() {
-                let clock = self.clock(&spell, build);
-                ahead.extend(clock.start);
-                ahead.extend(self.stage(&spell, build, now).next.and_then(|next| next.at));
-            }
-        }
-        ahead.retain(|at| *at > now);
-        ahead.sort();
-        ahead.dedup();
-        ahead
+    /// What had been taken back is required again: the time meanwhile does not count.
+    fn fail_again(&mut self, at: Timestamp) {
+        let Some((spell, since)) = self.running_spell().and_then(|spell| Some((spell, spell.spared?))) else { return };
+        let clock = self.clock(&Spell { spared: None, ..spell }, self.best_build(at).unwrap());
+        let meanwhile = (clock.ran_for(at) - clock.ran_for(since)).max(0);
+        let spell = self.running_spell_mut().unwrap();
+        spell.spared = None;
+        spell.held += meanwhile;
+        spell.last = spell.last.max(at);
+        spell.open_until = spell.open_until.max(at.plus(WEEK));
     }
 
-    fn lately_seen(&self) -> Vec<Build> {
-        (0..NODES).flat_map(|node| self.lately_shown(node)).map(|message| build_of(message.shown)).collect()
+    fn begin(&mut self, message: Message) -> Option<(Turn, Timestamp)> {
+        if self.witnesses.iter().any(|witness| witness.evidence == message.evidence) {
+            return None; // a retry is the same message
+        }
+        let near = self.witnesses.iter().filter(|witness| witness.at.since(message.at).abs() <= 35 * DAY);
+        let Some(other) = near.max_by_key(|witness| witness.at).copied() else {
+            self.witnesses.push(message);
+            return None;
+        };
+        self.witnesses.clear();
+        let (first, second) = (message.at.min(other.at), message.at.max(other.at));
+        let resumed = self.resumed(first, second, message.at);
+        let turn = if resumed.is_some() { Turn::Resumed } else { Turn::Detected };
+        let failed = Failed { shown: message.shown, policy: self.policies.len() - 1, at: message.at };
+        let detected = self.required_since(message.shown, first, second);
+        let new = Spell {
+            detected,
+            held: 0,
+            open_until: detected,
+            last: second,
+            reached: None,
+            spared: None,
+            failed,
+            end: None,
+        };
+        let spell = resumed.unwrap_or(new);
+        self.spells.push(Spell { last: second, open_until: spell.open_until.max(second.plus(WEEK)), ..spell });
+        Some((turn, first))
     }
 
-    fn stage(&self, spell: &Spell, build: Build, now: Timestamp) -> Stage {
-        let clock = self.clock(spell, build);
-        let policy = self.policy();
-        let (number, begins) = policy.stage_after(clock.counted(now));
-        let row = policy.ladder[number - 1];
-        let since = if number == 1 { spell.detected } else { clock.when(begins).unwrap() };
-        if !clock.counts(now) && row.closed.any() {
-            // what the first stage closes is still to come
-            let next = Next { number, at: clock.when(0), closed: row.closed };
-            return Stage { number, since, closed: Closed::NEVER, next: Some(next) };
+    /// From when on, in this time, what failed at its end was required.
+    fn required_since(&self, shown: Shown, first: Timestamp, second: Timestamp) -> Timestamp {
+        let chosen = self.policies.windows(2).rev().find(|pair| pair[0].1.baseline != pair[1].1.baseline);
+        let since = first.max(chosen.map_or(first, |pair| pair[1].0.min(second)));
+        let dates = self.policy().baseline.dates().into_iter().map(Date::start);
+        let lapsed = |date: &Timestamp| self.judge(shown, date.plus(-1)) != Standing::OutOfDate;
+        dates.filter(|date| since < *date && *date <= second).filter(lapsed).max().unwrap_or(since)
+    }
+
+    /// Whether new witnesses make the last spell go on, and how.
+    fn resumed(&self, first: Timestamp, second: Timestamp, now: Timestamp) -> Option<Spell> {
+        let spell = self.spells.last()?;
+        let End { stopped, patched } = spell.end?;
+        let in_time = first.since(stopped) <= if patched { MONTH } else { 180 * DAY };
+        let lately = self.lately_shown(second);
+        if !in_time || !lately.iter().all(|shown| self.fails(spell.failed, *shown)) {
+            return None;
         }
-        let next = row.minutes.map(|minutes| Next {
-            number: number + 1,
-            at: clock.when(begins + i64::from(minutes) * 60),
-            closed: policy.ladder[number].closed,
-        });
-        Stage { number, since, closed: row.closed, next }
+        let clock = self.clock(&Spell { spared: None, ..*spell }, self.best_build(now)?);
+        let gap = (clock.ran_for(first) - clock.ran_for(stopped)).max(0);
+        Some(Spell { held: spell.held + gap, reached: None, spared: None, end: None, ..*spell })
     }
 
     // --- answers ---
 
     pub(crate) fn decide(&self, look: Look) -> Answer {
-        let Look { now, node, shown, .. } = look;
-        let standing = self.judge(shown, now);
+        let Look { now, shown, .. } = look;
+        let standing = self.judge_message(shown, look.mapi, now);
         let mode = self.mode();
         let paused_until = self.paused_until(now);
         let exempt = self.exemptions.iter().find(|(from, until)| *from <= now && now < *until);
@@ -491,19 +497,36 @@ impl World {
             return accept;
         }
         let build = build_of(shown);
-        let running = self.running_spell().filter(|spell| now < spell.last.plus(MONTH));
+        let running = self.running_spell().filter(|spell| spell.spared.is_some() || now < spell.last.plus(2 * MONTH));
         // before there is a spell, the one that would begin now
-        let spell = running.unwrap_or(Spell { detected: now, held: 0, last: now, end: None });
+        let spell = running.unwrap_or(Spell {
+            detected: now,
+            held: 0,
+            open_until: now,
+            last: now,
+            reached: None,
+            spared: None,
+            failed: Failed { shown, policy: 0, at: now },
+            end: None,
+        });
         let stage = self.stage(&spell, build, now);
         let wave_has_come = self.clock(&spell, build).start.is_some_and(|start| start <= now);
-        let two_witnesses = running.is_some() && self.judge_node(node, now) == Some(Standing::OutOfDate);
+        let mut all = self.lately_shown(now);
+        all.push(shown);
+        let condemned = running.is_some_and(|spell| spell.spared.is_none())
+            && self.judge_all(&all, now) == Some(Standing::OutOfDate)
+            && all.iter().all(|shown| self.judge(*shown, now.plus(-WEEK)) != Standing::Current);
         let mut would = Fate::Accept;
-        if self.policy().in_scope && two_witnesses && wave_has_come && !look.to_postmaster {
+        if self.policy().in_scope && condemned && wave_has_come && !look.to_postmaster {
             would = hour::fate(stage.closed, &self.tenant, &self.server, now);
+            if would == Fate::Reject && look.age > HOUR {
+                would = Fate::Defer;
+            }
         }
         let frozen = paused_until.is_some() || exempt_until.is_some();
         let spared = look.behind_relay && !self.policy().behind_relays;
-        let enforced = mode == Mode::Enforce && !frozen && !spared;
+        let reached = spell.reached.is_some_and(|reached| now.since(reached) <= 35 * DAY);
+        let enforced = mode == Mode::Enforce && !frozen && !spared && reached;
         let action = if enforced { would } else { Fate::Accept };
         let retry_after = match action {
             Fate::Accept => None,
@@ -521,161 +544,17 @@ impl World {
         (at > now).then_some(at)
     }
 
-    // --- no surprise ---
-
-    /// Where the running spell stands, for each build that lately was seen.
-    pub(crate) fn stands(&self, now: Timestamp) -> Vec<Stood> {
-        let Some(spell) = self.running_spell() else { return Vec::new() };
-        let stood = |build| Stood { build, place: self.place(&spell, build, now) };
-        self.lately_seen().into_iter().map(stood).collect()
-    }
-
-    /// Changes the policy. `hold` does what the change asks of a running spell and tells the `held` that follows. That
-    /// number is taken as it is once it has shown that it keeps the promise: how much more than needed a server
-    /// is spared is no rule. But nothing is held without need.
-    pub(crate) fn change_policy(
-        &mut self,
-        policy: Policy,
-        now: Timestamp,
-        hold: impl FnOnce() -> Option<i64>,
-    ) -> Result<(), String> {
-        let spell = self.running_spell();
-        let met_enforcement = spell.is_some_and(|spell| self.met_enforcement(&spell, now));
-        let newly_reached = !self.policy().reaches(self.relayed) && policy.reaches(self.relayed);
-        let mut before = Vec::new();
-        for stood in self.stands(now) {
-            // where the wave had not come, enforcement is new all the same
-            let wave = Product::of(stood.build).and_then(|product| self.policy().wave(product));
-            let was_enforced = met_enforcement && !newly_reached && wave.is_some_and(|wave| wave <= now);
-            before.push((stood, was_enforced));
-        }
-        let enforcing = policy.mode == Mode::Enforce;
-        self.policies.push((now, policy));
-        let held = hold();
-        let Some(spell) = spell else { return Ok(()) };
-        let held = held.ok_or("a change of policy ended a spell")?;
-        let raised = Spell { held, ..spell };
-        self.spells.last_mut().unwrap().held = held;
-        if held < spell.held {
-            return Err(format!("held falls from {} to {held}", spell.held));
-        }
-        let mut needed = false;
-        for &(stood, was_enforced) in &before {
-            if was_enforced {
-                let (was, is) = (stood.place, self.place(&raised, stood.build, now));
-                if is.closed.is_stricter_than(was.closed) {
-                    return Err(format!("{} at once: {was:?} becomes {is:?}", stood.build));
-                }
-                if self.place(&spell, stood.build, now).closed.is_stricter_than(was.closed) {
-                    needed = true;
-                    // as long as it would have been so, or as long as the last milder stage lasts
-                    let milder = self.policy().ladder.iter().take_while(|row| !row.closed.is_stricter_than(was.closed));
-                    let milder =
-                        milder.last().map_or(Some(WEEK), |row| row.minutes.map(|minutes| i64::from(minutes) * 60));
-                    let promised = [was.left, milder].into_iter().flatten().min();
-                    let lasts = self.lasts(&is, was.closed);
-                    if lasts.is_some_and(|lasts| promised.is_some_and(|promised| lasts < promised)) {
-                        return Err(format!("{} too soon: {was:?} becomes {is:?}", stood.build));
-                    }
-                }
-            } else if enforcing || met_enforcement {
-                // what the clock has yet to run, which may stand still until enforcement goes on
-                let left = |spell: &Spell| {
-                    let clock = self.clock(spell, stood.build);
-                    // a product whose wave is to come is enforced later
-                    clock.start.filter(|start| *start <= now)?;
-                    Some(self.policy().first_closed()? + clock.withheld - clock.ran_for(now))
-                };
-                if let Some(left) = left(&raised).filter(|left| *left < WEEK) {
-                    return Err(format!("{} meets its first throttle {left} s away, less than a week", stood.build));
-                }
-                let counting = self.clock(&spell, stood.build);
-                let first = self.policy().first_closed();
-                needed |= first.is_some_and(|first| counting.ran_for(now) > first + counting.withheld - WEEK);
-            }
-        }
-        if held > spell.held && !needed {
-            let is: Vec<_> = self.stands(now);
-            return Err(format!("held rises from {} to {held} without need: {before:?} becomes {is:?}", spell.held));
-        }
-        Ok(())
-    }
-
-    /// Whether the tenant was in enforce at some time since the spell began.
-    fn met_enforcement(&self, spell: &Spell, now: Timestamp) -> bool {
-        let ends = self.policies.iter().skip(1).map(|(since, _)| *since).chain([now]);
-        let enforced = |((since, policy), until): (&(Timestamp, Policy), Timestamp)| {
-            policy.mode == Mode::Enforce && spell.detected.max(*since) < until
+    /// Why an edge that knows what was published a day ago may accept: it takes what happened last, or what clears, for a
+    /// day older or younger than it was.
+    pub(crate) fn may_be_spared(&self, now: Timestamp) -> bool {
+        let Some(spell) = self.running_spell() else { return true };
+        let lapses = spell.last.plus(2 * MONTH - DAY) <= now;
+        let leaves = spell.reached.is_none_or(|reached| reached.plus(34 * DAY) <= now);
+        let cleared = |message: &Message| {
+            let acceptable = |at| self.judge(message.shown, at) == Standing::Current;
+            now.since(message.at) <= 36 * DAY && (acceptable(now) || acceptable(now.plus(-WEEK)))
         };
-        self.policies.iter().zip(ends).any(enforced)
-    }
-
-    /// How long the clock has to run from there until a stage is stricter than that.
-    fn lasts(&self, place: &Place, than: Closed) -> Option<i64> {
-        let mut seconds = place.left?;
-        for row in self.policy().ladder.iter().skip(place.next - 1) {
-            if row.closed.is_stricter_than(than) {
-                return Some(seconds);
-            }
-            seconds += i64::from(row.minutes?) * 60;
-        }
-        None
-    }
-
-    fn place(&self, spell: &Spell, build: Build, now: Timestamp) -> Place {
-        let clock = self.clock(spell, build);
-        let (number, begins) = self.policy().stage_after(clock.counted(now));
-        let row = self.policy().ladder[number - 1];
-        if !clock.counts(now) && row.closed.any() {
-            let left = clock.start.map(|_| clock.withheld - clock.ran_for(now));
-            return Place { closed: Closed::NEVER, left, next: number };
-        }
-        let length = row.minutes.map(|minutes| i64::from(minutes) * 60);
-        let left = length.map(|length| begins + length + clock.withheld - clock.ran_for(now));
-        Place { closed: row.closed, left, next: number + 1 }
-    }
-}
-
-impl Clock<'_> {
-    /// Seconds from the start until `now` in which it ran.
-    fn ran_for(&self, now: Timestamp) -> i64 {
-        let Some(mut at) = self.start.filter(|start| *start < now) else { return 0 };
-        let mut seconds = 0;
-        for turn in self.world.turns(at).into_iter().filter(|turn| *turn < now).chain([now]) {
-            if !self.world.is_frozen(at) {
-                seconds += turn.since(at);
-            }
-            at = turn;
-        }
-        seconds
-    }
-
-    fn counted(&self, now: Timestamp) -> i64 {
-        (self.ran_for(now) - self.withheld).max(0)
-    }
-
-    /// Whether time has begun to count.
-    fn counts(&self, now: Timestamp) -> bool {
-        self.start.is_some_and(|start| start <= now) && self.ran_for(now) >= self.withheld
-    }
-
-    /// When so many seconds will have counted, by all that is known now.
-    fn when(&self, counted: i64) -> Option<Timestamp> {
-        let mut at = self.start?;
-        let mut missing = (counted + self.withheld).max(0);
-        if missing == 0 {
-            return Some(at);
-        }
-        for turn in self.world.turns(at) {
-            if !self.world.is_frozen(at) {
-                if missing <= turn.since(at) {
-                    return Some(at.plus(missing));
-                }
-                missing -= turn.since(at);
-            }
-            at = turn;
-        }
-        (!self.world.is_frozen(at)).then(|| at.plus(missing))
+        lapses || leaves || self.messages.iter().any(cleared)
     }
 }
 

@@ -112,6 +112,11 @@ impl Baseline {
         }
     }
 
+    /// On which something else is required.
+    pub(crate) fn dates(&self) -> Vec<Date> {
+        self.editions().iter().map(|edition| edition.effective).collect()
+    }
+
     /// As a policy writes it.
     pub(crate) fn json(&self) -> Value {
         let requirement = |requirement: &Requirement| match requirement {
