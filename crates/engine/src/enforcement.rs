@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Freeze, Freezes};
-use crate::policy::{Facts, Mode, Policy};
-use crate::rules::Rules;
+use crate::policy::{Facts, FormerBaseline, Mode, Policy};
+use crate::rules::{NOTICE_SECONDS, Rules};
 use crate::time::Timestamp;
 
 /// What a tenant chose, and the times during which its clocks stood or will stand still.
@@ -22,7 +22,13 @@ pub struct Enforcement {
     /// Since when the tenant has had its baseline.
     #[serde(default)]
     pub baseline_since: Timestamp,
+    /// Those that it had in the 7 days before the last change, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_baselines: Vec<FormerBaseline>,
 }
+
+/// Former baselines that are kept; the oldest makes room.
+const MAX_FORMER_BASELINES: usize = 8;
 
 impl Enforcement {
     /// The same tenant under another policy from `now` on.
@@ -37,11 +43,20 @@ impl Enforcement {
             }
             _ => {}
         }
+        let keeps_baseline = self.policy.baseline == policy.baseline;
+        let mut former = self.former_baselines.clone();
+        former.retain(|known| now.since(known.until) <= NOTICE_SECONDS);
+        if !keeps_baseline {
+            former.push(FormerBaseline { baseline: self.policy.baseline.clone(), until: now });
+            let surplus = former.len().saturating_sub(MAX_FORMER_BASELINES);
+            former.drain(..surplus);
+        }
         Self {
             enforced_since: self.enforced_since.or((policy.mode == Mode::Enforce).then_some(now)),
             out_of_enforce: out.into(),
             pauses: self.pauses.clone(),
-            baseline_since: if self.policy.baseline == policy.baseline { self.baseline_since } else { now },
+            baseline_since: if keeps_baseline { self.baseline_since } else { now },
+            former_baselines: former,
             policy,
         }
     }
@@ -56,7 +71,7 @@ impl Enforcement {
 
     /// The rules by which its servers are judged; `None` if the policy names a baseline that is not there.
     pub fn rules<'a>(&'a self, facts: &'a Facts, frozen: &'a Freezes) -> Option<Rules<'a>> {
-        Some(Rules::new(facts, &self.policy, frozen)?.with_baseline_since(self.baseline_since))
+        Some(Rules::new(facts, &self.policy, frozen)?.with_history(self.baseline_since, &self.former_baselines))
     }
 
     /// The end of the pause in which `now` lies.

@@ -160,6 +160,14 @@ pub enum BaselineChoice {
     Own(Baseline),
 }
 
+/// A baseline that a tenant had.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct FormerBaseline {
+    pub baseline: BaselineChoice,
+    /// When another one took its place.
+    pub until: Timestamp,
+}
+
 impl Default for BaselineChoice {
     fn default() -> Self {
         Self::Named("microsoft".to_owned())
@@ -246,7 +254,11 @@ impl Facts {
 
     /// The baseline that a policy chose; `None` if it names one that is not there.
     pub fn baseline<'a>(&'a self, policy: &'a Policy) -> Option<&'a Baseline> {
-        match &policy.baseline {
+        self.chosen(&policy.baseline)
+    }
+
+    pub(crate) fn chosen<'a>(&'a self, choice: &'a BaselineChoice) -> Option<&'a Baseline> {
+        match choice {
             BaselineChoice::Named(name) => self.baselines.get(name),
             BaselineChoice::Own(own) => Some(own),
         }

@@ -3,7 +3,7 @@
 use crate::baseline::{Baseline, Doubt, FailedRequirement, Standing};
 use crate::build::Build;
 use crate::clock::{Clock, Freezes};
-use crate::policy::{Facts, Policy};
+use crate::policy::{Facts, FormerBaseline, Policy};
 use crate::shown::Shown;
 use crate::spell::Spell;
 use crate::time::{DAY, Timestamp};
@@ -21,18 +21,34 @@ pub struct Rules<'a> {
     pub freezes: &'a Freezes,
     baseline: &'a Baseline,
     baseline_since: Timestamp,
+    /// Those that the tenant had before, as far as they may matter.
+    former: &'a [FormerBaseline],
+}
+
+/// A baseline and the time in which it was a tenant's, `until` excluded.
+struct InForce<'a> {
+    baseline: &'a Baseline,
+    from: Timestamp,
+    until: Timestamp,
 }
 
 impl<'a> Rules<'a> {
     /// `None` if the policy names a baseline that is not there.
     pub fn new(facts: &'a Facts, policy: &'a Policy, freezes: &'a Freezes) -> Option<Self> {
-        Some(Self { facts, policy, freezes, baseline: facts.baseline(policy)?, baseline_since: Timestamp(i64::MIN) })
+        Some(Self {
+            facts,
+            policy,
+            freezes,
+            baseline: facts.baseline(policy)?,
+            baseline_since: Timestamp(i64::MIN),
+            former: &[],
+        })
     }
 
-    /// The same rules, whose baseline the tenant has had since then.
+    /// The same rules, whose baseline the tenant has had since then, and which had these before.
     #[must_use]
-    pub const fn with_baseline_since(self, baseline_since: Timestamp) -> Self {
-        Self { baseline_since, ..self }
+    pub(crate) const fn with_history(self, baseline_since: Timestamp, former: &'a [FormerBaseline]) -> Self {
+        Self { baseline_since, former, ..self }
     }
 
     /// How a server stands that shows this, by the requirements of that UTC day.
@@ -52,10 +68,34 @@ impl<'a> Rules<'a> {
         standing
     }
 
-    /// Whether this met the requirement before the one that applies since less than 7 days: the time that a server's
-    /// owner has to follow.
+    /// Whether this was acceptable at some time in the last 7 days: the time that a server's owner has to follow a new
+    /// requirement, and that a message stamped before it has to arrive.
     pub fn has_grace(&self, shown: Shown, now: Timestamp) -> bool {
-        self.assess(shown, now.plus(-NOTICE_SECONDS)).is_current()
+        let from = now.plus(-NOTICE_SECONDS);
+        let own = InForce { baseline: self.baseline, from: from.max(self.baseline_since), until: now.plus(1) };
+        if self.was_acceptable(shown, own) {
+            return true;
+        }
+        let mut since = Timestamp(i64::MIN);
+        for former in self.former {
+            let until = former.until;
+            let was = self.facts.chosen(&former.baseline);
+            // of a baseline that is gone nobody can tell what it accepted
+            let met = |baseline| self.was_acceptable(shown, InForce { baseline, from: from.max(since), until });
+            if from < until && was.is_none_or(met) {
+                return true;
+            }
+            since = until;
+        }
+        false
+    }
+
+    /// Requirements change with an edition; within one they only grow.
+    fn was_acceptable(&self, shown: Shown, in_force: InForce<'_>) -> bool {
+        let InForce { baseline, from, until } = in_force;
+        let is_met = |at: Timestamp| baseline.assess(&self.facts.catalog, shown, at.date()).is_current();
+        let starts = baseline.editions().iter().map(|edition| edition.effective.start());
+        is_met(from) || starts.filter(|start| from < *start && *start < until).any(is_met)
     }
 
     /// The requirement that this fails at that time; `None` if it fails none.

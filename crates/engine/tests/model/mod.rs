@@ -281,6 +281,25 @@ impl World {
         *self.judged.borrow_mut().entry((policy, seen, at.date())).or_insert_with(judge)
     }
 
+    /// Whether this was acceptable at some time in the last 7 days.
+    fn was_acceptable(&self, shown: Shown, now: Timestamp) -> bool {
+        let from = now.plus(-WEEK);
+        let start = self.policies[0].0;
+        let at_first = |at: Timestamp| Baseline::Microsoft.judge(shown, at.date()) == Standing::Current;
+        let dates = Baseline::Microsoft.dates().into_iter().map(Date::start);
+        // who has no policy yet has the default
+        if from < start && dates.filter(|date| from <= *date && *date < start).chain([from]).any(at_first) {
+            return true;
+        }
+        let ends = self.policies.iter().skip(1).map(|(since, _)| *since).chain([now.plus(1)]);
+        self.policies.iter().zip(ends).enumerate().any(|(index, ((since, policy), until))| {
+            let dates = policy.baseline.dates().into_iter().map(Date::start);
+            let first = from.max(*since);
+            let moments = dates.filter(|date| first <= *date).chain([first]).filter(|moment| *moment < until);
+            moments.into_iter().any(|at| self.judge_by(index, shown, at) == Standing::Current)
+        })
+    }
+
     /// A message whose store stamped what is acceptable, while its transport did not, is no evidence of anything.
     fn judge_message(&self, shown: Shown, mapi: Option<Build>, at: Timestamp) -> Standing {
         let standing = self.judge(shown, at);
@@ -515,7 +534,7 @@ impl World {
         all.push(shown);
         let condemned = running.is_some_and(|spell| spell.spared.is_none())
             && self.judge_all(&all, now) == Some(Standing::OutOfDate)
-            && all.iter().all(|shown| self.judge(*shown, now.plus(-WEEK)) != Standing::Current);
+            && !all.iter().any(|shown| self.was_acceptable(*shown, now));
         let mut would = Fate::Accept;
         if self.policy().in_scope && condemned && wave_has_come && !look.to_postmaster {
             would = hour::fate(stage.closed, &self.tenant, &self.server, now);
@@ -551,8 +570,8 @@ impl World {
         let lapses = spell.last.plus(2 * MONTH - DAY) <= now;
         let leaves = spell.reached.is_none_or(|reached| reached.plus(34 * DAY) <= now);
         let cleared = |message: &Message| {
-            let acceptable = |at| self.judge(message.shown, at) == Standing::Current;
-            now.since(message.at) <= 36 * DAY && (acceptable(now) || acceptable(now.plus(-WEEK)))
+            let is_acceptable = self.judge(message.shown, now) == Standing::Current;
+            now.since(message.at) <= 36 * DAY && (is_acceptable || self.was_acceptable(message.shown, now))
         };
         lapses || leaves || self.messages.iter().any(cleared)
     }
