@@ -72,6 +72,10 @@ struct Yields {
     node: Option<String>,
     /// `update`, `lane` or `product` with a build, or `nothing`.
     shown: Option<String>,
+    /// The build of the run's mapi stamp beside an SMTP stamp, `-` for none.
+    mapi: Option<String>,
+    /// The date of the field that shows the build, in RFC 3339.
+    stamped_at: Option<String>,
     /// `state:reason` under the baseline `microsoft`.
     state: Option<String>,
     /// The answer to this message of a server that has stamped such fields for 100 days.
@@ -119,6 +123,8 @@ fn check(case: &Case, facts: &Facts) -> Vec<String> {
             comparison.add("name", case.yields.name.as_ref(), server.name);
             comparison.add("node", case.yields.node.as_ref(), server.node);
             comparison.add("shown", case.yields.shown.as_ref(), shown(server.shown));
+            comparison.add("mapi", case.yields.mapi.as_ref(), or_dash(server.mapi));
+            comparison.add("stamped_at", case.yields.stamped_at.as_ref(), or_dash(server.stamped_at));
             judge(case, &event, &recognition, server, facts)
         }
         _ => decide_without_server(&event, &recognition).unwrap(),
@@ -208,6 +214,10 @@ fn seen_for_100_days(server: &ConnectingServer<'_>, rules: &Rules<'_>, now: Time
             .observe(&Sighting { at, node: server.node, shown: server.shown, fingerprint: day.unsigned_abs() }, rules);
     }
     record.phase()
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".into(), |value| value.to_string())
 }
 
 fn shown(shown: Shown) -> String {
