@@ -17,8 +17,8 @@ use tidegate_engine::policy::{Facts, Policy};
 use tidegate_engine::progress::Context;
 use tidegate_engine::received::{Component, Stamp, parse};
 use tidegate_engine::recognition::{Finding, Recognition, recognise};
+use tidegate_engine::rules::Rules;
 use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::Rules;
 use tidegate_engine::time::Timestamp;
 
 const TODAY: &str = "2026-11-22T12:00:00Z";

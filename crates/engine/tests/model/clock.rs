@@ -13,7 +13,7 @@ pub(super) struct Clock<'a> {
     pub(super) start: Option<Timestamp>,
     pub(super) held: i64,
     /// Nothing is closed before.
-    open_until: Timestamp,
+    pub(super) open_until: Timestamp,
     /// It stands still from then on.
     stopped: Option<Timestamp>,
 }

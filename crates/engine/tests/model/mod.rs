@@ -342,10 +342,14 @@ impl World {
     }
 
     /// Of several builds that are not acceptable, the newest.
-    fn best_build(&self, at: Timestamp) -> Option<Build> {
+    fn best(&self, at: Timestamp) -> Option<Shown> {
         let shown = self.stands_for(at);
         let standing = self.judge_all(&shown, at)?;
-        shown.into_iter().filter(|shown| self.judge(*shown, at) == standing).map(build_of).max()
+        shown.into_iter().filter(|shown| self.judge(*shown, at) == standing).max_by_key(|shown| build_of(*shown))
+    }
+
+    fn best_build(&self, at: Timestamp) -> Option<Build> {
+        self.best(at).map(build_of)
     }
 
     /// Whether this would have met what was failed. Another product's requirement was another one.
@@ -398,12 +402,14 @@ impl World {
             spell.spared = spell.spared.or(Some(at));
             return Vec::new();
         }
-        spell.end = Some(End { stopped: spell.spared.unwrap_or(at), patched: true });
+        self.count_on(at, build_of(message.shown));
+        let spell = self.running_spell_mut().unwrap();
+        spell.end = Some(End { stopped: at, patched: true });
         vec![(Turn::Patched, at)]
     }
 
     fn accuse(&mut self, message: Message) -> Vec<(Turn, Timestamp)> {
-        let (at, shown) = (message.at, message.shown);
+        let at = message.at;
         let turns = match self.running_spell() {
             Some(_) => {
                 self.fail_again(at);
@@ -415,10 +421,10 @@ impl World {
             },
         };
         let in_reach = self.mode() == Mode::Enforce && self.policy().reaches(message.relayed);
-        let policy = self.policies.len() - 1;
+        let failed = Failed { shown: self.best(at).unwrap(), policy: self.policies.len() - 1, at };
         let spell = self.running_spell_mut().unwrap();
         spell.last = spell.last.max(at);
-        spell.failed = Failed { shown, policy, at };
+        spell.failed = failed;
         if in_reach {
             if spell.reached.is_none_or(|reached| at.since(reached) > 35 * DAY) {
                 spell.open_until = spell.open_until.max(at.plus(WEEK));
@@ -430,14 +436,24 @@ impl World {
 
     /// What had been taken back is required again: the time meanwhile does not count.
     fn fail_again(&mut self, at: Timestamp) {
-        let Some((spell, since)) = self.running_spell().and_then(|spell| Some((spell, spell.spared?))) else { return };
-        let clock = self.clock(&Spell { spared: None, ..spell }, self.best_build(at).unwrap());
+        if self.count_on(at, self.best_build(at).unwrap()) {
+            let spell = self.running_spell_mut().unwrap();
+            spell.last = spell.last.max(at);
+            spell.open_until = spell.open_until.max(at.plus(WEEK));
+        }
+    }
+
+    /// Lets a clock go on that stood still until now.
+    fn count_on(&mut self, at: Timestamp, build: Build) -> bool {
+        let Some((spell, since)) = self.running_spell().and_then(|spell| Some((spell, spell.spared?))) else {
+            return false;
+        };
+        let clock = self.clock(&Spell { spared: None, ..spell }, build);
         let meanwhile = (clock.ran_for(at) - clock.ran_for(since)).max(0);
         let spell = self.running_spell_mut().unwrap();
         spell.spared = None;
         spell.held += meanwhile;
-        spell.last = spell.last.max(at);
-        spell.open_until = spell.open_until.max(at.plus(WEEK));
+        true
     }
 
     fn begin(&mut self, message: Message) -> Option<(Turn, Timestamp)> {
@@ -474,9 +490,9 @@ impl World {
     fn required_since(&self, shown: Shown, first: Timestamp, second: Timestamp) -> Timestamp {
         let chosen = self.policies.windows(2).rev().find(|pair| pair[0].1.baseline != pair[1].1.baseline);
         let since = first.max(chosen.map_or(first, |pair| pair[1].0.min(second)));
-        let dates = self.policy().baseline.dates().into_iter().map(Date::start);
-        let lapsed = |date: &Timestamp| self.judge(shown, date.plus(-1)) != Standing::OutOfDate;
-        dates.filter(|date| since < *date && *date <= second).filter(lapsed).max().unwrap_or(since)
+        let days = (since.date().days_since(Date::new(1970, 1, 1).unwrap()) + 1..).map(|day| Timestamp(day * DAY));
+        let lapsed = |midnight: &Timestamp| self.judge(shown, midnight.plus(-1)) != Standing::OutOfDate;
+        days.take_while(|midnight| *midnight <= second).filter(lapsed).last().unwrap_or(since)
     }
 
     /// Whether new witnesses make the last spell go on, and how.

@@ -13,6 +13,7 @@ struct Place {
     build: Build,
     closed: Closed,
     left: Option<i64>,
+    open_until: Timestamp,
 }
 
 impl World {
@@ -26,7 +27,13 @@ impl World {
         self.policies.push((now, policy));
         let (Some(spell), Some(before)) = (self.running_spell(), before) else { return Ok(()) };
         let held = before.iter().map(|place| self.held(&spell, place, now)).max().unwrap_or(spell.held);
-        let raised = Spell { held: held.max(spell.held), ..spell };
+        // the notice that a wave would have brought stays where the wave is moved into the past
+        let waited = before.iter().filter_map(|place| {
+            let clock = self.clock(&spell, place.build);
+            (clock.start.is_some() && place.open_until > clock.open_until.max(now)).then_some(place.open_until)
+        });
+        let open_until = waited.chain([spell.open_until]).max().unwrap();
+        let raised = Spell { held: held.max(spell.held), open_until, ..spell };
         for (was, is) in before.iter().zip(self.places(&raised, now)) {
             if is.closed.is_stricter_than(was.closed) {
                 return Err(format!("{} at once: {was:?} becomes {is:?}", was.build));
@@ -66,7 +73,8 @@ impl World {
         let end = row.minutes.map(|minutes| begins + i64::from(minutes) * 60);
         let begins_later = counted < 0 || clock.start.is_none_or(|start| now < start);
         let (closed, end) = if begins_later && row.closed.any() { (Closed::NEVER, Some(0)) } else { (row.closed, end) };
-        Place { build, closed, left: end.zip(wait).map(|(end, wait)| end - counted + wait) }
+        let open_until = clock.open_until;
+        Place { build, closed, open_until, left: end.zip(wait).map(|(end, wait)| end - counted + wait) }
     }
 
     /// How much has to be held so that `was` lasts as long as it would have.
@@ -75,7 +83,7 @@ impl World {
         let Some(start) = clock.start else { return spell.held };
         let mut begins = 0;
         // below 0 nothing is closed; then come the stages that are no stricter
-        let (mut end, mut length) = (0, WEEK);
+        let (mut end, mut length) = (0, 0);
         for row in &self.policy().ladder {
             if row.closed.is_stricter_than(was.closed) {
                 break;
@@ -86,6 +94,6 @@ impl World {
             end = begins;
         }
         let counted = clock.counted(now) - start.since(now).max(0);
-        spell.held + (was.left.unwrap_or(length) - (end - counted)).max(0)
+        spell.held + (was.left.unwrap_or(length.max(WEEK)) - (end - counted)).max(0)
     }
 }
