@@ -286,9 +286,10 @@ fn a_stamp_that_was_cut_anywhere_yields_no_other_build() {
     }
 }
 
-/// A header of 1 MiB has to be read in under 50 ms; here without optimisation, and on a machine that does other things.
+/// The bound of 50 ms is the benchmark's to hold. Without optimisation, on a machine that does other things, no time is
+/// exact: what is caught here is a path whose time grows with the square of the length, which takes hours.
 #[test]
-fn a_mebibyte_of_anything_is_read_within_its_time() {
+fn a_mebibyte_of_anything_is_read_in_time_that_grows_with_its_length_alone() {
     let stamp = &GENUINE[0];
     let mebibyte = |text: &str| text.repeat((1 << 20) / text.len());
     let headers = [
@@ -314,7 +315,7 @@ fn a_mebibyte_of_anything_is_read_within_its_time() {
         recognition.relay_to_offer(&event, &CATALOG);
         let texts = recognition.evidence().map(|evidence| (evidence.text(), evidence.marked(), evidence.fingerprint()));
         let took = begun.elapsed();
-        assert!(took < Duration::from_secs(2), "{took:?}: {start}");
+        assert!(took < Duration::from_secs(60), "{took:?}: {start}");
         drop(texts);
     }
 }
