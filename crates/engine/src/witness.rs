@@ -156,14 +156,12 @@ impl Shows {
         })
     }
 
-    /// What an older release kept, by node alone.
+    /// What an older release kept, by node alone. Which is the worst is told by the rules: with the next message.
     pub(crate) fn of_nodes(nodes: Vec<NodeRecord>) -> Self {
         let mut builds = Vec::new();
         for seen in order::ordered(nodes.iter().flat_map(|record| &record.builds).copied(), |seen| seen.at) {
             keep_build(&mut builds, seen);
         }
-        let surplus = builds.len().saturating_sub(MAX_BUILDS);
-        builds.drain(..surplus);
         Self { nodes, builds, messages: Vec::new() }
     }
 

@@ -200,7 +200,11 @@ struct World<'a> {
 impl<'a> World<'a> {
     fn new(life: &Life, facts: &'a Facts) -> Self {
         let relays = serde_json::json!([{"host": "relay.example", "networks": ["198.51.100.0/24"]}]);
-        let policy = Policy { mode: Mode::Enforce, trusted_relays: serde_json::from_value(relays).unwrap(), ..Policy::default() };
+        let policy = Policy {
+            mode: Mode::Enforce,
+            trusted_relays: serde_json::from_value(relays).unwrap(),
+            ..Policy::default()
+        };
         let policy = changed(&policy, &life.policy);
         policy.check(facts).unwrap_or_else(|error| panic!("{}: {error}", life.name));
         // as a tenant of old, but that one in `report` has never enforced
@@ -309,13 +313,15 @@ impl<'a> World<'a> {
             };
             let id = build.map(|build| format!(" id {build}")).unwrap_or_default();
             let date = date(stamped);
-            writeln!(header, "Received: from {from} by EX01.contoso.com (10.0.0.{node}) with {with}{id}; {date}\r").unwrap();
+            writeln!(header, "Received: from {from} by EX01.contoso.com (10.0.0.{node}) with {with}{id}; {date}\r")
+                .unwrap();
         }
         let header = match step.message {
             Some(number) => self.messages.entry(number).or_insert(header).clone(),
             None => header,
         };
-        let relay = format!("Received: from ex01 (203.0.113.7) by relay.example with ESMTP id {from}; {}\r\n", date(*at));
+        let relay =
+            format!("Received: from ex01 (203.0.113.7) by relay.example with ESMTP id {from}; {}\r\n", date(*at));
         if step.relayed { relay + &header } else { header }
     }
 

@@ -114,12 +114,8 @@ fn rising() -> impl Strategy<Value = Ladder> {
 
 /// A running spell as it may be stored, whose clock is not stopped.
 fn spell() -> impl Strategy<Value = Spell> {
-    (moment(), held(), moment(), option::of(moment()), moment()).prop_map(|(detected_at, held, last, reach, open)| Spell {
-        held,
-        last_out_of_date: last,
-        open_until: open,
-        last_in_reach: reach,
-        ..Spell::begin(detected_at)
+    (moment(), held(), moment(), option::of(moment()), moment()).prop_map(|(detected_at, held, last, reach, open)| {
+        Spell { held, last_out_of_date: last, open_until: open, last_in_reach: reach, ..Spell::begin(detected_at) }
     })
 }
 
@@ -234,17 +230,15 @@ fn decide_on<'a>(
 
 /// What may be known of the server that `hop` shows, right or wrong.
 fn phase() -> impl Strategy<Value = Phase> {
-    let known =
-        prop_oneof![Just(OLD), Just(PATCHED), Just("15.0.1497.2"), Just("15.2.2562.17"), Just("15.1.2000.1")];
+    let known = prop_oneof![Just(OLD), Just(PATCHED), Just("15.0.1497.2"), Just("15.2.2562.17"), Just("15.1.2000.1")];
     let builds = (known, any::<bool>(), moment()).prop_map(|(text, lane_only, until)| PhaseBuild {
         build: build(text),
         lane_only,
         until,
     });
     let suspended = option::weighted(0.1, moment());
-    let phase = (spell(), suspended, vec(builds, 0..4)).prop_map(|(spell, suspended_since, builds)| {
-        Phase::of_spell(Spell { suspended_since, ..spell }, builds)
-    });
+    let phase = (spell(), suspended, vec(builds, 0..4))
+        .prop_map(|(spell, suspended_since, builds)| Phase::of_spell(Spell { suspended_since, ..spell }, builds));
     prop_oneof![9 => phase, 1 => Just(Phase::default())]
 }
 
