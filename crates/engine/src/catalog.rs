@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::build::{Build, Lane};
 use crate::order;
-use crate::time::Date;
+use crate::time::{Date, ReleaseDate};
 
 pub const MAX_PRODUCTS: usize = 200;
 /// Ordering them is quadratic where they come in the wrong order.
@@ -211,7 +211,7 @@ struct ReleaseDocument {
     cu: String,
     #[serde(default)]
     su: String,
-    release_date: Date,
+    release_date: ReleaseDate,
     build: String,
     extended_support_end: Option<Date>,
 }
@@ -255,7 +255,7 @@ impl TryFrom<CatalogDocument> for Catalog {
                 return Err(CatalogFault::WrongProduct(build, row.product).within(field("product")));
             }
             let extended_support_end = row.extended_support_end;
-            let release = Release { build, date: row.release_date, cu: row.cu, su: row.su, extended_support_end };
+            let release = Release { build, date: row.release_date.0, cu: row.cu, su: row.su, extended_support_end };
             order::insert(&mut rows, (index, release), |(_, release)| release.build);
         }
         for ((_, one), (index, next)) in rows.iter().zip(rows.iter().skip(1)) {

@@ -97,3 +97,92 @@ impl Phase {
         self.builds.iter().filter(move |known| now <= known.until).map(PhaseBuild::shown)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Freezes;
+    use crate::identity::Node;
+    use crate::policy::{Facts, Policy};
+    use crate::spell::ServerRecord;
+    use crate::time::HOUR;
+    use crate::witness::Sighting;
+
+    const START: Timestamp = Timestamp(1_790_841_600); // 2026-10-01T08:00:00Z
+
+    fn sighting(hour: i64, build: &str) -> Sighting {
+        let at = START.plus(hour * HOUR);
+        let shown = Shown::Update(build.parse().unwrap());
+        Sighting { at, node: Node(None), shown, mapi: None, fingerprint: at.0.unsigned_abs(), in_reach: true }
+    }
+
+    fn with_rules(test: impl FnOnce(&Rules<'_>)) {
+        let (facts, policy, freezes) = (Facts::built_in().unwrap(), Policy::default(), Freezes::default());
+        test(&Rules::new(&facts, &policy, &freezes).unwrap());
+    }
+
+    #[test]
+    fn a_build_counts_to_the_end_of_its_last_day_at_least() {
+        with_rules(|rules| {
+            let mut record = ServerRecord::default();
+            for hour in 0..10 {
+                record.observe(&sighting(hour, "15.1.2507.39"), rules);
+            }
+            let phase = record.phase(START.plus(9 * HOUR));
+            let until: Vec<_> = phase.builds.iter().map(|known| known.until.to_string()).collect();
+            assert_eq!(
+                until,
+                ["2026-11-06T00:00:00Z"],
+                "a message of the last eight, 35 days and the rest of that one"
+            );
+        });
+    }
+
+    #[test]
+    fn what_goes_on_is_published_once_a_day_and_what_changes_at_once() {
+        with_rules(|rules| {
+            let mut record = ServerRecord::default();
+            for hour in [0, 1] {
+                record.observe(&sighting(hour, "15.1.2507.39"), rules);
+            }
+            let published = record.phase(START.plus(HOUR));
+            assert!(published.supersedes(&Phase::default()) && Phase::default().supersedes(&published));
+            assert!(!published.supersedes(&published) && !Phase::default().supersedes(&Phase::default()));
+            let mut writes = 0;
+            let mut last = published.clone();
+            for minutes in 1..3 * 24 * 60 {
+                let at = START.plus(HOUR + minutes * 60);
+                let fingerprint = at.0.unsigned_abs();
+                record.observe(&Sighting { at, fingerprint, ..sighting(0, "15.1.2507.39") }, rules);
+                let phase = record.phase(at);
+                if phase.supersedes(&last) {
+                    (writes, last) = (writes + 1, phase);
+                }
+            }
+            assert!((3..=6).contains(&writes), "{writes} writes in three days");
+            record.observe(&sighting(80, "15.1.2507.40"), rules);
+            assert!(record.phase(START.plus(80 * HOUR)).supersedes(&last), "a build that it has not shown yet");
+        });
+    }
+
+    #[test]
+    fn each_member_that_a_decision_rests_on_supersedes() {
+        let spell = Spell::between(START, START);
+        let published = Phase::of_spell(spell, Vec::new());
+        let supersedes = |spell: Spell| Phase::of_spell(spell, Vec::new()).supersedes(&published);
+        let later = START.plus(PUBLISH_SECONDS);
+        assert!(!supersedes(spell));
+        assert!(supersedes(Spell { held: 1, ..spell }) && supersedes(Spell { detected_at: later, ..spell }));
+        assert!(supersedes(Spell { open_until: later.plus(9 * DAY), ..spell }));
+        assert!(supersedes(Spell { suspended_since: Some(later), ..spell }));
+        assert!(supersedes(Spell { last_in_reach: None, ..spell }));
+        assert!(
+            supersedes(Spell { last_in_reach: Some(later), ..spell })
+                && !supersedes(Spell { last_in_reach: Some(later.plus(-1)), ..spell })
+        );
+        assert!(
+            supersedes(Spell { last_out_of_date: later, ..spell })
+                && !supersedes(Spell { last_out_of_date: later.plus(-1), ..spell })
+        );
+    }
+}

@@ -131,3 +131,89 @@ impl<'a> Rules<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn with_rules(policy: &str, test: impl FnOnce(&Rules<'_>)) {
+        let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+        let policy: Policy = serde_json::from_str(policy).unwrap();
+        test(&Rules::new(&facts, &policy, &freezes).unwrap());
+    }
+
+    fn update(build: &str) -> Shown {
+        Shown::Update(build.parse().unwrap())
+    }
+
+    #[test]
+    fn what_met_the_requirement_before_has_seven_days() {
+        with_rules("{}", |rules| {
+            let grace = |build, time| rules.has_grace(update(build), at(time));
+            assert!(grace("15.1.2507.39", "2026-09-08T00:00:00Z") && grace("15.1.2507.39", "2026-09-14T23:59:59Z"));
+            assert!(!grace("15.1.2507.39", "2026-09-15T00:00:00Z"));
+            assert!(!grace("15.1.2507.6", "2026-09-08T00:00:00Z"), "it failed that one, too");
+        });
+    }
+
+    #[test]
+    fn a_spell_starts_no_earlier_than_what_it_fails_applied() {
+        let (first, second) = (at("2026-09-01T12:00:00Z"), at("2026-09-20T12:00:00Z"));
+        with_rules("{}", |rules| {
+            let since = |build| rules.failing_since(update(build), first, second);
+            assert_eq!(since("15.1.2507.6"), first);
+            assert_eq!(since("15.1.2507.39"), at("2026-09-08T00:00:00Z"), "an edition");
+            let changed = rules.with_baseline_since(at("2026-09-12T15:00:00Z"));
+            assert_eq!(changed.failing_since(update("15.1.2507.6"), first, second), at("2026-09-12T15:00:00Z"));
+            let later = rules.with_baseline_since(second.plus(DAY));
+            assert_eq!(
+                later.failing_since(update("15.1.2507.6"), first, second),
+                second,
+                "never after the second witness"
+            );
+        });
+        // a lag that is over: 15.2.2562.49 of 2026-09-08 obliges .46 30 days later
+        let lag = r#"{"baseline":{"name":"own","editions":[{"effective":"2026-01-01","products":{"Exchange Server SE":{"max_lag_days":30}}}]}}"#;
+        with_rules(lag, |rules| {
+            let since = |first, second| rules.failing_since(update("15.2.2562.46"), at(first), at(second));
+            let is_out_of_date = |time| rules.assess(update("15.2.2562.46"), at(time)).is_out_of_date();
+            assert!(!is_out_of_date("2026-10-07T23:59:59Z") && is_out_of_date("2026-10-08T00:00:00Z"));
+            assert_eq!(since("2026-10-01T00:00:00Z", "2026-10-20T00:00:00Z"), at("2026-10-08T00:00:00Z"));
+            assert_eq!(since("2026-10-09T01:00:00Z", "2026-10-20T00:00:00Z"), at("2026-10-09T01:00:00Z"));
+        });
+    }
+
+    #[test]
+    fn a_transports_number_is_not_believed_against_its_stores() {
+        let own = r#"{"baseline":{"name":"own","editions":[{"effective":"2026-01-01","products":{"Exchange Server 2013":{"minimum":["15.0.1497.6"]}}}]}}"#;
+        with_rules(own, |rules| {
+            let now = at("2026-10-01T00:00:00Z");
+            let assess = |mapi: Option<&str>| {
+                rules.assess_message(update("15.0.1497.2"), mapi.map(|mapi| mapi.parse().unwrap()), now)
+            };
+            assert_eq!(assess(Some("15.0.1497.6")), Standing::Unknown(Doubt::ComponentsDisagree));
+            assert!(assess(Some("15.0.1497.4")).is_out_of_date() && assess(None).is_out_of_date());
+            let current = rules.assess_message(update("15.0.1497.6"), "15.0.1497.2".parse().ok(), now);
+            assert!(current.is_current(), "the store's number condemns nobody");
+        });
+    }
+
+    #[test]
+    fn a_spell_that_waited_for_its_wave_has_seven_days_from_there() {
+        with_rules(r#"{"waves":{"Exchange Server 2016":"2026-12-01"}}"#, |rules| {
+            let (wave, build) = (at("2026-12-01T00:00:00Z"), "15.1.2507.39".parse().unwrap());
+            let clock = |detected| rules.clock(&Spell::begin(detected), build);
+            let waited = clock(at("2026-10-01T00:00:00Z"));
+            assert_eq!((waited.start, waited.open_until), (Some(wave), wave.plus(NOTICE_SECONDS)));
+            let later = wave.plus(DAY);
+            assert_eq!((clock(later).start, clock(later).open_until), (Some(later), later));
+        });
+        with_rules(r#"{"waves":{"Exchange Server 2016":null}}"#, |rules| {
+            assert_eq!(rules.clock(&Spell::begin(Timestamp(0)), "15.1.2507.39".parse().unwrap()).start, None);
+        });
+    }
+}

@@ -341,3 +341,134 @@ impl From<ServerRecord> for ServerRecordDocument {
         Self { nodes, builds: Some(builds), messages, spell, failed, witness, ended }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Freezes;
+    use crate::identity::Node;
+    use crate::policy::{Facts, Policy};
+    use crate::time::HOUR;
+
+    const START: Timestamp = Timestamp(1_790_841_600); // 2026-10-01T08:00:00Z
+    const OLD: &str = "15.1.2507.39";
+    const PATCHED: &str = "15.1.2507.61";
+    /// Requires nothing.
+    const LENIENT: &str = r#"{"baseline":{"name":"own","editions":[{"effective":"2026-01-01","products":{}}]}}"#;
+
+    fn sighting(hour: i64, build: &str) -> Sighting {
+        let at = START.plus(hour * HOUR);
+        let shown = Shown::Update(build.parse().unwrap());
+        Sighting { at, node: Node(None), shown, mapi: None, fingerprint: at.0.unsigned_abs(), in_reach: true }
+    }
+
+    fn with_rules(test: impl FnOnce(&Rules<'_>, &Rules<'_>)) {
+        let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+        let (policy, lenient): (Policy, Policy) = (Policy::default(), serde_json::from_str(LENIENT).unwrap());
+        let rules = |policy| Rules::new(&facts, policy, &freezes).unwrap();
+        test(&rules(&policy), &rules(&lenient));
+    }
+
+    fn detected(rules: &Rules<'_>) -> ServerRecord {
+        let mut record = ServerRecord::default();
+        for hour in [0, 1] {
+            record.observe(&sighting(hour, OLD), rules);
+        }
+        record
+    }
+
+    fn kinds(transitions: &[Transition]) -> Vec<TransitionKind> {
+        transitions.iter().map(|transition| transition.kind).collect()
+    }
+
+    #[test]
+    fn the_second_witness_gives_notice_and_reach_is_a_stored_time() {
+        with_rules(|rules, _| {
+            let mut record = detected(rules);
+            let spell = *record.spell().unwrap();
+            assert_eq!((spell.detected_at, spell.last_out_of_date), (START, START.plus(HOUR)));
+            assert_eq!(
+                (spell.open_until, spell.last_in_reach),
+                (START.plus(HOUR + NOTICE_SECONDS), Some(START.plus(HOUR)))
+            );
+            // reported alone for 35 days: in reach still; a second more: seven days again
+            let last = START.plus(HOUR);
+            let mut later = record.clone();
+            later.observe(&Sighting { at: last.plus(REACH_SECONDS), ..sighting(0, OLD) }, rules);
+            assert_eq!(later.spell().unwrap().open_until, spell.open_until);
+            record.observe(&Sighting { at: last.plus(20 * DAY), in_reach: false, ..sighting(0, OLD) }, rules);
+            assert_eq!(record.spell().unwrap().last_in_reach, Some(last));
+            let again = last.plus(REACH_SECONDS + 1);
+            record.observe(&Sighting { at: again, ..sighting(0, OLD) }, rules);
+            assert_eq!(record.spell().unwrap().open_until, again.plus(NOTICE_SECONDS));
+        });
+    }
+
+    #[test]
+    fn what_is_acceptable_only_for_what_was_taken_back_suspends_and_what_meets_it_ends() {
+        with_rules(|rules, lenient| {
+            let mut record = detected(rules);
+            assert_eq!(kinds(&record.observe(&sighting(48, OLD), lenient)), []);
+            let spell = *record.spell().unwrap();
+            assert_eq!((spell.suspended_since, spell.silent_at()), (Some(START.plus(48 * HOUR)), None));
+            assert_eq!(record.settle(START.plus(900 * DAY)), None, "no silence");
+            let mut patched = record.clone();
+            assert_eq!(kinds(&patched.observe(&sighting(72, PATCHED), lenient)), [TransitionKind::Patched]);
+            // it fails again: the time did not count
+            record.observe(&sighting(100, OLD), rules);
+            let spell = *record.spell().unwrap();
+            assert_eq!((spell.suspended_since, spell.held), (None, 52 * HOUR));
+            assert_eq!(spell.open_until, START.plus(100 * HOUR + NOTICE_SECONDS));
+        });
+    }
+
+    #[test]
+    fn what_was_failed_is_what_the_best_build_failed() {
+        with_rules(|rules, lenient| {
+            let mut record = detected(rules);
+            // a straggler of the old machine, before its upgrade from 2013
+            record.observe(&sighting(2, "15.0.1497.2"), rules);
+            let failed = record.failed.as_ref().map(|failed| failed.build.to_string());
+            assert_eq!(failed, Some(OLD.into()));
+            record.observe(&sighting(48, OLD), lenient);
+            assert!(record.spell().is_some_and(|spell| spell.suspended_since.is_some()), "taken back is not patched");
+        });
+    }
+
+    #[test]
+    fn a_spell_that_ended_before_it_was_kept_what_failed_does_not_resume() {
+        with_rules(|rules, _| {
+            let mut record = detected(rules);
+            record.observe(&sighting(2, PATCHED), rules);
+            let mut stored = serde_json::to_value(&record).unwrap();
+            stored["ended"].as_object_mut().unwrap().remove("failed");
+            for (mut record, expected) in
+                [(record, TransitionKind::Resumed), (serde_json::from_value(stored).unwrap(), TransitionKind::Detected)]
+            {
+                let seen = |hour| record.observe(&sighting(hour, OLD), rules);
+                let transitions: Vec<_> = (3..12).chain([200, 201]).flat_map(seen).collect();
+                assert_eq!(kinds(&transitions), [expected]);
+            }
+        });
+    }
+
+    #[test]
+    fn the_edge_is_told_of_a_spell_and_the_builds_behind_it() {
+        with_rules(|rules, _| {
+            let mut record = ServerRecord::default();
+            record.observe(&sighting(0, OLD), rules);
+            assert_eq!(record.phase(START), Phase::default(), "nothing to tell before there is a spell");
+            record.observe(&sighting(1, OLD), rules);
+            let now = START.plus(HOUR);
+            let phase = record.phase(now);
+            let told = phase.spell.unwrap();
+            assert_eq!((told.detected_at, told.last_out_of_date), (START, now));
+            assert_eq!(phase.builds.len(), 1);
+            let silent = told.silent_at().unwrap();
+            assert!(phase.running_spell(silent.plus(-1)).is_some() && phase.running_spell(silent).is_none());
+            assert_eq!(serde_json::from_str::<Phase>(&serde_json::to_string(&phase).unwrap()).unwrap(), phase);
+            record.observe(&sighting(2, PATCHED), rules);
+            assert_eq!(record.phase(now), Phase::default(), "a patched server is none of the edge's");
+        });
+    }
+}

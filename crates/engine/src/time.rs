@@ -24,17 +24,13 @@ impl Timestamp {
 
     /// The UTC day in which this moment lies; the first or last day that can be written for times beyond.
     pub fn date(self) -> Date {
-        Date(DateTime::from_timestamp(self.0, 0).map_or(NaiveDate::MAX, |time| time.date_naive()))
+        let beyond = if self.0 < 0 { NaiveDate::MIN } else { NaiveDate::MAX };
+        Date(DateTime::from_timestamp(self.0, 0).map_or(beyond, |time| time.date_naive()))
     }
 
     /// 00:00 UTC of the day in which this moment lies.
     pub fn start_of_day(self) -> Self {
-        Self(self.0 - self.0.rem_euclid(DAY))
-    }
-
-    /// The minute of the hour, 0 to 59, UTC.
-    pub fn minute_of_hour(self) -> u8 {
-        u8::try_from(self.0.rem_euclid(HOUR) / MINUTE).unwrap_or(0)
+        Self(self.0.saturating_sub(self.0.rem_euclid(DAY)))
     }
 
     pub fn plus(self, seconds: i64) -> Self {
@@ -114,20 +110,14 @@ impl fmt::Display for Date {
 impl FromStr for Date {
     type Err = TimeError;
 
-    /// Reads `2026-11-22`, and `2026-11` as that month's last day: where only the month of a release is known, the
-    /// later day counts fewer days against a server.
+    /// Reads `2026-11-22` and nothing shorter or longer.
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let mut parts = text.splitn(3, '-');
         let (year, month, day) = (parts.next(), parts.next(), parts.next());
         let year = number(year, 4).and_then(|year| i32::try_from(year).ok()).ok_or(TimeError::NotADate)?;
         let month = number(month, 2).ok_or(TimeError::NotADate)?;
-        let date = match day {
-            Some(day) => number(Some(day), 2).and_then(|day| NaiveDate::from_ymd_opt(year, month, day)),
-            None => NaiveDate::from_ymd_opt(year, month, 1)
-                .and_then(|first| first.checked_add_months(Months::new(1)))
-                .and_then(|next| next.pred_opt()),
-        };
-        date.map(Self).ok_or(TimeError::NotADate)
+        let day = number(day, 2).ok_or(TimeError::NotADate)?;
+        Self::new(year, month, day).ok_or(TimeError::NotADate)
     }
 }
 
@@ -138,6 +128,30 @@ impl Serialize for Date {
 }
 
 impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The day on which something was released, written `2026-11-22`; or `2026-11`, where only the month is known, which is
+/// that month's last day: the later day counts fewer days against a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ReleaseDate(pub Date);
+
+impl FromStr for ReleaseDate {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        if text.len() != "2026-11".len() {
+            return text.parse().map(Self);
+        }
+        let first: Date = format!("{text}-01").parse()?;
+        first.first_of_next_month().0.pred_opt().map(|last| Self(Date(last))).ok_or(TimeError::NotADate)
+    }
+}
+
+impl<'de> Deserialize<'de> for ReleaseDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
@@ -170,14 +184,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_read_days_and_whole_months() {
-        let read = |text: &str| text.parse::<Date>().map(|date| date.to_string());
-        assert_eq!(read("2024-02-29"), Ok("2024-02-29".into()));
-        assert_eq!(read("2024-02"), Ok("2024-02-29".into()));
-        assert_eq!(read("2015-12"), Ok("2015-12-31".into()));
-        for wrong in ["2024", "2024-2-1", "2023-02-29", "2024-13", "2024-02-29T00", "-2024-02", ""] {
-            assert_eq!(read(wrong), Err(TimeError::NotADate), "{wrong}");
+    fn dates_are_days_and_only_a_releases_may_be_a_month() {
+        let day = |text: &str| text.parse::<Date>().map(|date| date.to_string());
+        let release = |text: &str| text.parse::<ReleaseDate>().map(|date| date.0.to_string());
+        assert_eq!(day("2024-02-29"), Ok("2024-02-29".into()));
+        assert_eq!(release("2024-02-29"), Ok("2024-02-29".into()));
+        assert_eq!(release("2024-02"), Ok("2024-02-29".into()));
+        assert_eq!(release("2015-12"), Ok("2015-12-31".into()));
+        for wrong in ["2024", "2024-2-1", "2024-1-", "2023-02-29", "2024-13", "2024-02-29T00", "-2024-02", "", "2024-ä"] {
+            assert_eq!((day(wrong), release(wrong)), (Err(TimeError::NotADate), Err(TimeError::NotADate)), "{wrong}");
         }
+        assert_eq!(day("2024-02"), Err(TimeError::NotADate));
+        assert!(serde_json::from_str::<Date>("\"2024-02\"").is_err() && serde_json::from_str::<ReleaseDate>("\"2024-02\"").is_ok());
+    }
+
+    #[test]
+    fn times_beyond_what_can_be_written_lie_on_the_first_or_last_day() {
+        let (first, last) = (Timestamp(i64::MIN).date(), Timestamp(i64::MAX).date());
+        assert!(first < Timestamp(0).date() && Timestamp(0).date() < last);
+        assert_eq!((first.year() < -200_000, last.year() > 200_000), (true, true));
+        assert!(Timestamp(i64::MIN).start_of_day() <= Timestamp(i64::MIN).plus(DAY));
     }
 
     #[test]
@@ -192,7 +218,6 @@ mod tests {
     fn times_read_and_show_rfc_3339() {
         let time: Timestamp = "2026-09-30T10:15:08.5+02:00".parse().unwrap();
         assert_eq!(time.to_string(), "2026-09-30T08:15:08Z");
-        assert_eq!(time.minute_of_hour(), 15);
         assert_eq!(time.start_of_day(), time.date().start());
         assert!("2026-09-30".parse::<Timestamp>().is_err());
     }

@@ -163,14 +163,12 @@ impl Shows {
         best(self.stands_for(now), rules, now)
     }
 
-    /// What an older release kept, by node alone.
+    /// What an older release kept, by node alone. Which is the worst is told by the rules: with the next message.
     pub(crate) fn of_nodes(nodes: Vec<NodeRecord>) -> Self {
         let mut builds = Vec::new();
         for seen in order::ordered(nodes.iter().flat_map(|record| &record.builds).copied(), |seen| seen.at) {
             keep_build(&mut builds, seen);
         }
-        let surplus = builds.len().saturating_sub(MAX_BUILDS);
-        builds.drain(..surplus);
         Self { nodes, builds, messages: Vec::new() }
     }
 
@@ -207,4 +205,124 @@ fn keep_build(builds: &mut Vec<SeenBuild>, seen: SeenBuild) {
     order::insert(builds, SeenBuild { at, ..seen }, |seen| seen.at);
     let newest = builds.last().map_or(at, |newest| newest.at);
     builds.retain(|seen| newest.since(seen.at) <= BUILD_SECONDS + LATE_SECONDS);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Freezes;
+    use crate::policy::{Facts, Policy};
+    use crate::time::HOUR;
+
+    const START: Timestamp = Timestamp(1_790_841_600); // 2026-10-01T08:00:00Z
+
+    fn sighting(hour: i64, build: &str, node: u8) -> Sighting {
+        let at = START.plus(hour * HOUR);
+        let shown = Shown::Update(build.parse().unwrap());
+        let node = Node(Some([10, 0, 0, node].into()));
+        Sighting { at, node, shown, mapi: None, fingerprint: at.0.unsigned_abs(), in_reach: true }
+    }
+
+    fn with_rules(test: impl FnOnce(&Rules<'_>)) {
+        let (facts, policy, freezes) = (Facts::built_in().unwrap(), Policy::default(), Freezes::default());
+        test(&Rules::new(&facts, &policy, &freezes).unwrap());
+    }
+
+    fn revisions(builds: &[SeenBuild]) -> Vec<u16> {
+        builds.iter().map(|seen| seen.build.revision).collect()
+    }
+
+    #[test]
+    fn what_is_kept_of_nodes_and_builds_is_bounded() {
+        with_rules(|rules| {
+            let mut shows = Shows::default();
+            for node in 0..=u8::try_from(MAX_NODES).unwrap() {
+                shows.remember(&sighting(node.into(), "15.1.2507.39", node), rules);
+            }
+            assert_eq!(shows.nodes.len(), MAX_NODES);
+            assert!(
+                !shows.nodes.iter().any(|known| known.node == sighting(0, "15.1.2507.39", 0).node),
+                "the oldest went"
+            );
+            assert_eq!((shows.builds.len(), shows.messages.len()), (1, MAX_MESSAGES));
+            for revision in 40..60 {
+                shows.remember(&sighting(70, &format!("15.1.2507.{revision}"), 9), rules);
+            }
+            let kept = shows.nodes.iter().find(|known| known.node == sighting(0, "15.1.2507.39", 9).node).unwrap();
+            assert_eq!(revisions(&kept.builds), (52..60).collect::<Vec<_>>(), "the lowest went");
+            assert_eq!(kept.last_seen, START.plus(70 * HOUR));
+            assert_eq!(revisions(&shows.builds), (44..60).collect::<Vec<_>>());
+        });
+    }
+
+    #[test]
+    fn the_worst_build_goes_and_not_the_lowest() {
+        with_rules(|rules| {
+            let mut shows = Shows::default();
+            // acceptable, and lower than all that follows
+            shows.remember(&sighting(0, "15.2.1544.36", 1), rules);
+            for revision in 0..30 {
+                shows.remember(&sighting(1 + i64::from(revision), &format!("15.2.1748.{revision}"), 1), rules);
+            }
+            assert_eq!(shows.builds.len(), MAX_BUILDS);
+            let best = shows.best(rules, START.plus(40 * HOUR)).unwrap();
+            assert_eq!((best.build.to_string(), best.standing.is_current()), ("15.2.1544.36".into(), true));
+        });
+    }
+
+    #[test]
+    fn a_build_counts_for_seven_days_and_one_of_eight_messages_for_35() {
+        with_rules(|rules| {
+            let mut shows = Shows::default();
+            shows.remember(&sighting(0, "15.1.2507.61", 1), rules);
+            shows.remember(&sighting(24, "15.1.2507.39", 1), rules);
+            let best = |shows: &Shows, at: i64| shows.best(rules, START.plus(at)).unwrap().build.revision;
+            assert_eq!((best(&shows, 35 * DAY), best(&shows, 35 * DAY + 1)), (61, 39));
+            for hour in 25..33 {
+                shows.remember(&sighting(hour, "15.1.2507.39", 1), rules);
+            }
+            assert_eq!((best(&shows, 7 * DAY), best(&shows, 7 * DAY + 1)), (61, 39), "it is none of the last eight");
+            assert_eq!(best(&shows, 900 * DAY), 39, "and at last what was known at last");
+        });
+    }
+
+    #[test]
+    fn a_retry_is_the_same_message_and_the_build_was_shown_again() {
+        with_rules(|rules| {
+            let mut shows = Shows::default();
+            let first = sighting(0, "15.1.2507.39", 1);
+            for hour in 0..20 {
+                shows.remember(&Sighting { at: first.at.plus(hour * HOUR), ..first }, rules);
+            }
+            assert_eq!(shows.messages.iter().map(|known| known.seen.at).collect::<Vec<_>>(), [START]);
+            assert_eq!(shows.builds.iter().map(|seen| seen.at).collect::<Vec<_>>(), [START.plus(19 * HOUR)]);
+        });
+    }
+
+    #[test]
+    fn in_whatever_order_messages_are_heard_the_same_is_kept() {
+        with_rules(|rules| {
+            let all: Vec<_> = (0..12).map(|n| sighting(n * 20, &format!("15.1.2507.{}", 30 + n % 5), 1)).collect();
+            let heard = |order: &[usize]| {
+                let mut shows = Shows::default();
+                order.iter().filter_map(|index| all.get(*index)).for_each(|seen| shows.remember(seen, rules));
+                shows
+            };
+            let in_order = heard(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+            assert_eq!(heard(&[11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]), in_order);
+            assert_eq!(heard(&[5, 11, 0, 7, 2, 9, 4, 1, 10, 3, 8, 6]), in_order);
+        });
+    }
+
+    #[test]
+    fn a_build_that_fails_is_better_than_one_of_which_nothing_is_known() {
+        with_rules(|rules| {
+            let shown = |build: &str| Shown::Update(build.parse().unwrap());
+            let best =
+                |list: &[&str]| best(list.iter().map(|build| shown(build)), rules, START).unwrap().build.to_string();
+            assert_eq!(best(&["15.2.1600.1", "15.2.1544.20"]), "15.2.1544.20");
+            assert_eq!(best(&["15.1.2507.39", "15.1.2507.61", "15.2.1748.26"]), "15.1.2507.61");
+            assert_eq!(best(&["15.1.2507.39", "15.2.1748.26"]), "15.2.1748.26");
+        });
+    }
 }

@@ -375,7 +375,7 @@ fn changed(policy: &Policy, members: &toml::Table) -> Policy {
 fn tenant_at_its_strictest(server: &ServerId, now: Timestamp) -> TenantId {
     let minute = u8::try_from(now.0.rem_euclid(HOUR) / MINUTE).unwrap();
     let tenants = (0..).map(|number| format!("t{number}").parse().unwrap());
-    tenants.into_iter().find(|tenant| (minute + window::offset(tenant, server)) % 60 == 0).unwrap()
+    tenants.into_iter().find(|tenant| (minute + window::offset(tenant, server)).is_multiple_of(60)).unwrap()
 }
 
 #[derive(Default)]
