@@ -26,6 +26,6 @@ const TABLES: &[&str] = &[
 ];
 
 pub fn create(sql: &Sql) -> Result<(), SqlError> {
-    let mut tables = TABLES.iter().chain(outbox::TABLES).chain(audit::TABLES);
+    let mut tables = TABLES.iter().chain(super::notifications::TABLES).chain(outbox::TABLES).chain(audit::TABLES);
     sql.change(|change| tables.try_for_each(|table| change.run(table, Vec::new())))
 }

@@ -164,6 +164,11 @@ impl ServerRecord {
         self.shows.builds.iter().copied().chain(self.shows.messages.iter().map(|message| message.seen))
     }
 
+    /// Those that count at `now`.
+    pub(crate) fn builds_that_count(&self, now: Timestamp) -> impl Iterator<Item = SeenBuild> {
+        self.shows.lately(now).map(|(seen, _)| seen)
+    }
+
     pub const fn spell(&self) -> Option<&Spell> {
         self.spell.as_ref()
     }
