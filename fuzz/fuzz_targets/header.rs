@@ -56,6 +56,7 @@ fn event(header: Header<'_>, own_hops: u8) -> MailEvent<'_> {
         tenant: "contoso".parse().expect("a tenant"),
         connector: Connector::OnPremises,
         client_ip: "192.0.2.1".parse().ok(),
+        client_auth: None,
         own_hops,
         recipients: Vec::new(),
         header,

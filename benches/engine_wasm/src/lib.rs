@@ -34,6 +34,7 @@ fn decide_times(decisions: u32) -> Option<u32> {
         tenant: "contoso".parse().ok()?,
         connector: Connector::OnPremises,
         client_ip: "203.0.113.7".parse().ok(),
+        client_auth: None,
         own_hops: 0,
         recipients: vec!["ben@example.org".into()],
         header: Header::Block(header.as_bytes().into()),

@@ -78,6 +78,7 @@ pub fn read_header(header: &[u8], cut: bool, options: &str) -> Result<Reading, F
         tenant: "reader".parse().map_err(|_| Fault::internal())?,
         connector: options.connector.unwrap_or(Connector::OnPremises),
         client_ip: options.client_ip,
+        client_auth: None,
         own_hops,
         recipients: Vec::new(),
         header: Header::Block(header.into()),
@@ -161,9 +162,9 @@ mod tests {
 
     #[test]
     fn exchange_onlines_hops_have_no_product_whatever_their_build() {
-        let header = "Received: from a by x.prod.outlook.com with Microsoft SMTP Server id 15.1.466.16; x\r\n\
-                      Received: from a by y.prod.outlook.com with HTTPS; x\r\n\
-                      Received: from a by ex01 with Microsoft SMTP Server id 15.1.466.16; x\r\n";
+        let header = "Received: from a by x.prod.outlook.com with Microsoft SMTP Server id 15.1.466.16; Mon, 7 Sep 2026 10:00:00 +0000\r\n\
+                      Received: from a by y.prod.outlook.com with HTTPS; Mon, 7 Sep 2026 10:00:00 +0000\r\n\
+                      Received: from a by ex01 with Microsoft SMTP Server id 15.1.466.16; Mon, 7 Sep 2026 10:00:00 +0000\r\n";
         let hops = reading(header, "{}")["hops"].clone();
         assert_eq!((&hops[0]["exchangeOnline"], &hops[0]["build"]), (&true.into(), &"15.1.466.16".into()));
         assert_eq!((&hops[0]["product"], &hops[1]["exchangeOnline"]), (&Value::Null, &true.into()));
@@ -172,9 +173,9 @@ mod tests {
 
     #[test]
     fn own_hops_and_trusted_relays_are_looked_through() {
-        let header = "Received: from relay (203.0.113.7) by gateway with ESMTP; x\r\n\
-                      Received: from ex (10.0.0.5) by relay.example with ESMTP; x\r\n\
-                      Received: from a by EX01 (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39; x\r\n";
+        let header = "Received: from relay (203.0.113.7) by gateway with ESMTP; Mon, 7 Sep 2026 10:00:00 +0000\r\n\
+                      Received: from ex (10.0.0.5) by relay.example with ESMTP; Mon, 7 Sep 2026 10:00:00 +0000\r\n\
+                      Received: from a by EX01 (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39; Mon, 7 Sep 2026 10:00:00 +0000\r\n";
         assert_eq!(reading(header, "{}")["finding"], "not_exchange");
         let options = r#"{"ownHops":1,"clientIp":"203.0.113.7",
             "trustedRelays":[{"host":"example","networks":["203.0.113.0/24"]}]}"#;

@@ -72,6 +72,7 @@ fn event(header: &[u8]) -> MailEvent<'_> {
         tenant: "contoso".parse().unwrap(),
         connector: Connector::OnPremises,
         client_ip: "203.0.113.7".parse().ok(),
+        client_auth: None,
         own_hops: 0,
         recipients: vec!["ben@example.org".into()],
         header: Header::Block(header.into()),

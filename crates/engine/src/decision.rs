@@ -10,6 +10,7 @@ use crate::evidence::Evidence;
 use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
 use crate::identity::ServerId;
 use crate::named::Named;
+use crate::network::canonical;
 use crate::obstacle::{self, Obstacle};
 use crate::policy::Mode;
 use crate::progress::{Context, Stage, stage};
@@ -71,6 +72,8 @@ pub enum State {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unidentified {
     UnreadableField,
+    /// As many fields as the gateway claims as its own are not its own.
+    OwnHopsDisagree,
     Nameless,
     LegacySmtp,
 }
@@ -114,6 +117,7 @@ impl State {
                 Doubt::UnknownLane => "unknown_lane",
             },
             Self::Unidentified(Unidentified::UnreadableField) => "unreadable_field",
+            Self::Unidentified(Unidentified::OwnHopsDisagree) => "own_hops",
             Self::Unidentified(Unidentified::Nameless) => "nameless_server",
             Self::Unidentified(Unidentified::LegacySmtp) => "legacy_smtp",
             Self::NotExchange(NotExchange::NoReceived) => "no_received",
@@ -139,8 +143,18 @@ pub fn decide_without_server<'a>(event: &MailEvent<'_>, recognition: &Recognitio
         Finding::NoHop => {
             (State::NotExchange(NotExchange::NoReceived), None, "No `Received` field was found.".to_owned())
         }
+        Finding::OwnHopsDisagree(from, evidence) => {
+            let why = format!(
+                "The gateway claims {} `Received` field{} as its own, but field {} came from {from}, not from its client{}.",
+                event.own_hops,
+                if event.own_hops == 1 { "" } else { "s" },
+                evidence.field,
+                Prefixed(" ", event.client_ip.map(canonical)),
+            );
+            (State::Unidentified(Unidentified::OwnHopsDisagree), Some(evidence), why)
+        }
         Finding::Unreadable(unreadable, evidence) => {
-            let why = format!("The connecting server's `Received` field proves nothing: {}.", unreadable.as_str());
+            let why = format!("`Received` field {} proves nothing: {}.", evidence.field, unreadable.as_str());
             (State::Unidentified(Unidentified::UnreadableField), Some(evidence), why)
         }
         Finding::NotExchange(evidence) => {
@@ -389,6 +403,18 @@ fn note_bounds(why: &mut String, event: &MailEvent<'_>) {
     }
 }
 
+/// The value behind a text, nothing for none.
+struct Prefixed<T>(&'static str, Option<T>);
+
+impl<T: fmt::Display> fmt::Display for Prefixed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.1 {
+            Some(value) => write!(f, "{}{value}", self.0),
+            None => Ok(()),
+        }
+    }
+}
+
 struct Or<T>(Option<T>, &'static str);
 
 impl<T: fmt::Display> fmt::Display for Or<T> {
@@ -421,6 +447,7 @@ mod tests {
             tenant: "contoso".parse().unwrap(),
             connector: Connector::OnPremises,
             client_ip: "203.0.113.7".parse().ok(),
+            client_auth: None,
             own_hops: 0,
             recipients: vec!["ben@example.org".into()],
             header: Header::Block(header.as_bytes().into()),
@@ -504,7 +531,7 @@ mod tests {
             ),
             (
                 "no build",
-                |_, e| e.header = Header::Block(HEADER.replace("id 15", "via 15").into_bytes().into()),
+                |_, e| e.header = Header::Block(HEADER.replace(" id 15.1.2507.39", "").into_bytes().into()),
                 Action::Accept,
                 Action::Accept,
             ),

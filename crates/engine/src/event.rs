@@ -19,6 +19,8 @@ pub struct MailEvent<'a> {
     pub connector: Connector,
     /// The peer that hands the message to the gateway.
     pub client_ip: Option<IpAddr>,
+    /// As whom the gateway knows the peer: a verified login, or a name out of a verified certificate.
+    pub client_auth: Option<Login>,
     /// `Received` fields at the top that the asking gateway added itself, at most [`MAX_OWN_HOPS`].
     pub own_hops: u8,
     pub recipients: Vec<Cow<'a, str>>,
@@ -72,6 +74,46 @@ impl fmt::Display for InvalidTenantId {
 }
 
 impl std::error::Error for InvalidTenantId {}
+
+/// Characters of a login that are told apart.
+pub const MAX_LOGIN: usize = 128;
+
+/// A verified login, or a name out of a verified certificate, in lower case: `[a-z0-9._@+=-]{1,128}`, and no address.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Login(String);
+
+impl Login {
+    /// In lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Login {
+    type Err = InvalidLogin;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLogin> {
+        let valid = |octet: u8| octet.is_ascii_alphanumeric() || b"._@+=-".contains(&octet);
+        let is_login = (1..=MAX_LOGIN).contains(&text.len()) && text.bytes().all(valid);
+        // an address would be another server's identity
+        if !is_login || text.parse::<IpAddr>().is_ok() {
+            return Err(InvalidLogin);
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+}
+
+/// The text is no [`Login`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InvalidLogin;
+
+impl fmt::Display for InvalidLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a login: 1 to 128 of `a-z`, `0-9`, `.`, `_`, `@`, `+`, `=`, `-`, and no address")
+    }
+}
+
+impl std::error::Error for InvalidLogin {}
 
 /// How the server connects. Nobody vouches for the names of servers that come over `partner` and `internet`.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]

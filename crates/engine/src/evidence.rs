@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use crate::fnv::fnv1a;
-use crate::received::{Component, Hop};
+use crate::fnv::{FNV_START, fnv1a_from};
+use crate::order::ordered;
+use crate::received::{Component, Hop, recipient_comments};
 
 /// Octets of evidence text that are kept.
 pub const MAX_EVIDENCE_BYTES: usize = 2_048;
@@ -33,44 +34,56 @@ impl<'a> Evidence<'a> {
         self.unfold(self.telling.clone())
     }
 
-    /// The whole field, unfolded, without its `for` clause.
+    /// The whole field, unfolded, without the recipient.
     pub fn field_text(&self) -> String {
         self.unfold(0..self.value.len())
     }
 
     /// [`Self::field_text`], and where in it, in octets, [`Self::text`] stands.
     pub fn marked(&self) -> (String, Range<usize>) {
-        let mut text = Unfolded::default();
-        self.unfold_into(0..self.telling.start, &mut text);
+        let hidden = self.hidden();
+        let mut text = Unfolded::with_capacity(self.value.len());
+        text.push_without(&hidden, self.value, 0..self.telling.start);
         let before = text.end_with_blank();
-        self.unfold_into(self.telling.clone(), &mut text);
+        text.push_without(&hidden, self.value, self.telling.clone());
         let end = text.out.len();
-        self.unfold_into(self.telling.end..self.value.len(), &mut text);
+        text.push_without(&hidden, self.value, self.telling.end..self.value.len());
         (text.out, before.min(end)..end)
     }
 
     fn unfold(&self, part: Range<usize>) -> String {
-        let mut text = Unfolded::default();
-        self.unfold_into(part, &mut text);
+        let mut text = Unfolded::with_capacity(part.len());
+        text.push_without(&self.hidden(), self.value, part);
         text.out
     }
 
-    fn unfold_into(&self, part: Range<usize>, text: &mut Unfolded) {
-        let before = part.start..self.recipient.start.clamp(part.start, part.end);
-        let behind = self.recipient.end.clamp(part.start, part.end)..part.end;
-        for piece in [before, behind].into_iter().filter_map(|range| self.value.get(range)) {
-            text.push(piece);
+    /// The parts that name a recipient: the `for` clause, and comments as some servers write in its place.
+    fn hidden(&self) -> Vec<Range<usize>> {
+        let clause = Some(self.recipient.clone()).filter(|clause| !clause.is_empty());
+        // what is of Exchange's grammar has neither
+        if !matches!(self.component, Component::Other | Component::Legacy) {
+            return clause.into_iter().collect();
         }
+        // within the clause or beside it, as tokens do not overlap
+        let beside = |comment: &Range<usize>| {
+            clause.as_ref().is_none_or(|clause| comment.end <= clause.start || comment.start >= clause.end)
+        };
+        ordered(recipient_comments(self.value).filter(beside).chain(clause.clone()), |part| part.start)
     }
 
-    /// Tells one message from another: a retry of the same message carries the same field. FNV-1a 64.
+    /// Tells one message from another: a retry of the same message carries the same field, whichever gateway hands it
+    /// over. FNV-1a 64 of the field as it reads unfolded: white space is one blank, none at its ends.
     pub fn fingerprint(&self) -> u64 {
-        fnv1a(self.value)
+        let words = self.value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        words.enumerate().fold(FNV_START, |hash, (index, word)| {
+            let hash = if index == 0 { hash } else { fnv1a_from(hash, b" ") };
+            fnv1a_from(hash, word)
+        })
     }
 }
 
 /// White space folded into single blanks, other controls and bytes that are not UTF-8 replaced, cut to the bound.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Unfolded {
     out: String,
     /// White space was read that is written once something follows.
@@ -79,24 +92,64 @@ struct Unfolded {
 }
 
 impl Unfolded {
-    fn push(&mut self, piece: &[u8]) {
-        for c in chars(piece) {
-            if self.full {
-                return;
-            }
-            if c.is_ascii_whitespace() {
-                self.blank = !self.out.is_empty();
-                continue;
-            }
-            let c = if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-            if self.end_with_blank() + c.len_utf8() > MAX_EVIDENCE_BYTES {
-                self.full = true;
-                return;
-            }
-            if std::mem::take(&mut self.blank) {
-                self.out.push(' ');
-            }
-            self.out.push(c);
+    fn with_capacity(octets: usize) -> Self {
+        Self { out: String::with_capacity(octets.min(MAX_EVIDENCE_BYTES)), blank: false, full: false }
+    }
+
+    /// Adds `part` of `value` without what `hidden`, which is in order, takes out of it.
+    fn push_without(&mut self, hidden: &[Range<usize>], value: &[u8], part: Range<usize>) {
+        let mut from = part.start;
+        for taken in hidden {
+            let start = taken.start.clamp(from, part.end.max(from));
+            self.push(value.get(from..start).unwrap_or_default());
+            from = taken.end.clamp(start, part.end.max(start));
+        }
+        self.push(value.get(from..part.end).unwrap_or_default());
+    }
+
+    fn push(&mut self, mut piece: &[u8]) {
+        while !piece.is_empty() && !self.full {
+            let plain = piece.iter().position(|octet| !octet.is_ascii_graphic()).unwrap_or(piece.len());
+            let (run, rest) = piece.split_at_checked(plain).unwrap_or((piece, b""));
+            // graphic ASCII is UTF-8
+            self.push_run(std::str::from_utf8(run).unwrap_or_default());
+            let other = rest.iter().position(u8::is_ascii_graphic).unwrap_or(rest.len());
+            let (other, rest) = rest.split_at_checked(other).unwrap_or((rest, b""));
+            chars(other).for_each(|c| self.push_char(c));
+            piece = rest;
+        }
+    }
+
+    fn push_run(&mut self, run: &str) {
+        if run.is_empty() || self.full {
+            return;
+        }
+        self.write_blank();
+        let room = MAX_EVIDENCE_BYTES.saturating_sub(self.out.len());
+        self.full = self.full || run.len() > room;
+        self.out.push_str(run.get(..room).unwrap_or(run));
+    }
+
+    fn push_char(&mut self, c: char) {
+        if self.full {
+            return;
+        }
+        if c.is_ascii_whitespace() {
+            self.blank = !self.out.is_empty();
+            return;
+        }
+        let c = if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+        if self.end_with_blank() + c.len_utf8() > MAX_EVIDENCE_BYTES {
+            self.full = true;
+            return;
+        }
+        self.write_blank();
+        self.out.push(c);
+    }
+
+    fn write_blank(&mut self) {
+        if std::mem::take(&mut self.blank) && self.out.len() < MAX_EVIDENCE_BYTES {
+            self.out.push(' ');
         }
     }
 
@@ -113,15 +166,20 @@ fn chars(bytes: &[u8]) -> impl Iterator<Item = char> {
     })
 }
 
-/// Where a recipient may stand in a field whose clauses cannot be told apart: from the word `for` to the date.
+/// Where a recipient may stand in a field whose clauses cannot be told apart: from the first word `for` or
+/// `envelope-to` to the date.
 fn find_recipient(value: &[u8]) -> Range<usize> {
-    let ends_word =
-        |octet: Option<&u8>| octet.is_none_or(|octet| !octet.is_ascii_alphanumeric() && !b".-_".contains(octet));
-    let found = value.windows(3).enumerate().find(|(at, word)| {
-        let before = at.checked_sub(1).and_then(|before| value.get(before));
-        word.eq_ignore_ascii_case(b"for") && ends_word(before) && ends_word(value.get(at + 3))
-    });
-    let Some((start, _)) = found else { return 0..0 };
+    let in_word =
+        |octet: Option<&u8>| octet.is_some_and(|octet| octet.is_ascii_alphanumeric() || b".-_".contains(octet));
+    let first = |word: &[u8]| {
+        let mut windows = value.windows(word.len()).enumerate();
+        let found = windows.find(|(at, found)| {
+            let before = at.checked_sub(1).and_then(|before| value.get(before));
+            found.eq_ignore_ascii_case(word) && !in_word(before) && !in_word(value.get(at + word.len()))
+        });
+        found.map(|(at, _)| at)
+    };
+    let Some(start) = [first(b"for"), first(b"envelope-to")].into_iter().flatten().min() else { return 0..0 };
     let date = value.iter().rposition(|octet| *octet == b';').filter(|date| *date > start);
     start..date.unwrap_or(value.len())
 }
@@ -131,14 +189,49 @@ mod tests {
     use super::*;
     use crate::received::parse;
 
+    const FIELD: &str = "from a (10.0.0.1) by b (10.0.0.2) with\r\n Microsoft SMTP Server id 15.1.2507.6; Mon, 7 Sep 2026 10:00:00 +0000";
+
+    fn of(value: &str) -> Evidence<'_> {
+        parse(value.as_bytes()).map_or_else(
+            |_| Evidence::of_unreadable(0, value.as_bytes()),
+            |hop| Evidence::of_hop(0, value.as_bytes(), &hop),
+        )
+    }
+
     #[test]
     fn a_retry_has_the_same_fingerprint_and_another_message_has_not() {
-        let fingerprint = |value: &'static str| {
-            Evidence::of_hop(0, value.as_bytes(), &parse(value.as_bytes()).unwrap()).fingerprint()
-        };
-        let first = "from a by b with mapi id 15.1.2507.6; Mon, 7 Sep 2026 10:00:00 +0000";
-        let second = "from a by b with mapi id 15.1.2507.6; Mon, 7 Sep 2026 10:00:01 +0000";
-        assert_eq!(fingerprint(first), fingerprint(first));
-        assert_ne!(fingerprint(first), fingerprint(second));
+        assert_eq!(of(FIELD).fingerprint(), of(FIELD).fingerprint());
+        assert_ne!(of(FIELD).fingerprint(), of(&FIELD.replace("10:00:00", "10:00:01")).fingerprint());
+    }
+
+    #[test]
+    fn a_message_by_two_gateways_is_one_however_they_fold_its_field() {
+        let forms = [
+            format!(" {FIELD}"),
+            FIELD.replace("\r\n", "\n"),
+            FIELD.replace("\r\n", ""),
+            format!("{}\r\n", FIELD.replace(' ', "\r\n\t")),
+        ];
+        for form in &forms {
+            assert_eq!(of(form).fingerprint(), of(FIELD).fingerprint(), "{form:?}");
+        }
+    }
+
+    #[test]
+    fn evidence_names_no_recipient_however_it_is_written() {
+        let values = [
+            "from a by b (Postfix) with ESMTP id 1 for <anna@x>; Mon",
+            "from a by b (Postfix) with ESMTP id 1 (for anna@x) (envelope-from <ben@y>); Mon",
+            "from a (for <anna@x>) by b with ESMTP (envelope-to anna@x) for anna@x (for anna@x); Mon",
+            "from a (open by b with ESMTP (for anna@x); Mon",
+            "from a ) by b with ESMTP (envelope-to anna@x); Mon",
+        ];
+        for value in values {
+            let evidence = of(value);
+            for text in [evidence.text(), evidence.field_text(), evidence.marked().0] {
+                assert!(!text.contains("anna"), "{text}");
+            }
+            assert!(evidence.field_text().ends_with("; Mon"), "{}", evidence.field_text());
+        }
     }
 }

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr_iter, memchr2};
+
 /// Fields that are read; the rest of the header is ignored.
 pub const MAX_FIELDS: usize = 1_000;
 /// Octets of one field that are read; the rest of it is ignored.
@@ -103,9 +105,7 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 fn line_ends(bytes: &[u8]) -> usize {
-    // sums of one octet, so that the compiler can count many octets at once
-    let count = |chunk: &[u8]| chunk.iter().fold(0u8, |count, byte| count.wrapping_add(u8::from(*byte == b'\n')));
-    bytes.chunks(usize::from(u8::MAX)).map(|chunk| usize::from(count(chunk))).sum()
+    memchr_iter(b'\n', bytes).count()
 }
 
 /// Takes one line and the continuation lines below it. A line without a colon is a field without a name.
@@ -119,7 +119,7 @@ fn next_line_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
     let field = field.strip_suffix(b"\n").unwrap_or(field);
     let field = field.strip_suffix(b"\r").unwrap_or(field);
     let read = field.get(..MAX_FIELD_BYTES).unwrap_or(field);
-    let colon = read.iter().take_while(|byte| !matches!(byte, b'\n')).position(|byte| *byte == b':');
+    let colon = memchr2(b':', b'\n', read).filter(|at| read.get(*at) == Some(&b':'));
     let (name, value) = match colon.and_then(|colon| read.split_at_checked(colon)) {
         Some((name, value)) => (name.trim_ascii_end(), value.get(1..).unwrap_or_default()),
         None => (&[][..], read),
@@ -129,17 +129,10 @@ fn next_line_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
 
 /// The octet behind the field's last line: the first LF that no blank or tab follows.
 fn end_of_field(bytes: &[u8]) -> usize {
-    let mut from = 0;
-    while let Some(line) = bytes.get(from..) {
-        let Some(newline) = line.iter().position(|byte| *byte == b'\n') else {
-            break;
-        };
-        from += newline + 1;
-        if !matches!(bytes.get(from), Some(b' ' | b'\t')) {
-            return from;
-        }
-    }
-    bytes.len()
+    memchr_iter(b'\n', bytes)
+        .map(|newline| newline + 1)
+        .find(|from| !matches!(bytes.get(*from), Some(b' ' | b'\t')))
+        .unwrap_or(bytes.len())
 }
 
 fn cut<'a>(name: &'a [u8], value: &'a [u8]) -> Field<'a> {

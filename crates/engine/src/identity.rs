@@ -5,22 +5,37 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Connector;
+use crate::event::{Connector, Login};
 use crate::network::sender_network;
 
-/// A server within its tenant: the BY host in lower case without trailing dot, and for connectors on which nobody
-/// vouches for the name `name@address` (IPv6: its /64).
+/// A server within its tenant: the BY host in lower case without trailing dot. On connectors on which nobody vouches for
+/// that name, `name@login` where the gateway verified who connects, else `name@address` (IPv6: its /64).
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ServerId(String);
 
+/// What is known of a peer beside the name that it stamps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Voucher<'a> {
+    /// The gateway verified this login or name of a certificate.
+    Login(&'a Login),
+    /// The address from which it connects.
+    Address(IpAddr),
+    /// Nothing.
+    None,
+}
+
 impl ServerId {
-    pub(crate) fn new(host: &[u8], connector: Connector, peer: Option<IpAddr>) -> Option<Self> {
-        let mut id = host_name(host)?;
-        if connector != Connector::OnPremises {
-            id = format!("{id}@{}", sender_network(peer?));
+    pub(crate) fn new(host: &[u8], connector: Connector, voucher: Voucher<'_>) -> Option<Self> {
+        let name = host_name(host)?;
+        if connector == Connector::OnPremises {
+            return Some(Self(name));
         }
-        Some(Self(id))
+        match voucher {
+            Voucher::Login(login) => Some(Self(format!("{name}@{}", login.as_str()))),
+            Voucher::Address(address) => Some(Self(format!("{name}@{}", sender_network(address)))),
+            Voucher::None => None,
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -38,12 +53,15 @@ impl TryFrom<String> for ServerId {
     type Error = InvalidServerId;
 
     fn try_from(text: String) -> Result<Self, InvalidServerId> {
-        let (host, address) = match text.split_once('@') {
-            Some((host, address)) => (host, Some(address.parse().map_err(|_| InvalidServerId)?)),
-            None => (text.as_str(), None),
+        let id = match text.split_once('@') {
+            None => Self::new(text.as_bytes(), Connector::OnPremises, Voucher::None),
+            Some((host, voucher)) => match (voucher.parse(), voucher.parse::<Login>()) {
+                (Ok(address), _) => Self::new(host.as_bytes(), Connector::Internet, Voucher::Address(address)),
+                (_, Ok(login)) => Self::new(host.as_bytes(), Connector::Internet, Voucher::Login(&login)),
+                _ => None,
+            },
         };
-        let connector = if address.is_some() { Connector::Internet } else { Connector::OnPremises };
-        Self::new(host.as_bytes(), connector, address).filter(|id| id.0 == text).ok_or(InvalidServerId)
+        id.filter(|id| id.0 == text).ok_or(InvalidServerId)
     }
 }
 
@@ -58,7 +76,7 @@ pub struct InvalidServerId;
 
 impl fmt::Display for InvalidServerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a server id: a host name in lower case, or `name@address`")
+        f.write_str("not a server id: a host name in lower case, `name@address` or `name@login`")
     }
 }
 
@@ -103,14 +121,21 @@ mod tests {
 
     #[test]
     fn ids_read_as_they_are_written_and_nothing_else_does() {
-        let id = |host: &str, connector, peer: &str| ServerId::new(host.as_bytes(), connector, peer.parse().ok());
+        let id = |host: &str, connector, peer: &str| {
+            let voucher = peer.parse().map_or(Voucher::None, Voucher::Address);
+            ServerId::new(host.as_bytes(), connector, voucher)
+        };
+        let login =
+            |text: &str| ServerId::new(b"EX01", Connector::Partner, Voucher::Login(&text.parse().unwrap())).unwrap();
         let written = [
             id("EX01.Contoso.com.", Connector::OnPremises, ""),
             id("_ex-1", Connector::Partner, "203.0.113.7"),
             id("ex01", Connector::Internet, "2001:db8:1:2:3:4:5:6"),
             id("ex01", Connector::Internet, "::ffff:203.0.113.7"),
         ];
-        for id in written.map(Option::unwrap) {
+        let vouched = [login("Relay.Contoso.com"), login("ex01@contoso.com"), login("a+b=c")];
+        assert_eq!(vouched[1].as_str(), "ex01@ex01@contoso.com");
+        for id in written.map(Option::unwrap).into_iter().chain(vouched) {
             assert_eq!(ServerId::try_from(id.to_string()), Ok(id));
         }
         for wrong in [
@@ -120,13 +145,17 @@ mod tests {
             "EX01",
             "ex 01",
             "ex01@",
-            "ex01@x",
+            "ex01@a b",
+            "ex01@X",
             "ex01@2001:db8::1",
             "ex01@::ffff:203.0.113.7",
             "@::",
-            "a@b@c",
+            "ex01@a/b",
         ] {
             assert_eq!(ServerId::try_from(wrong.to_owned()), Err(InvalidServerId), "{wrong}");
+        }
+        for no_login in ["", "203.0.113.7", "::1", "a b", "a/b", "ä", &"a".repeat(129)] {
+            assert!(no_login.parse::<Login>().is_err(), "{no_login:?}");
         }
         for none in ["", ".", "..", "ex01..", "a b", "a\0", "ä"] {
             assert_eq!(id(none, Connector::OnPremises, ""), None, "{none:?}");

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Reads an address with or without brackets, `IPv6:` tag, scope id (`%12`) and port, as found in comments of
@@ -42,24 +43,12 @@ pub fn sender_network(address: IpAddr) -> IpAddr {
 
 /// A block of addresses in CIDR notation, `10.0.0.0/8` or `2001:db8::/32`; an address alone is a block of one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
+pub struct Network(IpNet);
 
 impl Network {
+    /// Whether `address` lies in it; an IPv4-mapped IPv6 address is the IPv4 address it stands for.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, canonical(address)) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let differ = u64::from(network.to_bits() ^ address.to_bits());
-                differ >> (32 - u32::from(self.prefix.min(32))) == 0
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let differ = network.to_bits() ^ address.to_bits();
-                differ.checked_shr(128 - u32::from(self.prefix.min(128))).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
+        self.0.contains(&canonical(address))
     }
 }
 
@@ -67,26 +56,14 @@ impl FromStr for Network {
     type Err = NotANetwork;
 
     fn from_str(text: &str) -> Result<Self, NotANetwork> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().ok().filter(|prefix| *prefix <= most).ok_or(NotANetwork)?
-            }
-            Some(_) => return Err(NotANetwork),
-            None => most,
-        };
-        Ok(Self { address, prefix })
+        let alone = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse().or_else(|_| alone()).map(Self).map_err(|_| NotANetwork)
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+        self.0.fmt(f)
     }
 }
 

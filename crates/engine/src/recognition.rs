@@ -11,24 +11,44 @@ use crate::catalog::Catalog;
 use crate::event::{Connector, MailEvent};
 use crate::evidence::Evidence;
 use crate::header::{Field, Header};
-use crate::identity::{Node, ServerId, same_host};
-use crate::received::{Component, Hop, Stamp, Unreadable, parse};
+use crate::identity::{Node, ServerId, Voucher, same_host};
+use crate::network::canonical;
+use crate::received::{Component, Hop, Stamp, Step, Unreadable, is_comment_only, parse, parse_exchange, parse_step};
 use crate::relay::TrustedRelay;
 use crate::shown::Shown;
-use crate::time::Timestamp;
+use crate::time::{HOUR, Timestamp};
 
 /// What the header says of the connecting server.
 #[derive(Clone, Debug)]
 pub struct Recognition<'a> {
     pub finding: Finding<'a>,
+    /// What the fields at the top say of the number that the gateway claims as its own.
+    pub own_hops: OwnHops,
     /// Trusted relays were skipped: a refusal would fill the operator's own queue.
     pub behind_relay: bool,
+    /// Who handed the message to the gateway or to the last relay that was skipped.
+    pub peer: Option<IpAddr>,
+}
+
+/// Whether as many fields at the top are the gateway's own as it says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OwnHops {
+    /// It claims none.
+    None,
+    /// The first or the last of them came from the address that the gateway names as its client.
+    Verified,
+    /// They name no address, or the gateway names no client: believed.
+    Unverified,
+    /// They came from elsewhere: whose field stands below them is not known.
+    Disbelieved,
 }
 
 #[derive(Clone, Debug)]
 pub enum Finding<'a> {
     /// No `Received` field within the bounds, or none below the gateway's own and its relays'.
     NoHop,
+    /// As many fields as the gateway claims are not its own: the last of them, and from where it says it came.
+    OwnHopsDisagree(IpAddr, Evidence<'a>),
     /// The candidate's field cannot be read.
     Unreadable(Unreadable, Evidence<'a>),
     NotExchange(Evidence<'a>),
@@ -53,7 +73,8 @@ impl<'a> Recognition<'a> {
     pub const fn evidence(&self) -> Option<&Evidence<'a>> {
         match &self.finding {
             Finding::NoHop => None,
-            Finding::Unreadable(_, evidence)
+            Finding::OwnHopsDisagree(_, evidence)
+            | Finding::Unreadable(_, evidence)
             | Finding::NotExchange(evidence)
             | Finding::ExchangeOnline(evidence)
             | Finding::LegacySmtp(evidence)
@@ -61,12 +82,51 @@ impl<'a> Recognition<'a> {
             Finding::Server(server) => Some(&server.evidence),
         }
     }
+
+    /// Whether the candidate's field is nearly what Exchange writes, and so unreadable.
+    pub const fn is_nearly_exchange(&self) -> bool {
+        matches!(&self.finding, Finding::Unreadable(unreadable, _) if unreadable.is_nearly_exchange())
+    }
+
+    /// The relay that the operator may want to trust: the candidate is other software's hop, and an on-premises
+    /// Exchange server's stands below it. Reads fields below the candidate, so it is asked for where it is counted.
+    pub fn relay_to_offer<'e>(&self, event: &'e MailEvent<'_>, catalog: &Catalog) -> Option<RelayToOffer<'e>> {
+        let Finding::NotExchange(evidence) = &self.finding else { return None };
+        let mut fields = event.header.received().skip(evidence.field);
+        let by_host = parse_step(fields.next()?.value)?.by_host;
+        let is_on_premises = |field: Field<'_>| {
+            !field.cut && parse_exchange(field.value).is_ok_and(|hop| !is_exchange_online(&hop, catalog))
+        };
+        let by_host = std::str::from_utf8(by_host).ok()?;
+        let peer = self.peer?;
+        fields.any(is_on_premises).then(|| RelayToOffer { host: family(by_host), peer })
+    }
+}
+
+/// A relay that no entry of the policy names, below which Exchange was seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RelayToOffer<'a> {
+    /// The end of its BY host, as written, that its other machines may share.
+    pub host: &'a str,
+    /// The address from which it connects.
+    pub peer: IpAddr,
+}
+
+/// A host name without its first label, if at least two labels are left, or three below a country's domain.
+fn family(host: &str) -> &str {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let least = if host.rsplit('.').next().is_some_and(|last| last.len() == 2) { 3 } else { 2 };
+    match host.split_once('.') {
+        Some((_, rest)) if rest.split('.').count() >= least => rest,
+        _ => host,
+    }
 }
 
 impl Finding<'_> {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::NoHop => "no_hop",
+            Self::OwnHopsDisagree(..) => "own_hops_disagree",
             Self::Unreadable(..) => "unreadable",
             Self::NotExchange(_) => "not_exchange",
             Self::ExchangeOnline(_) => "exchange_online",
@@ -85,7 +145,8 @@ pub struct ConnectingServer<'a> {
     pub name: &'a str,
     pub node: Node,
     pub shown: Shown,
-    /// The number that the server's store stamped on the message, where `shown` is the transport's.
+    /// Where `shown` comes from an SMTP stamp: the topmost mapi stamp of the same run of hops whose last part is not 0.
+    /// The two components may be of different updates, so that the higher number is the server's true level.
     pub mapi: Option<Build>,
     /// The date in the field on which `shown` rests.
     pub stamped_at: Option<Timestamp>,
@@ -94,27 +155,109 @@ pub struct ConnectingServer<'a> {
 
 /// Finds the connecting server of `event`. `relays` come from the tenant's policy.
 pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog: &Catalog) -> Recognition<'a> {
-    let mut peer = event.client_ip;
-    let mut behind_relay = false;
-    let mut fields = event.header.received().enumerate().skip(event.own_hops.into());
-    while let Some((index, field)) = fields.next() {
-        let hop = match read(&field) {
-            Ok(hop) => hop,
-            Err(unreadable) => {
-                let finding = Finding::Unreadable(unreadable, Evidence::of_unreadable(index, field.value));
-                return Recognition { finding, behind_relay };
-            }
-        };
-        let trusted = peer.is_some_and(|peer| relays.iter().any(|relay| relay.vouches_for(peer, hop.by_host)));
-        if trusted {
-            behind_relay = true;
-            peer = hop.from_address;
-            continue;
+    let mut fields = event.header.received().enumerate();
+    let mut recognition = Recognition {
+        finding: Finding::NoHop,
+        own_hops: OwnHops::None,
+        behind_relay: false,
+        peer: event.client_ip.map(canonical),
+    };
+    if event.own_hops > 0 {
+        let own = skip_own_hops(&mut fields, event.own_hops, recognition.peer);
+        recognition.own_hops = own.hops;
+        if let Some(finding) = own.disagreement {
+            return Recognition { finding, ..recognition };
         }
-        let finding = candidate(event.connector, peer, catalog, (index, field, hop), fields);
-        return Recognition { finding, behind_relay };
     }
-    Recognition { finding: Finding::NoHop, behind_relay }
+    let way = skip_relays(&mut fields, recognition.peer, relays);
+    recognition.behind_relay = way.behind_relay;
+    recognition.peer = way.peer;
+    let Some((index, field)) = fields.next() else { return recognition };
+    let voucher = match (&event.client_auth, recognition.peer) {
+        // who proved itself to the gateway is the relay
+        (Some(name), _) if !way.behind_relay => Voucher::Login(name),
+        (_, Some(address)) => Voucher::Address(address),
+        (_, None) => Voucher::None,
+    };
+    recognition.finding = match read(&field) {
+        Ok(hop) => {
+            let candidate = Candidate { field: index, value: field.value, hop };
+            candidate.finding(event.connector, voucher, catalog, fields)
+        }
+        Err(unreadable) => Finding::Unreadable(unreadable, Evidence::of_unreadable(index, field.value)),
+    };
+    recognition
+}
+
+struct Own<'a> {
+    hops: OwnHops,
+    disagreement: Option<Finding<'a>>,
+}
+
+/// Skips as many fields as the gateway claims. `client` is who it says it has them from.
+fn skip_own_hops<'a>(fields: &mut impl Iterator<Item = Numbered<'a>>, count: u8, client: Option<IpAddr>) -> Own<'a> {
+    let (mut first, mut last) = (None, None);
+    for (index, field) in fields.take(count.into()) {
+        let from = parse_step(field.value).filter(|_| !field.cut).and_then(|step| step.peer);
+        first = first.or(Some(from));
+        last = Some((index, field, from));
+    }
+    let named = [first.flatten(), last.and_then(|(.., from)| from)];
+    let hops = match client {
+        Some(client) if named.contains(&Some(client)) => OwnHops::Verified,
+        Some(_) if named.iter().any(Option::is_some) => OwnHops::Disbelieved,
+        _ => OwnHops::Unverified,
+    };
+    let disagreement = match (hops, last, named.into_iter().flatten().last()) {
+        (OwnHops::Disbelieved, Some((index, field, _)), Some(from)) => {
+            let evidence = match read(&field) {
+                Ok(hop) => Evidence::of_hop(index, field.value, &hop),
+                Err(_) => Evidence::of_unreadable(index, field.value),
+            };
+            Some(Finding::OwnHopsDisagree(from, evidence))
+        }
+        _ => None,
+    };
+    Own { hops, disagreement }
+}
+
+struct Way {
+    behind_relay: bool,
+    peer: Option<IpAddr>,
+}
+
+/// Skips the hops of trusted relays. Each has to be handed over from one of the relay's networks; below a relay's hop
+/// that it has from itself, through loopback or without any FROM clause, the next may be the same relay's again.
+fn skip_relays<'a>(
+    fields: &mut (impl Iterator<Item = Numbered<'a>> + Clone),
+    client: Option<IpAddr>,
+    relays: &[TrustedRelay],
+) -> Way {
+    let mut way = Way { behind_relay: false, peer: client };
+    let mut from_itself: Option<&TrustedRelay> = None;
+    loop {
+        let may_be = |relay: &TrustedRelay| way.peer.is_some_and(|peer| relay.connects_from(peer));
+        if from_itself.is_none() && !relays.iter().any(may_be) {
+            return way;
+        }
+        let mut ahead = fields.clone();
+        let Some((_, mut field)) = ahead.next() else { return way };
+        // qmail and what comes of it write two fields a hop; the upper one names no host
+        if is_comment_only(field.value) {
+            match ahead.next() {
+                Some((_, next)) => field = next,
+                None => return way,
+            }
+        }
+        let Some(step) = parse_step(field.value).filter(|_| !field.cut) else { return way };
+        let again = from_itself.filter(|relay| relay.is_named(step.by_host));
+        let known = || relays.iter().find(|relay| may_be(relay) && relay.is_named(step.by_host));
+        let Some(relay) = again.or_else(known) else { return way };
+        let Step { peer, is_local, .. } = step;
+        way = Way { behind_relay: true, peer };
+        from_itself = (is_local || peer.is_some_and(|peer| peer.is_loopback())).then_some(relay);
+        *fields = ahead;
+    }
 }
 
 /// Whether any field shows an on-premises Exchange server, wherever it stands. Mail without one needs no policy.
@@ -156,7 +299,8 @@ pub fn traces<'a>(header: &'a Header<'_>, catalog: &Catalog) -> impl Iterator<It
         let server = if continues || hop.component == Component::Other {
             None
         } else {
-            match candidate(Connector::OnPremises, None, catalog, (index, field, hop.clone()), fields.clone()) {
+            let candidate = Candidate { field: index, value: field.value, hop: hop.clone() };
+            match candidate.finding(Connector::OnPremises, Voucher::None, catalog, fields.clone()) {
                 Finding::Server(server) => Some(server),
                 _ => None,
             }
@@ -169,65 +313,113 @@ pub fn traces<'a>(header: &'a Header<'_>, catalog: &Catalog) -> impl Iterator<It
 /// What one hop by itself shows of its server's build.
 pub const fn shown_by(hop: &Hop<'_>) -> Shown {
     match (hop.component, hop.build) {
-        (_, Stamp::Absent | Stamp::Unreadable) => Shown::Nothing,
+        (_, Stamp::Absent) => Shown::Nothing,
         (Component::Mapi, Stamp::Build(build)) if build.revision == 0 => Shown::Lane(build),
-        (Component::Pickup | Component::ShadowRedundancy, Stamp::Build(build)) => Shown::Product(build),
+        (Component::Pickup | Component::ShadowRedundancy | Component::Legacy, Stamp::Build(build)) => {
+            Shown::Product(build)
+        }
         (_, Stamp::Build(build)) => Shown::Update(build),
     }
 }
 
 type Numbered<'a> = (usize, Field<'a>);
 
-fn candidate<'a>(
-    connector: Connector,
-    peer: Option<IpAddr>,
-    catalog: &Catalog,
-    (index, field, hop): (usize, Field<'a>, Hop<'a>),
-    below: impl Iterator<Item = Numbered<'a>>,
-) -> Finding<'a> {
-    let evidence = Evidence::of_hop(index, field.value, &hop);
-    match (hop.component, hop.build) {
-        (Component::Other, _) => return Finding::NotExchange(evidence),
-        _ if is_exchange_online(&hop, catalog) => return Finding::ExchangeOnline(evidence),
-        (Component::Legacy, Stamp::Absent) => return Finding::LegacySmtp(evidence),
-        _ => {}
-    }
-    let id = ServerId::new(hop.by_host, connector, peer);
-    let (Some(id), Ok(name)) = (id, std::str::from_utf8(hop.by_host)) else {
-        return Finding::Nameless(evidence);
-    };
-    let (shown, node, evidence) = level((hop, evidence), below);
-    Finding::Server(ConnectingServer { id, name, node, shown, mapi: None, stamped_at: None, evidence })
+/// A hop, and the field that it was read from.
+struct Candidate<'a> {
+    field: usize,
+    value: &'a [u8],
+    hop: Hop<'a>,
 }
 
-/// The update level that the candidate and the hops of the same host right below it show.
-fn level<'a>(
-    (top, evidence): (Hop<'a>, Evidence<'a>),
-    below: impl Iterator<Item = Numbered<'a>>,
-) -> (Shown, Node, Evidence<'a>) {
-    let mut best = (shown_by(&top), Node(top.by_address), evidence);
-    if is_final(&top) {
-        return best;
+impl<'a> Candidate<'a> {
+    fn evidence(&self) -> Evidence<'a> {
+        Evidence::of_hop(self.field, self.value, &self.hop)
     }
-    for (index, field) in below {
-        let Ok(hop) = read(&field) else { break };
-        if matches!(hop.component, Component::Other | Component::Legacy) || !same_host(hop.by_host, top.by_host) {
-            break;
+
+    fn finding(
+        self,
+        connector: Connector,
+        voucher: Voucher<'_>,
+        catalog: &Catalog,
+        below: impl Iterator<Item = Numbered<'a>>,
+    ) -> Finding<'a> {
+        let hop = &self.hop;
+        if is_exchange_online(hop, catalog) {
+            return Finding::ExchangeOnline(self.evidence());
         }
-        let evidence = Evidence::of_hop(index, field.value, &hop);
-        if is_final(&hop) {
-            return (shown_by(&hop), Node(hop.by_address), evidence);
+        if hop.component == Component::Other {
+            return Finding::NotExchange(self.evidence());
         }
-        if hop.component == Component::Mapi && best.2.component != Component::Mapi {
-            best = (shown_by(&hop), Node(hop.by_address), evidence);
+        if hop.also_by_iis {
+            return Finding::LegacySmtp(self.evidence());
         }
+        let id = ServerId::new(hop.by_host, connector, voucher);
+        let (Some(id), Ok(name)) = (id, std::str::from_utf8(hop.by_host)) else {
+            return Finding::Nameless(self.evidence());
+        };
+        let (stamp, mapi) = self.level(catalog, below);
+        Finding::Server(ConnectingServer {
+            id,
+            name,
+            node: Node(stamp.hop.by_address),
+            shown: shown_by(&stamp.hop),
+            mapi,
+            stamped_at: stamp.hop.at(),
+            evidence: stamp.evidence(),
+        })
     }
-    best
+
+    /// The hop that shows the update level, among this one and those of the same host right below it: the topmost SMTP
+    /// stamp, else the topmost mapi stamp; and the mapi stamp beside an SMTP stamp. What stands below the candidate's
+    /// own field can be a sender's invention: it counts only if it is of the same product, and dated within an hour.
+    fn level(self, catalog: &Catalog, below: impl Iterator<Item = Numbered<'a>>) -> (Self, Option<Build>) {
+        let (host, dated, number) = (self.hop.by_host, self.hop.at(), self.hop.build.number());
+        let mut mapi = mapi_level(&self.hop);
+        let mut best = self;
+        let (Some(dated), Some(number)) = (dated, number) else { return (best, None) };
+        if best.hop.component == Component::Legacy {
+            return (best, None);
+        }
+        for (field, Field { value, cut, .. }) in below {
+            let Some(hop) = parse_exchange(value).ok().filter(|hop| !cut && same_host(hop.by_host, host)) else {
+                break;
+            };
+            let same_product = hop.build.number().is_some_and(|own| same_product(catalog, number, own));
+            let is_near = hop.at().is_some_and(|at| at.since(dated).unsigned_abs() <= RUN_SECONDS);
+            if !same_product || !is_near {
+                continue;
+            }
+            mapi = mapi.or_else(|| mapi_level(&hop));
+            if rank(&hop) > rank(&best.hop) {
+                best = Candidate { field, value, hop };
+            }
+        }
+        let mapi = mapi.filter(|_| best.hop.component == Component::Smtp);
+        (best, mapi)
+    }
 }
 
-/// Whether no field below can show the level better: the topmost SMTP stamp decides, readable or not.
-fn is_final(hop: &Hop<'_>) -> bool {
-    matches!(hop.component, Component::Smtp | Component::Legacy)
+/// Stamps of one submission lie no further apart.
+const RUN_SECONDS: u64 = HOUR.unsigned_abs();
+
+/// How well a component's number shows its server's update level.
+const fn rank(hop: &Hop<'_>) -> u8 {
+    match hop.component {
+        Component::Smtp => 2,
+        Component::Mapi => 1,
+        _ => 0,
+    }
+}
+
+fn mapi_level(hop: &Hop<'_>) -> Option<Build> {
+    hop.build.number().filter(|build| hop.component == Component::Mapi && build.revision != 0)
+}
+
+fn same_product(catalog: &Catalog, one: Build, other: Build) -> bool {
+    match (catalog.product(one), catalog.product(other)) {
+        (Some(one), Some(other)) => one.name == other.name,
+        _ => one.lane() == other.lane(),
+    }
 }
 
 fn read<'a>(field: &Field<'a>) -> Result<Hop<'a>, Unreadable> {
@@ -236,7 +428,7 @@ fn read<'a>(field: &Field<'a>) -> Result<Hop<'a>, Unreadable> {
 
 /// Exchange Online by the family of its BY host, or by a build of 15.20 or newer, which never ran on-premises.
 fn is_exchange_online(hop: &Hop<'_>, catalog: &Catalog) -> bool {
-    let by_number = matches!(hop.build, Stamp::Build(build) if build.major == 15 && build.minor >= 20);
+    let by_number = hop.build.number().is_some_and(|build| (build.major, build.minor) >= (15, 20));
     by_number || catalog.is_exchange_online_host(hop.by_host)
 }
 
@@ -248,9 +440,11 @@ mod tests {
     fn mail_without_an_exchange_hop_is_told_at_once() {
         let catalog = Catalog::built_in().unwrap();
         let shows = |block: &str| shows_exchange(&Header::Block(block.as_bytes().into()), &catalog);
-        let exchange = "Received: from a by b with Microsoft SMTP Server id 15.1.2507.6; x\r\n";
-        let cloud = "Received: from a by b.prod.outlook.com with mapi id 15.1.1.1; x\r\n";
-        let other = "Received: from a by b (Postfix) with ESMTP id 1; x\r\nReceived: (open\r\n";
+        let exchange =
+            "Received: from a by b with Microsoft SMTP Server id 15.1.2507.6; Mon, 7 Sep 2026 10:00:00 +0000\r\n";
+        let cloud = "Received: from a by b.prod.outlook.com with mapi id 15.1.1.1; Mon, 7 Sep 2026 10:00:00 +0000\r\n";
+        let other =
+            "Received: from a by b (Postfix) with ESMTP id 1; Mon, 7 Sep 2026 10:00:00 +0000\r\nReceived: (open\r\n";
         assert!(!shows("") && !shows(other) && !shows(cloud));
         assert!(shows(exchange) && shows(&format!("{other}{cloud}{exchange}")));
         assert!(!shows(&format!("Received: ({}){}", "x".repeat(65_536), exchange)), "a field too long to be read");

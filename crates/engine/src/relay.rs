@@ -23,9 +23,14 @@ pub struct TrustedRelay {
 }
 
 impl TrustedRelay {
-    /// Whether a hop stamped by `by_host` and handed over by `peer` is this relay's.
-    pub fn vouches_for(&self, peer: IpAddr, by_host: &[u8]) -> bool {
-        self.networks.iter().any(|network| network.contains(peer)) && is_at_or_below(by_host, self.host.0.as_bytes())
+    /// Whether it connects from `peer`.
+    pub fn connects_from(&self, peer: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(peer))
+    }
+
+    /// Whether `by_host` is one of its names.
+    pub fn is_named(&self, by_host: &[u8]) -> bool {
+        is_at_or_below(by_host, self.host.0.as_bytes())
     }
 }
 

@@ -15,7 +15,7 @@ use tidegate_engine::evidence::{Evidence, MAX_EVIDENCE_BYTES};
 use tidegate_engine::header::Header;
 use tidegate_engine::policy::{Facts, Mode, Policy};
 use tidegate_engine::progress::Context;
-use tidegate_engine::recognition::{ConnectingServer, Finding, Recognition, recognise};
+use tidegate_engine::recognition::{ConnectingServer, Finding, OwnHops, Recognition, recognise};
 use tidegate_engine::relay::TrustedRelay;
 use tidegate_engine::shown::Shown;
 use tidegate_engine::spell::{Phase, Rules, ServerRecord, Sighting};
@@ -37,6 +37,7 @@ struct Case {
     #[serde(default = "on_premises")]
     connector: Connector,
     client_ip: Option<String>,
+    client_auth: Option<String>,
     #[serde(default)]
     own_hops: u8,
     #[serde(default)]
@@ -65,6 +66,14 @@ struct Yields {
     finding: String,
     #[serde(default)]
     behind_relay: bool,
+    /// Whether the gateway's count of own hops holds: `none`, `verified`, `unverified` or `disbelieved`.
+    own_hops: Option<String>,
+    /// Who handed the message over, `-` where that is not known.
+    peer: Option<String>,
+    /// Whether a field that cannot be read is nearly Exchange's.
+    nearly_exchange: Option<bool>,
+    /// The relay that the operator may want to trust, host and address, `-` for none.
+    offers: Option<String>,
     field: Option<usize>,
     component: Option<String>,
     id: Option<String>,
@@ -72,10 +81,15 @@ struct Yields {
     node: Option<String>,
     /// `update`, `lane` or `product` with a build, or `nothing`.
     shown: Option<String>,
+    /// The build of the run's mapi stamp beside an SMTP stamp, `-` for none.
+    mapi: Option<String>,
+    /// The date of the field that shows the build, in RFC 3339.
+    stamped_at: Option<String>,
     /// `state:reason` under the baseline `microsoft`.
     state: Option<String>,
     /// The answer to this message of a server that has stamped such fields for 100 days.
     action: Option<String>,
+    why: Option<String>,
     evidence: Option<String>,
     field_text: Option<String>,
     /// What no evidence may show.
@@ -113,12 +127,21 @@ fn check(case: &Case, facts: &Facts) -> Vec<String> {
     let mut comparison = Comparison::default();
     comparison.add("finding", Some(&case.yields.finding), recognition.finding.as_str());
     comparison.add("behind_relay", Some(&case.yields.behind_relay.to_string()), recognition.behind_relay.to_string());
+    comparison.add("own_hops", case.yields.own_hops.as_ref(), own_hops(recognition.own_hops));
+    comparison.add("peer", case.yields.peer.as_ref(), or_dash(recognition.peer));
+    let nearly = case.yields.nearly_exchange.map(|nearly| nearly.to_string());
+    comparison.add("nearly_exchange", nearly.as_ref(), recognition.is_nearly_exchange());
+    let offer = recognition.relay_to_offer(&event, &facts.catalog);
+    let offer = offer.map(|offer| format!("{} {}", offer.host, offer.peer));
+    comparison.add("offers", case.yields.offers.as_ref(), or_dash(offer));
     let decision = match &recognition.finding {
         Finding::Server(server) => {
             comparison.add("id", case.yields.id.as_ref(), &server.id);
             comparison.add("name", case.yields.name.as_ref(), server.name);
             comparison.add("node", case.yields.node.as_ref(), server.node);
             comparison.add("shown", case.yields.shown.as_ref(), shown(server.shown));
+            comparison.add("mapi", case.yields.mapi.as_ref(), or_dash(server.mapi));
+            comparison.add("stamped_at", case.yields.stamped_at.as_ref(), or_dash(server.stamped_at));
             judge(case, &event, &recognition, server, facts)
         }
         _ => decide_without_server(&event, &recognition).unwrap(),
@@ -126,6 +149,7 @@ fn check(case: &Case, facts: &Facts) -> Vec<String> {
     let state = format!("{}:{}", decision.state.as_str(), decision.state.reason());
     comparison.add("state", case.yields.state.as_ref(), state);
     comparison.add("action", case.yields.action.as_ref(), decision.action.as_str());
+    comparison.add("why", case.yields.why.as_ref(), &decision.why);
     if let Some(evidence) = &decision.evidence {
         comparison.add("field", case.yields.field.map(|field| field.to_string()).as_ref(), evidence.field);
         comparison.add("component", case.yields.component.as_ref(), evidence.component.as_str());
@@ -170,6 +194,7 @@ fn event(case: &Case) -> MailEvent<'_> {
         tenant: "contoso".parse().unwrap(),
         connector: case.connector,
         client_ip: case.client_ip.as_ref().map(|ip| ip.parse().unwrap()),
+        client_auth: case.client_auth.as_ref().map(|login| login.parse().unwrap()),
         own_hops: case.own_hops,
         recipients: vec!["b@example.org".into()],
         header,
@@ -208,6 +233,19 @@ fn seen_for_100_days(server: &ConnectingServer<'_>, rules: &Rules<'_>, now: Time
             .observe(&Sighting { at, node: server.node, shown: server.shown, fingerprint: day.unsigned_abs() }, rules);
     }
     record.phase()
+}
+
+const fn own_hops(own_hops: OwnHops) -> &'static str {
+    match own_hops {
+        OwnHops::None => "none",
+        OwnHops::Verified => "verified",
+        OwnHops::Unverified => "unverified",
+        OwnHops::Disbelieved => "disbelieved",
+    }
+}
+
+fn or_dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "-".into(), |value| value.to_string())
 }
 
 fn shown(shown: Shown) -> String {

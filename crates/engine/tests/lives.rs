@@ -701,6 +701,7 @@ fn live(life: &Life) -> Result<(), TestCaseError> {
         tenant: tenant.parse().unwrap(),
         connector: Connector::OnPremises,
         client_ip: None,
+        client_auth: None,
         own_hops: 0,
         recipients: Vec::new(),
         header: Header::Block(header.as_bytes().into()),

@@ -142,6 +142,7 @@ fn event(header: Vec<u8>) -> MailEvent<'static> {
         tenant: "contoso".parse().unwrap(),
         connector: Connector::OnPremises,
         client_ip: "10.0.0.5".parse().ok(),
+        client_auth: None,
         own_hops: 0,
         recipients: vec!["ben@example.org".into()],
         header: Header::Block(header.into()),
@@ -149,7 +150,9 @@ fn event(header: Vec<u8>) -> MailEvent<'static> {
 }
 
 fn hop(build: &str) -> String {
-    format!("Received: from a (10.0.0.9) by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id {build}; Mon\r\n")
+    format!(
+        "Received: from a (10.0.0.9) by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id {build}; Mon, 7 Sep 2026 10:00:00 +0000\r\n"
+    )
 }
 
 fn enforcing() -> Policy {
@@ -258,7 +261,7 @@ proptest! {
         let forms = [format!("{major}.{minor}.{third}.{fourth}"), format!("{major}.{minor:02}.{third:04}.{fourth:03}")];
         for form in forms {
             prop_assert_eq!(form.parse(), Ok(expected));
-            let value = format!("from a by b with mapi id {form}; x");
+            let value = format!("from a by b with mapi id {form}; Mon, 7 Sep 2026 10:00:00 +0000");
             prop_assert_eq!(parse(value.as_bytes()).unwrap().build, tidegate_engine::received::Stamp::Build(expected));
         }
     }
@@ -294,14 +297,14 @@ proptest! {
         let traces = traces(&event.header, &facts.catalog);
         let servers: Vec<_> = traces.filter_map(|trace| Some((trace.evidence.field, trace.server?))).collect();
         for (top, server) in &servers {
-            let event = MailEvent { own_hops: u8::try_from(*top).unwrap(), ..event.clone() };
+            let event = MailEvent { own_hops: u8::try_from(*top).unwrap(), client_ip: None, ..event.clone() };
             let recognition = recognise(&event, &[], &facts.catalog);
             let found = recognition.server().unwrap();
             prop_assert_eq!((&found.id, found.node, found.shown), (&server.id, server.node, server.shown));
             prop_assert_eq!(&found.evidence, &server.evidence);
         }
         for own_hops in 0..=u8::try_from(event.header.received().count().min(200)).unwrap() {
-            let event = MailEvent { own_hops, ..event.clone() };
+            let event = MailEvent { own_hops, client_ip: None, ..event.clone() };
             let recognition = recognise(&event, &[], &facts.catalog);
             let Some(server) = recognition.server() else { continue };
             let run = servers.iter().rfind(|(top, _)| *top <= own_hops.into());
@@ -359,7 +362,7 @@ proptest! {
         let mut clauses = vec!["from a (10.0.0.9)", "by b (10.0.0.5)", "with Microsoft SMTP Server", "id 15.1.2507.39", "via Frontend"];
         let recipient = format!("for <secret{recipient}@x>");
         clauses.insert(before + 1 - usize::from(before == 4), &recipient);
-        let event = event(format!("Received: {}; Mon\r\n", clauses.join(" ")).into_bytes());
+        let event = event(format!("Received: {}; Mon, 7 Sep 2026 10:00:00 +0000\r\n", clauses.join(" ")).into_bytes());
         let facts = facts();
         let decision = decide_on(&event, &enforcing(), &Freezes::default(), facts, None, Timestamp(START));
         let evidence = decision.evidence.unwrap();

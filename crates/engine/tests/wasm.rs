@@ -20,7 +20,7 @@ use tidegate_engine::window::Action;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const DETECTED: &str = "2026-09-10T08:15:08Z";
-const OLD: &str = "Received: from a (10.0.0.9) by EX01.contoso.com (10.0.0.5) with\r\n Microsoft SMTP Server id 15.1.2507.39; Mon\r\n";
+const OLD: &str = "Received: from a (10.0.0.9) by EX01.contoso.com (10.0.0.5) with\r\n Microsoft SMTP Server id 15.1.2507.39; Mon, 7 Sep 2026 10:00:00 +0000\r\n";
 
 /// The tenant's facts and policy, and what is known of the server that sent [`OLD`] since `DETECTED`.
 struct World {
@@ -67,6 +67,7 @@ fn event<'a>(header: impl Into<Cow<'a, str>>) -> MailEvent<'a> {
         tenant: "contoso".parse().unwrap(),
         connector: Connector::OnPremises,
         client_ip: "203.0.113.7".parse().ok(),
+        client_auth: None,
         own_hops: 0,
         recipients: vec!["ben@example.org".into()],
         header: Header::Block(header.into().into_owned().into_bytes().into()),

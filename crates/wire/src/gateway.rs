@@ -53,6 +53,7 @@ impl<'a> Parts<'a> {
             tenant: defaults.tenant(None)?,
             connector: defaults.connector.unwrap_or_default(),
             client_ip: self.client_ip,
+            client_auth: None,
             own_hops: defaults.own_hops.unwrap_or(own_hops).min(MAX_OWN_HOPS),
             recipients: self.recipients,
             header: self.header.unwrap_or(Header::Block(Cow::Borrowed(&[]))),

@@ -72,7 +72,10 @@ impl<'a> Request<'a> {
         if own_hops > MAX_OWN_HOPS {
             return Err(Problem::bad_request(format!("at most {MAX_OWN_HOPS}")).in_field("own_hops"));
         }
-        let client_ip = match document.client.and_then(|client| client.ip) {
+        let Client { ip, auth, .. } = document.client.unwrap_or_default();
+        // the gateway verified it, but the peer chose it: one that is no identity is none
+        let client_auth = auth.and_then(|login| login.0.parse().ok());
+        let client_ip = match ip {
             Some(ip) => {
                 let error = |_| Problem::bad_request("not an IPv4 or IPv6 address").in_field("client.ip");
                 Some(ip.parse::<IpAddr>().map_err(error)?)
@@ -84,6 +87,7 @@ impl<'a> Request<'a> {
             tenant,
             connector: document.connector.or(defaults.connector).unwrap_or_default(),
             client_ip,
+            client_auth,
             own_hops,
             recipients: recipients.into_iter().map(|recipient| recipient.0).collect(),
             header: document.header.0,
@@ -107,13 +111,15 @@ struct Document<'a> {
     header: HeaderDocument<'a>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Client<'a> {
     #[serde(borrow)]
     ip: Option<Cow<'a, str>>,
     #[serde(rename = "helo")]
     _helo: Option<Lossy<'a>>,
+    /// A verified login, or a name out of a verified certificate.
+    auth: Option<Lossy<'a>>,
 }
 
 #[derive(Deserialize)]
