@@ -25,6 +25,9 @@ pub enum Counter {
     ObservationsDropped,
     BatchesFailed,
     KeysRefused,
+    UnbelievedOwnHops,
+    UnbelievedUnreadable,
+    UnbelievedRelay,
     Status2xx,
     Status4xx,
     Status5xx,
@@ -33,7 +36,7 @@ pub enum Counter {
 const COUNTERS: usize = SERIES.len();
 
 /// Families with their labels, as Prometheus shows them; the series of one family stand together.
-const SERIES: [(&str, &str); 13] = [
+const SERIES: [(&str, &str); 16] = [
     ("tidegate_decisions_total", "{action=\"accept\"}"),
     ("tidegate_decisions_total", "{action=\"defer\"}"),
     ("tidegate_decisions_total", "{action=\"reject\"}"),
@@ -44,12 +47,15 @@ const SERIES: [(&str, &str); 13] = [
     ("tidegate_observations_dropped_total", ""),
     ("tidegate_batches_failed_total", ""),
     ("tidegate_keys_refused_total", ""),
+    ("tidegate_unbelieved_total", "{cause=\"own_hops\"}"),
+    ("tidegate_unbelieved_total", "{cause=\"unreadable\"}"),
+    ("tidegate_unbelieved_total", "{cause=\"relay\"}"),
     ("tidegate_requests_total", "{status=\"2xx\"}"),
     ("tidegate_requests_total", "{status=\"4xx\"}"),
     ("tidegate_requests_total", "{status=\"5xx\"}"),
 ];
 
-const HELP: [(&str, &str); 6] = [
+const HELP: [(&str, &str); 7] = [
     ("tidegate_decisions_total", "Messages decided on, by what was answered."),
     (
         "tidegate_degraded_total",
@@ -61,6 +67,11 @@ const HELP: [(&str, &str); 6] = [
     ),
     ("tidegate_batches_failed_total", "Batches of observations that a ledger did not take; they are sent again."),
     ("tidegate_keys_refused_total", "Requests without a key that is valid."),
+    (
+        "tidegate_unbelieved_total",
+        "Messages whose server cannot be told: the gateway's own hops are not its own, a field is only nearly \
+         Exchange's, or a relay that no policy names stands before Exchange.",
+    ),
     ("tidegate_requests_total", "Requests answered, by the class of their status."),
 ];
 

@@ -23,7 +23,7 @@ use crate::durable::alarm::Alarm;
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, Client, Envelope};
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
-use crate::durable::{self, json, outbox};
+use crate::durable::{self, json, outbox, own_hops};
 use crate::http;
 use crate::platform::{real_millis, real_now};
 use crate::store::{self, ControlKey};
@@ -131,6 +131,7 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::Admit(tenant, known) => json(&tenants::admit(sql, &tenant, known)?),
         Call::Note(note) => json(&trail::take(sql, note)?),
         Call::Audit(range) => json(&audit::page(sql, &range)?),
+        Call::OwnHops { actor, messages, disbelieved } => json(&own_hops(sql, &actor, (messages, disbelieved), act)?),
         Call::Count(counts) => json(&add_up(sql, &counts)?),
         Call::Notifications(range) => json(&notifications::page(sql, &range)?),
         Call::Tick => Ok(http::no_content()?),
@@ -141,6 +142,16 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
 fn changed(changed: &Changed) -> Result<web_sys::Response, SqlError> {
     store::remember(&ControlKey, changed.control.clone());
     json(changed)
+}
+
+/// Takes in what a gateway claims, and tells the operator where that is mostly not so.
+fn own_hops(sql: &Sql, actor: &str, claims: (u32, u32), act: Act<'_>) -> Result<bool, SqlError> {
+    sql.change(|change| {
+        if let Some(text) = own_hops::take_in(change, actor, claims, act.at)? {
+            notifications::write(change, act.at, "gateway.own_hops", &text)?;
+        }
+        Ok(true)
+    })
 }
 
 /// Adds to the counters, and tells the sums of all.

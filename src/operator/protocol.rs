@@ -37,6 +37,8 @@ pub enum Call {
     Audit(Range),
     /// Answered with one page of what the operator is told, as the API shows it.
     Notifications(Range),
+    /// What a gateway claimed whose key is bound to no tenant. Answered with `true`.
+    OwnHops { actor: String, messages: u32, disbelieved: u32 },
     /// Adds to the counters. Answered with [`Counts`], the sums of all.
     Count(Counts),
     /// Does nothing but what is due.

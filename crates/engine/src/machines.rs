@@ -32,7 +32,8 @@ impl ServerRecord {
         let is_out_of_date = |seen: &SeenBuild| rules.assess(seen.shown(), now).is_out_of_date();
         let lately = |at: Timestamp| now.since(at) <= BUILD_SECONDS;
         let newest = self.builds_that_count(now).filter(is_current).max_by_key(|seen| seen.at)?;
-        let mut free = self.nodes().iter().filter(|node| node.builds.iter().any(|seen| is_current(seen) && lately(seen.at)));
+        let mut free =
+            self.nodes().iter().filter(|node| node.builds.iter().any(|seen| is_current(seen) && lately(seen.at)));
         let (one, another) = (free.next(), free.next());
         if another.is_some() {
             return None;
