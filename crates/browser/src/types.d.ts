@@ -102,6 +102,8 @@ export type Finding =
   | "server"
   /** No `Received` field, or none below the gateway's own and its relays'. */
   | "no_hop"
+  /** The fields at the top that the gateway claims came from elsewhere than its client. */
+  | "own_hops_disagree"
   /** Its field cannot be read. */
   | "unreadable"
   | "not_exchange"
