@@ -341,13 +341,13 @@ const HOSTILE = [
     "50,000 parentheses",
     { header: `Received: from a ${"(".repeat(50_000)} ${EXCHANGE}\r\n` },
     "unreadable_field",
-    /malformed/,
+    /field 0 proves nothing: its FROM clause/,
   ],
   [
     "50,000 closing parentheses",
     { header: `Received: from a ${")".repeat(50_000)} ${EXCHANGE}\r\n` },
     "unreadable_field",
-    /malformed/,
+    /field 0 proves nothing: its FROM clause/,
   ],
   [
     "50,000 nested comments",
@@ -358,7 +358,7 @@ const HOSTILE = [
   [
     "50,000 comments",
     { header: `Received: from a ${"()".repeat(30_000)} ${EXCHANGE}\r\n` },
-    "behind_on_updates",
+    "unreadable_field",
   ],
   ["50,000 quotes", { header: `Received: from a ${'"'.repeat(50_001)} ${EXCHANGE}\r\n` }, "unreadable_field"],
   [
@@ -371,7 +371,7 @@ const HOSTILE = [
     { header: `Received: from ${"a(".repeat(32_000)}\r\n`.repeat(15) },
     "unreadable_field",
   ],
-  ["NUL", { header: `Received: from a\0 ${"\0".repeat(50_000)} ${EXCHANGE}\r\n` }, "behind_on_updates"],
+  ["NUL", { header: `Received: from a\0 ${"\0".repeat(50_000)} ${EXCHANGE}\r\n` }, "unreadable_field"],
   [
     "NUL as it is",
     { body: rawHeader(`Received: from a ${"\0".repeat(50_000)} b\\r\\n`) },

@@ -192,8 +192,9 @@ test("what a sender wrote stays text", async (t) => {
   const page = await openCheck(t);
   const script = "<script>alert(1)</script><img src=x onerror=alert(1)>";
   const header = [
-    `Received: from <b> (${script}\u202e [192.0.2.1]) by EX01.example`,
-    ` (10.0.0.1) with Microsoft SMTP Server id 15.1.2507.39; Mon, 7 Sep 2026 10:00:00 +0000`,
+    "Received: from b (192.0.2.1) by EX01.example (10.0.0.1) with Microsoft SMTP Server id 15.1.2507.39;",
+    " Mon, 7 Sep 2026 10:00:00 +0000",
+    `Received: from <b> (${script}\u202e [192.0.2.1]) by relay.example with ESMTP id 1; Mon, 7 Sep 2026 10:00:00 +0000`,
     `Received: from x by ${script} with Microsoft SMTP Server id 15.1.2507.39; Mon, 7 Sep 2026 10:00:00 +0000`,
     `Subject: ${script}\u202e`,
     "",

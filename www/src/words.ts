@@ -47,7 +47,7 @@ const REASONS: Record<Standing["reason"], string> = {
   unknown_product: "an unknown product",
   unknown_lane: "an unknown cumulative update",
   unreadable_field: "its Received field cannot be read",
-  own_hops: "the fields on top are not its gateway's own",
+  own_hops: "the gateway's own fields are not as it says",
   nameless_server: "its name cannot identify it",
   legacy_smtp: "an old SMTP service without a build",
   no_received: "no Received field",

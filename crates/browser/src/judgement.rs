@@ -263,8 +263,7 @@ mod tests {
     use super::*;
 
     const NOW: &str = "2026-11-22T12:00:00Z";
-    const HEADER: &str =
-        "Received: from a by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39; x\r\n";
+    const HEADER: &str = "Received: from a by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39; Mon, 7 Sep 2026 10:00:00 +0000\r\n";
 
     fn now() -> Timestamp {
         NOW.parse().unwrap()

@@ -25,6 +25,7 @@ export type Reason =
   | "unknown_product"
   | "unknown_lane"
   | "unreadable_field"
+  | "own_hops"
   | "nameless_server"
   | "legacy_smtp"
   | "no_received"
@@ -102,7 +103,7 @@ export type Finding =
   | "server"
   /** No `Received` field, or none below the gateway's own and its relays'. */
   | "no_hop"
-  /** The fields at the top that the gateway claims came from elsewhere than its client. */
+  /** As many fields as the gateway claims as its own are not its own. */
   | "own_hops_disagree"
   /** Its field cannot be read. */
   | "unreadable"

@@ -148,7 +148,7 @@ pub fn parse(value: &[u8]) -> Result<Hop<'_>, Unreadable> {
     let by_host = clauses.by_host().ok_or(Unreadable::NoBy)?;
     let legacy = legacy::read(&clauses);
     Ok(Hop {
-        from_address: clauses.from_address(),
+        from_address: clauses.peer(),
         by_host,
         by_address: clauses.by.address(),
         component: if legacy.is_some() { Component::Legacy } else { Component::Other },
@@ -179,7 +179,7 @@ pub(crate) struct Step<'a> {
 pub(crate) fn parse_step(value: &[u8]) -> Option<Step<'_>> {
     let clauses = clauses::read(value).ok()?;
     let by_host = clauses.by_host()?;
-    Some(Step { by_host, peer: clauses.from_address(), is_local: !clauses.has_from })
+    Some(Step { by_host, peer: clauses.peer(), is_local: !clauses.has_from })
 }
 
 pub(crate) use self::clauses::{is_comment_only, recipient_comments};

@@ -13,10 +13,13 @@ use crate::evidence::Evidence;
 use crate::header::{Field, Header};
 use crate::identity::{Node, ServerId, Voucher, same_host};
 use crate::network::canonical;
-use crate::received::{Component, Hop, Stamp, Step, Unreadable, is_comment_only, parse, parse_exchange, parse_step};
-use crate::relay::TrustedRelay;
+use crate::received::{Component, Hop, Stamp, Unreadable, parse, parse_exchange, parse_step};
+use crate::relay::{RelayHost, TrustedRelay};
+use crate::route::{Numbered, Stranger, skip_own_hops, skip_relays};
 use crate::shown::Shown;
 use crate::time::{HOUR, Timestamp};
+
+pub use crate::route::OwnHops;
 
 /// What the header says of the connecting server.
 #[derive(Clone, Debug)]
@@ -28,19 +31,6 @@ pub struct Recognition<'a> {
     pub behind_relay: bool,
     /// Who handed the message to the gateway or to the last relay that was skipped.
     pub peer: Option<IpAddr>,
-}
-
-/// Whether as many fields at the top are the gateway's own as it says.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum OwnHops {
-    /// It claims none.
-    None,
-    /// The first or the last of them came from the address that the gateway names as its client.
-    Verified,
-    /// They name no address, or the gateway names no client: believed.
-    Unverified,
-    /// They came from elsewhere: whose field stands below them is not known.
-    Disbelieved,
 }
 
 #[derive(Clone, Debug)]
@@ -90,36 +80,25 @@ impl<'a> Recognition<'a> {
 
     /// The relay that the operator may want to trust: the candidate is other software's hop, and an on-premises
     /// Exchange server's stands below it. Reads fields below the candidate, so it is asked for where it is counted.
-    pub fn relay_to_offer<'e>(&self, event: &'e MailEvent<'_>, catalog: &Catalog) -> Option<RelayToOffer<'e>> {
-        let Finding::NotExchange(evidence) = &self.finding else { return None };
+    pub fn relay_to_offer(&self, event: &MailEvent<'_>, catalog: &Catalog) -> Option<RelayToOffer> {
+        let (Finding::NotExchange(evidence), Some(peer)) = (&self.finding, self.peer) else { return None };
         let mut fields = event.header.received().skip(evidence.field);
         let by_host = parse_step(fields.next()?.value)?.by_host;
         let is_on_premises = |field: Field<'_>| {
             !field.cut && parse_exchange(field.value).is_ok_and(|hop| !is_exchange_online(&hop, catalog))
         };
-        let by_host = std::str::from_utf8(by_host).ok()?;
-        let peer = self.peer?;
-        fields.any(is_on_premises).then(|| RelayToOffer { host: family(by_host), peer })
+        let host = std::str::from_utf8(by_host).ok().and_then(RelayHost::family_of)?;
+        fields.any(is_on_premises).then_some(RelayToOffer { host, peer })
     }
 }
 
 /// A relay that no entry of the policy names, below which Exchange was seen.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct RelayToOffer<'a> {
-    /// The end of its BY host, as written, that its other machines may share.
-    pub host: &'a str,
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RelayToOffer {
+    /// The end of its BY host that its other machines may share.
+    pub host: RelayHost,
     /// The address from which it connects.
     pub peer: IpAddr,
-}
-
-/// A host name without its first label, if at least two labels are left, or three below a country's domain.
-fn family(host: &str) -> &str {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let least = if host.rsplit('.').next().is_some_and(|last| last.len() == 2) { 3 } else { 2 };
-    match host.split_once('.') {
-        Some((_, rest)) if rest.split('.').count() >= least => rest,
-        _ => host,
-    }
 }
 
 impl Finding<'_> {
@@ -162,12 +141,14 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
         behind_relay: false,
         peer: event.client_ip.map(canonical),
     };
-    if event.own_hops > 0 {
-        let own = skip_own_hops(&mut fields, event.own_hops, recognition.peer);
-        recognition.own_hops = own.hops;
-        if let Some(finding) = own.disagreement {
-            return Recognition { finding, ..recognition };
-        }
+    let own = skip_own_hops(&mut fields, event.own_hops, recognition.peer);
+    recognition.own_hops = own.hops;
+    if let Some(Stranger { index, field, from }) = own.stranger {
+        let evidence = match read(&field) {
+            Ok(hop) => Evidence::of_hop(index, field.value, &hop),
+            Err(_) => Evidence::of_unreadable(index, field.value),
+        };
+        return Recognition { finding: Finding::OwnHopsDisagree(from, evidence), ..recognition };
     }
     let way = skip_relays(&mut fields, recognition.peer, relays);
     recognition.behind_relay = way.behind_relay;
@@ -189,81 +170,12 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
     recognition
 }
 
-struct Own<'a> {
-    hops: OwnHops,
-    disagreement: Option<Finding<'a>>,
-}
-
-/// Skips as many fields as the gateway claims. `client` is who it says it has them from.
-fn skip_own_hops<'a>(fields: &mut impl Iterator<Item = Numbered<'a>>, count: u8, client: Option<IpAddr>) -> Own<'a> {
-    let (mut first, mut last) = (None, None);
-    for (index, field) in fields.take(count.into()) {
-        let from = parse_step(field.value).filter(|_| !field.cut).and_then(|step| step.peer);
-        first = first.or(Some(from));
-        last = Some((index, field, from));
-    }
-    let named = [first.flatten(), last.and_then(|(.., from)| from)];
-    let hops = match client {
-        Some(client) if named.contains(&Some(client)) => OwnHops::Verified,
-        Some(_) if named.iter().any(Option::is_some) => OwnHops::Disbelieved,
-        _ => OwnHops::Unverified,
-    };
-    let disagreement = match (hops, last, named.into_iter().flatten().last()) {
-        (OwnHops::Disbelieved, Some((index, field, _)), Some(from)) => {
-            let evidence = match read(&field) {
-                Ok(hop) => Evidence::of_hop(index, field.value, &hop),
-                Err(_) => Evidence::of_unreadable(index, field.value),
-            };
-            Some(Finding::OwnHopsDisagree(from, evidence))
-        }
-        _ => None,
-    };
-    Own { hops, disagreement }
-}
-
-struct Way {
-    behind_relay: bool,
-    peer: Option<IpAddr>,
-}
-
-/// Skips the hops of trusted relays. Each has to be handed over from one of the relay's networks; below a relay's hop
-/// that it has from itself, through loopback or without any FROM clause, the next may be the same relay's again.
-fn skip_relays<'a>(
-    fields: &mut (impl Iterator<Item = Numbered<'a>> + Clone),
-    client: Option<IpAddr>,
-    relays: &[TrustedRelay],
-) -> Way {
-    let mut way = Way { behind_relay: false, peer: client };
-    let mut from_itself: Option<&TrustedRelay> = None;
-    loop {
-        let may_be = |relay: &TrustedRelay| way.peer.is_some_and(|peer| relay.connects_from(peer));
-        if from_itself.is_none() && !relays.iter().any(may_be) {
-            return way;
-        }
-        let mut ahead = fields.clone();
-        let Some((_, mut field)) = ahead.next() else { return way };
-        // qmail and what comes of it write two fields a hop; the upper one names no host
-        if is_comment_only(field.value) {
-            match ahead.next() {
-                Some((_, next)) => field = next,
-                None => return way,
-            }
-        }
-        let Some(step) = parse_step(field.value).filter(|_| !field.cut) else { return way };
-        let again = from_itself.filter(|relay| relay.is_named(step.by_host));
-        let known = || relays.iter().find(|relay| may_be(relay) && relay.is_named(step.by_host));
-        let Some(relay) = again.or_else(known) else { return way };
-        let Step { peer, is_local, .. } = step;
-        way = Way { behind_relay: true, peer };
-        from_itself = (is_local || peer.is_some_and(|peer| peer.is_loopback())).then_some(relay);
-        *fields = ahead;
-    }
-}
-
-/// Whether any field shows an on-premises Exchange server, wherever it stands. Mail without one needs no policy.
+/// Whether any field shows an on-premises Exchange server, or nearly does, wherever it stands. Mail without one needs no
+/// policy.
 pub fn shows_exchange(header: &Header<'_>, catalog: &Catalog) -> bool {
-    header.received().any(|field| {
-        read(&field).is_ok_and(|hop| hop.component != Component::Other && !is_exchange_online(&hop, catalog))
+    header.received().any(|field| match read(&field) {
+        Ok(hop) => hop.component != Component::Other && !is_exchange_online(&hop, catalog),
+        Err(unreadable) => unreadable.is_nearly_exchange(),
     })
 }
 
@@ -321,8 +233,6 @@ pub const fn shown_by(hop: &Hop<'_>) -> Shown {
         (_, Stamp::Build(build)) => Shown::Update(build),
     }
 }
-
-type Numbered<'a> = (usize, Field<'a>);
 
 /// A hop, and the field that it was read from.
 struct Candidate<'a> {

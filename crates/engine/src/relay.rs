@@ -39,6 +39,25 @@ impl TrustedRelay {
 #[serde(try_from = "String", into = "String")]
 pub struct RelayHost(String);
 
+impl RelayHost {
+    /// As it is compared, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What the machines of one relay may share of their names: `host` without its first label, if at least two labels
+    /// are left, or three below a country's domain.
+    pub(crate) fn family_of(host: &str) -> Option<Self> {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let least = if host.rsplit('.').next().is_some_and(|last| last.len() == 2) { 3 } else { 2 };
+        let family = match host.split_once('.') {
+            Some((_, rest)) if rest.split('.').count() >= least => rest,
+            _ => host,
+        };
+        family.to_owned().try_into().ok()
+    }
+}
+
 impl TryFrom<String> for RelayHost {
     type Error = &'static str;
 

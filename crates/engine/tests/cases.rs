@@ -132,7 +132,7 @@ fn check(case: &Case, facts: &Facts) -> Vec<String> {
     let nearly = case.yields.nearly_exchange.map(|nearly| nearly.to_string());
     comparison.add("nearly_exchange", nearly.as_ref(), recognition.is_nearly_exchange());
     let offer = recognition.relay_to_offer(&event, &facts.catalog);
-    let offer = offer.map(|offer| format!("{} {}", offer.host, offer.peer));
+    let offer = offer.map(|offer| format!("{} {}", offer.host.as_str(), offer.peer));
     comparison.add("offers", case.yields.offers.as_ref(), or_dash(offer));
     let decision = match &recognition.finding {
         Finding::Server(server) => {

@@ -168,11 +168,13 @@ impl Session {
 }
 
 impl Message {
-    /// Whether any field looks like one by an on-premises Exchange server. Without one the answer is accept, whatever
-    /// Tidegate knows.
+    /// Whether any field looks like one by an on-premises Exchange server, or nearly so, which Tidegate counts. Without
+    /// one the answer is accept, whatever Tidegate knows.
     pub fn shows_exchange(&self) -> bool {
-        let by_exchange =
-            |value: &String| received::parse(value.as_bytes()).is_ok_and(|hop| hop.component != Component::Other);
+        let by_exchange = |value: &String| match received::parse(value.as_bytes()) {
+            Ok(hop) => hop.component != Component::Other,
+            Err(unreadable) => unreadable.is_nearly_exchange(),
+        };
         self.received.iter().any(by_exchange)
     }
 }

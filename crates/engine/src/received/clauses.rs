@@ -148,7 +148,7 @@ impl<'a> Clauses<'a> {
     }
 
     /// The address that the BY host saw its peer come from.
-    pub(super) fn from_address(&self) -> Option<IpAddr> {
+    pub(super) fn peer(&self) -> Option<IpAddr> {
         self.from.address()
     }
 
@@ -250,7 +250,7 @@ mod tests {
     fn the_peers_address_is_the_one_the_server_saw() {
         let from = |text: &str| {
             let value = format!("from {text} by b; x");
-            read(value.as_bytes()).unwrap().from_address().map(|address| address.to_string())
+            read(value.as_bytes()).unwrap().peer().map(|address| address.to_string())
         };
         let cases = [
             ("host (unknown [10.32.18.43])", "10.32.18.43"),
