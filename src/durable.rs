@@ -11,6 +11,7 @@ pub mod audit;
 pub mod client;
 pub mod lists;
 pub mod outbox;
+pub mod own_hops;
 pub mod sql;
 
 use tidegate_wire::problem::Problem;

@@ -21,6 +21,7 @@ mod servers;
 mod site;
 mod summary;
 mod texts;
+mod unbelieved;
 mod webhooks;
 mod work;
 
@@ -48,7 +49,7 @@ pub use exemptions::ExemptionCall;
 pub use pauses::PauseCall;
 pub use protocol::{
     Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, Filter, Item, Proposal, PutPolicy, Recorded, Sent,
-    ShownDocument, Sight, Step,
+    ShownDocument, Sight, Step, Unbelieved, What,
 };
 pub use webhooks::{WebhookCall, target};
 

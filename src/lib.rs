@@ -5,6 +5,7 @@
 //! `tidegate-wire`. Here is the rest, and imports run one way:
 //! - [`api`]: routes and what they answer. Above everything else.
 //! - [`observations`]: what was answered, added up in the isolate and sent to the ledger after the answer.
+//! - [`unbelieved`]: what of a message cannot be believed.
 //! - [`ledger`]: the Durable Object that is the only writer of a tenant's state, and the calls to it.
 //! - [`operator`]: the Durable Object of what belongs to no tenant: keys, catalog, baselines, ceiling.
 //! - [`metrics`]: what an isolate counts.
@@ -28,6 +29,7 @@ mod observations;
 mod operator;
 mod platform;
 mod store;
+mod unbelieved;
 
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use worker::worker_sys::web_sys;

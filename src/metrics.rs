@@ -25,6 +25,9 @@ pub enum Counter {
     ObservationsDropped,
     BatchesFailed,
     KeysRefused,
+    UnbelievedOwnHops,
+    UnbelievedUnreadable,
+    UnbelievedRelay,
     Status2xx,
     Status4xx,
     Status5xx,
@@ -33,7 +36,7 @@ pub enum Counter {
 const COUNTERS: usize = SERIES.len();
 
 /// Families with their labels, as Prometheus shows them; the series of one family stand together.
-const SERIES: [(&str, &str); 13] = [
+const SERIES: [(&str, &str); 16] = [
     ("tidegate_decisions_total", "{action=\"accept\"}"),
     ("tidegate_decisions_total", "{action=\"defer\"}"),
     ("tidegate_decisions_total", "{action=\"reject\"}"),
@@ -44,12 +47,15 @@ const SERIES: [(&str, &str); 13] = [
     ("tidegate_observations_dropped_total", ""),
     ("tidegate_batches_failed_total", ""),
     ("tidegate_keys_refused_total", ""),
+    ("tidegate_unbelieved_total", "{cause=\"own_hops\"}"),
+    ("tidegate_unbelieved_total", "{cause=\"unreadable\"}"),
+    ("tidegate_unbelieved_total", "{cause=\"relay\"}"),
     ("tidegate_requests_total", "{status=\"2xx\"}"),
     ("tidegate_requests_total", "{status=\"4xx\"}"),
     ("tidegate_requests_total", "{status=\"5xx\"}"),
 ];
 
-const HELP: [(&str, &str); 6] = [
+const HELP: [(&str, &str); 7] = [
     ("tidegate_decisions_total", "Messages decided on, by what was answered."),
     (
         "tidegate_degraded_total",
@@ -61,8 +67,16 @@ const HELP: [(&str, &str); 6] = [
     ),
     ("tidegate_batches_failed_total", "Batches of observations that a ledger did not take; they are sent again."),
     ("tidegate_keys_refused_total", "Requests without a key that is valid."),
+    (
+        "tidegate_unbelieved_total",
+        "Messages whose server cannot be told: the gateway's own hops are not its own, a field is only nearly \
+         Exchange's, or a relay that no policy names stands before Exchange.",
+    ),
     ("tidegate_requests_total", "Requests answered, by the class of their status."),
 ];
+
+const NEWEST_RELEASE: (&str, &str) =
+    ("tidegate_catalog_newest_release_age_days", "Days since the newest release that the catalog in force knows.");
 
 thread_local! {
     /// Counted since the operator's object was told.
@@ -119,8 +133,9 @@ pub fn give_back(counted: &Counts) {
     }
 }
 
-/// The sums as Prometheus reads them (text format, version 0.0.4).
-pub fn text(sums: &Counts) -> String {
+/// The sums as Prometheus reads them (text format, version 0.0.4), and how old the catalog's newest row is, if that can
+/// be told.
+pub fn text(sums: &Counts, newest_release_days: Option<i64>) -> String {
     let mut text = String::new();
     for (family, help) in HELP {
         // writing into a string cannot fail
@@ -130,6 +145,10 @@ pub fn text(sums: &Counts) -> String {
             let sum = sums.iter().find(|(known, _)| *known == name).map_or(0, |(_, sum)| *sum);
             let _ = writeln!(text, "{name} {sum}");
         }
+    }
+    if let Some(days) = newest_release_days {
+        let (family, help) = NEWEST_RELEASE;
+        let _ = write!(text, "# HELP {family} {help}\n# TYPE {family} gauge\n{family} {days}\n");
     }
     text
 }
@@ -148,12 +167,18 @@ mod tests {
 
     #[test]
     fn every_series_is_shown_once_whether_or_not_it_was_counted() {
-        let text = text(&vec![("tidegate_decisions_total{action=\"defer\"}".to_owned(), 7)]);
+        let text = text(&vec![("tidegate_decisions_total{action=\"defer\"}".to_owned(), 7)], None);
         let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(lines.len(), COUNTERS);
         assert!(lines.contains(&"tidegate_decisions_total{action=\"defer\"} 7"));
         assert!(lines.contains(&"tidegate_keys_refused_total 0"));
         assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), HELP.len());
+    }
+
+    #[test]
+    fn the_age_of_the_catalog_is_a_gauge() {
+        let text = text(&Vec::new(), Some(46));
+        assert!(text.ends_with(" gauge\ntidegate_catalog_newest_release_age_days 46\n"), "{text}");
     }
 
     #[test]

@@ -20,7 +20,9 @@ use tidegate_engine::window::{self, Action};
 use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};
-use crate::ledger::{Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight};
+use crate::ledger::{
+    Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight, Unbelieved,
+};
 use crate::metrics::{self, Counter};
 use crate::platform::{random_id, real_millis};
 use crate::store::{self, PeerRecord, PhaseKey, PhaseRecord};
@@ -37,6 +39,8 @@ const MAX_ITEMS: usize = 40;
 /// Tenants whose queues are kept though nothing is in them.
 const MAX_IDLE_QUEUES: usize = 1_000;
 const MAX_EVENTS: usize = 1_500;
+/// Ways of one tenant's mail not to be believed in one batch.
+const MAX_UNBELIEVED: usize = 16;
 /// Addresses of one item to which something was told.
 const MAX_TOLD: usize = 2;
 /// How far back a repeated event id is looked for before the ledger does.
@@ -168,7 +172,7 @@ pub async fn record_now(
     let server = &observation.server.id.clone();
     let milliseconds = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
     let not_after = Some(real_millis().saturating_add(milliseconds));
-    let batch = Batch { sent: None, not_after, items: vec![observation.into_item()] };
+    let batch = Batch { sent: None, not_after, items: vec![observation.into_item()], unbelieved: Vec::new() };
     let recorded: Recorded = ledger.call(&Call::Record(batch), deadline).await?;
     if recorded.dropped == Some(Dropped::Late) {
         return Err(CallError::Late);
@@ -187,6 +191,16 @@ pub fn record_later(
     ledger: impl FnOnce() -> Client,
 ) {
     let flush = with_queue(tenant, |queue| queue.add(observation, real_millis()));
+    flush_later(context, tenant, flush, ledger);
+}
+
+/// Adds up what could not be believed of a message, and sees to it that it is sent within a second.
+pub fn note_later(context: &Context, tenant: &TenantId, seen: Unbelieved, ledger: impl FnOnce() -> Client) {
+    let flush = with_queue(tenant, |queue| queue.note(seen, real_millis()));
+    flush_later(context, tenant, flush, ledger);
+}
+
+fn flush_later(context: &Context, tenant: &TenantId, flush: Flush, ledger: impl FnOnce() -> Client) {
     if !flush.now && !flush.soon {
         return;
     }
@@ -242,6 +256,7 @@ struct Queue {
     isolate: String,
     sequence: u64,
     open: BTreeMap<Key, Item>,
+    unbelieved: Vec<Unbelieved>,
     /// Event ids in `open`.
     events: usize,
     sealed: VecDeque<Batch>,
@@ -296,6 +311,7 @@ impl Queue {
             isolate: random_id(),
             sequence: 0,
             open: BTreeMap::new(),
+            unbelieved: Vec::new(),
             events: 0,
             sealed: VecDeque::new(),
             promised_at: 0,
@@ -306,10 +322,7 @@ impl Queue {
     fn add(&mut self, observation: Observation<'_>, now: u64) -> Flush {
         let key = observation.key();
         let full = self.events >= MAX_EVENTS || self.open.len() >= MAX_ITEMS && !self.open.contains_key(&key);
-        let soon = now.saturating_sub(self.promised_at) >= MARK_MILLIS;
-        if soon {
-            self.promised_at = now;
-        }
+        let soon = self.promise(now);
         if full && !self.seal() {
             metrics::count(Counter::ObservationsDropped);
             return Flush { now: true, soon };
@@ -323,18 +336,39 @@ impl Queue {
         Flush { now: full, soon }
     }
 
+    /// What finds no room is not told.
+    fn note(&mut self, seen: Unbelieved, now: u64) -> Flush {
+        if let Some(known) = self.unbelieved.iter_mut().find(|known| known.what == seen.what) {
+            known.messages = known.messages.saturating_add(seen.messages);
+            known.disbelieved = known.disbelieved.saturating_add(seen.disbelieved);
+            known.last_at = known.last_at.max(seen.last_at);
+        } else if self.unbelieved.len() < MAX_UNBELIEVED {
+            self.unbelieved.push(seen);
+        }
+        Flush { now: false, soon: self.promise(now) }
+    }
+
+    /// Whether the caller has to see to it that the open batch is sent: nobody else has promised it.
+    const fn promise(&mut self, now: u64) -> bool {
+        let soon = now.saturating_sub(self.promised_at) >= MARK_MILLIS;
+        if soon {
+            self.promised_at = now;
+        }
+        soon
+    }
+
     fn keep_promise(&mut self) {
         self.promised_at = 0;
         self.seal();
     }
 
     fn is_idle(&self) -> bool {
-        self.open.is_empty() && self.sealed.is_empty()
+        self.open.is_empty() && self.unbelieved.is_empty() && self.sealed.is_empty()
     }
 
     /// Closes what was added up under the next number. Whether there is room for more.
     fn seal(&mut self) -> bool {
-        if self.open.is_empty() {
+        if self.open.is_empty() && self.unbelieved.is_empty() {
             return true;
         }
         if self.sealed.len() >= MAX_SEALED {
@@ -344,7 +378,8 @@ impl Queue {
         self.events = 0;
         let sent = Sent { isolate: self.isolate.clone(), sequence: self.sequence };
         let items = std::mem::take(&mut self.open).into_values().collect();
-        self.sealed.push_back(Batch { sent: Some(sent), not_after: None, items });
+        let unbelieved = std::mem::take(&mut self.unbelieved);
+        self.sealed.push_back(Batch { sent: Some(sent), not_after: None, items, unbelieved });
         true
     }
 

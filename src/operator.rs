@@ -3,7 +3,9 @@
 
 mod control;
 mod facts;
+mod freshness;
 mod keys;
+mod notifications;
 mod protocol;
 mod schema;
 mod tenants;
@@ -12,18 +14,21 @@ mod trail;
 use std::cell::Cell;
 use std::time::Duration;
 
+use tidegate_engine::time::Timestamp;
 use worker::worker_sys::web_sys;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
+use crate::config::Config;
 use crate::durable::alarm::Alarm;
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, Client, Envelope};
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
-use crate::durable::{self, json, outbox};
+use crate::durable::{self, json, outbox, own_hops};
 use crate::http;
 use crate::platform::{real_millis, real_now};
 use crate::store::{self, ControlKey};
 
+pub use freshness::age_days;
 pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, RevokeKey};
 
 /// The Durable Object's binding, and the name of the only one.
@@ -46,11 +51,13 @@ pub struct Operator {
     env: Env,
     ready: Cell<bool>,
     alarm: Alarm,
+    freshness: freshness::Freshness,
 }
 
 impl DurableObject for Operator {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, ready: Cell::new(false), alarm: Alarm::default() }
+        let (ready, alarm, freshness) = (Cell::new(false), Alarm::default(), freshness::Freshness::default());
+        Self { state, env, ready, alarm, freshness }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -60,7 +67,8 @@ impl DurableObject for Operator {
         let sql = self.sql()?;
         let response = durable::respond(answer(sql.failing_at(circumstances.fails_at), envelope))?;
         sql.failing_at(None);
-        if circumstances.clock.is_some() {
+        if let Some(clock) = circumstances.clock {
+            self.freshness.do_due(&sql, clock)?;
             outbox::publish(&sql, &self.env).await;
             trail::deliver(&sql, &self.env).await;
             tenants::poke_due(&sql, &self.env, Circumstances { fails_at: None, ..circumstances }).await?;
@@ -80,6 +88,11 @@ impl Operator {
         let sql = self.sql()?;
         let published = outbox::publish(&sql, &self.env).await;
         trail::deliver(&sql, &self.env).await;
+        if !Config::get(&self.env).is_test
+            && let Err(error) = self.freshness.do_due(&sql, real_now())
+        {
+            worker::console_error!("the catalog's age is not told: {error}");
+        }
         if let Err(error) = tenants::poke_due(&sql, &self.env, Circumstances::default()).await {
             worker::console_error!("ledgers are not told: {error}");
         }
@@ -97,7 +110,9 @@ impl Operator {
     }
 
     async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
-        let due = [outbox::next_due_millis(sql)?, trail::next_due_millis(sql)?, tenants::next_due_millis(sql)?];
+        let stale = if Config::get(&self.env).is_test { None } else { self.freshness.next_due(sql)? };
+        let stale = stale.map(|Timestamp(at)| at.saturating_mul(1_000));
+        let due = [outbox::next_due_millis(sql)?, trail::next_due_millis(sql)?, tenants::next_due_millis(sql)?, stale];
         self.alarm.set(&self.state.storage(), due.into_iter().flatten().min(), wait_at_least).await
     }
 }
@@ -110,13 +125,15 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::Keys(tenant, range) => json(&keys::page(sql, tenant.as_ref(), &range)?),
         Call::RevokeKey(revoke) => json(&keys::revoke(sql, act, &revoke)?),
         Call::Control(variable, mode) => changed(&control::set(sql, act, variable, mode)?),
-        Call::Facts(key, version) => facts::show(sql, &key, version),
+        Call::Facts(key, version) => facts::show(sql, &key, version, act.at),
         Call::PutFacts(put) => changed(&facts::put(sql, act, put, integer(real_millis()))?),
         Call::Baselines(range) => json(&facts::baselines(sql, &range)?),
         Call::Admit(tenant, known) => json(&tenants::admit(sql, &tenant, known)?),
         Call::Note(note) => json(&trail::take(sql, note)?),
         Call::Audit(range) => json(&audit::page(sql, &range)?),
+        Call::OwnHops { actor, messages, disbelieved } => json(&own_hops(sql, &actor, (messages, disbelieved), act)?),
         Call::Count(counts) => json(&add_up(sql, &counts)?),
+        Call::Notifications(range) => json(&notifications::page(sql, &range)?),
         Call::Tick => Ok(http::no_content()?),
     }
 }
@@ -125,6 +142,16 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
 fn changed(changed: &Changed) -> Result<web_sys::Response, SqlError> {
     store::remember(&ControlKey, changed.control.clone());
     json(changed)
+}
+
+/// Takes in what a gateway claims, and tells the operator where that is mostly not so.
+fn own_hops(sql: &Sql, actor: &str, claims: (u32, u32), act: Act<'_>) -> Result<bool, SqlError> {
+    sql.change(|change| {
+        if let Some(text) = own_hops::take_in(change, actor, claims, act.at)? {
+            notifications::write(change, act.at, "gateway.own_hops", &text)?;
+        }
+        Ok(true)
+    })
 }
 
 /// Adds to the counters, and tells the sums of all.

@@ -56,7 +56,8 @@ async fn decide_posted(
         return Ok((form, events.iter().map(undecided).collect()));
     };
     let defaults = defaults(&principal);
-    let site = Site { config, context, actor: &principal.actor, circumstances, access };
+    let (actor, is_bound) = (principal.actor.as_str(), principal.tenant.is_some());
+    let site = Site { config, context, actor, is_bound, circumstances, access };
     let posted = events.into_iter().map(|event| match event.len() {
         0..=MAX_BODY => native::Request::parse(event, &defaults),
         _ => Err(Problem::too_large(MAX_BODY)),

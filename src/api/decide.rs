@@ -27,10 +27,13 @@ use crate::common;
 use crate::config::Config;
 use crate::durable::client::{self, CallError};
 use crate::http::{self, Request};
+use crate::ledger::{Unbelieved, What};
 use crate::metrics::{self, Counter};
 use crate::observations::{self, Observation, Receipt};
+use crate::operator;
 use crate::platform::real_now;
 use crate::store::{Access, ControlKey, ControlRecord, PhaseRecord, PolicyRecord, Reader, StoreError};
+use crate::unbelieved::{self, Claims};
 
 pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
     let config = Config::get(env);
@@ -55,7 +58,8 @@ async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &
     let body = access.deadline.paused_for(request.body()).await?;
     let defaults = defaults(&principal);
     let posted = native::Request::parse(&body, &defaults)?;
-    let site = Site { config, context, actor: &principal.actor, circumstances, access };
+    let (actor, is_bound) = (principal.actor.as_str(), principal.tenant.is_some());
+    let site = Site { config, context, actor, is_bound, circumstances, access };
     Ok(decide_event(&site, &posted, native::answer).await)
 }
 
@@ -69,6 +73,8 @@ pub struct Site<'a> {
     pub config: &'a Config,
     pub context: &'a Context,
     pub actor: &'a str,
+    /// The asking key is bound to the tenant of its events.
+    pub is_bound: bool,
     pub circumstances: client::Circumstances,
     pub access: Access<'a>,
 }
@@ -135,6 +141,7 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render:
     if known.refresh {
         reader.refresh_later(site.context, recognition.server().map(|server| &server.id));
     }
+    note_unbelieved(site, event, &known, now);
     let (Some(server), Some(policy)) = (recognition.server(), policy) else {
         return match decide_without_server(event, recognition) {
             Some(decision) => answered(&decision, false, render),
@@ -233,7 +240,8 @@ async fn look_up<'a>(
             // before the policy says which relays are trusted, the topmost server is the likely one; whether a hop is
             // Exchange's is a matter of its form, whatever catalog is in force
             let recognition = recognise(event, &[], &built_in.catalog);
-            if !shows_exchange(&event.header, &built_in.catalog) {
+            let is_exchange = recognition.is_nearly_exchange() || shows_exchange(&event.header, &built_in.catalog);
+            if !is_exchange {
                 let control = Rc::default();
                 let (facts, policy, phase, refresh) = (built_in, None, None, false);
                 return Ok(Known { recognition, facts, policy, control, phase, refresh });
@@ -272,6 +280,41 @@ async fn look_up<'a>(
     Ok(Known { recognition, facts, policy: Some(policy), control, phase, refresh })
 }
 
+/// Counts what of a message is not believed, and has those told whom it concerns.
+fn note_unbelieved(site: &Site<'_>, event: &MailEvent<'_>, known: &Known<'_>, now: Timestamp) {
+    let Known { recognition, facts, policy, control, .. } = known;
+    let ledger = || crate::ledger::of(site.access.env, &event.tenant, site.actor, site.circumstances);
+    if let Some(Claims { messages, disbelieved }) = unbelieved::claims(site.actor, recognition.own_hops) {
+        let actor = site.actor.to_owned();
+        if site.is_bound {
+            let what = What::OwnHops { actor };
+            let seen = Unbelieved { what, messages, disbelieved, last_at: now, evidence: None };
+            observations::note_later(site.context, &event.tenant, seen, ledger);
+        } else {
+            let operator = operator::of(site.access.env, site.actor, site.circumstances);
+            let call = operator::Call::OwnHops { actor, messages, disbelieved };
+            // what cannot be told is told with later ones
+            site.context.wait_until(async move {
+                let _ = operator.call::<bool>(&call, operator::DEADLINE).await;
+            });
+        }
+    }
+    let Some(policy) = policy.as_ref().filter(|policy| is_recorded(site, event, policy)) else { return };
+    let mode = policy.enforcement.policy.mode.min(control.ceiling(site.config.mode_ceiling));
+    if mode != Mode::Off
+        && recognition.server().is_none()
+        && let Some(seen) = unbelieved::of_tenant(event, recognition, &facts.catalog, now)
+    {
+        observations::note_later(site.context, &event.tenant, seen, ledger);
+    }
+}
+
+/// Whether mail of this tenant and connector is written down.
+fn is_recorded(site: &Site<'_>, event: &MailEvent<'_>, policy: &PolicyRecord) -> bool {
+    let known_tenant = policy.rev > 0 || site.config.auto_tenants;
+    known_tenant && policy.enforcement.policy.scope.contains(&event.connector)
+}
+
 /// Writes down what is answered, now or later. An error is ours, and means accept.
 async fn record(
     site: &Site<'_>,
@@ -282,9 +325,7 @@ async fn record(
     now: Timestamp,
 ) -> Result<Recording, CallError> {
     let event = &posted.event;
-    let known_tenant = policy.rev > 0 || site.config.auto_tenants;
-    let in_scope = policy.enforcement.policy.scope.contains(&event.connector);
-    if !known_tenant || !in_scope || decision.mode == Some(Mode::Off) {
+    if !is_recorded(site, event, policy) || decision.mode == Some(Mode::Off) {
         return Ok(Recording::Later);
     }
     let event_id = posted.event_id.as_deref();

@@ -124,7 +124,9 @@ impl Asking<'_> {
         let by_header = principal.gateway.rspamd_add_headers && dialect.fields == rspamd::FIELDS;
         let render = if by_header { rspamd::answer_by_header } else { dialect.render };
         let access = access_of(self.config, self.request, self.env);
-        let site = Site { config: self.config, context: self.context, actor: &principal.actor, circumstances, access };
+        let (config, context, actor) = (self.config, self.context, principal.actor.as_str());
+        let is_bound = principal.tenant.is_some();
+        let site = Site { config, context, actor, is_bound, circumstances, access };
         Ok(decide_event(&site, &posted, render).await)
     }
 

@@ -7,7 +7,7 @@ use worker::worker_sys::web_sys::Response;
 
 use super::{Caller, Failure, facts, keys, no_route, not_allowed};
 use crate::access::{Principal, Role};
-use crate::common;
+use crate::common::{self, Common};
 use crate::config::Config;
 use crate::durable::client::Circumstances;
 use crate::http;
@@ -59,6 +59,8 @@ pub async fn route(caller: &Caller<'_>, method: &str, rest: &[&str]) -> Result<R
         ["baselines", name] => facts::route(caller, method, FactsKey::Baseline((*name).to_owned())).await,
         ["control", "mode"] => facts::control(caller, method).await,
         ["audit"] if method == "GET" => audit(caller).await,
+        ["notifications"] if method == "GET" => notifications(caller).await,
+        ["notifications"] => Err(not_allowed("GET, HEAD")),
         ["audit"] => Err(not_allowed("GET, HEAD")),
         ["test", "tick"] if caller.config.is_test && method == "POST" => tick(caller).await,
         _ => Err(no_route().into()),
@@ -74,7 +76,7 @@ pub async fn metrics(caller: &Caller<'_>, method: &str) -> Result<Response, Fail
     let counted = metrics::take();
     match caller.operator().call::<Counts>(&Call::Count(counted.clone()), operator::DEADLINE).await {
         Ok(sums) => {
-            let text = metrics::text(&sums);
+            let text = metrics::text(&sums, newest_release_days(caller).await);
             Ok(http::respond(200, "text/plain; version=0.0.4; charset=utf-8", &[], text.as_bytes())?)
         }
         Err(error) => {
@@ -84,9 +86,21 @@ pub async fn metrics(caller: &Caller<'_>, method: &str) -> Result<Response, Fail
     }
 }
 
+/// How old the newest row of the catalog in force is.
+async fn newest_release_days(caller: &Caller<'_>) -> Option<i64> {
+    let common = Common::read(&super::access_of(caller.config, caller.request, caller.env)).await.ok()?;
+    let today = caller.circumstances.clock.unwrap_or_else(real_now).date();
+    Some(operator::age_days(common.facts.catalog.newest_release()?.date, today))
+}
+
 async fn audit(caller: &Caller<'_>) -> Result<Response, Failure> {
     caller.principal.administers()?;
     Ok(caller.operator().forward(&Call::Audit(caller.range()?)).await?)
+}
+
+async fn notifications(caller: &Caller<'_>) -> Result<Response, Failure> {
+    caller.principal.reads_all()?;
+    Ok(caller.operator().forward(&Call::Notifications(caller.range()?)).await?)
 }
 
 /// Does all that is due by the test's clock: of one tenant or, where none is named, of the operator.

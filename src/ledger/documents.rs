@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use tidegate_engine::build::Build;
 use tidegate_engine::decision::State;
 use tidegate_engine::identity::ServerId;
+use tidegate_engine::machines::KeptFree;
 use tidegate_engine::obstacle::Effect;
 use tidegate_engine::policy::{Policy, Way};
 use tidegate_engine::progress::{Context, Stage, stage};
@@ -31,7 +32,7 @@ pub struct PolicyChange<'a> {
 
 /// Where a server stands.
 pub struct Place {
-    /// The one that the worst of its nodes shows.
+    /// The best that its name lately showed.
     pub shows: Option<Build>,
     pub build: Option<String>,
     pub product: Option<String>,
@@ -91,6 +92,7 @@ pub struct ServerDocument {
     effect: Option<EffectDocument>,
     detected_at: Option<Shown<Timestamp>>,
     exempt_until: Option<Shown<Timestamp>>,
+    kept_free_by: Option<KeptFreeDocument>,
     nodes: Vec<NodeDocument>,
     /// On its own page alone: newest first, as [`super::servers::history`] reads them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,7 +121,18 @@ pub struct History {
 struct NodeDocument {
     address: String,
     last_seen: Shown<Timestamp>,
+    /// Of its newest builds, by today's requirements.
+    standing: Option<StandingDocument>,
     builds: Vec<BuildDocument>,
+}
+
+/// The one machine or message for which the server counts as up to date.
+#[derive(Serialize)]
+struct KeptFreeDocument {
+    /// Of the machine, if it is known.
+    node: Option<String>,
+    build: String,
+    last_seen: Shown<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -131,7 +144,11 @@ struct BuildDocument {
 impl ServerDocument {
     pub fn new(mut server: Server, judge: &Judge<'_>, now: Timestamp) -> Result<Self, SqlError> {
         server.record.settle(now);
-        let Place { build, product, state, stage, effect, .. } = judge.place(&server, now)?;
+        let frozen = judge.frozen_with(&server.exemptions);
+        let rules = judge.rules(&frozen)?;
+        let Place { build, product, state, stage, effect, .. } = Place::of(&server, judge, &rules, now);
+        let nodes = nodes(&server.record, &rules, now);
+        let kept_free_by = server.record.kept_free_by(&rules, now).map(KeptFreeDocument::new);
         let exempt_until = server.exempt_until(now).map(Shown);
         let Server { id, name, connector, first_seen, last_seen, record, .. } = server;
         Ok(Self {
@@ -147,7 +164,8 @@ impl ServerDocument {
             effect: effect.map(EffectDocument::new),
             detected_at: record.spell().map(|spell| Shown(spell.detected_at)),
             exempt_until,
-            nodes: nodes(&record),
+            kept_free_by,
+            nodes,
             spells: None,
             transitions: None,
             evidence: None,
@@ -160,11 +178,19 @@ impl ServerDocument {
     }
 }
 
-fn nodes(record: &ServerRecord) -> Vec<NodeDocument> {
+impl KeptFreeDocument {
+    fn new(kept: KeptFree) -> Self {
+        let KeptFree { node, build, last_seen } = kept;
+        Self { node: node.map(|node| node.to_string()), build: build.to_string(), last_seen: Shown(last_seen) }
+    }
+}
+
+fn nodes(record: &ServerRecord, rules: &Rules<'_>, now: Timestamp) -> Vec<NodeDocument> {
     let build = |seen: &SeenBuild| BuildDocument { build: seen.build.to_string(), last_seen: Shown(seen.at) };
     let node = |node: &NodeRecord| NodeDocument {
         address: node.node.to_string(),
         last_seen: Shown(node.last_seen),
+        standing: node.standing(rules, now).map(|standing| StandingDocument::new(State::Judged(standing))),
         builds: node.builds.iter().rev().map(build).collect(),
     };
     record.nodes().iter().map(node).collect()

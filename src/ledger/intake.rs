@@ -11,7 +11,7 @@ use super::events::RecentEvents;
 use super::protocol::{Batch, Counts, Dropped, Item, Recorded};
 use super::servers::{self, Server};
 use super::site::{Judge, Site};
-use super::{alerts, events, peers, policies};
+use super::{alerts, events, peers, policies, unbelieved};
 use crate::durable::outbox;
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::store::{PhaseKey, PhaseRecord};
@@ -50,6 +50,7 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
                 Taken::Not => recorded.dropped = Some(Dropped::NoPlace),
             }
         }
+        unbelieved::take_in(change, site, &batch.unbelieved)?;
         tally.store(change)?;
         events::store(change, &counted, site.now)?;
         Ok(recorded)

@@ -1,5 +1,7 @@
 //! What the edge and the ledger say to each other, as JSON.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use tidegate_engine::build::Build;
 use tidegate_engine::event::Connector;
@@ -127,11 +129,15 @@ pub struct Batch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<u64>,
     pub items: Vec<Item>,
+    /// Left out where there is none, and by edges of the release before, whose ledgers pass over it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unbelieved: Vec<Unbelieved>,
 }
 
 impl Batch {
     pub fn latest(&self) -> Option<Timestamp> {
-        self.items.iter().flat_map(|item| &item.sights).map(|sight| sight.at).max()
+        let seen = self.items.iter().flat_map(|item| &item.sights).map(|sight| sight.at);
+        seen.chain(self.unbelieved.iter().map(|seen| seen.last_at)).max()
     }
 }
 
@@ -140,6 +146,36 @@ pub struct Sent {
     pub isolate: String,
     /// Rises by one with every batch of this isolate to this tenant.
     pub sequence: u64,
+}
+
+/// Messages whose server could not be told, for one reason.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Unbelieved {
+    pub what: What,
+    pub messages: u32,
+    /// Those of them whose fields are not the gateway's own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub disbelieved: u32,
+    pub last_at: Timestamp,
+    /// The field of the first one that tells, without its `for` clause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// The gateway of that actor, bound to the tenant, claims fields that may not be its own.
+    OwnHops { actor: String },
+    /// A field is nearly what Exchange writes.
+    Unreadable { reason: String },
+    /// Exchange's hop stands below that of a relay that the policy does not name.
+    Relay { host: String, peer: IpAddr },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What was answered to messages of one server, node and build in one hour.

@@ -1,7 +1,7 @@
 //! The ledger's tables. Times are seconds since 1970 unless a comment says otherwise.
 
 use crate::durable::sql::{Sql, SqlError};
-use crate::durable::{audit, outbox};
+use crate::durable::{audit, outbox, own_hops};
 
 const TABLES: &[&str] = &[
     // one value a name: the tenant's id, the policy record, by what standings were last judged
@@ -90,6 +90,12 @@ const TABLES: &[&str] = &[
 ];
 
 pub fn create(sql: &Sql) -> Result<(), SqlError> {
-    let mut tables = TABLES.iter().chain(super::peers::TABLES).chain(outbox::TABLES).chain(audit::TABLES);
+    let mut tables = TABLES
+        .iter()
+        .chain(super::peers::TABLES)
+        .chain(super::unbelieved::TABLES)
+        .chain(own_hops::TABLES)
+        .chain(outbox::TABLES)
+        .chain(audit::TABLES);
     sql.change(|change| tables.try_for_each(|table| change.run(table, Vec::new())))
 }

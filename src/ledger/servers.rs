@@ -253,7 +253,7 @@ pub fn save(
             i64::from(*relayed),
             first_seen.0,
             last_seen.0,
-            record.spell().map(|spell| spell.silent_at().map_or(NEVER, |at| at.0)),
+            silent_at(record),
             place.state_name(),
             place.stage.map(|stage| i64::from(stage.number)),
             place.product.clone(),
@@ -349,6 +349,11 @@ impl Server {
     }
 }
 
+/// When the spell falls silent, as a row has it.
+fn silent_at(record: &ServerRecord) -> Option<i64> {
+    record.spell().map(|spell| spell.silent_at().map_or(NEVER, |at| at.0))
+}
+
 /// SQLite's truth.
 fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(i64::deserialize(deserializer)? != 0)
@@ -382,11 +387,84 @@ fn select(which: &str) -> String {
 mod tests {
     use super::*;
 
+    /// What 67205e3 stored, and what is written now: of the same server, and of one whose spell is suspended.
+    const BEFORE: &str = include_str!("../../tests/stored/server.json");
+    const UPGRADED: &str = include_str!("../../tests/stored/server-upgraded.json");
+    const WRITTEN: &str = include_str!("../../tests/stored/server-written.json");
+
+    fn json(text: &str) -> serde_json::Value {
+        serde_json::from_str(text).unwrap()
+    }
+
     #[test]
-    fn a_server_stored_earlier_is_read() {
-        let stored = include_str!("../../tests/stored/server.json");
-        let server: Server = serde_json::from_str(stored).unwrap();
-        let stored: serde_json::Value = serde_json::from_str(stored).unwrap();
-        assert_eq!(serde_json::to_value(&server.record).unwrap(), stored["record"]);
+    fn a_server_stored_by_the_release_before_is_read() {
+        for (stored, written) in [(BEFORE, UPGRADED), (UPGRADED, UPGRADED), (WRITTEN, WRITTEN)] {
+            let server: Server = serde_json::from_str(stored).unwrap();
+            assert_eq!(serde_json::to_value(&server.record).unwrap(), json(written)["record"]);
+        }
+        let server: Server = serde_json::from_str(BEFORE).unwrap();
+        let spell = server.record.spell().unwrap();
+        assert!(!spell.is_in_reach(spell.last_out_of_date), "its first message that can be refused gives notice");
+        assert_eq!(server.record.builds().count(), 1);
+    }
+
+    /// The record as 67205e3 reads it.
+    #[test]
+    fn the_release_before_reads_what_is_written_now() {
+        #[derive(Deserialize)]
+        struct Record {
+            nodes: Vec<Node>,
+            spell: Option<Spell>,
+            suspect: Option<Suspect>,
+            ended: Option<Ended>,
+        }
+        #[derive(Deserialize)]
+        struct Node {
+            #[serde(rename = "last_seen")]
+            _last_seen: i64,
+            builds: Vec<Build>,
+        }
+        #[derive(Deserialize)]
+        struct Build {
+            build: String,
+            #[serde(rename = "at")]
+            _at: i64,
+        }
+        #[derive(Deserialize)]
+        struct Spell {
+            detected_at: i64,
+            held: i64,
+            last_out_of_date: i64,
+        }
+        #[derive(Deserialize)]
+        struct Suspect {
+            #[serde(rename = "at")]
+            _at: i64,
+            fingerprint: u64,
+        }
+        #[derive(Deserialize)]
+        struct Ended {
+            #[serde(rename = "spell")]
+            _spell: Spell,
+            #[serde(rename = "at")]
+            _at: i64,
+            reason: String,
+        }
+        for written in [UPGRADED, WRITTEN] {
+            let Record { nodes, spell, suspect, ended } =
+                serde_json::from_value(json(written)["record"].clone()).unwrap();
+            assert_eq!(nodes[0].builds[0].build, "15.1.2507.39");
+            let spell = spell.unwrap();
+            assert_eq!((spell.detected_at, spell.held, spell.last_out_of_date), (1_790_842_508, 0, 1_793_000_000));
+            assert_eq!(suspect.map(|suspect| suspect.fingerprint), Some(1_234_567_890_123));
+            assert_eq!(ended.unwrap().reason, "patched");
+        }
+    }
+
+    #[test]
+    fn a_suspended_spell_falls_silent_at_the_end_of_time() {
+        let silent_at = |stored: &str| silent_at(&serde_json::from_str::<Server>(stored).unwrap().record);
+        assert_eq!(silent_at(BEFORE), Some(1_793_000_000 + 60 * 86_400));
+        assert_eq!(silent_at(WRITTEN).map(Timestamp).map(|at| at.to_string()), Some("9999-12-31T23:59:59Z".to_owned()));
     }
 }

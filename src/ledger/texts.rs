@@ -46,9 +46,10 @@ impl<'a> Subject<'a> {
     pub fn transition(&self, kind: TransitionKind) -> (&'static str, String) {
         match kind {
             TransitionKind::Detected => ("server.detected", self.begins("It is")),
-            TransitionKind::Resumed => {
-                ("server.resumed", self.begins("It was patched and has fallen back, so its clock goes on: it is"))
-            }
+            TransitionKind::Resumed => (
+                "server.resumed",
+                self.begins("It shows again what it was out of date by, so its clock goes on: it is"),
+            ),
             TransitionKind::Patched => {
                 let mut text = self.name();
                 push(&mut text, format_args!(" now runs {}. It is out of date no longer", self.version()));
@@ -57,8 +58,10 @@ impl<'a> Subject<'a> {
             }
             TransitionKind::Silent => {
                 let mut text = self.name();
-                text.push_str(" has sent nothing from an outdated version for 30 days.");
-                text.push_str(" It counts as out of date no longer; should it come back so, its clock begins anew.");
+                text.push_str(
+                    " has sent nothing from an outdated version for 60 days. It counts as out of date no longer;",
+                );
+                text.push_str(" should it come back so within 180 days of its last message, its clock goes on.");
                 ("server.silent", text)
             }
         }

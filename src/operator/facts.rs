@@ -14,6 +14,7 @@ use tidegate_wire::native::Shown;
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
+use super::freshness::NewestRelease;
 use super::protocol::{Changed, Content, PutFacts};
 use super::{control, tenants, trail};
 use crate::common;
@@ -59,14 +60,33 @@ struct BaselineItem {
 }
 
 /// One version as the API shows it, with its `ETag`; the one in force unless another one is asked for.
-pub fn show(sql: &Sql, key: &FactsKey, version: Option<u64>) -> Result<Response, SqlError> {
+pub fn show(sql: &Sql, key: &FactsKey, version: Option<u64>, now: Timestamp) -> Result<Response, SqlError> {
     let versions = control::record(sql)?.versions;
     let version = version.unwrap_or_else(|| versions.of(key));
     let json = text(sql, key, version)?.ok_or_else(|| missing(key))?;
     let updated_at = to_text(&updated_at(sql, key, version)?.map(Shown))?;
     let member = if *key == FactsKey::Catalog { "catalog" } else { "baseline" };
-    let body = format!(r#"{{"version":{version},"updated_at":{updated_at},"{member}":{json}}}"#);
+    let newest = match key {
+        FactsKey::Catalog => {
+            let catalog = Catalog::from_json(&json).ok();
+            let newest = catalog.as_ref().and_then(Catalog::newest_release);
+            let newest = to_text(&newest.map(|release| NewestRelease::new(release, now.date())))?;
+            format!(r#""newest_release":{newest},"#)
+        }
+        FactsKey::Baseline(_) => String::new(),
+    };
+    let body = format!(r#"{{"version":{version},"updated_at":{updated_at},{newest}"{member}":{json}}}"#);
     Ok(http::respond(200, "application/json", &[("etag", &http::etag(version))], body.as_bytes())?)
+}
+
+/// The version of the catalog in force.
+pub fn catalog_version(sql: &Sql) -> Result<u64, SqlError> {
+    Ok(control::record(sql)?.versions.catalog)
+}
+
+/// A version of the catalog; `None` where it cannot be read any more.
+pub fn catalog(sql: &Sql, version: u64) -> Result<Option<Catalog>, SqlError> {
+    Ok(text(sql, &FactsKey::Catalog, version)?.and_then(|json| Catalog::from_json(&json).ok()))
 }
 
 /// One page of the baselines that policies may name, by name.

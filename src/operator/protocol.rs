@@ -35,6 +35,10 @@ pub enum Call {
     Note(Note),
     /// Answered with one page of the audit trail as the API shows it.
     Audit(Range),
+    /// Answered with one page of what the operator is told, as the API shows it.
+    Notifications(Range),
+    /// What a gateway claimed whose key is bound to no tenant. Answered with `true`.
+    OwnHops { actor: String, messages: u32, disbelieved: u32 },
     /// Adds to the counters. Answered with [`Counts`], the sums of all.
     Count(Counts),
     /// Does nothing but what is due.

@@ -1,7 +1,7 @@
 //! The tables of the operator's object. Times are seconds since 1970 unless a comment says otherwise.
 
 use crate::durable::sql::{Sql, SqlError};
-use crate::durable::{audit, outbox};
+use crate::durable::{audit, outbox, own_hops};
 
 const TABLES: &[&str] = &[
     // one value a name: what is published as `control/mode`, when it was set, how far ledgers are told of new facts
@@ -26,6 +26,11 @@ const TABLES: &[&str] = &[
 ];
 
 pub fn create(sql: &Sql) -> Result<(), SqlError> {
-    let mut tables = TABLES.iter().chain(outbox::TABLES).chain(audit::TABLES);
+    let mut tables = TABLES
+        .iter()
+        .chain(super::notifications::TABLES)
+        .chain(own_hops::TABLES)
+        .chain(outbox::TABLES)
+        .chain(audit::TABLES);
     sql.change(|change| tables.try_for_each(|table| change.run(table, Vec::new())))
 }

@@ -372,10 +372,49 @@ mod tests {
             assert_eq!(serde_json::to_value(&record).unwrap(), stored);
         }
         keeps::<PolicyRecord>(include_str!("../../tests/stored/policy.json"));
-        keeps::<PhaseRecord>(include_str!("../../tests/stored/phase.json"));
+        keeps::<PhaseRecord>(include_str!("../../tests/stored/phase-written.json"));
         keeps::<PeerRecord>(include_str!("../../tests/stored/peer.json"));
         keeps::<ControlRecord>(include_str!("../../tests/stored/control.json"));
         keeps::<KeyRecord>(include_str!("../../tests/stored/key.json"));
+    }
+
+    /// `phase.json` is what 67205e3 stored, `phase-written.json` what is written now of the same spell and of one that
+    /// is suspended.
+    #[test]
+    fn a_phase_of_the_release_before_gives_notice_before_anything_is_closed() {
+        let stored: PhaseRecord = serde_json::from_str(include_str!("../../tests/stored/phase.json")).unwrap();
+        let spell = stored.phase.spell.unwrap();
+        assert_eq!((spell.detected_at, spell.held), (Timestamp(1_790_842_508), 432_000));
+        assert!(!spell.is_in_reach(spell.last_out_of_date));
+        assert!(stored.phase.builds.is_empty());
+        assert_eq!((stored.rev, stored.policy_rev, stored.exemptions.is_empty()), (7, 3, false));
+    }
+
+    #[test]
+    fn the_release_before_reads_what_is_written_now() {
+        #[derive(Deserialize)]
+        struct Record {
+            rev: u64,
+            phase: Before,
+        }
+        /// The phase as 67205e3 reads it: out of date is only a message of a node that stands here.
+        #[derive(Deserialize)]
+        struct Before {
+            spell: Option<Spell>,
+            nodes: Vec<serde_json::Value>,
+        }
+        #[derive(Deserialize)]
+        struct Spell {
+            detected_at: Timestamp,
+            held: i64,
+            last_out_of_date: Timestamp,
+        }
+        let Record { rev, phase } =
+            serde_json::from_str(include_str!("../../tests/stored/phase-written.json")).unwrap();
+        let spell = phase.spell.unwrap();
+        assert_eq!((rev, spell.detected_at, spell.held), (8, Timestamp(1_790_842_508), 432_000));
+        assert_eq!(spell.last_out_of_date, Timestamp(1_793_000_000));
+        assert!(phase.nodes.is_empty(), "it accepts");
     }
 
     #[test]

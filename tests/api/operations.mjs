@@ -1023,6 +1023,17 @@ export const OPERATIONS = [
     },
   },
   {
+    id: "listOperatorNotifications",
+    method: "GET",
+    path: "/v1/notifications",
+    role: "viewer",
+    bound: "no",
+    success: 200,
+    needs: "operator",
+    call: () => ({ path: "/v1/notifications" }),
+    more: { 400: limitsOf("/v1/notifications") },
+  },
+  {
     id: "getCatalog",
     method: "GET",
     path: "/v1/catalog",

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, Client, event, received, rfc3339, until } from "../support/client.mjs";
+import { at, Client, event, mailDate, received, rfc3339, until } from "../support/client.mjs";
 import { startDev } from "../support/dev.mjs";
 import { actionAt, retryAfter, STAGES } from "../support/ladder.mjs";
 
@@ -60,6 +60,16 @@ class Server {
     await this.send(start);
     await this.send(start + HOUR);
     for (let day = 20; day < days; day += 20) await this.send(start + day * DAY);
+  }
+
+  /**
+   * Falls back to the old build, one message an hour: with the eighth, nothing better is remembered of its name.
+   * @param {number} from
+   */
+  async fallBack(from) {
+    const times = Array.from({ length: 8 }, (_, hour) => from + hour * HOUR);
+    for (const now of times) assert.equal((await this.send(now)).action, "accept", rfc3339(now));
+    return from + 7 * HOUR;
   }
 
   /** @param {number} now */
@@ -263,13 +273,15 @@ test("a vulnerable server is recorded, passes all eight stages, and is free with
     assert.equal((await server.transitions(patchedAt + 4 * HOUR)).length, 2);
   });
 
-  await t.test("back on the old build within 30 days it is blocked again", async () => {
+  await t.test("back on the old build within 30 days it is blocked again, with 7 days of notice", async () => {
     const relapse = patchedAt + 20 * DAY;
-    assert.equal((await server.send(relapse)).action, "accept", "one message is one witness");
-    assert.equal((await server.send(relapse + HOUR)).action, "accept", "the second one is only just known");
-    assertDecided(await server.send(relapse + 2 * HOUR), server, 8, relapse + 2 * HOUR);
-    const [newest] = await server.transitions(relapse + 3 * HOUR);
-    assert.equal(newest, `resumed ${rfc3339(relapse)}`);
+    const last = await server.fallBack(relapse);
+    // with the two stale ones after the patch, the sixth message is the eighth of the old build
+    const [newest] = await server.transitions(last);
+    assert.equal(newest, `resumed ${rfc3339(relapse + 5 * HOUR)}`);
+    const opened = relapse + 6 * HOUR + 7 * DAY;
+    assert.equal((await server.send(opened - 1)).action, "accept");
+    assertDecided(await server.send(opened), server, 8, opened);
   });
 });
 
@@ -278,22 +290,31 @@ test("a relapse within 30 days resumes the clock where the patch stopped it, to 
   await server.age(at("2026-10-03T23:59:59Z"), 41);
   // stage 3 since 2026-11-12T23:59:59Z, and 4 days 20:38:53 before stage 4
   await server.send(at("2026-11-18T03:21:06Z"), { build: PATCHED });
-  await server.send(at("2026-11-30T07:26:12Z"));
+  assert.equal(await server.fallBack(at("2026-11-30T00:26:12Z")), at("2026-11-30T07:26:12Z"));
   const second = await server.send(at("2026-11-30T09:00:00Z"));
-  assert.equal(second.stage.number, 3);
+  assert.deepEqual([second.action, second.stage.number, second.stage.throttle_minutes], ["accept", 3, 0]);
   assert.deepEqual(
     [second.stage.next.number, second.stage.next.at],
-    [4, "2026-12-05T04:05:05Z"],
-    "2026-11-30T07:26:12Z and 4 days 20:38:53",
+    [4, "2026-12-07T09:00:00Z"],
+    "nothing is closed within 7 days of the second message",
   );
   assert.deepEqual(await server.transitions(at("2026-11-30T09:00:01Z")), [
     "resumed 2026-11-30T07:26:12Z",
     "patched 2026-11-18T03:21:06Z",
     "detected 2026-10-03T23:59:59Z",
   ]);
-  const [last, next] = [at("2026-12-05T04:05:04Z"), at("2026-12-05T04:05:05Z")];
-  assertDecided(await server.send(last), server, 3, last);
-  assertDecided(await server.send(next), server, 4, next);
+  // 2026-11-30T07:26:12Z and 4 days 20:38:53
+  const stages = [at("2026-12-05T04:05:04Z"), at("2026-12-05T04:05:05Z")].map((now) => server.send(now));
+  assert.deepEqual(
+    (await Promise.all(stages)).map(({ stage }) => stage.number),
+    [3, 4],
+  );
+  const opened = at("2026-12-07T09:00:00Z");
+  assert.equal((await server.send(opened - 1)).action, "accept");
+  assertDecided(await server.send(opened), server, 4, opened);
+  const [last, next] = [at("2026-12-15T04:05:04Z"), at("2026-12-15T04:05:05Z")];
+  assertDecided(await server.send(last), server, 4, last);
+  assertDecided(await server.send(next), server, 5, next);
 });
 
 test("a relapse more than 30 days after the patch starts anew at stage 1", async () => {
@@ -301,31 +322,87 @@ test("a relapse more than 30 days after the patch starts anew at stage 1", async
   await server.age(at("2026-10-02T10:20:30Z"), 95);
   const patchedAt = at("2027-01-05T00:00:01Z");
   await server.send(patchedAt, { build: PATCHED });
-  const relapse = patchedAt + 30 * DAY + 1;
-  await server.send(relapse);
-  await server.send(relapse + HOUR);
-  const third = await server.send(relapse + 2 * HOUR);
-  assert.deepEqual([third.action, third.stage.number, third.stage.since], ["accept", 1, rfc3339(relapse)]);
+  const relapse = await server.fallBack(patchedAt + 30 * DAY + 1 - 7 * HOUR);
+  const second = await server.send(relapse + HOUR);
+  assert.deepEqual([second.action, second.stage.number, second.stage.since], ["accept", 1, rfc3339(relapse)]);
   assert.deepEqual((await server.transitions(relapse + 3 * HOUR)).slice(0, 2), [
     `detected ${rfc3339(relapse)}`,
     "patched 2027-01-05T00:00:01Z",
   ]);
 });
 
-test("a server that was silent for 31 days starts anew at stage 1, one silent for less does not", async () => {
+test("a server that was silent for 60 days goes on where it stopped if it is back within 180 days", async () => {
   const server = await serverOf("silent");
   await server.age(at("2026-10-02T10:20:30Z"), 95);
-  const kept = at("2026-12-21T10:20:30Z") + 30 * DAY - 1;
-  assertDecided(await server.send(kept), server, 8, kept);
-  const back = kept + 31 * DAY;
+  const monthly = at("2026-12-21T10:20:30Z") + 35 * DAY;
+  assertDecided(await server.send(monthly), server, 8, monthly);
+  const kept = monthly + 60 * DAY - 1;
+  const rare = await server.send(kept);
+  assert.deepEqual([rare.action, rare.stage.number], ["accept", 8], "not refused for 35 days, so 7 days of notice");
+  const noticed = kept + 7 * DAY;
+  assert.equal((await server.send(noticed - 1)).action, "accept");
+  assertDecided(await server.send(noticed), server, 8, noticed);
+  const back = noticed + 180 * DAY;
   assert.equal((await server.send(back)).action, "accept");
   const second = await server.send(back + HOUR);
-  assert.deepEqual([second.action, second.stage.number, second.stage.since], ["accept", 1, rfc3339(back)]);
-  assert.deepEqual(await server.transitions(back + 2 * HOUR), [
-    `detected ${rfc3339(back)}`,
-    `silent ${rfc3339(kept + 30 * DAY)}`,
+  assert.deepEqual([second.action, second.stage.number], ["accept", 8]);
+  assertDecided(await server.send(back + HOUR + 7 * DAY), server, 8, back + HOUR + 7 * DAY);
+  assert.deepEqual(await server.transitions(back + 8 * DAY), [
+    `resumed ${rfc3339(back)}`,
+    `silent ${rfc3339(noticed + 60 * DAY)}`,
     "detected 2026-10-02T10:20:30Z",
   ]);
+});
+
+test("a server that was silent for more than 180 days starts anew at stage 1", async () => {
+  const server = await serverOf("gone");
+  await server.age(at("2026-10-02T10:20:30Z"), 95);
+  const back = at("2026-12-21T10:20:30Z") + 180 * DAY + 1;
+  await server.send(back);
+  const second = await server.send(back + HOUR);
+  assert.deepEqual([second.action, second.stage.number, second.stage.since], ["accept", 1, rfc3339(back)]);
+});
+
+test("one machine that is up to date keeps all of its name free, and the report says which", async () => {
+  const server = await serverOf("farm");
+  const start = at("2026-10-01T08:15:08Z");
+  const send = (/** @type {number} */ now, /** @type {string} */ address, /** @type {string} */ build) => {
+    const header = received({ host: server.host, now, build, address });
+    return client.decide(event({ tenant: server.tenant, header, record: "sync" }), { now });
+  };
+  await send(start, "10.0.0.1", OUTDATED);
+  await send(start + HOUR, "10.0.0.2", PATCHED);
+  for (const day of [1, 2, 3]) {
+    const decision = await send(start + day * DAY, "10.0.0.1", OUTDATED);
+    assert.deepEqual([decision.action, decision.standing.state], ["accept", "out_of_date"]);
+  }
+  const shown = await server.shown(start + 3 * DAY + 60);
+  assert.deepEqual([shown.standing.state, shown.build, shown.detected_at], ["current", PATCHED, null]);
+  assert.deepEqual(shown.kept_free_by, {
+    node: "10.0.0.2",
+    build: PATCHED,
+    last_seen: rfc3339(start + HOUR),
+  });
+  assert.deepEqual(
+    shown.nodes
+      .map((/** @type {any} */ { address, standing }) => `${address} ${standing.state}`)
+      .sort(),
+    ["10.0.0.1 out_of_date", "10.0.0.2 current"],
+  );
+  await send(start + 4 * DAY, "10.0.0.1", PATCHED);
+  assert.equal((await server.shown(start + 4 * DAY + 60)).kept_free_by, null);
+});
+
+test("what lay in a queue for more than an hour is deferred where it would be rejected", async () => {
+  const server = await serverOf("queue");
+  const start = at("2026-10-01T08:15:08Z");
+  await server.age(start, 92);
+  const now = start + 93 * DAY;
+  const send = async (/** @type {number} */ age) => {
+    const header = received({ host: server.host, now: now - age });
+    return (await client.decide(event({ tenant: server.tenant, header, record: "sync" }), { now })).reply?.code;
+  };
+  assert.deepEqual([await send(HOUR), await send(HOUR + 1)], [550, 450]);
 });
 
 test("report mode delays no mail and tells in every minute what enforcement would do", async () => {
@@ -365,67 +442,56 @@ test("a tenant that goes from 100 days of report to enforce loses no mail for 7 
   assert.deepEqual(again.servers, [], "a change that concerns no clock lists nobody");
 });
 
-test("mail by a connector or a relay that comes under enforcement again is not lost for 7 days", async () => {
+test("mail that could not be refused for more than 35 days is not lost for 7 days when it can be again", async () => {
   const start = at("2026-10-01T08:15:08Z");
   const relay = { host: "relay.example", networks: ["192.0.2.0/24"] };
-  const top = "Received: from a (a [203.0.113.9]) by mx.relay.example (Postfix) with ESMTP id 1; x\r\n";
   const policy = { ...POLICY, trusted_relays: [relay] };
   /** @type {[string, object, { connector?: string, relayed?: boolean }][]} what brings the mail under enforcement */
   const ways = [
     ["scoped", { scope: ["on_premises", "partner"] }, { connector: "partner" }],
     ["relayed", { enforce_behind_relays: true }, { relayed: true }],
+    ["enforced", { mode: "enforce" }, {}],
   ];
-  // at once, or while the tenant only reports for a while
-  for (const rests of [false, true]) {
-    for (const [name, reach, { connector = "on_premises", relayed }] of ways) {
-      const tenant = `${name}-${rests}`;
-      const send = (/** @type {number} */ now) => {
-        const own = received({ host: "EX01.contoso.com", now });
-        const header = relayed ? top + own : own;
-        const peer = { ip: relayed ? "192.0.2.1" : "203.0.113.7" };
-        return client.decide(event({ tenant, record: "sync", connector, client: peer, header }), { now });
-      };
-      await client.putPolicy(tenant, { ...policy, ...reach }, { now: POLICY_AT });
-      for (const day of [0, 1, 20, 40, 60, 80, 94]) await send(start + day * DAY);
-      const change = start + 95 * DAY;
-      assert.equal((await send(change - 60)).action, "reject", tenant);
-      await client.putPolicy(tenant, policy, { now: change - 50 });
-      assert.equal((await send(change - 40)).action, "accept", tenant);
-      if (rests) {
-        await client.putPolicy(tenant, { ...policy, mode: "report" }, { now: change - 30 });
-        const { held } = await client.putPolicy(
-          tenant,
-          { ...policy, ...reach, mode: "report" },
-          { now: change - 20 },
-        );
-        assert.equal(held, 1, tenant);
-      }
-      const { held } = await client.putPolicy(tenant, { ...policy, ...reach }, { now: change });
-      assert.equal(held, rests ? 0 : 1, tenant);
-      const from = await send(change);
-      assert.deepEqual(from.stage.next, {
-        number: 2,
-        at: rfc3339(change + 7 * DAY),
-        throttle_minutes: 5,
-        block_minutes: 0,
-      });
-      const last = await send(change + 7 * DAY - 1);
-      assert.deepEqual([from.action, last.action, last.stage.number], ["accept", "accept", 1], tenant);
-      assert.equal((await send(change + 7 * DAY)).stage.number, 2, tenant);
-    }
+  for (const [tenant, reach, { connector = "on_premises", relayed }] of ways) {
+    const outOfReach = tenant === "enforced" ? { ...policy, mode: "report" } : policy;
+    const send = (/** @type {number} */ now) => {
+      const own = received({ host: "EX01.contoso.com", now });
+      const top = `Received: from a (a [203.0.113.9]) by mx.relay.example (Postfix) with ESMTP id 1; ${mailDate(now)}\r\n`;
+      const header = relayed ? top + own : own;
+      const peer = { ip: relayed ? "192.0.2.1" : "203.0.113.7" };
+      return client.decide(event({ tenant, record: "sync", connector, client: peer, header }), { now });
+    };
+    await client.putPolicy(tenant, { ...policy, ...reach }, { now: POLICY_AT });
+    for (const day of [0, 1, 20, 40, 60, 80, 94]) await send(start + day * DAY);
+    const out = start + 95 * DAY;
+    assert.equal((await send(out - 60)).action, "reject", tenant);
+    await client.putPolicy(tenant, outOfReach, { now: out - 50 });
+    for (const day of [0, 20]) assert.equal((await send(out + day * DAY)).action, "accept", tenant);
+    // within 35 days its sender knows what to expect
+    const soon = out + 30 * DAY;
+    await client.putPolicy(tenant, { ...policy, ...reach }, { now: soon - 60 });
+    assert.equal((await send(soon)).action, "reject", tenant);
+    await client.putPolicy(tenant, outOfReach, { now: soon + 60 });
+    for (const day of [10, 30]) assert.equal((await send(soon + day * DAY)).action, "accept", tenant);
+    const again = soon + 36 * DAY;
+    await client.putPolicy(tenant, { ...policy, ...reach }, { now: again - 60 });
+    const [first, last, next] = [again, again + 7 * DAY - 1, again + 7 * DAY];
+    assert.deepEqual([(await send(first)).action, (await send(last)).action], ["accept", "accept"], tenant);
+    assert.equal((await send(next)).action, "reject", tenant);
   }
 });
 
-test("a server that was patched before its tenant was enforced begins anew when it falls back", async () => {
+test("a server that was patched before its tenant was enforced has 7 days of notice when it falls back", async () => {
   const server = await serverOf("notice", { ...POLICY, mode: "report" });
   const start = at("2026-10-01T08:15:08Z");
   await server.age(start, 95);
   await server.send(start + 95 * DAY, { build: PATCHED });
   await client.putPolicy(server.tenant, POLICY, { now: start + 96 * DAY });
-  const back = start + 100 * DAY;
-  await server.send(back);
-  const decision = await server.send(back + HOUR);
-  assert.deepEqual([decision.stage.number, decision.stage.since], [1, rfc3339(back)]);
+  const back = await server.fallBack(start + 100 * DAY);
+  const second = await server.send(back + HOUR);
+  assert.deepEqual([second.action, second.stage.number], ["accept", 8]);
+  assert.equal((await server.send(back + HOUR + 7 * DAY - 1)).action, "accept");
+  assertDecided(await server.send(back + HOUR + 7 * DAY), server, 8, back + HOUR + 7 * DAY);
 });
 
 test("without a policy a tenant's mail is judged and never delayed", async () => {

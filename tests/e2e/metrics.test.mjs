@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { at, Client, event, received } from "../support/client.mjs";
 import { startDev } from "../support/dev.mjs";
 
+const NEWEST_RELEASE = "tidegate_catalog_newest_release_age_days";
 const NOW = at("2026-10-01T12:00:00Z");
 
 /** @type {import("../support/dev.mjs").Dev} */
@@ -59,7 +60,8 @@ test("decisions, refused keys and requests are counted, and no tenant is named",
   const { text } = await client.ask("GET", "/metrics");
   assert.ok(!text.includes(tenant));
   for (const name of new Set([...after.keys()].map((series) => series.split("{")[0]))) {
-    assert.ok(text.includes(`# HELP ${name} `) && text.includes(`# TYPE ${name} counter\n`), name);
+    const type = name === NEWEST_RELEASE ? "gauge" : "counter";
+    assert.ok(text.includes(`# HELP ${name} `) && text.includes(`# TYPE ${name} ${type}\n`), name);
   }
 });
 

@@ -172,7 +172,7 @@ export function rfc3339(seconds) {
 }
 
 /** As mail writes it. @param {number} seconds since 1970 */
-function mailDate(seconds) {
+export function mailDate(seconds) {
   return new Date(seconds * 1000).toUTCString().replace("GMT", "+0000");
 }
 

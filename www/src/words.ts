@@ -29,6 +29,11 @@ export const OUTCOMES = {
 
 export const ACTIONS: Record<Action, string> = { accept: "accept", defer: "defer", reject: "reject" };
 
+/** What is no Exchange server is unknown to lists. */
+export function stateOf({ state }: Standing): State {
+  return state === "not_exchange" ? "unknown" : state;
+}
+
 const REASONS: Record<Standing["reason"], string> = {
   meets_baseline: "meets the baseline",
   ahead_of_catalog: "newer than the catalog knows",
@@ -37,6 +42,7 @@ const REASONS: Record<Standing["reason"], string> = {
   behind_on_updates: "behind on security updates",
   lane_not_accepted: "its cumulative update is no longer accepted",
   no_build: "shows no build",
+  components_disagree: "its components show different builds, one of which would do",
   update_level_not_shown: "does not show its update level",
   unknown_product: "an unknown product",
   unknown_lane: "an unknown cumulative update",
@@ -83,6 +89,7 @@ export const OBSTACLES: Record<NonNullable<Effect["obstacle"]>, string> = {
   mode: "report only",
   exempt: "exempt",
   paused: "paused",
+  notice: "its days of notice",
 };
 
 /** Its mail does not come by a way that is enforced, whatever its stage. */

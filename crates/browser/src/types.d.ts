@@ -260,7 +260,7 @@ export interface DecideContext {
   policy?: Policy;
   /** When the server's spell began. Left out: nothing is known of the server, and its message is accepted. */
   detectedAt?: Time;
-  /** The server's last out-of-date message: a spell ends 30 days after it. Default: now. */
+  /** The server's last out-of-date message: a spell ends 60 days after it. Default: now. */
   lastSeen?: Time;
   /** Of the tenant. At most 1,000. */
   pauses?: Freeze[];

@@ -110,6 +110,11 @@ impl Catalog {
         &self.releases
     }
 
+    /// The row that came out last.
+    pub fn newest_release(&self) -> Option<&Release> {
+        self.releases.iter().max_by_key(|release| release.date)
+    }
+
     pub fn product(&self, build: Build) -> Option<&Product> {
         let after = self.products.partition_point(|product| product.builds.start <= build);
         let product = self.products.get(after.checked_sub(1)?)?;

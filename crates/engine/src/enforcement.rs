@@ -19,8 +19,9 @@ pub struct Enforcement {
     /// Times after `enforced_since` in another mode.
     pub out_of_enforce: Freezes,
     pub pauses: Freezes,
-    /// Since when the tenant has had its baseline.
-    #[serde(default)]
+    /// Since when the tenant has had its baseline. The release before kept here when anything changed that a spell
+    /// meets, and reads it so.
+    #[serde(default, rename = "changed_at")]
     pub baseline_since: Timestamp,
     /// Those that it had in the 7 days before the last change, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -36,6 +36,7 @@ pub mod fnv;
 pub mod header;
 pub mod identity;
 pub mod ladder;
+pub mod machines;
 pub mod mime_ole;
 pub mod named;
 pub mod network;

@@ -170,6 +170,11 @@ impl ServerRecord {
         self.shows.stands_for(now)
     }
 
+    /// Those that count at `now`.
+    pub(crate) fn builds_that_count(&self, now: Timestamp) -> impl Iterator<Item = SeenBuild> {
+        self.shows.lately(now).map(|(seen, _)| seen)
+    }
+
     pub const fn spell(&self) -> Option<&Spell> {
         self.spell.as_ref()
     }

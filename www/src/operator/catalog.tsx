@@ -22,7 +22,7 @@ interface Props {
   onRestore: ((fact: Fact) => void) | undefined;
 }
 
-export function CatalogFacts({ catalog: { version, updated_at, catalog }, onRestore }: Props) {
+export function CatalogFacts({ catalog: { version, updated_at, catalog, newest_release }, onRestore }: Props) {
   const rows = catalog.products.map((product) => rowOf(product, catalog.releases)).reverse();
   return (
     <section class="part facts-part" aria-labelledby="catalog">
@@ -41,7 +41,7 @@ export function CatalogFacts({ catalog: { version, updated_at, catalog }, onRest
             , put there on <Time at={updated_at} />
           </>
         )}
-        . {contents(catalog)}
+        . {contents(catalog)} {newest_release && `That was ${plural(newest_release.age_days, "day")} ago.`}
       </p>
       <details>
         <summary>Products and their newest releases</summary>

@@ -8,7 +8,15 @@ interface Versioned {
   updated_at: string | null;
 }
 
-export type CatalogVersion = Versioned & { catalog: Catalog };
+export type CatalogVersion = Versioned & { catalog: Catalog; newest_release: NewestRelease | null };
+
+/** The row of a catalog that came out last. */
+export interface NewestRelease {
+  build: string;
+  release_date: string;
+  age_days: number;
+}
+
 export type BaselineVersion = Versioned & { baseline: Baseline };
 
 /** What has versions: the catalog, or a baseline. */

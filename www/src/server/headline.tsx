@@ -31,11 +31,17 @@ function first(server: ServerDetail): ComponentChildren {
   const [last] = spells;
   if (standing?.state === "current") {
     if (last?.end !== "patched" || last.ended_at === null)
-      return `${name} is up to date: all its mail is accepted.`;
+      return (
+        <>
+          {name} is up to date: all its mail is accepted.
+          <KeptFree server={server} />
+        </>
+      );
     return (
       <>
         {name} has been up to date since it was patched on <Time at={last.ended_at} short />: all its mail is
         accepted.
+        <KeptFree server={server} />
       </>
     );
   }
@@ -54,11 +60,30 @@ function first(server: ServerDetail): ComponentChildren {
     return (
       <>
         {name} was out of date when it last sent mail, on <Time at={server.last_seen} short />. If it comes
-        back as it was, it starts anew at stage 1.
+        back as it was within 180 days of that, its clock goes on where it stopped.
       </>
     );
   }
-  return `One message of ${name} shows an out-of-date build. A second one within 7 days would start its clock.`;
+  return `One message of ${name} shows an out-of-date build. A second, different one within 35 days would start its clock.`;
+}
+
+/** Which machine or message makes up for others that are out of date. */
+function KeptFree({ server }: { server: ServerDetail }) {
+  const kept = server.kept_free_by;
+  if (kept === null) return null;
+  const { node, build, last_seen } = kept;
+  return (
+    <>
+      {" "}
+      That is so only because {node === null ? "one message" : machine(node)} showed build {build}, last on{" "}
+      <Time at={last_seen} short />: others under this name are out of date.
+    </>
+  );
+}
+
+/** One that does not tell its address shows as `-`. */
+function machine(address: string): string {
+  return address === "-" ? "a machine without an address" : `the machine ${address}`;
 }
 
 /** For one that is out of date. */
@@ -138,6 +163,13 @@ function Now({ effect, page }: { effect: Effect; page: ServerPage }) {
       return <>All its mail is accepted: the policy leaves out the connector that it comes by.</>;
     case "wave":
       return <>All its mail is accepted: {server.product ?? "its product"} is not enforced yet.</>;
+    case "notice":
+      return (
+        <>
+          All its mail is accepted: none of it could be refused lately, so it has 7 days from the first message
+          that can.
+        </>
+      );
     case "relay":
       return <>All its mail is accepted: it comes through a trusted relay, where the policy only reports.</>;
   }

@@ -4,18 +4,21 @@ import type { Catalog, ServerDetail } from "../api/types";
 import { actor } from "../audit/words";
 import { type Column, Table } from "../ui/table";
 import { Time } from "../ui/time";
+import { STATES, stateOf } from "../words";
 import type { ServerPage } from "./load";
 import { releaseName, releaseOf } from "./releases";
 
 interface BuildSeen {
   node: string;
+  /** Of the machine, by its newest builds */
+  standing: ServerDetail["nodes"][number]["standing"];
   build: string;
   at: string;
 }
 
 export function Builds({ page: { server, catalog } }: { page: ServerPage }) {
-  const rows = server.nodes.flatMap(({ address, builds }) =>
-    builds.map(({ build, last_seen }): BuildSeen => ({ node: address, build, at: last_seen })),
+  const rows = server.nodes.flatMap(({ address, standing, builds }) =>
+    builds.map(({ build, last_seen }): BuildSeen => ({ node: address, standing, build, at: last_seen })),
   );
   if (rows.length === 0) return null;
   return (
@@ -23,7 +26,8 @@ export function Builds({ page: { server, catalog } }: { page: ServerPage }) {
       <h2 id="builds">Builds lately seen</h2>
       {server.nodes.length > 1 && (
         <p class="muted">
-          {server.nodes.length} machines send under this name. It is out of date as long as one of them is.
+          {server.nodes.length} machines send under this name. The best build among them counts for all: it is out
+          of date only while none of them is up to date.
         </p>
       )}
       <Table
@@ -39,6 +43,7 @@ export function Builds({ page: { server, catalog } }: { page: ServerPage }) {
 function buildColumns(catalog: Catalog): Column<BuildSeen>[] {
   return [
     { id: "node", label: "Machine", head: true, cell: ({ node }) => node },
+    { id: "standing", label: "The machine is", cell: ({ standing }) => standing && STATES[stateOf(standing)] },
     { id: "build", label: "Build", cell: ({ build }) => build },
     {
       id: "release",
@@ -57,7 +62,7 @@ const KINDS: Record<Transition["kind"], string> = {
   resumed: "Out of date again: its clock goes on",
   stage: "Next stage",
   patched: "Patched",
-  silent: "Nothing heard for 30 days",
+  silent: "Nothing out of date heard for 60 days",
   exempted: "Exempted",
   exemption_ended: "Exemption ended",
 };

@@ -11,6 +11,7 @@ import { Said, type Words } from "../ui/said";
 import { StageChart } from "../ui/stage-chart";
 import { StageTable } from "../ui/stage-table";
 import { Title } from "../ui/title";
+import { stateOf } from "../words";
 import { Advice } from "./advice";
 import { Evidence } from "./evidence-list";
 import { Exempt } from "./exempt";
@@ -65,9 +66,7 @@ function Whole({ tenant, page }: { tenant: string; page: ServerPage }) {
     <>
       <p>
         <StateMark
-          state={
-            server.standing?.state === "not_exchange" ? "unknown" : (server.standing?.state ?? "unknown")
-          }
+          state={server.standing ? stateOf(server.standing) : "unknown"}
         />
       </p>
       <Headline page={page} picture={picture} />

@@ -10,11 +10,14 @@ export const KINDS: Record<Kind, string> = {
   "stage.in_1_day": "Stage begins in a day",
   "stage.changed": "Stage began",
   "server.patched": "Patched",
-  "server.silent": "Silent for 30 days",
+  "server.silent": "Silent for 60 days",
   "pause.ends_in_7_days": "Pause ends in 7 days",
   "pause.ends_in_1_day": "Pause ends in a day",
   "exemption.ends_in_7_days": "Exemption ends in 7 days",
   "exemption.ends_in_1_day": "Exemption ends in a day",
+  "message.unreadable": "A field could not be read",
+  "gateway.own_hops": "A gateway's own fields",
+  "relay.unnamed": "A relay that is not named",
 };
 
 export function kindOf(text: string | undefined): Kind | null {

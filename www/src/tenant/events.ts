@@ -12,6 +12,6 @@ export function eventWords({ server, kind, before, after }: Transition): string 
     case "patched":
       return `${server} patched`;
     case "silent":
-      return `${server} silent for 30 days`;
+      return `${server} silent for 60 days`;
   }
 }

@@ -1,0 +1,82 @@
+//! How old the catalog's newest row is: without new rows, servers that lag behind count as current. The operator is told
+//! after 45 days without one, and again every 30 days.
+
+use std::cell::Cell;
+
+use serde::Serialize;
+use tidegate_engine::catalog::Release;
+use tidegate_engine::time::{DAY, Date, Timestamp};
+
+use super::{document, facts, notifications};
+use crate::durable::sql::{Sql, SqlError, to_text, values};
+
+/// A catalog whose newest row is that old is told of.
+const STALE_DAYS: u32 = 45;
+/// Between two notifications.
+const TOLD_EVERY_SECONDS: i64 = 30 * DAY;
+
+/// The newest row of a catalog, and its age.
+#[derive(Debug, Serialize)]
+pub struct NewestRelease {
+    build: String,
+    release_date: Date,
+    age_days: i64,
+}
+
+impl NewestRelease {
+    pub fn new(release: &Release, today: Date) -> Self {
+        let build = release.build.to_string();
+        Self { build, release_date: release.date, age_days: age_days(release.date, today) }
+    }
+}
+
+/// Of a row that came out on `date`; one of tomorrow is 0 days old.
+pub fn age_days(date: Date, today: Date) -> i64 {
+    today.days_since(date).max(0)
+}
+
+/// The date of the newest row in force. A catalog is parsed once.
+#[derive(Debug, Default)]
+pub struct Freshness {
+    known: Cell<Option<(u64, Option<Date>)>>,
+}
+
+impl Freshness {
+    /// When the operator is to be told next.
+    pub fn next_due(&self, sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
+        let Some(newest) = self.newest(sql)? else { return Ok(None) };
+        let told = told_at(sql)?.map(|at| at.plus(TOLD_EVERY_SECONDS));
+        Ok(told.into_iter().chain([newest.plus_days(STALE_DAYS).start()]).max())
+    }
+
+    /// Tells the operator, if that is due.
+    pub fn do_due(&self, sql: &Sql, now: Timestamp) -> Result<(), SqlError> {
+        let (Some(newest), Some(due)) = (self.newest(sql)?, self.next_due(sql)?) else { return Ok(()) };
+        if now < due {
+            return Ok(());
+        }
+        let days = age_days(newest, now.date());
+        let text = format!(
+            "The catalog's newest release is of {newest}, {days} days ago. Microsoft may have published updates since: \
+             until the catalog has them, servers that lack them count as up to date."
+        );
+        sql.change(|change| {
+            notifications::write(change, now, "catalog.stale", &text)?;
+            document(change, "stale_told_at", &to_text(&now)?)
+        })
+    }
+
+    fn newest(&self, sql: &Sql) -> Result<Option<Date>, SqlError> {
+        let version = facts::catalog_version(sql)?;
+        if let Some((_, newest)) = self.known.get().filter(|(known, _)| *known == version) {
+            return Ok(newest);
+        }
+        let newest = facts::catalog(sql, version)?.and_then(|catalog| catalog.newest_release().map(|row| row.date));
+        self.known.set(Some((version, newest)));
+        Ok(newest)
+    }
+}
+
+fn told_at(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
+    sql.row("SELECT json FROM document WHERE name = 'stale_told_at'", values![])
+}
