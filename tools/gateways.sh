@@ -9,7 +9,7 @@ die() { echo "gateways: $*" >&2; exit 1; }
 
 # A program and the Debian package that brings it.
 needed="postfix:postfix smtp-source:postfix swaks:swaks openssl:openssl m4:m4 lua5.4:lua5.4
-    rspamd:rspamd nginx:nginx-light stunnel4:stunnel4"
+    rspamd:rspamd nginx:nginx-light"
 # Mail servers whose packages do not go together with Postfix: unpacked into $TIDEGATE_TOOLS/debian/NAME.
 unpacked="sendmail:usr/libexec/sendmail/sendmail:sendmail-bin,sendmail-cf,libwrap0
     opensmtpd:usr/sbin/smtpd:opensmtpd

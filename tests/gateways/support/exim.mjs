@@ -97,26 +97,3 @@ acl_data:
   accept
 `;
 }
-
-/**
- * stunnel between Exim and Tidegate.
- * @param {{ url: string, authority?: string }} tidegate `authority`: whom it trusts; else those of the system
- * @returns {Promise<import("./servers.mjs").Server & { socket: string }>} `socket` as readsocket names it
- */
-export async function startStunnel({ url, authority }) {
-  const folder = scratch("stunnel");
-  const port = await freePort();
-  const target = new URL(url);
-  const service = edited(shipped("exim/stunnel.conf"), [
-    ["127.0.0.1:8896", `${HOST}:${port}`],
-    ["connect = tidegate.example.net:443", `connect = ${HOST}:${target.port}`],
-    ["tidegate.example.net", target.hostname],
-    ...(authority
-      ? /** @type {[string, string][]} */ ([["CApath = /etc/ssl/certs", `CAfile = ${authority}`]])
-      : []),
-  ]);
-  const conf = join(folder, "stunnel.conf");
-  writeFileSync(conf, `foreground = yes\npid =\n${service}`);
-  const server = await startServer(needs("stunnel4"), [conf], { port, folder });
-  return { ...server, socket: `inet:${HOST}:${port}` };
-}

@@ -1,11 +1,13 @@
 /**
- * rspamd and nginx of one's own, with the files of gateways/rspamd as an operator copies them; only addresses and paths
- * are others.
+ * An rspamd of one's own, with the files of gateways/rspamd as an operator copies them; only addresses and paths are
+ * others.
  */
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort, HOST, needs, run, scratch, startServer } from "./servers.mjs";
-import { edited, shipped } from "./shipped.mjs";
+import { edited, shipped, shippedFile } from "./shipped.mjs";
+
+const SELF_SCAN = 'milter = yes;\ntimeout = 10s;\nupstream "local" { default = yes; self_scan = yes; }';
 
 /**
  * @typedef {import("./servers.mjs").Server & { milter: string, log: () => string }} Rspamd `milter` as smtpd_milters has it
@@ -52,42 +54,18 @@ count = 1;
 }
 
 /**
- * nginx between rspamd's proxy and Tidegate.
- * @param {{ url: string, key: string, authority?: string }} tidegate `authority`: whom it trusts, for https
- * @returns {Promise<import("./servers.mjs").Server & { port: number }>}
+ * An rspamd that scans by itself, with the rule.
+ * @param {{ url: string, key: string }} tidegate
+ * @param {{ more?: string, options?: string }} [how] `more` settings of the rule; `options` of rspamd
+ * @returns {Promise<Rspamd>}
  */
-export async function startNginx({ url, key, authority = "" }) {
-  const folder = scratch("nginx");
-  const port = await freePort();
-  const target = new URL(url);
-  const keyFile = join(folder, "key");
-  writeFileSync(keyFile, `proxy_set_header Authorization "Bearer ${key}";\n`);
-  const site = edited(shipped("rspamd/nginx.conf"), [
-    ["server tidegate.example.net:443", `server ${target.host}`],
-    ...(authority
-      ? /** @type {[string, string][]} */ ([
-          ["/etc/ssl/certs/ca-certificates.crt", authority],
-          ["tidegate.example.net", target.hostname],
-        ])
-      : /** @type {[string, string][]} */ ([["https://tidegate", "http://tidegate"]])),
-    ["127.0.0.1:11380", `${HOST}:${port}`],
-    ["/etc/nginx/tidegate.key", keyFile],
+export function startRule({ url, key }, { more = "", options = "" } = {}) {
+  const conf = edited(shipped("rspamd/tidegate.conf"), [
+    ["https://tidegate.example.net", url],
+    ['key_file = "/etc/rspamd/tidegate.key"', `key = "${key}"; ${more}`],
   ]);
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-    (name) => `${name}_temp_path ${folder}/${name};\n`,
-  );
-  const config = `daemon off;
-pid ${folder}/pid;
-error_log stderr notice;
-events {}
-http {
-${temporary.join("")}${site}}
-`;
-  const file = join(folder, "nginx.conf");
-  writeFileSync(file, config);
-  const server = await startServer(needs("nginx", "nginx-light"), ["-p", folder, "-c", file], {
-    port,
-    folder,
+  return startRspamd({
+    worker: (socket) => `bind_socket = "${socket} mode=0666";\n${SELF_SCAN}`,
+    more: `options { ${options} }\n${conf}\nlua = "${shippedFile("rspamd/tidegate.lua")}";\n`,
   });
-  return { ...server, port };
 }
