@@ -68,8 +68,18 @@ end
 header that it does not like, such as one with an 8-bit name; here every header can be read. ]]
 local function received(data)
   local fields, in_field = {}, false
-  for line in data:sub(1, MAX_OCTETS):gmatch '([^\n]*)\n' do
-    line = line:gsub('\r$', '')
+  local at = 1
+  while at <= MAX_OCTETS do
+    -- plainly: a pattern would try again at each octet of a line without end
+    local line_end = data:find('\n', at, true)
+    if not line_end or line_end > MAX_OCTETS then
+      break
+    end
+    local line = data:sub(at, line_end - 1)
+    if line:sub(-1) == '\r' then
+      line = line:sub(1, -2)
+    end
+    at = line_end + 1
     if line == '' then
       break
     elseif line:match '^[ \t]' then
