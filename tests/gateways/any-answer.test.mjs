@@ -12,7 +12,7 @@ import { startMilter } from "./support/milter.mjs";
 import { startNginx } from "./support/nginx.mjs";
 import { startOpenSmtpd } from "./support/opensmtpd.mjs";
 import { startPostfix } from "./support/postfix.mjs";
-import { startRule } from "./support/rspamd.mjs";
+import { startOnly, startRule } from "./support/rspamd.mjs";
 import { freePort, HOST } from "./support/servers.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
 import {
@@ -159,6 +159,16 @@ const GATEWAYS = {
     rejected: REJECTED.replace("550", "554 5.7.1"),
     start: overSmtp(async ({ url }) => {
       const rspamd = await startRule({ url, key: KEY });
+      return behindPostfix(rspamd, rspamd.milter);
+    }),
+  },
+  "an rspamd that only asks Tidegate, behind Postfix": {
+    decision: JSON_DECISION,
+    bodies: UCL,
+    accepted: POSTFIX_OK,
+    rejected: REJECTED.replace("550", "554 5.7.1"),
+    start: overSmtp(async ({ url }) => {
+      const rspamd = await startOnly({ url, key: KEY });
       return behindPostfix(rspamd, rspamd.milter);
     }),
   },

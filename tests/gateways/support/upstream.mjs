@@ -1,6 +1,7 @@
 /**
  * What stands in Tidegate's place and answers what no Tidegate should: every status from 100 to 599, and what is no answer
- * at all. A message's recipient names what its question is answered, so that hundreds of them can be under way at once.
+ * at all. A message's recipient names what its question is answered, so that hundreds of them can be under way at once;
+ * what names nothing is answered the decision.
  */
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -28,6 +29,12 @@ export const REJECTED = "550 5.7.230 out of date";
 export const JSON_DECISION = {
   type: "application/json",
   body: JSON.stringify({ action: "reject", reply: REPLY }),
+};
+
+/** @type {Decision} of `POST /v1/decide`, that changes nothing */
+export const JSON_ACCEPT = {
+  type: "application/json",
+  body: JSON.stringify({ action: "accept", reply: null, would: "accept" }),
 };
 
 /** Bodies of status 200 that are no decision in JSON. @type {Record<string, string>} */
@@ -189,7 +196,7 @@ export async function startUpstream({ decision, bodies = {}, redirects = true })
       if (/^connection: *close/im.test(read)) closes.add(socket);
       const request = taken(read);
       if (request === undefined) return;
-      const name = /((?:status|body|odd)-[a-z0-9-]+)@gw\.test/.exec(read)?.[1] ?? "odd-nothing";
+      const name = /((?:status|body|odd)-[a-z0-9-]+)@gw\.test/.exec(read)?.[1] ?? "status-200";
       read = read.slice(request);
       answer(socket, name);
     });
