@@ -193,12 +193,19 @@ const GATEWAYS = {
       return { port: exim.port, stop: () => stopAll([exim, nginx]) };
     }),
   },
-  OpenSMTPD: {
+  "OpenSMTPD 6.8": {
     decision: JSON_DECISION,
     bodies: NO_JSON_DECISIONS,
     accepted: /^250 2\.0\.0 \w+ Message accepted for delivery$/,
     rejected: REJECTED,
     start: overSmtp(({ url }) => startOpenSmtpd({ url, key: KEY }, { args: "--long-lines reject" })),
+  },
+  "OpenSMTPD 7": {
+    decision: JSON_DECISION,
+    bodies: NO_JSON_DECISIONS,
+    accepted: /^250 2\.0\.0 \w+ Message accepted for delivery$/,
+    rejected: REJECTED,
+    start: overSmtp(({ url }) => startOpenSmtpd({ url, key: KEY }, { release: "opensmtpd-7" })),
   },
   "KumoMTA's policy": {
     decision: JSON_DECISION,
