@@ -143,9 +143,7 @@ exports.reply = (answer) => {
   ) {
     throw new Error("the answer is no decision");
   }
-  const text = reply.text
-    .replace(/[^ -~]+/g, " ")
-    .slice(0, 400);
+  const text = reply.text.replace(/[^ -~]+/g, " ").slice(0, 400);
   const dsn = DSN.create(reply.code, text, Number(enhanced[2]), Number(enhanced[3]));
   return { code: first === 4 ? DENYSOFT : DENY, dsn };
 };

@@ -107,7 +107,14 @@ test("whatever a sender wrote, its message is decided on", async () => {
 });
 
 test("a message without a header, or that KumoMTA cannot show, is accepted even where mail is to wait", async () => {
-  for (const data of ["\r\nbody\r\n", " a blank first\r\n", "\xfcber\r\n\r\nbody\r\n", "\r", "", "\0\0\r\n"]) {
+  for (const data of [
+    "\r\nbody\r\n",
+    " a blank first\r\n",
+    "\xfcber\r\n\r\nbody\r\n",
+    "\r",
+    "",
+    "\0\0\r\n",
+  ]) {
     accepted(await kumo.closed.receive({ data: Buffer.from(data, "latin1") }));
   }
   const told = await kumo.closed.receive({ data: "", unreadable: true });

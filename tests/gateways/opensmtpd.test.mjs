@@ -13,10 +13,10 @@ import { adopt, endProcess } from "../support/processes.mjs";
 import { FILTER, startOpenSmtpd } from "./support/opensmtpd.mjs";
 import { logged, needs, scratch } from "./support/servers.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
-import { JSON_DECISION, REJECTED, startUpstream } from "./support/upstream.mjs";
 import { startStub } from "./support/stub.mjs";
 import { send } from "./support/swaks.mjs";
 import { startTls } from "./support/tls.mjs";
+import { JSON_DECISION, REJECTED, startUpstream } from "./support/upstream.mjs";
 import { header, smtpLine, startWorld, TENANT } from "./support/world.mjs";
 
 /** @typedef {import("./support/world.mjs").Kind} Kind */
@@ -69,7 +69,10 @@ test("a message with a line that this OpenSMTPD would cut is rejected, and passe
   assert.equal(sent.reply, "554 5.6.0 A line of this message is too long for this server");
   await logged(() => servers.open.output(), /\w{8}: rejected: smtpd 6\.8\.\w+ cuts a line of it/);
   accepted(await send(servers.open.port, { header: header("current"), body: `${"b".repeat(1_997)}\r\n` }));
-  assert.equal((await send(servers.new.port, { header: header("blocked"), body })).reply, smtpLine("blocked"));
+  assert.equal(
+    (await send(servers.new.port, { header: header("blocked"), body })).reply,
+    smtpLine("blocked"),
+  );
   const passing = await startOpenSmtpd(world);
   try {
     accepted(await send(passing.port, { header: header("blocked"), body }));
@@ -290,7 +293,9 @@ describe("the filter alone", () => {
       ]);
     }
     for (const version of ["6.8.0p2", "7.3.0", "x", ""]) {
-      assert.deepEqual(await talk([`config|smtpd-version|${version}`, "config|ready"], 1), ["register|ready"]);
+      assert.deepEqual(await talk([`config|smtpd-version|${version}`, "config|ready"], 1), [
+        "register|ready",
+      ]);
     }
     assert.deepEqual(await talk(["config|ready"], 1), ["register|ready"]);
   });
@@ -300,9 +305,17 @@ describe("the filter alone", () => {
     for (const [version, reports, expected] of /** @type {[string, string[], string][]} */ ([
       ["0.7", ["tx-rcpt|s1|1a2b3c4d|ok|postmaster@gw.test"], proceeds],
       ["0.7", ["tx-rcpt|s1|1a2b3c4d|permfail|ok|postmaster@gw.test"], rejected],
-      ["0.7", ["tx-rcpt|s1|1a2b3c4d|ok|postmaster@gw.test", "tx-rcpt|s1|1a2b3c4d|tempfail|ok|y@gw.test"], proceeds],
+      [
+        "0.7",
+        ["tx-rcpt|s1|1a2b3c4d|ok|postmaster@gw.test", "tx-rcpt|s1|1a2b3c4d|tempfail|ok|y@gw.test"],
+        proceeds,
+      ],
       ["0.5", ["tx-rcpt|s1|1a2b3c4d|postmaster@gw.test|ok"], proceeds],
-      ["0.5", ["tx-rcpt|s1|1a2b3c4d|postmaster@gw.test|ok", "tx-rcpt|s1|1a2b3c4d|y|ok|x@gw.test|tempfail"], proceeds],
+      [
+        "0.5",
+        ["tx-rcpt|s1|1a2b3c4d|postmaster@gw.test|ok", "tx-rcpt|s1|1a2b3c4d|y|ok|x@gw.test|tempfail"],
+        proceeds,
+      ],
     ])) {
       assert.equal(await result(version, [...begin, ...reports]), expected, reports.join());
     }

@@ -31,7 +31,7 @@ const BODIES = {
   "one line of 60,000 octets": `${"b".repeat(60_000)}\r\n`,
   "8 bit": `${EIGHT_BIT}\r\n\xff\xfe\r\n`,
   bars: "a|b||c|\r\n|\r\nfilter-dataline|1|2|x\r\nregister|ready\r\n",
-  "percent and quotes": "%s %n %% ${run{x}} $1 \"'`\\ \r\n",
+  "percent and quotes": "%s %n %% $1 $run{x} \"'`\\ \r\n",
   blanks: "x \t \r\n \t\r\n\t\r\n",
   "CR alone": "a\rb\r\n\r\r\n",
   NUL: "a\0b\r\n\0\r\n",
@@ -190,7 +190,8 @@ for (const [name, { decision = JSON_ACCEPT, start, refused = {} }] of Object.ent
       const differing = [];
       for (const { what, data, both } of accepted) {
         const [delivered, expected] = (await Promise.all(both.map((come) => come()))).map(asHandedOver);
-        if (delivered !== expected) differing.push(`${what}: ${delivered.length} octets, not ${expected.length}`);
+        if (delivered !== expected)
+          differing.push(`${what}: ${delivered.length} octets, not ${expected.length}`);
         // that the comparison is of the message itself
         if (what === "short") assert.equal(expected.replaceAll(/\r?\n/g, "\r\n"), data.toString("latin1"));
       }

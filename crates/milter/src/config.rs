@@ -174,7 +174,8 @@ impl Config {
         if !(1..=100_000).contains(&self.max_connections) {
             return wrong("`max_connections` must be 1 to 100000");
         }
-        let says_more = |rule: &ClientRule| rule.tenant.is_some() || rule.connector.is_some() || rule.own_hops.is_some();
+        let says_more =
+            |rule: &ClientRule| rule.tenant.is_some() || rule.connector.is_some() || rule.own_hops.is_some();
         if self.client.iter().any(|rule| rule.skip && says_more(rule)) {
             return wrong("a `client` that is skipped has neither `tenant` nor `connector` nor `own_hops`");
         }

@@ -63,7 +63,9 @@ export async function startOpenSmtpd({ url, key }, { args = "", sink = 9, releas
       `mount --bind ${join(unpacked, "usr/libexec")} /usr/libexec`,
       // a later Debian's needs that one's libraries
       ...(existsSync(libraries)
-        ? [`mount -t overlay overlay -o lowerdir=${libraries}:/usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu`]
+        ? [
+            `mount -t overlay overlay -o lowerdir=${libraries}:/usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu`,
+          ]
         : []),
       `exec ${join(unpacked, "usr/sbin/smtpd")} -d -f ${file("smtpd.conf")}`,
     ];

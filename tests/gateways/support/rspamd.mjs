@@ -4,7 +4,7 @@
  */
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, HOST, needs, run, scratch, startServer } from "./servers.mjs";
+import { HOST, needs, run, scratch, startServer } from "./servers.mjs";
 import { edited, shipped, shippedFile } from "./shipped.mjs";
 
 const SELF_SCAN = 'milter = yes;\ntimeout = 10s;\nupstream "local" { default = yes; self_scan = yes; }';

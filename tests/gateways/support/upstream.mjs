@@ -123,8 +123,7 @@ const ODD = {
   "reset-body": (socket, decision) =>
     socket.write(whole(decision).slice(0, -1), () => socket.resetAndDestroy()),
   huge: (socket, { type, body }) => socket.end(whole({ type, body: " ".repeat(HUGE) + body })),
-  "huge-head": (socket, decision) =>
-    socket.end(whole(decision, 200, `X-Long: ${"x".repeat(HUGE)}\r\n`)),
+  "huge-head": (socket, decision) => socket.end(whole(decision, 200, `X-Long: ${"x".repeat(HUGE)}\r\n`)),
 };
 
 /** What ends by the gateway's own time limit alone. @type {typeof ODD} */
