@@ -9,10 +9,12 @@ die() { echo "gateways: $*" >&2; exit 1; }
 
 # A program and the Debian package that brings it.
 needed="postfix:postfix smtp-source:postfix swaks:swaks openssl:openssl m4:m4 lua5.4:lua5.4
-    rspamd:rspamd nginx:nginx-light stunnel4:stunnel4"
-# Mail servers whose packages do not go together with Postfix: unpacked into $TIDEGATE_TOOLS/debian/NAME.
+    rspamd:rspamd nginx:nginx-light"
+# Mail servers whose packages do not go together with Postfix: unpacked into $TIDEGATE_TOOLS/debian/NAME. One of a later
+# release of Debian's comes with the libraries that it needs.
 unpacked="sendmail:usr/libexec/sendmail/sendmail:sendmail-bin,sendmail-cf,libwrap0
     opensmtpd:usr/sbin/smtpd:opensmtpd
+    opensmtpd-7:usr/sbin/smtpd:opensmtpd,libc6,libevent-2.1-7t64,libssl3t64,libcrypt1,libdb5.3t64,zlib1g,libzstd1:trixie
     exim:usr/sbin/exim4:exim4-daemon-light,libidn12"
 
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -45,10 +47,23 @@ if [ -n "$missing" ]; then
         die "apt-get install $missing failed: $(tail -n 1 "$log")"
 fi
 for entry in $absent; do
-    IFS=: read -r name _ packages <<<"$entry"
+    IFS=: read -r name _ packages suite <<<"$entry"
     echo "gateways: unpacking $name ..."
     mkdir -p "$scratch/$name" "$TIDEGATE_TOOLS/debian"
-    (cd "$scratch/$name" && apt-get download ${packages//,/ }) >>"$log" 2>&1 ||
+    options=()
+    if [ -n "$suite" ]; then
+        # from where this machine's packages come, with lists of its own
+        mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 '/debian/$') ||
+            die "no mirror of Debian's is known"
+        mkdir -p "$scratch/$suite/lists/partial"
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$scratch/$suite/sources"
+        : >"$scratch/$suite/status"
+        options=(-o "Dir::Etc::sourcelist=$scratch/$suite/sources" -o Dir::Etc::sourceparts=-
+            -o "Dir::State::lists=$scratch/$suite/lists" -o "Dir::State::status=$scratch/$suite/status"
+            -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
+        apt-get "${options[@]}" -qq update >>"$log" 2>&1 || die "apt-get update of $suite failed: $(tail -n 1 "$log")"
+    fi
+    (cd "$scratch/$name" && apt-get "${options[@]}" download ${packages//,/ }) >>"$log" 2>&1 ||
         die "apt-get download ${packages//,/ } failed: $(tail -n 1 "$log")"
     for package in "$scratch/$name"/*.deb; do dpkg -x "$package" "$scratch/$name/root"; done
     # such programs would not look for libraries where we say

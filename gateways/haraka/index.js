@@ -132,21 +132,20 @@ exports.question = (connection, { tenant, connector }) => {
 exports.reply = (answer) => {
   const { action, reply } = JSON.parse(answer);
   if (action === "accept") return null;
-  const first = { defer: "4", reject: "5" }[action];
+  const first = action === "defer" ? 4 : action === "reject" ? 5 : undefined;
   const enhanced = /^([45])\.(\d{1,3})\.(\d{1,3})$/.exec(reply?.enhanced ?? "");
   if (
     !first ||
-    enhanced?.[1] !== first ||
-    !/^[45]\d\d$/.test(reply.code) ||
-    String(reply.code)[0] !== first
+    Number(enhanced?.[1]) !== first ||
+    !Number.isInteger(reply.code) ||
+    Math.floor(reply.code / 100) !== first ||
+    typeof reply.text !== "string"
   ) {
     throw new Error("the answer is no decision");
   }
-  const text = String(reply.text)
-    .replace(/[^ -~]+/g, " ")
-    .slice(0, 400);
-  const dsn = DSN.create(Number(reply.code), text, Number(enhanced[2]), Number(enhanced[3]));
-  return { code: first === "4" ? DENYSOFT : DENY, dsn };
+  const text = reply.text.replace(/[^ -~]+/g, " ").slice(0, 400);
+  const dsn = DSN.create(reply.code, text, Number(enhanced[2]), Number(enhanced[3]));
+  return { code: first === 4 ? DENYSOFT : DENY, dsn };
 };
 
 exports.ask_tidegate = function (next, connection) {

@@ -15,6 +15,7 @@ local M = {}
 -- Beyond these Tidegate would refuse the request; a header that was not made to annoy stays far below.
 local MAX_FIELDS = 200
 local MAX_OCTETS = 256 * 1024
+local MAX_ANSWER = 64 * 1024
 local MAX_RECIPIENTS = 100
 local MAX_TEXT = 400
 
@@ -63,16 +64,47 @@ local function address(peer)
   return text:match '^%[([%x:.]+)%%?%w*%]:%d+$' or text:match '^([%d.]+):%d+$'
 end
 
--- The question, or nil for a message that never met a mail server: the answer would be accept.
-local function question(message, conn_meta)
-  local header, octets = {}, 0
-  for _, value in ipairs(message:get_all_named_header_values 'Received') do
-    octets = octets + #value
-    if #header == MAX_FIELDS or octets > MAX_OCTETS then
+--[[ The values of the Received fields in the message's data, as the sender wrote it. KumoMTA's own parser raises at a
+header that it does not like, such as one with an 8-bit name; here every header can be read. ]]
+local function received(data)
+  local fields, in_field = {}, false
+  local at = 1
+  while at <= MAX_OCTETS do
+    -- plainly: a pattern would try again at each octet of a line without end
+    local line_end = data:find('\n', at, true)
+    if not line_end or line_end > MAX_OCTETS then
       break
     end
-    header[#header + 1] = { 'Received', ascii(value) }
+    local line = data:sub(at, line_end - 1)
+    if line:sub(-1) == '\r' then
+      line = line:sub(1, -2)
+    end
+    at = line_end + 1
+    if line == '' then
+      break
+    elseif line:match '^[ \t]' then
+      if in_field then
+        table.insert(fields[#fields], line)
+      end
+    else
+      in_field = line:sub(1, 9):lower() == 'received:'
+      if in_field then
+        if #fields == MAX_FIELDS then
+          break
+        end
+        fields[#fields + 1] = { line:sub(10) }
+      end
+    end
   end
+  for index, lines in ipairs(fields) do
+    fields[index] = { 'Received', ascii(table.concat(lines, '\r\n')) }
+  end
+  return fields
+end
+
+-- The question, or nil for a message that never met a mail server: the answer would be accept.
+local function question(message, conn_meta)
+  local header = received(message:get_data())
   if #header == 0 then
     return nil
   end
@@ -118,6 +150,9 @@ local function ask(body)
   if not ok then
     error(response, 0)
   end
+  if (response:content_length() or 0) > MAX_ANSWER then
+    error('an answer that is too long', 0)
+  end
   if response:status_code() ~= 200 then
     error(string.format('%d %s', response:status_code(), response:text():sub(1, 200)), 0)
   end
@@ -133,7 +168,7 @@ local function reply_of(answer)
   local class = action == 'defer' and 4 or action == 'reject' and 5
   local reply = class and answer.reply
   local code = type(reply) == 'table' and math.tointeger(reply.code)
-  local enhanced = code and tostring(reply.enhanced):match '^%d%.%d+%.%d+$'
+  local enhanced = code and tostring(reply.enhanced):match '^%d%.%d%d?%d?%.%d%d?%d?$'
   if
     not enhanced
     or code // 100 ~= class
@@ -145,13 +180,6 @@ local function reply_of(answer)
   return code, enhanced .. ' ' .. reply.text:gsub('[^ -~]+', ' '):sub(1, MAX_TEXT)
 end
 
-local function decide(message, conn_meta)
-  local body = question(message, conn_meta)
-  if body then
-    return reply_of(ask(body))
-  end
-end
-
 --[[ For the event smtp_server_data, which comes once a message. Returns for an accept; else answers the SMTP client and
 does not return. Clients that have logged in are not asked about. ]]
 function M.check(message, conn_meta)
@@ -160,11 +188,18 @@ function M.check(message, conn_meta)
     return
   end
   -- an error that is not caught here would be a 421 for the whole session
+  local is_read, body = pcall(function()
+    return not conn_meta:get_meta 'authn_id' and question(message, conn_meta) or nil
+  end)
+  if not is_read then
+    -- what a sender wrote is never a reason to let mail wait, whatever `fail` says: it would wait for ever
+    kumo.log_warn(string.format('tidegate: %s, accepted', tostring(body)))
+    return
+  elseif not body then
+    return
+  end
   local ok, code, text = pcall(function()
-    if conn_meta:get_meta 'authn_id' then
-      return nil
-    end
-    return decide(message, conn_meta)
+    return reply_of(ask(body))
   end)
   if ok and code then
     kumo.reject(code, text)

@@ -9,6 +9,8 @@ local ucl = require "ucl"
 local N = 'TIDEGATE'
 local MAX_HEADER = 128 * 1024
 local MAX_ANSWER = 64 * 1024
+local MAX_RECIPIENTS = 1000
+local MAX_TEXT = 400
 local settings = {
   timeout = 2.5,
   fail = 'accept',
@@ -50,7 +52,9 @@ local function question(task)
   end
   if not by_exchange then return nil end
   local from, to = task:get_from('smtp'), {}
-  for _, recipient in ipairs(task:get_recipients('smtp') or {}) do
+  local recipients = task:get_recipients('smtp') or {}
+  -- none instead of some: some alone, all postmaster, would be accepted always
+  for _, recipient in ipairs(#recipients <= MAX_RECIPIENTS and recipients or {}) do
     to[#to + 1] = path(recipient)
   end
   -- an empty list would be written as an object
@@ -73,7 +77,7 @@ local function fail(task, why)
   end
 end
 
-local CLASSES = { defer = '4', reject = '5' }
+local CLASSES = { defer = 4, reject = 5 }
 local ACTIONS = { defer = 'soft reject', reject = 'reject' }
 
 local function apply(task, answer)
@@ -88,12 +92,15 @@ local function apply(task, answer)
     end
     return
   end
-  local enhanced = type(reply) == 'table' and tostring(reply.enhanced) or ''
   local class = CLASSES[action]
-  if not class or enhanced:sub(1, 1) ~= class or not enhanced:match('^%d%.%d+%.%d+$') then
+  local said = type(reply) == 'table' and reply or {}
+  local enhanced = type(said.enhanced) == 'string' and said.enhanced or ''
+  local has_codes = class and type(said.code) == 'number' and math.floor(said.code / 100) == class
+    and enhanced:match('^' .. class .. '%.%d%d?%d?%.%d%d?%d?$')
+  if not has_codes or type(said.text) ~= 'string' then
     return fail(task, 'the answer is no decision')
   end
-  local text = tostring(reply.text or ''):gsub('[^\32-\126]+', ' '):sub(1, 400)
+  local text = said.text:gsub('[^\32-\126]+', ' '):sub(1, MAX_TEXT)
   task:insert_result(N, 0.0, action)
   if settings.answer_by_header then
     task:set_milter_reply({

@@ -1,10 +1,11 @@
 /**
  * What gateways repeat: one message asked about twice, under the name that its gateway gives it, has the same answer and
- * counts once within ten minutes. A name is told in each dialect in another place.
+ * counts once within ten minutes, while another message counts by itself, even if it goes by the same name. A name is told
+ * in each dialect in another place.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { event, until } from "../support/client.mjs";
+import { event, received, until } from "../support/client.mjs";
 import { BLOCKED, blockedServer, startEdge } from "../support/edge.mjs";
 import { message, storeKey } from "../support/gateways.mjs";
 
@@ -101,3 +102,24 @@ for (const [name, dialect] of Object.entries(DIALECTS)) {
     await counted(3);
   });
 }
+
+test("different messages of one name each count, of one server and of several", async () => {
+  const tenant = "again";
+  await edge.client.putPolicy(tenant, { mode: "enforce" }, { now: BLOCKED });
+  const before = await edge.client.counted(tenant);
+  const tell = async (/** @type {string} */ header, record = "async") => {
+    const body = event({ tenant, event_id: "4AGAIN", record, header });
+    await edge.client.decide(body, { now: BLOCKED });
+  };
+  const one = received({ host: "EX01.contoso.com", now: BLOCKED });
+  const next = received({ host: "EX01.contoso.com", now: BLOCKED - 1 });
+  const other = received({ host: "EX02.contoso.com", now: BLOCKED });
+  for (const header of [one, next, other]) await tell(header);
+  // the same one again, also as another gateway folds it
+  await tell(one);
+  await tell(one.replaceAll("\r\n ", "\n\t"));
+  await tell(one, "sync");
+  await until("each is counted", async () => (await edge.client.counted(tenant)) - before >= 3);
+  await tell(next, "sync");
+  assert.equal((await edge.client.counted(tenant)) - before, 3);
+});

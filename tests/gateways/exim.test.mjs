@@ -7,7 +7,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { after, afterEach, before, test } from "node:test";
 import { until } from "../support/client.mjs";
-import { startExim, startStunnel } from "./support/exim.mjs";
+import { startExim } from "./support/exim.mjs";
+import { startNginx } from "./support/nginx.mjs";
 import { HOST, logged } from "./support/servers.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
 import { send } from "./support/swaks.mjs";
@@ -124,15 +125,17 @@ test("mail waits for a Tidegate that is gone where that is asked for", async () 
   }
 });
 
-test("over stunnel only a Tidegate whose certificate an authority vouches for is talked to", async () => {
+test("over nginx only a Tidegate whose certificate an authority vouches for is talked to", async () => {
   const tls = await startTls(world.front.port);
   const [trusting, wary, misnamed] = await Promise.all([
-    startStunnel(tls),
-    startStunnel({ url: tls.url }),
-    startStunnel({ ...tls, url: tls.url.replace("localhost", "another.test") }),
+    startNginx("exim/nginx.conf", tls),
+    startNginx("exim/nginx.conf", { url: tls.url }),
+    startNginx("exim/nginx.conf", { ...tls, url: tls.url.replace("localhost", "another.test") }),
   ]);
   const ways = await Promise.all(
-    [trusting, wary, misnamed].map(({ socket }) => startExim({ socket, key: world.key })),
+    [trusting, wary, misnamed].map(({ port }) =>
+      startExim({ socket: `inet:${HOST}:${port}`, key: world.key }),
+    ),
   );
   try {
     const [own, unknown, another] = ways;

@@ -42,13 +42,9 @@ after(async () => {
 });
 afterEach(() => world.front.set("pass"));
 
-/** @param {string} text header fields @returns {[string, string][]} as KumoMTA hands them on: unfolded */
-function fields(text) {
-  const unfolded = text.replaceAll(/\r\n[ \t]+/g, " ").trimEnd();
-  return [...unfolded.split("\r\n"), "From: a@contoso.com", "Subject: hello"].map((field) => {
-    const at = field.indexOf(":");
-    return [field.slice(0, at), field.slice(at + 1).trim()];
-  });
+/** A message's data. @param {string} header with CRLF */
+function message(header) {
+  return `${header}From: <a@contoso.com>\r\nSubject: hello\r\n\r\nA short body.\r\n`;
 }
 
 /** @param {import("./support/kumomta.mjs").Told} told */
@@ -59,7 +55,7 @@ function accepted({ reply, warned }) {
 for (const kind of KINDS) {
   const line = smtpLine(kind);
   test(`a message of kind ${kind} is ${line ? `answered ${line}` : "accepted"}`, async () => {
-    const told = await kumo.open.receive({ header: fields(header(kind)) });
+    const told = await kumo.open.receive({ data: message(header(kind)) });
     if (line) assert.equal(told.reply, line);
     else accepted(told);
     assert.equal(told.warned, "");
@@ -67,12 +63,12 @@ for (const kind of KINDS) {
 }
 
 test("what is asked is the Received fields, the recipients, the client's address and nothing else", async () => {
-  const message = fields(header("throttled"));
+  const out = header("throttled");
   await kumo.open.receive({
     id: "0a1b2c",
     to: ["b@gw.test", "c@gw.test"],
     meta: { received_from: "[2001:db8::7]:4711" },
-    header: message,
+    data: message(out),
   });
   const asked = kumo.open.asked();
   assert.equal(asked?.url, `${world.url}/v1/decide`);
@@ -82,42 +78,63 @@ test("what is asked is the Received fields, the recipients, the client's address
     client: { ip: "2001:db8::7" },
     own_hops: 0,
     envelope: { to: ["b@gw.test", "c@gw.test"] },
-    header: [message[0]],
+    // as the sender wrote it
+    header: [["Received", out.slice("Received:".length).trimEnd()]],
   });
 });
 
 test("whatever a sender wrote, its message is decided on", async () => {
-  const message = fields(header("throttled"));
-  const dirt = Buffer.from('from "\\\xff\xfe\x01 by x \xc3', "latin1");
-  const told = await kumo.open.receive({
-    header: [...message, ["Received", dirt], ["X-\xff", dirt]],
-    to: ["\u00fc@gw.test"],
-  });
-  assert.equal(told.reply, smtpLine("throttled"));
-  const many = Array.from(
-    { length: 500 },
-    () => /** @type {[string, string]} */ (["Received", "x".repeat(5_000)]),
-  );
-  assert.equal((await kumo.open.receive({ header: [...message, ...many] })).reply, smtpLine("throttled"));
-  for (const peer of ["", "unix", "127.0.0.1", "[fe80::1%3]:25"]) {
-    const sent = await kumo.open.receive({ header: message, meta: { received_from: peer } });
-    assert.equal(sent.reply, smtpLine("throttled"), peer);
+  const out = header("throttled");
+  const told = async (/** @type {string} */ data, meta = {}) =>
+    (await kumo.closed.receive({ data: Buffer.from(data, "latin1"), to: ["\u00fc@gw.test"], meta })).reply;
+  const dirt = 'from "\\\xff\xfe\x01 by x \xc3';
+  for (const data of [
+    message(`${out}Received: ${dirt}\r\nX-\xff: ${dirt}\r\n`),
+    message(`${out}no colon\r\n`),
+    message(`${out}\rX: a CR alone at a line's start\r\n`),
+    message(` a blank first\r\n${out}`),
+    message(`${dirt}\r\n${out}`),
+    message(out).replaceAll("\r\n", "\n"),
+    message(`${out}${`Received: ${"x".repeat(5_000)}\r\n`.repeat(500)}`),
+    message(`${out}X: y\r\n${" z\r\n".repeat(100_000)}`),
+    message(`${out}Received: x\r\n${" z\r\n".repeat(50_000)}`),
+  ]) {
+    assert.equal(await told(data), smtpLine("throttled"), data.slice(0, 200));
+  }
+  for (const received_from of ["", "unix", "127.0.0.1", "[fe80::1%3]:25"]) {
+    assert.equal(await told(message(out), { received_from }), smtpLine("throttled"), received_from);
   }
 });
 
+test("a message without a header, or that KumoMTA cannot show, is accepted even where mail is to wait", async () => {
+  for (const data of [
+    "\r\nbody\r\n",
+    " a blank first\r\n",
+    "\xfcber\r\n\r\nbody\r\n",
+    "\r",
+    "",
+    "\0\0\r\n",
+  ]) {
+    accepted(await kumo.closed.receive({ data: Buffer.from(data, "latin1") }));
+  }
+  const told = await kumo.closed.receive({ data: "", unreadable: true });
+  assert.match(told.reply, /^250 OK ids=/);
+  assert.match(told.warned, /^tidegate: .*, accepted$/);
+});
+
 test("postmaster hears from a blocked server, and who has logged in is not asked about", async () => {
-  accepted(await kumo.open.receive({ header: fields(header("blocked")), to: ["postmaster@gw.test"] }));
+  accepted(await kumo.open.receive({ data: message(header("blocked")), to: ["postmaster@gw.test"] }));
   const before = kumo.open.asked();
-  accepted(await kumo.open.receive({ header: fields(header("blocked")), meta: { authn_id: "bob" } }));
-  accepted(await kumo.open.receive({ header: [["Subject", "a message of its own"]] }));
+  accepted(await kumo.open.receive({ data: message(header("blocked")), meta: { authn_id: "bob" } }));
+  accepted(await kumo.open.receive({ data: "Subject: a message of its own\r\n\r\nbody\r\n" }));
   assert.equal(kumo.open.asked(), before);
 });
 
 test("a Tidegate that was restarted is asked on a new connection", async () => {
   for (let round = 0; round < 5; round += 1) {
-    await kumo.open.receive({ header: fields(header("current")) });
+    await kumo.open.receive({ data: message(header("current")) });
     world.front.cut();
-    const told = await kumo.open.receive({ header: fields(header("throttled")) });
+    const told = await kumo.open.receive({ data: message(header("throttled")) });
     assert.equal(told.reply, smtpLine("throttled"), told.warned);
   }
 });
@@ -125,20 +142,20 @@ test("a Tidegate that was restarted is asked on a new connection", async () => {
 test("while Tidegate is gone mail flows, unless it is to wait", async () => {
   await world.front.set("gone");
   for (const kind of KINDS) {
-    const told = await kumo.open.receive({ header: fields(header(kind)) });
+    const told = await kumo.open.receive({ data: message(header(kind)) });
     accepted(told);
     assert.match(told.warned, /^tidegate: error sending request .*, accepted$/);
   }
-  const closed = await kumo.closed.receive({ header: fields(header("current")) });
+  const closed = await kumo.closed.receive({ data: message(header("current")) });
   assert.equal(closed.reply, "451 4.3.0 Policy service unavailable, try again later");
   assert.match(closed.warned, /, deferred$/);
   await world.front.set("pass");
-  assert.equal((await kumo.closed.receive({ header: fields(header("blocked")) })).reply, smtpLine("blocked"));
+  assert.equal((await kumo.closed.receive({ data: message(header("blocked")) })).reply, smtpLine("blocked"));
 });
 
 test("while Tidegate answers after 10 s mail flows after 2.5 s", async () => {
   await world.front.set("slow", { ms: 10_000 });
-  const told = await kumo.open.receive({ header: fields(header("blocked")) });
+  const told = await kumo.open.receive({ data: message(header("blocked")) });
   accepted(told);
   assert.ok(told.ms > 2_400 && told.ms < 8_000, `${told.ms}`);
 });
@@ -168,18 +185,18 @@ test("an answer that is none delays nothing, and is logged", async () => {
       JSON.stringify({ action: "defer", reply: { ...reply, text: {} } }),
     ]) {
       body = answer;
-      const told = await own.receive({ header: fields(header("throttled")) });
+      const told = await own.receive({ data: message(header("throttled")) });
       accepted(told);
       assert.match(told.warned, /^tidegate: .*, accepted$/, answer);
     }
     status = 401;
     body = "no such key";
-    const refused = await own.receive({ header: fields(header("throttled")) });
+    const refused = await own.receive({ data: message(header("throttled")) });
     accepted(refused);
     assert.equal(refused.warned, "tidegate: 401 no such key, accepted");
     status = 200;
     body = JSON.stringify({ action: "defer", reply: { ...reply, text: "one\r\n250 two\u00fc" } });
-    const told = await own.receive({ header: fields(header("throttled")) });
+    const told = await own.receive({ data: message(header("throttled")) });
     assert.equal(told.reply, "450 4.7.230 one 250 two ", "no reply has a line of its own making");
   } finally {
     await own.stop();

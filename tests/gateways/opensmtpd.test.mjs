@@ -16,6 +16,7 @@ import { SmtpSession } from "./support/smtp.mjs";
 import { startStub } from "./support/stub.mjs";
 import { send } from "./support/swaks.mjs";
 import { startTls } from "./support/tls.mjs";
+import { JSON_DECISION, REJECTED, startUpstream } from "./support/upstream.mjs";
 import { header, smtpLine, startWorld, TENANT } from "./support/world.mjs";
 
 /** @typedef {import("./support/world.mjs").Kind} Kind */
@@ -25,16 +26,19 @@ const KINDS = /** @type {Kind[]} */ (["current", "throttled", "blocked", "other"
 
 /** @type {import("./support/world.mjs").World} */
 let world;
-/** @type {Record<"open" | "closed", OpenSmtpd>} */
+/** @type {Record<"open" | "closed" | "new", OpenSmtpd>} */
 let servers;
+/** This OpenSMTPD cuts long lines of what a filter sees: messages that have one are rejected. */
+const OLD = { args: "--long-lines reject" };
 
 before(async () => {
   world = await startWorld();
-  const [open, closed] = await Promise.all([
-    startOpenSmtpd(world),
-    startOpenSmtpd(world, { args: "--fail defer --ask all" }),
+  const [open, closed, recent] = await Promise.all([
+    startOpenSmtpd(world, OLD),
+    startOpenSmtpd(world, { args: `${OLD.args} --fail defer --ask all` }),
+    startOpenSmtpd(world, { release: "opensmtpd-7" }),
   ]);
-  servers = { open, closed };
+  servers = { open, closed, new: recent };
 });
 after(async () => {
   await Promise.all(Object.values(servers ?? {}).map((server) => server.stop()));
@@ -53,8 +57,49 @@ for (const kind of KINDS) {
     const sent = await send(servers.open.port, { header: header(kind) });
     if (line) assert.equal(sent.reply, line);
     else accepted(sent);
+    const recent = await send(servers.new.port, { header: header(kind) });
+    if (line) assert.equal(recent.reply, line);
+    else accepted(recent);
   });
 }
+
+test("a message with a line that this OpenSMTPD would cut is rejected, and passes where none is asked about", async () => {
+  const body = `${"b".repeat(1_998)}\r\n`;
+  const sent = await send(servers.open.port, { header: header("current"), body });
+  assert.equal(sent.reply, "554 5.6.0 A line of this message is too long for this server");
+  await logged(() => servers.open.output(), /\w{8}: rejected: smtpd 6\.8\.\w+ cuts a line of it/);
+  accepted(await send(servers.open.port, { header: header("current"), body: `${"b".repeat(1_997)}\r\n` }));
+  assert.equal(
+    (await send(servers.new.port, { header: header("blocked"), body })).reply,
+    smtpLine("blocked"),
+  );
+  const passing = await startOpenSmtpd(world);
+  try {
+    accepted(await send(passing.port, { header: header("blocked"), body }));
+    await logged(() => passing.output(), /smtpd 6\.8\.\w+ cuts long lines .* nothing is asked/);
+  } finally {
+    await passing.stop();
+  }
+});
+
+test("answers that never end take nothing from those that come after", async () => {
+  const upstream = await startUpstream({ decision: JSON_DECISION });
+  const server = await startOpenSmtpd({ url: upstream.url, key: "tg_1_secret" }, OLD);
+  try {
+    // more than there are threads
+    const sessions = [];
+    while (sessions.length < 70) sessions.push(await SmtpSession.open(server.port));
+    const endless = sessions.map((session) => session.send(header("current"), "odd-endless-body@gw.test"));
+    for (const reply of await Promise.all(endless)) assert.match(reply, /^250 2\.0\.0 \w+ Message accepted/);
+    for (const session of sessions) await session.end();
+    const session = await SmtpSession.open(server.port);
+    assert.equal(await session.send(header("current"), "status-200@gw.test"), REJECTED);
+    await session.end();
+  } finally {
+    await server.stop();
+    await upstream.stop();
+  }
+});
 
 test("several messages of one session are each decided on by themselves, over one connection", async () => {
   const connections = world.front.connections();
@@ -137,7 +182,7 @@ test("a client that leaves while Tidegate is asked does no harm", async () => {
 
 test("what is no decision lets mail through, and no answer adds a line to a reply", async () => {
   const stub = await startStub();
-  const server = await startOpenSmtpd({ url: stub.url, key: "tg_1_secret" });
+  const server = await startOpenSmtpd({ url: stub.url, key: "tg_1_secret" }, OLD);
   try {
     for (const answer of stub.NO_DECISIONS) {
       stub.set(answer);
@@ -154,7 +199,7 @@ test("what is no decision lets mail through, and no answer adds a line to a repl
 });
 
 test("a revoked key lets mail through and is told in the log", async () => {
-  const server = await startOpenSmtpd({ url: world.url, key: "tg_none_0123456789abcdef" });
+  const server = await startOpenSmtpd({ url: world.url, key: "tg_none_0123456789abcdef" }, OLD);
   try {
     accepted(await send(server.port, { header: header("blocked") }));
     await logged(() => server.output(), /tidegate: \w{8}: accept: HTTP status 401/);
@@ -166,8 +211,8 @@ test("a revoked key lets mail through and is told in the log", async () => {
 test("over TLS only an authority that is trusted is talked to", async () => {
   const tls = await startTls(world.port);
   const [trusting, wary] = await Promise.all([
-    startOpenSmtpd({ url: tls.url, key: world.key }, { args: `--ca-file ${tls.authority}` }),
-    startOpenSmtpd({ url: tls.url, key: world.key }),
+    startOpenSmtpd({ url: tls.url, key: world.key }, { args: `${OLD.args} --ca-file ${tls.authority}` }),
+    startOpenSmtpd({ url: tls.url, key: world.key }, OLD),
   ]);
   try {
     for (let count = 0; count < 3; count += 1) {
@@ -216,6 +261,7 @@ describe("the filter alone", () => {
     const own = ["Received: from ex01 (x [203.0.113.7])", "\tby gw.test (OpenSMTPD) with ESMTP id 1a2b3c4d"];
     return {
       lines: [
+        "config|smtpd-version|7.6.0p1",
         report("link-connect|s1|ex01|pass|203.0.113.7:2525|192.0.2.1:25"),
         report("link-identify|s1|EHLO|ex01"),
         ...reports.map(report),
@@ -237,13 +283,42 @@ describe("the filter alone", () => {
   const rejected = `filter-result|s1|t1|reject|${smtpLine("blocked")}`;
   const proceeds = "filter-result|s1|t1|proceed";
 
-  test("it registers for what it needs", async () => {
-    const said = await talk(["config|smtpd-version|7.5.0", "config|ready"], 11);
-    assert.deepEqual(said.slice(-3), [
-      "register|filter|smtp-in|data-line",
-      "register|filter|smtp-in|commit",
-      "register|ready",
-    ]);
+  test("it registers for what it needs, and for nothing where a line that it sees is cut", async () => {
+    for (const version of ["7.4.0", "7.5.0", "7.10.0p1", "10.0"]) {
+      const said = await talk([`config|smtpd-version|${version}`, "config|ready"], 11);
+      assert.deepEqual(said.slice(-3), [
+        "register|filter|smtp-in|data-line",
+        "register|filter|smtp-in|commit",
+        "register|ready",
+      ]);
+    }
+    for (const version of ["6.8.0p2", "7.3.0", "x", ""]) {
+      assert.deepEqual(await talk([`config|smtpd-version|${version}`, "config|ready"], 1), [
+        "register|ready",
+      ]);
+    }
+    assert.deepEqual(await talk(["config|ready"], 1), ["register|ready"]);
+  });
+
+  test("a refused recipient is none, however it is written, and an accepted one is whole", async () => {
+    const begin = ["tx-begin|s1|1a2b3c4d"];
+    for (const [version, reports, expected] of /** @type {[string, string[], string][]} */ ([
+      ["0.7", ["tx-rcpt|s1|1a2b3c4d|ok|postmaster@gw.test"], proceeds],
+      ["0.7", ["tx-rcpt|s1|1a2b3c4d|permfail|ok|postmaster@gw.test"], rejected],
+      [
+        "0.7",
+        ["tx-rcpt|s1|1a2b3c4d|ok|postmaster@gw.test", "tx-rcpt|s1|1a2b3c4d|tempfail|ok|y@gw.test"],
+        proceeds,
+      ],
+      ["0.5", ["tx-rcpt|s1|1a2b3c4d|postmaster@gw.test|ok"], proceeds],
+      [
+        "0.5",
+        ["tx-rcpt|s1|1a2b3c4d|postmaster@gw.test|ok", "tx-rcpt|s1|1a2b3c4d|y|ok|x@gw.test|tempfail"],
+        proceeds,
+      ],
+    ])) {
+      assert.equal(await result(version, [...begin, ...reports]), expected, reports.join());
+    }
   });
 
   test("it hands each line back as it was", async () => {

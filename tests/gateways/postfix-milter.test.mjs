@@ -124,6 +124,32 @@ test("clients that the configuration names are not asked about", async () => {
   assert.equal(await counted("skipping", "upstream_connections_total"), 0);
 });
 
+test("behind a before-queue proxy the re-injecting smtpd asks below the field of the one in front", async () => {
+  const asking = ['connector = "on_premises"', 'log = "debug"'];
+  const [below, wrong] = await Promise.all([
+    startMilter(world, { lines: [...asking, "own_hops = 1"] }),
+    startMilter(world, { lines: asking }),
+  ]);
+  const inner = await startPostfix({
+    below: [`smtpd_milters=${below.address}`],
+    wrong: [`smtpd_milters=${wrong.address}`],
+  });
+  const outer = await startPostfix({
+    below: [`smtpd_proxy_filter=127.0.0.1:${inner.ports.below}`],
+    wrong: [`smtpd_proxy_filter=127.0.0.1:${inner.ports.wrong}`],
+  });
+  try {
+    const sent = await send(outer.ports.below, { header: header("blocked") });
+    assert.equal(sent.reply, smtpLine("blocked"), sent.transcript);
+    accepted(await send(outer.ports.below, { header: header("current") }));
+    // the field in front is not Exchange's: the log says so
+    accepted(await send(outer.ports.wrong, { header: header("blocked") }));
+    await logged(() => wrong.output(), /"action":"accept".*"why":"The connecting server's/);
+  } finally {
+    for (const server of [outer, inner, below, wrong]) await server.stop();
+  }
+});
+
 test("a Tidegate that was restarted is asked on a new connection", async () => {
   await send(postfix.ports.tcp, { header: header("throttled") });
   const retries = await counted("tcp", "retries_total");

@@ -1,5 +1,5 @@
 /**
- * Postfix hands mail to rspamd, which asks Tidegate: by a rule in Lua, or by its proxy with Tidegate in a scanner's place.
+ * Postfix hands mail to rspamd, which asks Tidegate by a rule in Lua, beside its other work or as all its work.
  * rspamd has SMTP codes of its own; with Postfix's milter_header_checks the enhanced code and the text are those that were
  * decided. Mail flows when Tidegate is gone or slow.
  */
@@ -8,11 +8,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { until } from "../support/client.mjs";
-import { gatewayKey } from "./support/keys.mjs";
+import { startNginx } from "./support/nginx.mjs";
 import { startPostfix } from "./support/postfix.mjs";
-import { startNginx, startRspamd } from "./support/rspamd.mjs";
+import { startOnly, startRspamd, startRule } from "./support/rspamd.mjs";
 import { logged, remove, scratch } from "./support/servers.mjs";
-import { edited, shipped, shippedFile } from "./support/shipped.mjs";
+import { edited, shipped } from "./support/shipped.mjs";
 import { SmtpSession } from "./support/smtp.mjs";
 import { startStub } from "./support/stub.mjs";
 import { send } from "./support/swaks.mjs";
@@ -23,12 +23,11 @@ import { header, smtpLine, startWorld, TENANT } from "./support/world.mjs";
 /** @typedef {import("./support/rspamd.mjs").Rspamd} Rspamd */
 
 const KINDS = /** @type {Kind[]} */ (["current", "throttled", "blocked", "other"]);
-const LUA = shippedFile("rspamd/tidegate.lua");
-const SELF_SCAN = 'milter = yes;\ntimeout = 10s;\nupstream "local" { default = yes; self_scan = yes; }';
+const BY_HEADER = { more: "answer_by_header = true;" };
 
 /** @type {import("./support/world.mjs").World} */
 let world;
-/** @type {Record<"rule" | "closed" | "header" | "proxy" | "proxyHeader" | "mirror", Rspamd>} */
+/** @type {Record<"rule" | "closed" | "header" | "only" | "onlyHeader" | "mirror", Rspamd>} */
 let rspamds;
 /** @type {Awaited<ReturnType<typeof startNginx>>[]} */
 const nginxs = [];
@@ -38,34 +37,17 @@ let postfix;
 let checks;
 
 /**
- * An rspamd that scans by itself, with the rule.
- * @param {string} [more] settings of the rule
- * @param {{ url?: string, options?: string }} [how] `options` of rspamd
- */
-function startRule(more = "", { url = world.url, options = "" } = {}) {
-  const conf = edited(shipped("rspamd/tidegate.conf"), [
-    ["https://tidegate.example.net", url],
-    ['key_file = "/etc/rspamd/tidegate.key"', `key = "${world.key}"; ${more}`],
-  ]);
-  return startRspamd({
-    worker: (socket) => `bind_socket = "${socket} mode=0666";\n${SELF_SCAN}`,
-    more: `options { ${options} }\n${conf}\nlua = "${LUA}";\n`,
-  });
-}
-
-/**
- * An rspamd with a shipped configuration of its proxy.
- * @param {string} file
+ * An rspamd that shows Tidegate a copy of each message.
  * @param {string} key
- * @param {{ url: string, authority?: string }} [tidegate]
  */
-async function startProxy(file, key, tidegate = world) {
-  const nginx = await startNginx({ url: tidegate.url, authority: tidegate.authority, key });
+async function startMirror(key) {
+  const nginx = await startNginx("rspamd/nginx.conf", { url: world.url, key });
   nginxs.push(nginx);
-  const path = /bind_socket = "(\S+) /.exec(shipped(`rspamd/${file}`))?.[1] ?? "";
+  const file = "rspamd/worker-proxy-mirror.inc";
+  const path = /bind_socket = "(\S+) /.exec(shipped(file))?.[1] ?? "";
   return startRspamd({
     worker: (socket) =>
-      edited(shipped(`rspamd/${file}`), [
+      edited(shipped(file), [
         [path, socket],
         ["127.0.0.1:11380", `127.0.0.1:${nginx.port}`],
       ]),
@@ -74,16 +56,15 @@ async function startProxy(file, key, tidegate = world) {
 
 before(async () => {
   world = await startWorld();
-  const byHeader = await gatewayKey(world, { rspamd_add_headers: true });
-  const [rule, closed, header, proxy, proxyHeader, mirror] = await Promise.all([
-    startRule(),
-    startRule('fail = "defer";'),
-    startRule("answer_by_header = true;"),
-    startProxy("worker-proxy.inc", world.key),
-    startProxy("worker-proxy.inc", byHeader),
-    startProxy("worker-proxy-mirror.inc", world.key),
+  const [rule, closed, header, only, onlyHeader, mirror] = await Promise.all([
+    startRule(world),
+    startRule(world, { more: 'fail = "defer";' }),
+    startRule(world, BY_HEADER),
+    startOnly(world),
+    startOnly(world, BY_HEADER),
+    startMirror(world.key),
   ]);
-  rspamds = { rule, closed, header, proxy, proxyHeader, mirror };
+  rspamds = { rule, closed, header, only, onlyHeader, mirror };
   checks = scratch("checks");
   const table = join(checks, "milter_header_checks");
   writeFileSync(table, shipped("rspamd/milter_header_checks"));
@@ -93,8 +74,8 @@ before(async () => {
       rule: milter(rule),
       closed: milter(closed),
       header: [...milter(header), "cleanup_service_name=cleanup-checks"],
-      proxy: milter(proxy),
-      proxyHeader: [...milter(proxyHeader), "cleanup_service_name=cleanup-checks"],
+      only: milter(only),
+      onlyHeader: [...milter(onlyHeader), "cleanup_service_name=cleanup-checks"],
       mirror: milter(mirror),
     },
     `cleanup-checks unix n - n - 0 cleanup -o { milter_header_checks = regexp:${table} }\n`,
@@ -120,9 +101,9 @@ const byHeaderChecks = (kind) => smtpLine(kind)?.replace(/^450 /, "451 ");
 
 const ways = /** @type {const} */ ([
   ["rule", byRspamd],
-  ["proxy", byRspamd],
+  ["only", byRspamd],
   ["header", byHeaderChecks],
-  ["proxyHeader", byHeaderChecks],
+  ["onlyHeader", byHeaderChecks],
 ]);
 
 for (const [way, line] of ways) {
@@ -139,6 +120,21 @@ for (const [way, line] of ways) {
       const body = `${"b".repeat(70)}\r\n`.repeat(15_000);
       const sent = await send(postfix.ports[way], { header: header("throttled"), body });
       assert.equal(sent.reply, line("throttled"));
+    });
+
+    test("a message to as many recipients as Postfix lets in", async () => {
+      for (const kind of /** @type {Kind[]} */ (["current", "other", "blocked"])) {
+        const session = await SmtpSession.open(postfix.ports[way]);
+        await session.say("MAIL FROM:<a@contoso.com>");
+        for (let count = 0; count < 1_000; count += 1) {
+          const reply = await session.say(`RCPT TO:<a-recipient-of-some-length-${count}@gw.test>`);
+          assert.match(reply, /^250 /);
+        }
+        const reply = await session.data(header(kind));
+        if (line(kind)) assert.equal(reply, line(kind));
+        else assert.match(reply, /^250 2\.0\.0 Ok/);
+        await session.end();
+      }
     });
 
     test("several messages of one session", async () => {
@@ -179,7 +175,7 @@ for (const [way, line] of ways) {
 
 test("a sender's own verdict header is not believed", async () => {
   const forged = `X-Tidegate-Verdict: reject 5.7.1 forged\r\n${header("current")}`;
-  for (const way of /** @type {const} */ (["header", "proxyHeader"])) {
+  for (const way of /** @type {const} */ (["header", "onlyHeader"])) {
     accepted(await send(postfix.ports[way], { header: forged }));
   }
 });
@@ -193,7 +189,7 @@ test("a rule that is to defer mail while Tidegate is gone does", async () => {
 
 test("what is no decision lets mail through, and no answer adds a line to a reply", async () => {
   const stub = await startStub();
-  const rspamd = await startRule("", { url: stub.url });
+  const rspamd = await startRule({ ...world, url: stub.url });
   const own = await startPostfix({
     own: [`smtpd_milters=${rspamd.milter}`, "milter_default_action=tempfail"],
   });
@@ -216,7 +212,7 @@ test("what is no decision lets mail through, and no answer adds a line to a repl
 });
 
 test("a revoked key lets mail through", async () => {
-  const rspamd = await startProxy("worker-proxy.inc", "tg_none_0123456789abcdef");
+  const rspamd = await startOnly({ ...world, key: "tg_none_0123456789abcdef" });
   const own = await startPostfix({
     own: [`smtpd_milters=${rspamd.milter}`, "milter_default_action=tempfail"],
   });
@@ -240,23 +236,21 @@ test("a mirror shows Tidegate every message and changes no reply", async () => {
 
 test("over TLS only an authority that is trusted is talked to", async () => {
   const tls = await startTls(world.port);
-  const [trusting, wary, proxy] = await Promise.all([
-    startRule("", { url: tls.url, options: `ssl_ca_path = "${tls.authority}";` }),
-    startRule("", { url: tls.url }),
-    startProxy("worker-proxy.inc", world.key, tls),
+  const over = { url: tls.url, key: world.key };
+  const [trusting, wary] = await Promise.all([
+    startRule(over, { options: `ssl_ca_path = "${tls.authority}";` }),
+    startRule(over),
   ]);
   const own = await startPostfix({
     trusting: [`smtpd_milters=${trusting.milter}`],
     wary: [`smtpd_milters=${wary.milter}`],
-    proxy: [`smtpd_milters=${proxy.milter}`],
   });
   try {
     assert.equal((await send(own.ports.trusting, { header: header("blocked") })).reply, byRspamd("blocked"));
-    assert.equal((await send(own.ports.proxy, { header: header("blocked") })).reply, byRspamd("blocked"));
     accepted(await send(own.ports.wary, { header: header("blocked") }));
   } finally {
     await own.stop();
-    await Promise.all([trusting.stop(), wary.stop(), proxy.stop()]);
+    await Promise.all([trusting.stop(), wary.stop()]);
     await tls.stop();
   }
 });

@@ -18,6 +18,8 @@ use crate::question::Origin;
 pub const KEY_VARIABLE: &str = "TIDEGATE_KEY";
 const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 const MAX_KEY: usize = 512;
+/// As many as the API takes.
+const MAX_OWN_HOPS: u8 = 16;
 /// A daemon that is to stop waits a little longer for what is under way.
 const MAX_TIMEOUT_MS: u64 = 9_000;
 
@@ -35,6 +37,8 @@ pub struct Config {
     #[serde(default, deserialize_with = "tenant")]
     pub tenant: Option<String>,
     pub connector: Option<Connector>,
+    #[serde(default)]
+    pub own_hops: u8,
     #[serde(default = "timeout_ms")]
     pub timeout_ms: u64,
     #[serde(default)]
@@ -100,6 +104,7 @@ pub struct ClientRule {
     #[serde(default, deserialize_with = "tenant")]
     tenant: Option<String>,
     connector: Option<Connector>,
+    own_hops: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -131,13 +136,14 @@ impl Config {
         if authenticated && self.skip_authenticated {
             return Route::Skip;
         }
-        let own = || Origin { tenant: self.tenant.clone(), connector: self.connector };
+        let own = || Origin { tenant: self.tenant.clone(), connector: self.connector, own_hops: self.own_hops };
         match self.client.iter().find(|rule| rule.networks.iter().any(|clients| clients.contain(client))) {
             Some(rule) if rule.skip => Route::Skip,
             Some(rule) => {
                 let own = own();
                 let tenant = rule.tenant.clone().or(own.tenant);
-                Route::Ask(Origin { tenant, connector: rule.connector.or(own.connector) })
+                let own_hops = rule.own_hops.unwrap_or(own.own_hops);
+                Route::Ask(Origin { tenant, connector: rule.connector.or(own.connector), own_hops })
             }
             None => Route::Ask(own()),
         }
@@ -168,8 +174,21 @@ impl Config {
         if !(1..=100_000).contains(&self.max_connections) {
             return wrong("`max_connections` must be 1 to 100000");
         }
-        if self.client.iter().any(|rule| rule.skip && (rule.tenant.is_some() || rule.connector.is_some())) {
-            return wrong("a `client` that is skipped has neither `tenant` nor `connector`");
+        let says_more =
+            |rule: &ClientRule| rule.tenant.is_some() || rule.connector.is_some() || rule.own_hops.is_some();
+        if self.client.iter().any(|rule| rule.skip && says_more(rule)) {
+            return wrong("a `client` that is skipped has neither `tenant` nor `connector` nor `own_hops`");
+        }
+        let asked = self.client.iter().filter(|rule| !rule.skip);
+        let mut origins = asked
+            .map(|rule| (rule.own_hops.unwrap_or(self.own_hops), rule.connector.or(self.connector)))
+            .chain([(self.own_hops, self.connector)]);
+        if origins.clone().any(|(own_hops, _)| own_hops > MAX_OWN_HOPS) {
+            return wrong("`own_hops` must be 0 to 16");
+        }
+        // elsewhere the client's address is part of a server's id, and behind a proxy it would be the proxy's for all
+        if origins.any(|(own_hops, connector)| own_hops > 0 && connector != Some(Connector::OnPremises)) {
+            return wrong("`own_hops` needs `connector = \"on_premises\"`: the client is a proxy there");
         }
         Ok(())
     }
@@ -358,7 +377,7 @@ mod tests {
         )
         .unwrap();
         let origin = |tenant: &str, connector| {
-            Route::Ask(Origin { tenant: Some(tenant.to_owned()), connector: Some(connector) })
+            Route::Ask(Origin { tenant: Some(tenant.to_owned()), connector: Some(connector), own_hops: 0 })
         };
         for local in [ip("127.0.0.1"), ip("::1"), ip("::ffff:127.0.0.1"), None] {
             assert_eq!(config.route(local, false), Route::Skip);
@@ -367,6 +386,19 @@ mod tests {
         assert_eq!(config.route(ip("2001:db8::9"), false), origin("contoso", Connector::OnPremises));
         assert_eq!(config.route(ip("10.1.2.3"), false), origin("own", Connector::Partner));
         assert_eq!(config.route(ip("198.51.100.1"), false), origin("own", Connector::OnPremises));
+    }
+
+    #[test]
+    fn behind_a_proxy_fields_of_ones_own_are_passed_over() {
+        let hops = |config: &Config, client| match config.route(ip(client), false) {
+            Route::Ask(origin) => origin.own_hops,
+            Route::Skip => u8::MAX,
+        };
+        let all = config("connector = 'on_premises'\nown_hops = 2").unwrap();
+        assert_eq!(hops(&all, "127.0.0.1"), 2);
+        let some = "[[client]]\nnetworks = ['loopback']\nconnector = 'on_premises'\nown_hops = 1";
+        let some = config(some).unwrap();
+        assert_eq!((hops(&some, "127.0.0.1"), hops(&some, "192.0.2.1")), (1, 0));
     }
 
     #[test]
@@ -380,6 +412,16 @@ mod tests {
             ("[[client]]\nnetworks = ['here']", "not a network"),
             ("[[client]]\nnetworks = []\nskip = true\ntenant = 'a'", "neither `tenant` nor"),
             ("max_connections = 0", "`max_connections` must be"),
+            ("own_hops = 1", "`own_hops` needs"),
+            ("own_hops = 1\nconnector = 'internet'", "`own_hops` needs"),
+            ("own_hops = 17\nconnector = 'on_premises'", "`own_hops` must be"),
+            ("own_hops = -1", "own_hops"),
+            ("[[client]]\nnetworks = []\nown_hops = 1", "`own_hops` needs"),
+            ("[[client]]\nnetworks = []\nskip = true\nown_hops = 1", "nor `own_hops`"),
+            (
+                "own_hops = 1\nconnector = 'on_premises'\n[[client]]\nnetworks = []\nconnector = 'partner'",
+                "`own_hops` needs",
+            ),
         ];
         for (more, expected) in cases {
             let error = config(more).unwrap_err();

@@ -234,13 +234,16 @@ impl Daemon {
             level
         };
         let reply = verdict.reply.as_ref().map(SmtpReply::as_str);
-        let members: [Member<'_>; 7] = [
+        // a reply says why by itself
+        let why = verdict.why.as_ref().filter(|_| reply.is_none());
+        let members: [Member<'_>; 8] = [
             ("action", Some(&verdict.action.as_str())),
             ("would", verdict.would.as_ref().map(|would| would as _)),
             ("reply", reply.as_ref().map(|reply| reply as _)),
             ("server", verdict.server.as_ref().map(|server| server as _)),
             ("stage", verdict.stage.as_ref().map(|stage| stage as _)),
             ("degraded", verdict.degraded.then_some(&true as _)),
+            ("why", why.map(|why| why as _)),
             ("ms", Some(&ms)),
         ];
         self.tell_message(level, "decision", message, &members);

@@ -1,6 +1,7 @@
 //! A message as `POST /v1/decide` takes it, and the answer as an SMTP reply.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tidegate_engine::event::Connector;
 
 use crate::protocol::SmtpReply;
@@ -11,6 +12,9 @@ use crate::session::Message;
 pub struct Origin {
     pub tenant: Option<String>,
     pub connector: Option<Connector>,
+    /// `Received` fields on top that are the mail server's own: what a proxy before it has put there. The client is that
+    /// proxy then.
+    pub own_hops: u8,
 }
 
 /// The body of the request.
@@ -20,9 +24,12 @@ pub fn ask(message: &Message, origin: &Origin) -> Vec<u8> {
         event_id: message.queue_id.as_deref(),
         connector: origin.connector,
         record: "async",
-        client: Client { ip: message.client_ip, helo: &message.helo },
-        // the field that the mail server adds itself is not shown to milters
-        own_hops: 0,
+        client: match origin.own_hops {
+            0 => Client { ip: message.client_ip, helo: &message.helo },
+            _ => Client { ip: None, helo: "" },
+        },
+        // the field that this mail server adds itself is not shown to milters
+        own_hops: origin.own_hops,
         envelope: Envelope { from: &message.sender, to: &message.recipients },
         header: message.received.iter().map(|value| ("Received", value.as_str())).collect(),
     };
@@ -70,6 +77,8 @@ pub struct Verdict {
     pub degraded: bool,
     pub server: Option<String>,
     pub stage: Option<u8>,
+    /// The decision in a sentence or two.
+    pub why: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -92,7 +101,12 @@ impl Action {
 
 /// Reads an answer. `None`: it is none, or says a reply that does not go with its action.
 pub fn read(answer: &[u8]) -> Option<Verdict> {
-    let answer: AnswerDocument = serde_json::from_slice(answer).ok()?;
+    let answer: Map<String, Value> = serde_json::from_slice(answer).ok()?;
+    // a list in the place of a struct would be read member by member
+    if answer.get("reply").is_some_and(Value::is_array) {
+        return None;
+    }
+    let answer: AnswerDocument = serde_json::from_value(Value::Object(answer)).ok()?;
     let class = match answer.action {
         Action::Accept => None,
         Action::Defer => Some(400..=499),
@@ -112,6 +126,7 @@ pub fn read(answer: &[u8]) -> Option<Verdict> {
         degraded: answer.degraded,
         server: answer.server.map(|server| server.id),
         stage: answer.stage.map(|stage| stage.number),
+        why: answer.why,
     })
 }
 
@@ -124,6 +139,7 @@ struct AnswerDocument {
     degraded: bool,
     server: Option<ServerDocument>,
     stage: Option<StageDocument>,
+    why: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -161,7 +177,7 @@ mod tests {
             received: vec![" from a\n by b".into(), " from c by d".into()],
             ..Message::default()
         };
-        let origin = Origin { tenant: Some("contoso".into()), connector: Some(Connector::Partner) };
+        let origin = Origin { tenant: Some("contoso".into()), connector: Some(Connector::Partner), own_hops: 0 };
         let body = ask(&message, &origin);
         let request = Request::parse(&body, &Defaults::default()).unwrap();
         assert_eq!((request.event_id.as_deref(), request.record), (Some("4ABC"), Record::Async));
@@ -171,6 +187,11 @@ mod tests {
         assert_eq!(event.recipients, ["b@example.org"]);
         let values: Vec<_> = event.header.received().map(|field| field.value.to_vec()).collect();
         assert_eq!(values, [&b" from a\n by b"[..], b" from c by d"]);
+
+        // behind a proxy the client is not the sender
+        let behind = ask(&message, &Origin { own_hops: 2, ..origin });
+        let event = Request::parse(&behind, &Defaults::default()).unwrap().event;
+        assert_eq!((event.client_ip, event.own_hops), (None, 2));
 
         // the key says the rest
         let body = ask(&Message::default(), &Origin::default());
@@ -185,11 +206,12 @@ mod tests {
     fn an_answer_is_read_or_refused() {
         let verdict = read(
             br#"{"action":"defer","reply":{"code":450,"enhanced":"4.7.230","text":"Out of date"},"would":"defer",
-                "server":{"id":"ex01","name":"EX01"},"stage":{"number":2},"degraded":false,"new":{}}"#,
+                "server":{"id":"ex01","name":"EX01"},"stage":{"number":2},"degraded":false,"why":"It is.","new":{}}"#,
         )
         .unwrap();
         assert_eq!(verdict.reply.unwrap().as_str(), "450 4.7.230 Out of date");
         assert_eq!((verdict.server.as_deref(), verdict.stage), (Some("ex01"), Some(2)));
+        assert_eq!(verdict.why.as_deref(), Some("It is."));
         let accept = read(br#"{"action":"accept","reply":null,"server":null,"stage":null,"degraded":true}"#).unwrap();
         assert_eq!((accept.action, accept.reply, accept.degraded), (Action::Accept, None, true));
         for wrong in [
@@ -198,6 +220,8 @@ mod tests {
             "[]",
             r#"{"action":"discard"}"#,
             r#"{"action":"defer"}"#,
+            r#"["defer",{"code":450,"enhanced":"4.7.230","text":"x"}]"#,
+            r#"{"action":"defer","reply":[450,"4.7.230","x"]}"#,
             r#"{"action":"defer","reply":{"code":550,"enhanced":"5.7.230","text":"x"}}"#,
             r#"{"action":"reject","reply":{"code":450,"enhanced":"4.7.230","text":"x"}}"#,
             r#"{"action":"reject","reply":{"code":550,"enhanced":"4.7.230","text":"x"}}"#,

@@ -62,12 +62,17 @@ function Response:status_code()
   return self.status
 end
 
--- The body can be had once.
+-- What the server has said of it.
+function Response:content_length()
+  return self.length
+end
+
+-- The body can be had once. One that is no UTF-8 is told with replacement characters.
 function Response:text()
-  assert(self.content, 'broken response wrapper')
-  local content = self.content
-  self.content = nil
-  return content
+  assert(not self.read, 'broken response wrapper')
+  self.read = true
+  tell 'text'
+  return heard().body
 end
 
 local Request = {}
@@ -106,7 +111,7 @@ function Request:send()
       end,
     }))
   end
-  return setmetatable({ status = answer.status, content = answer.body }, Response)
+  return setmetatable({ status = answer.status, length = answer.length }, Response)
 end
 
 local Client = {}
@@ -176,14 +181,8 @@ local function message_of(told)
   function message.id()
     return told.id
   end
-  function message.get_all_named_header_values(_, name)
-    local values = {}
-    for _, field in ipairs(told.header) do
-      if field[1]:lower() == name:lower() then
-        values[#values + 1] = field[2]
-      end
-    end
-    return values
+  function message.get_data()
+    return told.unreadable and error 'the data is not there' or told.data
   end
   function message.recipient_list()
     local list = {}

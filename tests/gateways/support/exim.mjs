@@ -14,15 +14,16 @@ const OWNER = 59_999;
  * @typedef {object} Exim
  * @property {number} port
  * @property {() => string} log
+ * @property {(id: string) => Buffer} queued a message as it stands in the queue: its header, then its body
  * @property {() => Promise<void>} stop
  */
 
 /**
- * @param {{ socket: string, key: string, failDefer?: boolean }} tidegate `socket` as readsocket names one; `failDefer`: mail
- *   waits while there is no answer
+ * @param {{ socket: string, key: string, failDefer?: boolean, plain?: boolean }} tidegate `socket` as readsocket names one;
+ *   `failDefer`: mail waits while there is no answer; `plain`: nothing is asked
  * @returns {Promise<Exim>}
  */
-export async function startExim({ socket, key, failDefer = false }) {
+export async function startExim({ socket, key, failDefer = false, plain = false }) {
   const unpacked = join(process.env.TIDEGATE_TOOLS ?? "", "debian", "exim");
   const program = join(unpacked, "usr/sbin/exim4");
   if (!existsSync(program)) throw new Error("exim is missing: run make gateways");
@@ -47,7 +48,7 @@ export async function startExim({ socket, key, failDefer = false }) {
     ...(failDefer ? /** @type {[string, string][]} */ ([["#| ", ""]]) : []),
   ]);
   writeFileSync(file("macros"), macros);
-  writeFileSync(file("conf"), configuration(file, port));
+  writeFileSync(file("conf"), configuration({ file, port, plain }));
   const start = [
     `mount --bind ${file("passwd")} /etc/passwd`,
     `mount --bind ${file("group")} /etc/group`,
@@ -61,15 +62,24 @@ export async function startExim({ socket, key, failDefer = false }) {
     });
     const log = () =>
       existsSync(file("log/main")) ? readFileSync(file("log/main"), "utf8") : server.output();
-    return { port, log, stop: server.stop };
+    const queued = (/** @type {string} */ id) => {
+      const part = (/** @type {string} */ kind) => readFileSync(file(`spool/input/${id}-${kind}`), "latin1");
+      // flags and lengths are before each field, and the message's id before its body
+      const fields = part("H").split("\n\n").slice(1).join("\n\n");
+      return Buffer.from(fields.replaceAll(/^\d+[A-Z* ] /gm, "") + part("D").slice(id.length + 2), "latin1");
+    };
+    return { port, log, queued, stop: server.stop };
   } catch (error) {
     remove(folder);
     throw error;
   }
 }
 
-/** Mail is queued and stays there. @param {(name: string) => string} file @param {number} port */
-function configuration(file, port) {
+/**
+ * Mail is queued and stays there.
+ * @param {{ file: (name: string) => string, port: number, plain: boolean }} how
+ */
+function configuration({ file, port, plain }) {
   return `.include ${file("macros")}
 primary_hostname = gw.test
 domainlist local_domains = gw.test
@@ -93,30 +103,7 @@ acl_rcpt:
   deny   message = relay not permitted
 
 acl_data:
-  .include ${shippedFile("exim/tidegate.acl")}
+  ${plain ? "" : `.include ${shippedFile("exim/tidegate.acl")}`}
   accept
 `;
-}
-
-/**
- * stunnel between Exim and Tidegate.
- * @param {{ url: string, authority?: string }} tidegate `authority`: whom it trusts; else those of the system
- * @returns {Promise<import("./servers.mjs").Server & { socket: string }>} `socket` as readsocket names it
- */
-export async function startStunnel({ url, authority }) {
-  const folder = scratch("stunnel");
-  const port = await freePort();
-  const target = new URL(url);
-  const service = edited(shipped("exim/stunnel.conf"), [
-    ["127.0.0.1:8896", `${HOST}:${port}`],
-    ["connect = tidegate.example.net:443", `connect = ${HOST}:${target.port}`],
-    ["tidegate.example.net", target.hostname],
-    ...(authority
-      ? /** @type {[string, string][]} */ ([["CApath = /etc/ssl/certs", `CAfile = ${authority}`]])
-      : []),
-  ]);
-  const conf = join(folder, "stunnel.conf");
-  writeFileSync(conf, `foreground = yes\npid =\n${service}`);
-  const server = await startServer(needs("stunnel4"), [conf], { port, folder });
-  return { ...server, socket: `inet:${HOST}:${port}` };
 }

@@ -12,6 +12,14 @@ const OWN_PLUGIN = fileURLToPath(new URL("../../../gateways/haraka", import.meta
 /** Lets mail for gw.test in, lets clients log in as bob, and throws accepted mail away. */
 const BASE_PLUGINS = ["auth/flat_file", "rcpt_to.in_host_list"];
 const SINK = "exports.hook_queue = exports.hook_queue_outbound = (next) => next(OK, 'queued');\n";
+/** Delivers it, as it is, to a folder: a file for each recipient. @param {string} folder */
+const keep = (folder) => `const fs = require("node:fs");
+exports.hook_queue = exports.hook_queue_outbound = (next, { transaction: { rcpt_to, message_stream } }) =>
+  message_stream.get_data((data) => {
+    for (const to of rcpt_to) fs.writeFileSync("${folder}/" + to.user, data);
+    next(OK, "queued");
+  });
+`;
 
 /**
  * @typedef {import("./servers.mjs").Server & { port: number }} Haraka
@@ -19,13 +27,14 @@ const SINK = "exports.hook_queue = exports.hook_queue_outbound = (next) => next(
 
 /**
  * @param {object} options
- * @param {string} options.plugin `tidegate`, packed as for npm, or one that came with Haraka
+ * @param {string} [options.plugin] `tidegate`, packed as for npm, or one that came with Haraka
+ * @param {string} [options.sink] the folder that accepted mail is kept in; else it is thrown away
  * @param {Record<string, string>} options.files of the config folder, by their names
  * @param {Record<string, string>} [options.env]
  * @param {boolean} [options.addReceived] whether Haraka puts its own field on top
  * @returns {Promise<Haraka>}
  */
-export async function startHaraka({ plugin, files, env, addReceived = true }) {
+export async function startHaraka({ plugin, files, env, addReceived = true, sink }) {
   const packages = join(cacheFolder("haraka"), "node_modules");
   if (!existsSync(join(packages, "Haraka"))) throw new Error("Haraka is missing: run make gateways");
   const folder = scratch("haraka");
@@ -41,14 +50,14 @@ export async function startHaraka({ plugin, files, env, addReceived = true }) {
       `add_received=${addReceived}`,
     ),
     loglevel: "INFO",
-    plugins: [...BASE_PLUGINS, plugin, "sink", ""].join("\n"),
+    plugins: [...BASE_PLUGINS, plugin ?? [], "sink", ""].flat().join("\n"),
     "auth_flat_file.ini": "[core]\nmethods=PLAIN\nconstrain_sender=false\n\n[users]\nbob=secret\n",
     ...files,
   };
   for (const [name, text] of Object.entries(config)) writeFileSync(join(folder, "config", name), text);
-  writeFileSync(join(folder, "plugins", "sink.js"), SINK);
+  writeFileSync(join(folder, "plugins", "sink.js"), sink ? keep(sink) : SINK);
   if (plugin === "tidegate") install(folder, packages);
-  else
+  else if (plugin)
     symlinkSync(
       join(packages, `haraka-plugin-${plugin}`),
       join(folder, "node_modules", `haraka-plugin-${plugin}`),

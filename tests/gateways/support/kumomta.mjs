@@ -26,7 +26,8 @@ const POLICY = fileURLToPath(new URL("../../../gateways/kumomta", import.meta.ur
  * @property {string} body
  */
 
-/** @typedef {{ id?: string, to?: string[], meta?: Record<string, string>, header: [string, string | Buffer][] }} Message */
+/** @typedef {{ id?: string, to?: string[], meta?: Record<string, string>, data: string | Buffer,
+ *   unreadable?: boolean }} Message `unreadable`: KumoMTA raises where its data is asked for */
 
 /**
  * @typedef {object} Kumo
@@ -58,6 +59,8 @@ end)
   const say = (/** @type {unknown} */ value) => child.stdin.write(`${lua(value)}\n`);
   /** @type {Asked | undefined} */
   let asked;
+  /** @type {Buffer | undefined} of the last response */
+  let content;
   let sent = 0;
 
   /** Serves the policy until it has an answer. @returns {Promise<string[]>} */
@@ -71,9 +74,14 @@ end)
         const [url, timeout, fields, body] = parts;
         const pairs = fields.split("\n").map((/** @type {string} */ field) => field.split(": "));
         asked = { url, headers: Object.fromEntries(pairs), body };
-        say(await exchange(asked, Number(timeout)));
-      } else if (kind === "json") say(parsed(parts[0]));
-      else return [kind, ...parts];
+        const { body: told, ...response } = await exchange(asked, Number(timeout));
+        content = told;
+        say(response);
+      } else if (kind === "text") {
+        say({ body: content });
+      } else if (kind === "json") {
+        say(parsed(parts[0]));
+      } else return [kind, ...parts];
     }
   }
 
@@ -84,14 +92,15 @@ end)
     throw new Error(failure);
   }
   return {
-    receive: async ({ id, to = ["b@gw.test"], meta = {}, header }) => {
+    receive: async ({ id, to = ["b@gw.test"], meta = {}, data, unreadable = false }) => {
       sent += 1;
       const start = performance.now();
       say({
         id: id ?? `id${process.pid}x${sent}`,
         to,
         meta: { received_from: "203.0.113.7:4711", ...meta },
-        header,
+        data,
+        unreadable,
       });
       const [, reply, warned] = await answer();
       return { reply, warned, ms: performance.now() - start };
@@ -106,7 +115,9 @@ async function exchange({ url, headers, body }, timeout) {
   try {
     const signal = AbortSignal.timeout(timeout);
     const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
-    return { status: response.status, body: Buffer.from(await response.arrayBuffer()) };
+    const length = response.headers.get("content-length");
+    const content = Buffer.from(await response.arrayBuffer());
+    return { status: response.status, length: length === null ? null : Number(length), body: content };
   } catch (error) {
     return { error: `error sending request for url (${url}): ${error}` };
   }

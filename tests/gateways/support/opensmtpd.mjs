@@ -13,22 +13,26 @@ export const FILTER = fileURLToPath(new URL("../../../gateways/opensmtpd/filter-
 /** Users of the package; the numbers mean nothing outside of the namespace. */
 const USERS = { opensmtpd: 64901, opensmtpq: 64902 };
 
+/** `opensmtpd`: 6.8, which cuts long lines of what a filter sees; `opensmtpd-7`: one that does not. @typedef {"opensmtpd" | "opensmtpd-7"} Release */
+
 /**
- * @typedef {import("./servers.mjs").Server & { port: number }} OpenSmtpd
+ * @typedef {import("./servers.mjs").Server & { port: number, plain: number }} OpenSmtpd `plain`: where there is no filter
  */
 
 /**
  * @param {{ url: string, key: string }} tidegate
- * @param {{ args?: string }} [options] more of the filter's
+ * @param {{ args?: string, sink?: number, release?: Release }} [options] `args`: more of the filter's; `sink`: the port
+ *   that accepted mail is delivered to
  * @returns {Promise<OpenSmtpd>}
  */
-export async function startOpenSmtpd({ url, key }, { args = "" } = {}) {
-  const unpacked = cacheFolder("debian", "opensmtpd");
+export async function startOpenSmtpd({ url, key }, { args = "", sink = 9, release = "opensmtpd" } = {}) {
+  const unpacked = cacheFolder("debian", release);
+  const libraries = join(unpacked, "usr/lib/x86_64-linux-gnu");
   if (!existsSync(join(unpacked, "usr/sbin/smtpd")))
     throw new Error("OpenSMTPD is missing: run make gateways");
   const folder = scratch("opensmtpd");
   const file = (/** @type {string} */ name) => join(folder, name);
-  const port = await freePort();
+  const [port, plain] = [await freePort(), await freePort()];
   try {
     for (const [name, source] of [
       ["passwd", "/etc/passwd"],
@@ -46,7 +50,7 @@ export async function startOpenSmtpd({ url, key }, { args = "" } = {}) {
     writeFileSync(file("key"), `${key}\n`, { mode: 0o600 });
     run("chown", [`${USERS.opensmtpd}`, file("key")]);
     const filter = `${file("filter-tidegate")} --url ${url} --key-file ${file("key")} ${args}`.trim();
-    writeFileSync(file("smtpd.conf"), smtpdConf(filter, port));
+    writeFileSync(file("smtpd.conf"), smtpdConf(filter, port, plain, sink));
     // what is there outside stays untouched
     const start = [
       `mount --bind ${file("passwd")} /etc/passwd`,
@@ -57,24 +61,31 @@ export async function startOpenSmtpd({ url, key }, { args = "" } = {}) {
       "mkdir -p /var/lib/opensmtpd/empty",
       "install -d -m 711 /var/spool/smtpd",
       `mount --bind ${join(unpacked, "usr/libexec")} /usr/libexec`,
+      // a later Debian's needs that one's libraries
+      ...(existsSync(libraries)
+        ? [
+            `mount -t overlay overlay -o lowerdir=${libraries}:/usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu`,
+          ]
+        : []),
       `exec ${join(unpacked, "usr/sbin/smtpd")} -d -f ${file("smtpd.conf")}`,
     ];
     const server = await startServer(needs("unshare"), ["--mount", "sh", "-ec", start.join("\n")], {
       port,
       folder,
     });
-    return { ...server, port };
+    return { ...server, port, plain };
   } catch (error) {
     remove(folder);
     throw error;
   }
 }
 
-/** Mail for gw.test is queued for a server that does not exist. @param {string} filter @param {number} port */
-function smtpdConf(filter, port) {
+/** @param {string} filter @param {number} port @param {number} plain @param {number} sink */
+function smtpdConf(filter, port, plain, sink) {
   return `filter "tidegate" proc-exec "${filter}"
 listen on ${HOST} port ${port} hostname gw.test filter "tidegate"
-action "sink" relay host "smtp://${HOST}:9"
+listen on ${HOST} port ${plain} hostname gw.test
+action "sink" relay host "smtp://${HOST}:${sink}"
 match from any for domain "gw.test" action "sink"
 `;
 }

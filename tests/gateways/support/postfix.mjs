@@ -5,7 +5,7 @@ import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort, HOST, needs, remove, run, scratch, startServer } from "./servers.mjs";
 
-/** What every instance runs beside its smtpd services: mail that is accepted is thrown away. */
+/** What every instance runs beside its smtpd services. */
 const SERVICES = `
 cleanup   unix n - n - 0 cleanup
 qmgr      unix n - n 300 1 qmgr
@@ -17,6 +17,7 @@ verify    unix - - n - 1 verify
 flush     unix n - n 1000? 0 flush
 proxymap  unix - - n - - proxymap
 discard   unix - - n - - discard
+smtp      unix - - n - - smtp
 error     unix - - n - - error
 retry     unix - - n - - error
 anvil     unix - - n - 1 anvil
@@ -36,9 +37,10 @@ postlog   unix-dgram n - n - 1 postlogd
  * @param {Record<string, string[]>} services names of smtpd services with their parameters, such as
  *   `smtpd_milters=inet:127.0.0.1:8894`
  * @param {string} [more] lines for master.cf
+ * @param {{ sink?: number }} [options] `sink`: the port that accepted mail is delivered to; else it is thrown away
  * @returns {Promise<Postfix>}
  */
-export async function startPostfix(services, more = "") {
+export async function startPostfix(services, more = "", { sink } = {}) {
   const postconf = needs("postconf", "postfix");
   const programs = run(postconf, ["-dh", "daemon_directory"]).trim();
   const folder = scratch("postfix");
@@ -56,7 +58,7 @@ export async function startPostfix(services, more = "") {
     master += `${HOST}:${ports[name]} inet n - n - - smtpd${options}\n`;
   }
   writeFileSync(join(folder, "master.cf"), master + more + SERVICES);
-  writeFileSync(join(folder, "main.cf"), mainCf({ folder, spool, data, log, programs }));
+  writeFileSync(join(folder, "main.cf"), mainCf({ folder, spool, data, log, programs, sink }));
   try {
     run(needs("postfix"), ["-c", folder, "check"]);
     const port = Object.values(ports)[0];
@@ -68,8 +70,10 @@ export async function startPostfix(services, more = "") {
   }
 }
 
-/** @param {{ folder: string, spool: string, data: string, log: string, programs: string }} at */
-function mainCf({ folder, spool, data, log, programs }) {
+/**
+ * @param {{ folder: string, spool: string, data: string, log: string, programs: string, sink: number | undefined }} at
+ */
+function mainCf({ folder, spool, data, log, programs, sink }) {
   return `compatibility_level = 3.6
 queue_directory = ${spool}
 data_directory = ${data}
@@ -86,7 +90,7 @@ inet_interfaces = ${HOST}
 inet_protocols = all
 alias_maps =
 local_recipient_maps =
-local_transport = discard:
+local_transport = ${sink ? `smtp:[${HOST}]:${sink}` : "discard:"}
 smtpd_recipient_restrictions = reject_unauth_destination
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0

@@ -61,6 +61,21 @@ export class SmtpSession {
     return this.data(header);
   }
 
+  /**
+   * A whole message of any octets; the reply to it.
+   * @param {Buffer} data its last line ends with CR LF
+   * @param {string} to
+   */
+  async sendRaw(data, to) {
+    await this.say("MAIL FROM:<a@contoso.com>");
+    await this.say(`RCPT TO:<${to}>`);
+    const go = await this.say("DATA");
+    if (!go.startsWith("354")) return go;
+    const stuffed = data.toString("latin1").replaceAll(/(^|\r\n)\./g, "$1..");
+    this.socket.write(Buffer.from(`${stuffed}.\r\n`, "latin1"));
+    return this.reply();
+  }
+
   async end() {
     await this.say("QUIT");
     this.socket.destroy();
