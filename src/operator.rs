@@ -15,6 +15,7 @@ use std::time::Duration;
 use worker::worker_sys::web_sys;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
+use crate::config::Config;
 use crate::durable::alarm::Alarm;
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, Client, Envelope};
@@ -50,6 +51,7 @@ pub struct Operator {
 
 impl DurableObject for Operator {
     fn new(state: State, env: Env) -> Self {
+        Config::get(&env);
         Self { state, env, ready: Cell::new(false), alarm: Alarm::default() }
     }
 
