@@ -412,23 +412,30 @@ async function press(page, key) {
 
 /** A screen and a half every frame; looks at three heights of each whether a row is there. @param {import("playwright-core").Page} page */
 async function scrollThrough(page) {
-  return inFrames(page, async () => {
-    const body = document.querySelector("tbody");
-    scrollTo(0, 0);
-    await afterPaint();
-    scrollTo(0, (body?.getBoundingClientRect().top ?? 0) + 1);
-    let [frames, blank, rows] = [0, 0, 0];
-    while (frames < 250) {
-      scrollBy(0, innerHeight * 1.5);
+  return inFrames(
+    page,
+    async () => {
+      const body = document.querySelector("tbody");
+      scrollTo(0, 0);
       await afterPaint();
-      frames += 1;
-      rows = Math.max(rows, document.querySelectorAll("tbody tr").length);
-      const heights = [60, innerHeight / 2, innerHeight - 4];
-      if (heights.some((y) => !document.elementFromPoint(innerWidth / 2, y)?.closest("tbody tr:not(.space)")))
-        blank += 1;
-    }
-    return { frames, blank, rows };
-  });
+      scrollTo(0, (body?.getBoundingClientRect().top ?? 0) + 1);
+      let [frames, blank, rows] = [0, 0, 0];
+      while (frames < 250) {
+        scrollBy(0, innerHeight * 1.5);
+        await afterPaint();
+        frames += 1;
+        rows = Math.max(rows, document.querySelectorAll("tbody tr").length);
+        const heights = [60, innerHeight / 2, innerHeight - 4];
+        if (
+          heights.some((y) => !document.elementFromPoint(innerWidth / 2, y)?.closest("tbody tr:not(.space)"))
+        )
+          blank += 1;
+      }
+      return { frames, blank, rows };
+    },
+    undefined,
+    { ms: 60_000 },
+  );
 }
 
 /** @param {number[]} times */

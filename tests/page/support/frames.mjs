@@ -3,6 +3,8 @@
  * wait without end: here nothing waits longer than `FRAME_MS`, and such a page is brought to the front.
  */
 
+import { setTimeout } from "node:timers/promises";
+
 /** Beyond this no frame comes any more. */
 const FRAME_MS = 3_000;
 const ATTEMPTS = 3;
@@ -40,23 +42,39 @@ export async function offerFrames(context) {
 }
 
 /**
- * Runs `body` in the page as `page.evaluate` does; it may await frames. Where none comes the page is brought to the front,
- * and `body` runs once more.
+ * Runs `body` in the page as `page.evaluate` does; it may await frames. Where none comes, or no answer within `ms` (the
+ * timers of a page that is held stand still too), the page is brought to the front and `body` runs once more.
  * @template Argument, Result
  * @param {import("playwright-core").Page} page
  * @param {(argument: Argument) => Promise<Result>} body
  * @param {Argument} [argument]
+ * @param {{ ms?: number }} [options]
  * @returns {Promise<Result>}
  */
-export async function inFrames(page, body, argument) {
+export async function inFrames(page, body, argument, { ms = 3 * FRAME_MS } = {}) {
   for (let attempt = 1; ; attempt += 1) {
+    const end = new AbortController();
+    const late = setTimeout(ms, undefined, { signal: end.signal }).then(() => {
+      throw new Error(`${NONE}, nor an answer within ${ms} ms`);
+    });
     try {
       // @ts-expect-error its own types are stricter
-      return await page.evaluate(body, argument);
+      return await Promise.race([page.evaluate(body, argument), late]);
     } catch (error) {
       if (attempt === ATTEMPTS || !String(error).includes(NONE)) throw error;
       console.log(`page: ${String(error).split("\n")[0]}; it is brought to the front`);
-      await page.bringToFront();
+      await bringToFront(page);
+    } finally {
+      late.catch(() => {});
+      end.abort();
     }
   }
+}
+
+/** @param {import("playwright-core").Page} page */
+async function bringToFront(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Page.setWebLifecycleState", { state: "active" });
+  await session.detach();
+  await page.bringToFront();
 }
