@@ -26,7 +26,7 @@ const SORTS = [
 ];
 const LONG = `a-tenant-of-sixty-three-characters-${"x".repeat(28)}`;
 
-suite("the fleet", () => {
+suite("the fleet", { timeout: 600_000 }, () => {
   /** @type {import("../support/dev.mjs").Dev} */
   let dev;
   /** @type {Client} */
