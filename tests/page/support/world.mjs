@@ -52,7 +52,7 @@ const endings = [];
 /** What the pages' security policy stopped, over all tests. */
 export const violations = /** @type {string[]} */ ([]);
 
-before(() => world(), { timeout: 240_000 });
+before(() => world(), { timeout: 600_000 });
 after(async () => {
   for (const end of endings.reverse()) await end();
   console.log(`page: ${violations.length} violations of the content security policy`);
