@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup worker package page dev demo test test-native test-wasm test-package test-worker test-page lint fmt bench fuzz mutants gateways deploy clean
+.PHONY: help setup worker package page dev demo test forget-durations test-day test-native test-wasm test-package test-worker test-page lint fmt bench fuzz mutants gateways deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -49,29 +49,41 @@ demo: ## run the worker on 120 days of a tenant with a dozen servers (PORT, STAT
 	@$(MAKE) --silent worker page
 	@exec bash tools/dev.sh demo
 
-test: setup test-native test-wasm test-package test-worker test-page ## all tests, the fast ones first
+# DAY=2028-02-29 (or a moment) sets the clock of whatever has one: tests/support/day.mjs. Nothing waits without end.
+durations := node tests/support/durations.mjs
+node_test := node --test --test-timeout=600000 --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=./tests/support/durations.mjs --test-reporter-destination=stdout
+
+test: setup forget-durations test-native test-wasm test-package test-worker test-page ## all tests, the fast ones first (DAY=2028-02-29: on that day)
+	@$(env) $(durations) show
+
+forget-durations:
+	@$(env) $(durations) forget
+
+test-day: setup forget-durations test-worker test-page ## the tests of what has a clock alone (DAY)
+	@$(env) $(durations) show
 
 test-native: ## the tests that run natively
-	$(env) cargo test --workspace
+	$(env) $(durations) run cargo test --workspace
 
 test-wasm: setup ## the engine's tests in WebAssembly, in Node
 	$(wasm_env) cargo test -p tidegate-engine --target wasm32-unknown-unknown --test wasm
 
 test-worker: setup worker page ## the tests of the built worker on workerd: end to end, with failing storage, and the API
-	$(env) node --test --test-concurrency=1 tests/e2e/*.test.mjs
-	$(env) node --test --test-concurrency=1 tests/faults/*.test.mjs
-	$(env) node --test --test-concurrency=1 tests/api/*.test.mjs
+	$(env) $(node_test) --test-concurrency=1 tests/e2e/*.test.mjs
+	$(env) $(node_test) --test-concurrency=1 tests/faults/*.test.mjs
+	$(env) $(node_test) --test-concurrency=1 tests/api/*.test.mjs
 
 test-package: setup package ## the tests of the npm package: in Node, in Chromium, and from a bundler
 	@bash tools/browser.sh
 	$(wasm_env) cargo test -p tidegate-browser --target wasm32-unknown-unknown --test web
 	$(wasm_env) export CHROMEDRIVER=$${CHROMEDRIVER:-/usr/bin/chromedriver} WASM_BINDGEN_USE_BROWSER=1 && \
 	    cargo test -p tidegate-browser --target wasm32-unknown-unknown --test web
-	$(env) node --test tests/package/*.test.mjs
+	$(env) $(node_test) tests/package/*.test.mjs
 
 test-page: setup worker page ## the tests of the page in Chromium; screenshots in target/screenshots
 	@bash tools/browser.sh
-	$(env) node --test --test-isolation=none --test-timeout=240000 tests/page/*.test.mjs
+	$(env) $(node_test) --test-isolation=none --test-timeout=240000 tests/page/*.test.mjs
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)

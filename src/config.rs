@@ -7,6 +7,8 @@ use tidegate_engine::event::{Connector, TenantId};
 use tidegate_engine::policy::Mode;
 use worker::Env;
 
+use crate::platform::set_clock_ahead;
+
 /// What a deployment sets.
 #[derive(Debug)]
 pub struct Config {
@@ -34,7 +36,8 @@ pub struct Email {
 }
 
 impl Config {
-    /// Read on first use; variables do not change while an isolate lives.
+    /// Read on first use; variables do not change while an isolate lives. Every entry into an isolate asks for it before
+    /// it asks for the time: this sets a test's clock (`CLOCK_AHEAD`, milliseconds; nowhere but where `is_test`).
     pub fn get(env: &Env) -> Rc<Self> {
         thread_local! {
             static CONFIG: OnceCell<Rc<Config>> = const { OnceCell::new() };
@@ -44,9 +47,13 @@ impl Config {
 
     fn read(env: &Env) -> Self {
         let var = |name| env.var(name).ok().map(|value| value.to_string()).filter(|value| !value.is_empty());
+        let is_test = var("ENVIRONMENT").as_deref() == Some("test");
+        if is_test && let Some(millis) = var("CLOCK_AHEAD").and_then(|millis| millis.parse().ok()) {
+            set_clock_ahead(millis);
+        }
         Self {
             admin_key: var("ADMIN_KEY").map(AdminKey),
-            is_test: var("ENVIRONMENT").as_deref() == Some("test"),
+            is_test,
             auto_tenants: var("AUTO_TENANTS").as_deref() == Some("on"),
             email: Email {
                 tenant: var("EMAIL_TENANT").and_then(|tenant| tenant.parse().ok()),

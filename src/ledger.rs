@@ -74,6 +74,7 @@ pub struct Ledger {
 
 impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
+        Config::get(&env);
         let (ready, recent, admission) = (Cell::new(false), RefCell::default(), admission::Admission::default());
         Self { state, env, ready, recent, admission, alarm: Rc::default(), deliveries: Rc::default() }
     }

@@ -56,6 +56,7 @@ pub struct Operator {
 
 impl DurableObject for Operator {
     fn new(state: State, env: Env) -> Self {
+        Config::get(&env);
         let (ready, alarm, freshness) = (Cell::new(false), Alarm::default(), freshness::Freshness::default());
         Self { state, env, ready, alarm, freshness }
     }

@@ -1,5 +1,6 @@
 //! The runtime's own things: time and deadlines.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
@@ -37,11 +38,23 @@ impl Deadline {
     }
 }
 
-/// Milliseconds since 1970: the age of what an isolate holds. Stands still while code runs.
-pub fn real_millis() -> u64 {
-    js_sys::Date::now() as u64
+thread_local! {
+    /// How far this isolate's clock is ahead of the platform's, in milliseconds.
+    static AHEAD_MILLIS: Cell<i64> = const { Cell::new(0) };
 }
 
+/// Sets this isolate's clock ahead of the platform's, or behind it, by so many milliseconds. For tests: all isolates of
+/// a deployment have to be set alike, before they first ask for the time.
+pub fn set_clock_ahead(millis: i64) {
+    AHEAD_MILLIS.set(millis);
+}
+
+/// Milliseconds since 1970, by the deployment's clock: the age of what an isolate holds. Stands still while code runs.
+pub fn real_millis() -> u64 {
+    (js_sys::Date::now() as u64).saturating_add_signed(AHEAD_MILLIS.get())
+}
+
+/// The time by the deployment's clock, whatever a test's request says.
 pub fn real_now() -> Timestamp {
     Timestamp(i64::try_from(real_millis() / 1_000).unwrap_or(i64::MAX))
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs the built worker on workerd, with local KV and Durable Objects, until Ctrl-C; "make dev" builds it first.
 #   tools/dev.sh check    only tells whether the port is free
-#   tools/dev.sh demo     begins anew in STATE_DIR (.state/demo) and fills it with 120 days of one tenant's life
+#   tools/dev.sh demo     begins anew in STATE_DIR (.state/demo) and fills it with 120 days of one tenant's life, up to now
 # Variables (defaults): PORT (8787), STATE_DIR (.state), ADMIN_KEY (dev-admin-key), AUTO_TENANTS (on), MODE_CEILING,
 # EMAIL_TENANT, EMAIL_CONNECTOR, EMAIL_FORWARD_TO (wrangler.toml),
-# TEST_CLOCK=1 (requests may set the clock), LOG_LEVEL (log), EXIT_WITH_PARENT=1 (ends with the process that started it).
+# TEST_CLOCK=1 (requests may set the clock) or TEST_CLOCK=2028-02-29T12:00:00Z (and it runs on from there), LOG_LEVEL (log), EXIT_WITH_PARENT=1 (ends with the process that started it).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/env.sh
@@ -13,7 +13,7 @@ port=${PORT:-8787}
 state=${STATE_DIR:-.state}
 if [ "${1:-}" = demo ]; then
     state=${STATE_DIR:-.state/demo}
-    TEST_CLOCK=1
+    TEST_CLOCK=${TEST_CLOCK:-1}
     LOG_LEVEL=${LOG_LEVEL:-warn}
 fi
 key=${ADMIN_KEY:-dev-admin-key}
@@ -60,7 +60,14 @@ vars=(--var "ADMIN_KEY:$key" --var "AUTO_TENANTS:${AUTO_TENANTS:-on}")
 for name in EMAIL_TENANT EMAIL_CONNECTOR EMAIL_FORWARD_TO; do
     [ -z "${!name:-}" ] || vars+=(--var "$name:${!name}")
 done
-[ "${TEST_CLOCK:-}" != 1 ] || vars+=(--var "ENVIRONMENT:test")
+case ${TEST_CLOCK:-} in
+    '') ;;
+    1) vars+=(--var "ENVIRONMENT:test") ;;
+    *)
+        began=$(date -d "$TEST_CLOCK" +%s%3N 2>/dev/null) || die "TEST_CLOCK must be 1 or a moment, not '$TEST_CLOCK'"
+        vars+=(--var "ENVIRONMENT:test" --var "CLOCK_AHEAD:$((began - $(date +%s%3N)))")
+        ;;
+esac
 
 # Nothing is fetched, reported or shared with another instance; CI=1: no keys are read from the terminal, no prompts.
 export CI=1 CLOUDFLARE_CF_FETCH_ENABLED=false WRANGLER_HIDE_BANNER=true WRANGLER_REGISTRY_PATH="$scratch/registry"
@@ -89,7 +96,9 @@ until healthy; do
 done
 
 if [ "${1:-}" = demo ]; then
-    node tools/demo.mjs "$url" "$key" || die "the demo did not come to its end"
+    end=$TEST_CLOCK
+    [ "$end" != 1 ] || end=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    node tools/demo.mjs "$url" "$key" "$end" || die "the demo did not come to its end"
     echo
     echo "Tidegate goes on on $url (data in $state): open it in a browser, and sign in with the key $key. Ctrl-C ends everything."
 else

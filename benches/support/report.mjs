@@ -44,6 +44,7 @@ export async function measureReport() {
     key: KEY,
     servers: SERVERS,
     days: DAYS,
+    now: Date.now() / 1000,
   });
   const kv = await startKv();
   const vars = { ADMIN_KEY: KEY };

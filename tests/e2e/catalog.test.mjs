@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, Client, event, received, rfc3339, until } from "../support/client.mjs";
-import { startDev } from "../support/dev.mjs";
+import { startEdge } from "../support/edge.mjs";
 
 const NOW = at("2027-02-01T12:00:00Z");
 const DAY = 24 * 3600;
@@ -12,16 +12,16 @@ const HOST = "EX01.contoso.com";
 const ID = "ex01.contoso.com";
 const LATEST = "15.1.2507.61";
 
-/** @type {import("../support/dev.mjs").Dev} */
-let dev;
+/** @type {import("../support/edge.mjs").Edge} */
+let edge;
 /** @type {Client} */
 let client;
 
 before(async () => {
-  dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
-  client = new Client(dev);
+  edge = await startEdge({ ledger: true });
+  client = new Client(edge);
 });
-after(() => dev.stop());
+after(() => edge.stop());
 
 /** @param {string} path @param {Parameters<Client["ask"]>[2]} [options] */
 const get = (path, options) => client.ask("GET", path, { now: NOW, ...options });

@@ -5,23 +5,23 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, Client, event, received, rfc3339 } from "../support/client.mjs";
-import { startDev } from "../support/dev.mjs";
+import { startEdge } from "../support/edge.mjs";
 
 const DAY = 24 * 3600;
 const START = at("2026-10-01T08:15:08Z");
 const ID = "ex01.contoso.com";
 const POLICY = { mode: "enforce" };
 
-/** @type {import("../support/dev.mjs").Dev} */
-let dev;
+/** @type {import("../support/edge.mjs").Edge} */
+let edge;
 /** @type {Client} */
 let client;
 
 before(async () => {
-  dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
-  client = new Client(dev);
+  edge = await startEdge({ ledger: true });
+  client = new Client(edge);
 });
-after(() => dev.stop());
+after(() => edge.stop());
 
 /** A message as the clock has it. @param {string} tenant @param {number} now */
 async function mail(tenant, now) {

@@ -4,23 +4,23 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Client, event } from "../support/client.mjs";
-import { startDev } from "../support/dev.mjs";
+import { startEdge } from "../support/edge.mjs";
 import { samples } from "../support/samples.mjs";
 
 /** The day for which the file says what each block yields. */
 const NOW = "2026-11-22T12:00:00Z";
 
-/** @type {import("../support/dev.mjs").Dev} */
-let dev;
+/** @type {import("../support/edge.mjs").Edge} */
+let edge;
 /** @type {Client} */
 let client;
 
 before(async () => {
-  dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
-  client = new Client(dev);
+  edge = await startEdge({ ledger: true });
+  client = new Client(edge);
   await client.putPolicy("strict", { baseline: "strict" }, { now: NOW });
 });
-after(() => dev.stop());
+after(() => edge.stop());
 
 for (const kind of new Set(samples().map((sample) => sample.kind))) {
   test(`real header fields are judged right: ${kind}`, async () => {

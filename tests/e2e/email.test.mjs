@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Client, event, received, until } from "../support/client.mjs";
+import { now as testsNow } from "../support/day.mjs";
 import { startDev } from "../support/dev.mjs";
 import { exchange } from "../support/gateways.mjs";
 import { countsOf } from "../support/ledger-file.mjs";
@@ -14,8 +15,8 @@ const FORWARD_TO = "inbox@example.org";
 const TEXT = "Connecting Exchange server version is out-of-date; connection to this mail service";
 /** No baseline of the last years accepts it. */
 const OLD = "15.1.2507.6";
-/** The event has no test clock: everything is told as of now. */
-const NOW = Math.floor(Date.now() / 1000);
+/** No clock comes with the event: everything is told as of now. */
+const NOW = testsNow();
 
 /** @type {import("../support/dev.mjs").Dev} */
 let dev;

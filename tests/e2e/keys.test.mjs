@@ -4,20 +4,20 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, Client, event, until } from "../support/client.mjs";
-import { startDev } from "../support/dev.mjs";
+import { startEdge } from "../support/edge.mjs";
 
 const NOW = at("2026-10-01T12:00:00Z");
 
-/** @type {import("../support/dev.mjs").Dev} */
-let dev;
+/** @type {import("../support/edge.mjs").Edge} */
+let edge;
 /** @type {Client} */
 let client;
 
 before(async () => {
-  dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
-  client = new Client(dev);
+  edge = await startEdge({ ledger: true });
+  client = new Client(edge);
 });
-after(() => dev.stop());
+after(() => edge.stop());
 
 /**
  * @param {object} key

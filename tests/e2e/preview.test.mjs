@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, Client, event, received, rfc3339 } from "../support/client.mjs";
-import { startDev } from "../support/dev.mjs";
+import { startEdge } from "../support/edge.mjs";
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -22,16 +22,16 @@ const ENFORCED = {
   trusted_relays: [RELAY],
 };
 
-/** @type {import("../support/dev.mjs").Dev} */
-let dev;
+/** @type {import("../support/edge.mjs").Edge} */
+let edge;
 /** @type {Client} */
 let client;
 
 before(async () => {
-  dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
-  client = new Client(dev);
+  edge = await startEdge({ ledger: true });
+  client = new Client(edge);
 });
-after(() => dev.stop());
+after(() => edge.stop());
 
 /**
  * @param {string} method

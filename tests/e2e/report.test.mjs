@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, Client, event, received, rfc3339, until } from "../support/client.mjs";
-import { startDev } from "../support/dev.mjs";
+import { startEdge } from "../support/edge.mjs";
 
 const DAY = 24 * 3600;
 const START = at("2026-09-20T08:15:08Z");
@@ -13,16 +13,16 @@ const DAYS = [0, 1, 10, 11, 40, 41, 60, 71, 72, 73, 80, 85, 95, 101, 102, 103, 1
 const END = START + DAYS[DAYS.length - 1] * DAY;
 const KINDS = /** @type {const} */ (["accept", "defer", "reject", "would_defer", "would_reject"]);
 
-/** @type {import("../support/dev.mjs").Dev} */
-let dev;
+/** @type {import("../support/edge.mjs").Edge} */
+let edge;
 /** @type {Client} */
 let client;
 
 before(async () => {
-  dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
-  client = new Client(dev);
+  edge = await startEdge({ ledger: true });
+  client = new Client(edge);
 });
-after(() => dev.stop());
+after(() => edge.stop());
 
 /** @typedef {{ at: number, day: string, server: string, build: string, action: string, would: string }} Told */
 

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { event, received, until } from "../support/client.mjs";
+import { now as testsNow } from "../support/day.mjs";
 import { startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
 import { countsOf, rollUpsOf } from "../support/ledger-file.mjs";
@@ -153,7 +154,7 @@ function anyMessage(random, life) {
   const any = (/** @type {number} */ count) => Math.floor(random() * count);
   const tenants = Object.keys(TENANTS);
   const address = `10.53.${1 + any(life)}.${1 + any(2)}`;
-  const now = Math.floor(Date.now() / 1000) - any(3600);
+  const now = testsNow() - any(3600);
   return event({
     tenant: tenants[any(tenants.length)],
     event_id: `${any(2 ** 40)}-${any(2 ** 40)}`,

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { event, received, until } from "../support/client.mjs";
+import { now as testsNow } from "../support/day.mjs";
 import { published } from "../support/edge.mjs";
 import { startMilter } from "./support/milter.mjs";
 import { startPostfix } from "./support/postfix.mjs";
@@ -123,7 +124,7 @@ test("while Tidegate is gone or slow mail flows, and while the daemon's socket i
 });
 
 test("nothing is repeated to a server that was patched meanwhile", async () => {
-  const now = Math.floor(Date.now() / 1000);
+  const now = testsNow();
   const patched = received({ host: "EX-THROTTLED.contoso.com", now, build: "15.1.2507.61" });
   await world.client.decide(event({ tenant: TENANT, record: "sync", header: patched }));
   await until("it is let through", async () => (await atRcpt("198.51.100.7")) === OK);

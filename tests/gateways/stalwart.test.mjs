@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { event, received, until } from "../support/client.mjs";
+import { now as testsNow } from "../support/day.mjs";
 import { published, startEdge } from "../support/edge.mjs";
 import { exchange } from "../support/gateways.mjs";
 import { startFront } from "./support/front.mjs";
@@ -38,7 +39,7 @@ let front;
 
 before(async () => {
   edge = await startEdge({ ledger: true });
-  const now = Math.floor(Date.now() / 1000);
+  const now = testsNow();
   for (const [tenant, { key, ...minutes }] of Object.entries(TENANTS)) {
     const ladder = [{ days: 20, throttle_minutes: 0, block_minutes: 0 }, minutes];
     await edge.client.putPolicy(tenant, { mode: "enforce", ladder }, { now: now - 31 * DAY });

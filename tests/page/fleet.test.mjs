@@ -4,13 +4,15 @@ import { readFile } from "node:fs/promises";
 import { after, before, suite, test } from "node:test";
 import { csv } from "../../www/src/csv.ts";
 import { Client, event, received, rfc3339, until } from "../support/client.mjs";
+import { now } from "../support/day.mjs";
 import { startDev } from "../support/dev.mjs";
 import { assertAccessible } from "./support/axe.mjs";
+import { inFrames, POLLED } from "./support/frames.mjs";
 import { assertFits, LOOKS, open, shoot } from "./support/world.mjs";
 
 const MINUTE = 60;
 const DAY = 86_400;
-const NOW = Math.floor(Date.now() / 1000);
+const NOW = now();
 /** Out of date by every edition of the baseline; newer than the catalog knows. */
 const [OUTDATED, CURRENT] = ["15.0.1497.48", "15.2.2562.999"];
 /** Columns to sort by, as the address and the page name them. */
@@ -24,7 +26,7 @@ const SORTS = [
 ];
 const LONG = `a-tenant-of-sixty-three-characters-${"x".repeat(28)}`;
 
-suite("the fleet", () => {
+suite("the fleet", { timeout: 600_000 }, () => {
   /** @type {import("../support/dev.mjs").Dev} */
   let dev;
   /** @type {Client} */
@@ -180,6 +182,7 @@ suite("the fleet", () => {
             (th) => th.textContent?.startsWith(String(label)) && th.getAttribute("aria-sort") !== was,
           ),
         [label, was],
+        POLLED,
       );
     }
     await page.getByRole("columnheader", { name: "Tenant" }).getByRole("button").click();
@@ -252,7 +255,7 @@ suite("the fleet", () => {
     test(`ten thousand tenants come page by page and do not lag: ${width} px`, {
       timeout: 240_000,
     }, async (t) => {
-      const page = await open(t, { server: dev.url, width, at: "/check" });
+      const page = await open(t, { server: dev.url, width, at: "/check", ownTimers: true });
       const tenants = manyTenants(10_000);
       let refused = false;
       let goOn = () => {};
@@ -377,6 +380,7 @@ async function takePaints(page, type, count) {
     ([type, count]) =>
       /** @type {any} */ (globalThis).paints.filter((/** @type {any} */ [of]) => of === type).length >= count,
     /** @type {const} */ ([type, count]),
+    POLLED,
   );
   const paints = await page.evaluate(() => /** @type {any} */ (globalThis).paints.splice(0));
   const times = paints
@@ -403,29 +407,35 @@ async function bestOf(rounds, measure) {
 /** One key, and the paint that follows it. @param {import("playwright-core").Page} page @param {string} key */
 async function press(page, key) {
   await page.keyboard.press(key);
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+  await inFrames(page, () => afterPaint());
 }
 
 /** A screen and a half every frame; looks at three heights of each whether a row is there. @param {import("playwright-core").Page} page */
 async function scrollThrough(page) {
-  return page.evaluate(async () => {
-    const painted = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-    const body = document.querySelector("tbody");
-    scrollTo(0, 0);
-    await painted();
-    scrollTo(0, (body?.getBoundingClientRect().top ?? 0) + 1);
-    let [frames, blank, rows] = [0, 0, 0];
-    while (frames < 250) {
-      scrollBy(0, innerHeight * 1.5);
-      await painted();
-      frames += 1;
-      rows = Math.max(rows, document.querySelectorAll("tbody tr").length);
-      const heights = [60, innerHeight / 2, innerHeight - 4];
-      if (heights.some((y) => !document.elementFromPoint(innerWidth / 2, y)?.closest("tbody tr:not(.space)")))
-        blank += 1;
-    }
-    return { frames, blank, rows };
-  });
+  return inFrames(
+    page,
+    async () => {
+      const body = document.querySelector("tbody");
+      scrollTo(0, 0);
+      await afterPaint();
+      scrollTo(0, (body?.getBoundingClientRect().top ?? 0) + 1);
+      let [frames, blank, rows] = [0, 0, 0];
+      while (frames < 250) {
+        scrollBy(0, innerHeight * 1.5);
+        await afterPaint();
+        frames += 1;
+        rows = Math.max(rows, document.querySelectorAll("tbody tr").length);
+        const heights = [60, innerHeight / 2, innerHeight - 4];
+        if (
+          heights.some((y) => !document.elementFromPoint(innerWidth / 2, y)?.closest("tbody tr:not(.space)"))
+        )
+          blank += 1;
+      }
+      return { frames, blank, rows };
+    },
+    undefined,
+    { ms: 60_000 },
+  );
 }
 
 /** @param {number[]} times */

@@ -1,6 +1,7 @@
 /** What a sender or another operator wrote must never become a part of the page. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { nowMs } from "../support/day.mjs";
 import { open, world } from "./support/world.mjs";
 
 const TENANT = "hostile";
@@ -38,7 +39,7 @@ before(async () => {
     ["1", 20],
     ["2", 10],
   ]) {
-    const at = new Date(Date.now() - Number(minutes) * 60_000).toISOString();
+    const at = new Date(nowMs() - Number(minutes) * 60_000).toISOString();
     const header =
       `Received: from ${NAME} (10.0.0.9) by ${SERVER} (10.0.0.5) with Microsoft SMTP Server\r\n` +
       ` id 15.1.2507.39; ${new Date(at).toUTCString().replace("GMT", "+0000")}\r\nSubject: ${SCRIPT}\r\n`;
@@ -61,7 +62,7 @@ before(async () => {
     [
       "PUT",
       `/v1/tenants/${TENANT}/servers/${SERVER}/exemption`,
-      { reason: REASON, expires_at: new Date(Date.now() + 864e5).toISOString() },
+      { reason: REASON, expires_at: new Date(nowMs() + 864e5).toISOString() },
     ],
     ["POST", "/v1/keys", { role: "viewer", tenant: TENANT, name: REASON }],
   ])) {

@@ -4,6 +4,7 @@ import { after, before, suite, test } from "node:test";
 import { Client, event } from "../support/client.mjs";
 import { startDev } from "../support/dev.mjs";
 import { assertAccessible } from "./support/axe.mjs";
+import { POLLED } from "./support/frames.mjs";
 import { assertFits, LOOKS, open, shoot } from "./support/world.mjs";
 
 /** What turns around the text behind it, unseen. */
@@ -316,6 +317,8 @@ suite("the operator's page", () => {
     await page.getByRole("button", { name: "Show older changes" }).click();
     await page.waitForFunction(
       () => Number(document.querySelector("table")?.getAttribute("aria-rowcount")) > 121,
+      undefined,
+      POLLED,
     );
     await page.getByRole("button", { name: "Show older changes" }).waitFor({ state: "detached" });
     assert.equal(await page.title(), "Operator · Tidegate");

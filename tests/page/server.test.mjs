@@ -1,6 +1,7 @@
 /** A server's page: what becomes of its mail and why, its way up the ladder, and the evidence. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { nowMs } from "../support/day.mjs";
 import { assertAccessible } from "./support/axe.mjs";
 import { LOOKS, open, shoot, world } from "./support/world.mjs";
 
@@ -12,7 +13,7 @@ const LONG = `${"long-label-of-a-server.".repeat(10)}contoso.com`;
 const HOSTILE = "&ltimg/src=x/onerror=document.title='hit'&gt";
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
-const STARTED = Date.now() - 20 * DAY;
+const STARTED = nowMs() - 20 * DAY;
 
 before(async () => {
   const { client } = await world();
@@ -290,7 +291,7 @@ test("the minutes of the hour are those in which the worker refuses", async (t) 
   const minutes = page.getByRole("slider", { name: "Minute of the hour" });
   await minutes.focus();
   await page.keyboard.press("Home");
-  const hour = Math.floor(Date.now() / HOUR) * HOUR;
+  const hour = Math.floor(nowMs() / HOUR) * HOUR;
   for (let minute = 0; minute < 60; minute += 1) {
     const now = new Date(hour + minute * 60_000).toISOString();
     const { action } = await client.decide(event("hours.example.com", "15.1.2507.39", minute, CLOSING), {

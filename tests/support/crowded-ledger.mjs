@@ -6,6 +6,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Client, event, received } from "./client.mjs";
+import { now as testsNow } from "./day.mjs";
 import { startKv } from "./kv-service.mjs";
 import { startWorkerd } from "./workerd.mjs";
 
@@ -27,15 +28,7 @@ const COUNTS = ["accept", "defer", "reject", "would_defer", "would_reject"];
  * @param {Crowd} crowd
  * @returns {Promise<{ rows: number }>} days of servers
  */
-export async function makeCrowd({
-  build,
-  stateDir,
-  tenant,
-  key,
-  servers,
-  days = 0,
-  now = Date.now() / 1000,
-}) {
+export async function makeCrowd({ build, stateDir, tenant, key, servers, days = 0, now = testsNow() }) {
   const end = Math.floor(now);
   await makeTwo({ build, stateDir, tenant, key, now: end });
   const database = new DatabaseSync(fileIn(stateDir));

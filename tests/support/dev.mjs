@@ -1,6 +1,6 @@
 /**
- * Runs the built worker as `make dev` does: wrangler's proxy, workerd, local KV and Durable Objects, and a clock that
- * requests may set.
+ * Runs the built worker as `make dev` does: wrangler's proxy, workerd, local KV and Durable Objects, and the clock of the
+ * tests' day, which requests may set.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { nowMs } from "./day.mjs";
 import { endProcess } from "./processes.mjs";
 
 const HOST = "127.0.0.1";
@@ -46,7 +47,7 @@ export async function startDev({ stateDir, vars = {} } = {}) {
       PORT: String(port),
       STATE_DIR: state,
       ADMIN_KEY,
-      TEST_CLOCK: "1",
+      TEST_CLOCK: new Date(nowMs()).toISOString(),
       EXIT_WITH_PARENT: "1",
       ...vars,
     },

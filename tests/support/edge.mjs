@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { at, Client, event, received, until } from "./client.mjs";
+import { AHEAD_MS } from "./day.mjs";
 import { startKv } from "./kv-service.mjs";
 import { startWorkerd } from "./workerd.mjs";
 
@@ -14,6 +15,8 @@ const DAY = 24 * 3600;
 
 /**
  * @typedef {object} Edge
+ * @property {string} url
+ * @property {string} key the admin key
  * @property {Client} client
  * @property {Client} second with `secondEdge` only
  * @property {import("./kv-service.mjs").KvService} kv
@@ -36,10 +39,18 @@ export async function startEdge({ kv, stateDir, vars, outbound, ledger = false, 
     ledger,
     faultyLedger: !ledger,
     secondEdge,
-    vars: { ADMIN_KEY: KEY, ENVIRONMENT: "test", AUTO_TENANTS: "on", ...vars },
+    vars: {
+      ADMIN_KEY: KEY,
+      ENVIRONMENT: "test",
+      CLOCK_AHEAD: String(AHEAD_MS),
+      AUTO_TENANTS: "on",
+      ...vars,
+    },
     readyPath: "/v1/health",
   });
   return {
+    url: worker.url,
+    key: KEY,
     client: new Client({ url: worker.url, key: KEY }),
     second: new Client({ url: worker.secondUrl, key: KEY }),
     kv: service,

@@ -8,6 +8,8 @@
  *   POST   /bulk/get  {"keys": [..], "type": "text" | "json", "cacheTtl": "s", "withMetadata": true}
  */
 
+import { now } from "./day.mjs";
+
 export const LIMITS = {
   bulkKeys: 100,
   listKeys: 1000,
@@ -51,7 +53,7 @@ export class KvStore {
    */
   read(key) {
     const entry = this.#entries.get(key);
-    if (entry?.expiration !== undefined && entry.expiration <= Date.now() / 1000) return undefined;
+    if (entry?.expiration !== undefined && entry.expiration <= now()) return undefined;
     return entry;
   }
 
@@ -60,12 +62,12 @@ export class KvStore {
    * @param {Entry | undefined} entry undefined deletes
    */
   write(key, entry) {
-    const now = performance.now();
+    const ms = performance.now();
     const last = this.#written.get(key);
-    if (last !== undefined && now - last < LIMITS.writeIntervalMs) {
-      throw new Refusal(429, `Too Many Requests: ${key} was written ${Math.round(now - last)} ms ago`);
+    if (last !== undefined && ms - last < LIMITS.writeIntervalMs) {
+      throw new Refusal(429, `Too Many Requests: ${key} was written ${Math.round(ms - last)} ms ago`);
     }
-    this.#written.set(key, now);
+    this.#written.set(key, ms);
     this.put(key, entry);
   }
 
@@ -267,12 +269,11 @@ function metadataOf(headers) {
 
 /** @param {URLSearchParams} query */
 function expirationOf(query) {
-  const now = Math.floor(Date.now() / 1000);
   const ttl = query.get("expiration_ttl");
   const at = query.get("expiration");
   if (ttl === null && at === null) return undefined;
-  const expiration = ttl === null ? Number(at) : now + Number(ttl);
-  if (!(expiration >= now + LIMITS.expirationSeconds)) {
+  const expiration = ttl === null ? Number(at) : now() + Number(ttl);
+  if (!(expiration >= now() + LIMITS.expirationSeconds)) {
     throw new Refusal(
       400,
       `Invalid expiration. It must be at least ${LIMITS.expirationSeconds} seconds ahead.`,

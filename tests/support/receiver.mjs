@@ -7,6 +7,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { until } from "./client.mjs";
+import { now } from "./day.mjs";
 
 /** Seconds by which a receiver's clock and the timestamp may differ: Standard Webhooks' own value. */
 const TOLERANCE = 300;
@@ -132,7 +133,7 @@ export class Receiver {
  */
 export function isSigned(secret, headers, body) {
   const { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature } = headers;
-  if (Math.abs(Date.now() / 1000 - Number(timestamp)) > TOLERANCE) return false;
+  if (Math.abs(now() - Number(timestamp)) > TOLERANCE) return false;
   const key = Buffer.from(secret.replace("whsec_", ""), "base64");
   const expected = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest();
   return String(signature)

@@ -3,6 +3,7 @@
  * a relay before it all that is slow or gone on demand.
  */
 import { event, received, until } from "../../support/client.mjs";
+import { now as testsNow } from "../../support/day.mjs";
 import { published, startEdge } from "../../support/edge.mjs";
 import { startFront } from "./front.mjs";
 
@@ -100,7 +101,7 @@ export async function startWorld() {
  * @param {import("../../support/edge.mjs").Edge} edge
  */
 async function seed({ client, kv }) {
-  const now = Math.floor(Date.now() / 1000);
+  const now = testsNow();
   const policy = { mode: "enforce", operator: OPERATOR, help_url: HELP, ladder: LADDER };
   await client.putPolicy(TENANT, policy, { now: now - 60 * DAY });
   for (let day = 60; day >= 0; day -= 5) {
@@ -143,7 +144,7 @@ let sent = 0;
 /** The header of a new message of that kind: each has a field of its own. @param {Kind} kind */
 export function header(kind) {
   sent += 1;
-  const now = Math.floor(Date.now() / 1000);
+  const now = testsNow();
   if (kind === "other") {
     const date = new Date(now * 1000).toUTCString().replace("GMT", "+0000");
     return `Received: from a.example (a.example [192.0.2.1])\r\n\tby mx.example (Postfix) with ESMTP id 4${sent}\r\n\tfor <b@gw.test>; ${date}\r\n`;

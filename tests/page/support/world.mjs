@@ -9,8 +9,10 @@ import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
-import { Client } from "../../support/client.mjs";
+import { Client, rfc3339 } from "../../support/client.mjs";
+import { now, nowMs } from "../../support/day.mjs";
 import { startDev } from "../../support/dev.mjs";
+import { offerFrames } from "./frames.mjs";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const SHOTS = `${ROOT}target/screenshots`;
@@ -50,7 +52,7 @@ const endings = [];
 /** What the pages' security policy stopped, over all tests. */
 export const violations = /** @type {string[]} */ ([]);
 
-before(() => world(), { timeout: 240_000 });
+before(() => world(), { timeout: 600_000 });
 after(async () => {
   for (const end of endings.reverse()) await end();
   console.log(`page: ${violations.length} violations of the content security policy`);
@@ -68,7 +70,7 @@ async function start() {
   mkdirSync(SHOTS, { recursive: true });
   const dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
   endings.push(() => dev.stop());
-  await promisify(execFile)(process.execPath, [`${ROOT}tools/demo.mjs`, dev.url, dev.key]);
+  await promisify(execFile)(process.execPath, [`${ROOT}tools/demo.mjs`, dev.url, dev.key, rfc3339(now())]);
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
   endings.push(() => browser.close());
   const client = new Client(dev);
@@ -86,13 +88,24 @@ async function start() {
  * Opens the page in a window of its own, which the test's end closes. What the console says of errors fails the test.
  * @param {import("node:test").TestContext} test
  * @param {{ at?: string, key?: string | null, width?: number, height?: number, theme?: string, zone?: string,
- *   server?: string, prepare?: (page: import("playwright-core").Page) => Promise<unknown> }} [options]
+ *   server?: string, ownTimers?: boolean, prepare?: (page: import("playwright-core").Page) => Promise<unknown> }} [options]
  *   `at`: the address behind `#`; `key`: signs in with it, the admin's by default, null: not at all; `server`: another
- *   worker than the shared one; `prepare`: what is done before the page is opened
+ *   worker than the shared one; `ownTimers`: the page keeps the browser's timers and with them the machine's day, for what
+ *   measures frames; `prepare`: what is done before the page is opened
  * @returns {Promise<import("playwright-core").Page>}
  */
 export async function open(test, options = {}) {
-  const { at = "/", key, width = 1280, height = 900, theme = "light", zone, server, prepare } = options;
+  const {
+    at = "/",
+    key,
+    width = 1280,
+    height = 900,
+    theme = "light",
+    zone,
+    server,
+    ownTimers,
+    prepare,
+  } = options;
   const { browser, url, adminKey } = await world();
   const context = await browser.newContext({
     viewport: { width, height },
@@ -102,6 +115,8 @@ export async function open(test, options = {}) {
     acceptDownloads: true,
   });
   test.after(() => context.close());
+  await offerFrames(context);
+  if (!ownTimers) await context.clock.install({ time: nowMs() });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   await page.exposeFunction("tellViolation", (/** @type {string} */ text) => violations.push(text));
