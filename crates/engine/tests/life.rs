@@ -256,6 +256,7 @@ impl<'a> World<'a> {
             tenant: "contoso".parse().unwrap(),
             connector: step.connector.unwrap_or(Connector::OnPremises),
             client_ip: client.parse().ok(),
+            client_auth: None,
             own_hops: 0,
             recipients: vec!["ben@example.org".into()],
             header: Header::Block(header.into_bytes().into()),
