@@ -91,6 +91,20 @@ const { twice: _, ...UCL } = NO_JSON_DECISIONS;
 
 const POSTFIX_OK = /^250 2\.0\.0 Ok: queued as \w+$/;
 
+const NO_REPLY = `no reply within ${2 * LONGEST_MS} ms`;
+
+/** What comes of it, in words, in twice the longest time. @param {Promise<string | void>} promise @returns {Promise<string>} */
+async function within(promise) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, 2 * LONGEST_MS, NO_REPLY);
+  });
+  const said = await Promise.race([promise.catch((error) => `${error}`), late]);
+  clearTimeout(timer);
+  return `${said}`;
+}
+
 /** @type {Record<string, Gateway>} */
 const GATEWAYS = {
   "tidegate-milter behind Postfix": {
@@ -241,12 +255,14 @@ async function replies(running, names, { each = SESSION_MESSAGES, sessions = SES
   const some = async () => {
     while (left.length > 0) {
       const session = await running.open();
-      for (const name of left.splice(0, each)) {
+      for (let count = 0; count < each && left.length > 0; count += 1) {
+        const name = /** @type {string} */ (left.shift());
         const start = performance.now();
-        const reply = await session.ask(`${name}@gw.test`).catch((error) => `${error}`);
+        const reply = await within(session.ask(`${name}@gw.test`));
         said.push({ name, reply, ms: performance.now() - start });
+        if (reply === NO_REPLY) break;
       }
-      await session.end().catch(() => {});
+      await within(session.end());
     }
   };
   await Promise.all(Array.from({ length: sessions }, some));
