@@ -64,9 +64,10 @@ struct Met {
 }
 
 impl Climb<'_> {
-    /// Seconds until the product's wave comes; `None` if it never does.
+    /// Seconds that would count until the product's wave comes; `None` if it never does.
     fn wait(&self, now: Timestamp) -> Option<i64> {
-        Some(self.clock.start?.since(now).max(0))
+        let start = self.clock.start?;
+        Some(start.since(now).max(0) - self.clock.freezes.overlap(now, start))
     }
 
     fn met(&self, now: Timestamp) -> Met {

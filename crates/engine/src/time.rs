@@ -191,11 +191,15 @@ mod tests {
         assert_eq!(release("2024-02-29"), Ok("2024-02-29".into()));
         assert_eq!(release("2024-02"), Ok("2024-02-29".into()));
         assert_eq!(release("2015-12"), Ok("2015-12-31".into()));
-        for wrong in ["2024", "2024-2-1", "2024-1-", "2023-02-29", "2024-13", "2024-02-29T00", "-2024-02", "", "2024-ä"] {
+        for wrong in ["2024", "2024-2-1", "2024-1-", "2023-02-29", "2024-13", "2024-02-29T00", "-2024-02", "", "2024-ä"]
+        {
             assert_eq!((day(wrong), release(wrong)), (Err(TimeError::NotADate), Err(TimeError::NotADate)), "{wrong}");
         }
         assert_eq!(day("2024-02"), Err(TimeError::NotADate));
-        assert!(serde_json::from_str::<Date>("\"2024-02\"").is_err() && serde_json::from_str::<ReleaseDate>("\"2024-02\"").is_ok());
+        assert!(
+            serde_json::from_str::<Date>("\"2024-02\"").is_err()
+                && serde_json::from_str::<ReleaseDate>("\"2024-02\"").is_ok()
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What release 67205e3 stored is read with its clocks, and can read what is written now.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use serde::Deserialize;
 use serde_json::Value;
