@@ -28,7 +28,9 @@ async function told(now) {
 }
 
 test("the operator is told of a catalog without a release of the last 45 days, and again every 30 days", async () => {
-  const { catalog, newest_release } = (await client.ask("GET", "/v1/catalog", { now: "2026-10-02T12:00:00Z" })).json;
+  const { catalog, newest_release } = (
+    await client.ask("GET", "/v1/catalog", { now: "2026-10-02T12:00:00Z" })
+  ).json;
   const { build, release_date } = newest_release;
   const dates = catalog.releases.map((/** @type {any} */ release) => release.release_date).sort();
   assert.equal(release_date, dates.at(-1));

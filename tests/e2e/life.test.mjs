@@ -273,16 +273,19 @@ test("a vulnerable server is recorded, passes all eight stages, and is free with
     assert.equal((await server.transitions(patchedAt + 4 * HOUR)).length, 2);
   });
 
-  await t.test("back on the old build within 30 days it is blocked again, with 7 days of notice", async () => {
-    const relapse = patchedAt + 20 * DAY;
-    const last = await server.fallBack(relapse);
-    // with the two stale ones after the patch, the sixth message is the eighth of the old build
-    const [newest] = await server.transitions(last);
-    assert.equal(newest, `resumed ${rfc3339(relapse + 5 * HOUR)}`);
-    const opened = relapse + 6 * HOUR + 7 * DAY;
-    assert.equal((await server.send(opened - 1)).action, "accept");
-    assertDecided(await server.send(opened), server, 8, opened);
-  });
+  await t.test(
+    "back on the old build within 30 days it is blocked again, with 7 days of notice",
+    async () => {
+      const relapse = patchedAt + 20 * DAY;
+      const last = await server.fallBack(relapse);
+      // with the two stale ones after the patch, the sixth message is the eighth of the old build
+      const [newest] = await server.transitions(last);
+      assert.equal(newest, `resumed ${rfc3339(relapse + 5 * HOUR)}`);
+      const opened = relapse + 6 * HOUR + 7 * DAY;
+      assert.equal((await server.send(opened - 1)).action, "accept");
+      assertDecided(await server.send(opened), server, 8, opened);
+    },
+  );
 });
 
 test("a relapse within 30 days resumes the clock where the patch stopped it, to the second", async () => {
@@ -338,7 +341,11 @@ test("a server that was silent for 60 days goes on where it stopped if it is bac
   assertDecided(await server.send(monthly), server, 8, monthly);
   const kept = monthly + 60 * DAY - 1;
   const rare = await server.send(kept);
-  assert.deepEqual([rare.action, rare.stage.number], ["accept", 8], "not refused for 35 days, so 7 days of notice");
+  assert.deepEqual(
+    [rare.action, rare.stage.number],
+    ["accept", 8],
+    "not refused for 35 days, so 7 days of notice",
+  );
   const noticed = kept + 7 * DAY;
   assert.equal((await server.send(noticed - 1)).action, "accept");
   assertDecided(await server.send(noticed), server, 8, noticed);
@@ -384,9 +391,7 @@ test("one machine that is up to date keeps all of its name free, and the report 
     last_seen: rfc3339(start + HOUR),
   });
   assert.deepEqual(
-    shown.nodes
-      .map((/** @type {any} */ { address, standing }) => `${address} ${standing.state}`)
-      .sort(),
+    shown.nodes.map((/** @type {any} */ { address, standing }) => `${address} ${standing.state}`).sort(),
     ["10.0.0.1 out_of_date", "10.0.0.2 current"],
   );
   await send(start + 4 * DAY, "10.0.0.1", PATCHED);
@@ -400,7 +405,8 @@ test("what lay in a queue for more than an hour is deferred where it would be re
   const now = start + 93 * DAY;
   const send = async (/** @type {number} */ age) => {
     const header = received({ host: server.host, now: now - age });
-    return (await client.decide(event({ tenant: server.tenant, header, record: "sync" }), { now })).reply?.code;
+    return (await client.decide(event({ tenant: server.tenant, header, record: "sync" }), { now })).reply
+      ?.code;
   };
   assert.deepEqual([await send(HOUR), await send(HOUR + 1)], [550, 450]);
 });

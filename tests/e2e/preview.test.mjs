@@ -79,7 +79,8 @@ async function inhabit(tenant, policy = ENFORCED) {
     for (const day of days) {
       const now = Math.floor(START + day * DAY);
       const own = received({ host: `${host}.contoso.com`, now, build });
-      const top = "Received: from a (a [203.0.113.9]) by mx.relay.example (Postfix) with ESMTP id 1; Thu, 1 Oct 2026 08:15:08 +0000\r\n";
+      const top =
+        "Received: from a (a [203.0.113.9]) by mx.relay.example (Postfix) with ESMTP id 1; Thu, 1 Oct 2026 08:15:08 +0000\r\n";
       const client_ = { ip: relayed ? "192.0.2.1" : "203.0.113.7" };
       const header = relayed ? top + own : own;
       const message = event({ tenant, record: "sync", connector, client: client_, header });

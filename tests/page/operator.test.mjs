@@ -137,15 +137,15 @@ suite("the operator's page", () => {
       await page.getByText(/^The emergency brake is off/).waitFor();
       return {
         page,
-        tabs: await page.getByRole("link", { name: /^(Keys|Catalog & baselines|Audit)$/ }).allTextContents(),
+        tabs: await page.getByRole("link", { name: /^(Keys|Catalog & baselines|Notifications|Audit)$/ }).allTextContents(),
       };
     };
     const viewer = await parts(keys.viewer, "/operator");
-    assert.deepEqual(viewer.tabs, []);
+    assert.deepEqual(viewer.tabs, ["Catalog & baselines", "Notifications"]);
     await viewer.page.getByRole("heading", { name: "Baselines" }).waitFor();
     assert.equal(await viewer.page.getByRole("button", { name: /brake|version|key/i }).count(), 0);
     const operator = await parts(keys.operator, "/operator?part=audit");
-    assert.deepEqual(operator.tabs, ["Keys", "Catalog & baselines"]);
+    assert.deepEqual(operator.tabs, ["Keys", "Catalog & baselines", "Notifications"]);
     assert.equal(await operator.page.getByRole("button", { name: /brake/ }).count(), 0);
     await keyRow(operator.page, "mx9").waitFor();
     assert.equal(

@@ -21,6 +21,7 @@ export type Key = Schemas["Key"];
 export type Ladder = Schemas["Ladder"];
 export type Mode = Schemas["Mode"];
 export type Notification = Schemas["Notification"];
+export type OperatorNotification = Schemas["OperatorNotification"];
 export type Pause = Schemas["Pause"];
 /** With every member, as the API answers. */
 export type Policy = Required<Schemas["FullPolicy"]>;

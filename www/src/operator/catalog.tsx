@@ -22,7 +22,10 @@ interface Props {
   onRestore: ((fact: Fact) => void) | undefined;
 }
 
-export function CatalogFacts({ catalog: { version, updated_at, catalog, newest_release }, onRestore }: Props) {
+export function CatalogFacts({
+  catalog: { version, updated_at, catalog, newest_release },
+  onRestore,
+}: Props) {
   const rows = catalog.products.map((product) => rowOf(product, catalog.releases)).reverse();
   return (
     <section class="part facts-part" aria-labelledby="catalog">

@@ -9,6 +9,7 @@ import { Empty } from "../ui/notice";
 import { Title } from "../ui/title";
 import { BrakeSection } from "./brake";
 import { Facts } from "./facts";
+import { OperatorNotifications } from "./notifications";
 
 interface Part {
   id: string;
@@ -20,6 +21,7 @@ interface Part {
 const PARTS: Part[] = [
   { id: "keys", name: "Keys", View: () => <Keys tenant={null} />, open: (me) => rights(me).operate },
   { id: "facts", name: "Catalog & baselines", View: Facts, open: () => true },
+  { id: "notifications", name: "Notifications", View: OperatorNotifications, open: () => true },
   {
     id: "audit",
     name: "Audit",

@@ -166,8 +166,8 @@ function Now({ effect, page }: { effect: Effect; page: ServerPage }) {
     case "notice":
       return (
         <>
-          All its mail is accepted: none of it could be refused lately, so it has 7 days from the first message
-          that can.
+          All its mail is accepted: none of it could be refused lately, so it has 7 days from the first
+          message that can.
         </>
       );
     case "relay":

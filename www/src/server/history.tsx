@@ -26,8 +26,8 @@ export function Builds({ page: { server, catalog } }: { page: ServerPage }) {
       <h2 id="builds">Builds lately seen</h2>
       {server.nodes.length > 1 && (
         <p class="muted">
-          {server.nodes.length} machines send under this name. The best build among them counts for all: it is out
-          of date only while none of them is up to date.
+          {server.nodes.length} machines send under this name. The best build among them counts for all: it is
+          out of date only while none of them is up to date.
         </p>
       )}
       <Table
@@ -43,7 +43,11 @@ export function Builds({ page: { server, catalog } }: { page: ServerPage }) {
 function buildColumns(catalog: Catalog): Column<BuildSeen>[] {
   return [
     { id: "node", label: "Machine", head: true, cell: ({ node }) => node },
-    { id: "standing", label: "The machine is", cell: ({ standing }) => standing && STATES[stateOf(standing)] },
+    {
+      id: "standing",
+      label: "The machine is",
+      cell: ({ standing }) => standing && STATES[stateOf(standing)],
+    },
     { id: "build", label: "Build", cell: ({ build }) => build },
     {
       id: "release",

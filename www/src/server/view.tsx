@@ -65,9 +65,7 @@ function Whole({ tenant, page }: { tenant: string; page: ServerPage }) {
   return (
     <>
       <p>
-        <StateMark
-          state={server.standing ? stateOf(server.standing) : "unknown"}
-        />
+        <StateMark state={server.standing ? stateOf(server.standing) : "unknown"} />
       </p>
       <Headline page={page} picture={picture} />
       <Advice page={page} today={dateOf(now)} />

@@ -44,8 +44,8 @@ export function NotificationList({ tenant, place }: Props) {
       <Empty title="Nothing was told yet.">
         <p>
           Here stands whatever an administrator should know: a server that is found out of date, 7 days and a
-          day before each stage, its beginning, a patch, before a pause or an exemption ends, and mail
-          whose server cannot be told.
+          day before each stage, its beginning, a patch, before a pause or an exemption ends, and mail whose
+          server cannot be told.
         </p>
       </Empty>
     );
