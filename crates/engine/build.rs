@@ -17,14 +17,37 @@ fn main() {
     });
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
     fs::write(out.join("catalog.json"), document.to_string()).expect("cannot write catalog.json");
-    for name in ["microsoft", "strict"] {
+    for name in ["exploited", "microsoft", "strict"] {
         let path = data.join("baselines").join(format!("{name}.toml"));
-        fs::write(out.join(format!("{name}.json")), toml_as_json(&path).to_string()).expect("cannot write a baseline");
+        fs::write(out.join(format!("{name}.json")), baseline(&path).to_string()).expect("cannot write a baseline");
     }
 }
 
 fn products(path: &Path) -> Value {
-    toml_as_json(path).get("product").cloned().unwrap_or(Value::Null)
+    let kept = ["name", "builds", "cumulative_updates", "end_of_support", "wave"];
+    let mut products = toml_as_json(path).get("product").cloned().unwrap_or(Value::Null);
+    for product in products.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        product.retain(|member, _| kept.contains(&member.as_str()));
+    }
+    products
+}
+
+/// Its editions written out: with what they inherit, and without their sources.
+fn baseline(path: &Path) -> Value {
+    let mut baseline = toml_as_json(path);
+    let mut before = Map::new();
+    let editions = baseline.get_mut("edition").and_then(Value::as_array_mut);
+    for edition in editions.into_iter().flatten().filter_map(Value::as_object_mut) {
+        edition.remove("source");
+        let inherits = edition.remove("inherits") == Some(json!(true));
+        if let Some(products) = edition.get_mut("products").and_then(Value::as_object_mut) {
+            let named = std::mem::take(products);
+            products.extend(before.into_iter().filter(|_| inherits));
+            products.extend(named);
+            before = products.clone();
+        }
+    }
+    baseline
 }
 
 fn releases(path: &Path) -> Value {

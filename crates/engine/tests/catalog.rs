@@ -12,6 +12,7 @@ use tidegate_engine::policy::Facts;
 use tidegate_engine::shown::Shown;
 
 const CATALOG: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
+const EXPLOITED: &str = include_str!(concat!(env!("OUT_DIR"), "/exploited.json"));
 const MICROSOFT: &str = include_str!(concat!(env!("OUT_DIR"), "/microsoft.json"));
 const STRICT: &str = include_str!(concat!(env!("OUT_DIR"), "/strict.json"));
 const ROWS: &str = include_str!("../../../data/exchange-builds.csv");
@@ -77,7 +78,7 @@ fn parse(json: &str) -> Value {
 #[test]
 fn the_facts_hold_together() {
     let catalog = check_catalog(&parse(CATALOG)).unwrap();
-    for preset in [MICROSOFT, STRICT] {
+    for preset in [EXPLOITED, MICROSOFT, STRICT] {
         assert_eq!(check_baseline(&parse(preset), &catalog), Ok(()));
     }
     Facts::built_in().unwrap();
