@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn mail_without_an_exchange_hop_is_told_at_once() {
-        let catalog = Catalog::built_in().unwrap();
+        let catalog = Catalog::built_in();
         let shows = |block: &str| shows_exchange(&Header::Block(block.as_bytes().into()), &catalog);
         let exchange = "Received: from a by b with Microsoft SMTP Server id 15.1.2507.6; x\r\n";
         let cloud = "Received: from a by b.prod.outlook.com with mapi id 15.1.1.1; x\r\n";

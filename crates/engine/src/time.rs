@@ -24,7 +24,8 @@ impl Timestamp {
 
     /// The UTC day in which this moment lies; the first or last day that can be written for times beyond.
     pub fn date(self) -> Date {
-        Date(DateTime::from_timestamp(self.0, 0).map_or(NaiveDate::MAX, |time| time.date_naive()))
+        let beyond = if self.0 < 0 { NaiveDate::MIN } else { NaiveDate::MAX };
+        Date(DateTime::from_timestamp(self.0, 0).map_or(beyond, |time| time.date_naive()))
     }
 
     /// 00:00 UTC of the day in which this moment lies.
@@ -70,8 +71,44 @@ impl FromStr for Timestamp {
 pub struct Date(NaiveDate);
 
 impl Date {
-    pub fn new(year: i32, month: u32, day: u32) -> Option<Self> {
-        NaiveDate::from_ymd_opt(year, month, day).map(Self)
+    /// The last day that can be written.
+    pub const MAX: Self = Self(NaiveDate::MAX);
+
+    /// `None` if there is no such day.
+    pub const fn new(year: i32, month: u32, day: u32) -> Option<Self> {
+        match NaiveDate::from_ymd_opt(year, month, day) {
+            Some(date) => Some(Self(date)),
+            None => None,
+        }
+    }
+
+    /// The last day of a month; `None` if there is no such month.
+    pub const fn last_of_month(year: i32, month: u32) -> Option<Self> {
+        let (year, next) = match month {
+            1..=11 => (year, month + 1),
+            12 => (year.saturating_add(1), 1),
+            _ => return None,
+        };
+        match NaiveDate::from_ymd_opt(year, next, 1) {
+            Some(next) => match next.pred_opt() {
+                Some(last) => Some(Self(last)),
+                None => None,
+            },
+            None => None,
+        }
+    }
+
+    /// Reads the date of a release: a day, or `2015-12` as that month's last day. Where only the month is known, the
+    /// later day counts fewer days against a server.
+    ///
+    /// # Errors
+    /// [`TimeError::NotADate`] for anything else.
+    pub fn of_release(text: &str) -> Result<Self, TimeError> {
+        let month = |text: &str| {
+            let (year, month) = text.split_once('-')?;
+            Self::last_of_month(i32::try_from(number(Some(year), 4)?).ok()?, number(Some(month), 2)?)
+        };
+        text.parse().or_else(|error| month(text).ok_or(error))
     }
 
     pub fn year(self) -> i32 {
@@ -83,8 +120,16 @@ impl Date {
         Timestamp(self.0.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
     }
 
+    /// So many days later; at most [`Self::MAX`].
+    #[must_use]
     pub fn plus_days(self, days: u32) -> Self {
         Self(self.0.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX))
+    }
+
+    /// So many days earlier; at least the first day that can be written.
+    #[must_use]
+    pub fn minus_days(self, days: u32) -> Self {
+        Self(self.0.checked_sub_days(Days::new(days.into())).unwrap_or(NaiveDate::MIN))
     }
 
     /// The first day of its month.
@@ -114,20 +159,13 @@ impl fmt::Display for Date {
 impl FromStr for Date {
     type Err = TimeError;
 
-    /// Reads `2026-11-22`, and `2026-11` as that month's last day: where only the month of a release is known, the
-    /// later day counts fewer days against a server.
+    /// Reads `2026-11-22`.
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let mut parts = text.splitn(3, '-');
-        let (year, month, day) = (parts.next(), parts.next(), parts.next());
-        let year = number(year, 4).and_then(|year| i32::try_from(year).ok()).ok_or(TimeError::NotADate)?;
-        let month = number(month, 2).ok_or(TimeError::NotADate)?;
-        let date = match day {
-            Some(day) => number(Some(day), 2).and_then(|day| NaiveDate::from_ymd_opt(year, month, day)),
-            None => NaiveDate::from_ymd_opt(year, month, 1)
-                .and_then(|first| first.checked_add_months(Months::new(1)))
-                .and_then(|next| next.pred_opt()),
-        };
-        date.map(Self).ok_or(TimeError::NotADate)
+        let year = number(parts.next(), 4).and_then(|year| i32::try_from(year).ok());
+        let (month, day) = (number(parts.next(), 2), number(parts.next(), 2));
+        let date = year.zip(month.zip(day)).and_then(|(year, (month, day))| Self::new(year, month, day));
+        date.ok_or(TimeError::NotADate)
     }
 }
 
@@ -170,13 +208,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_read_days_and_whole_months() {
-        let read = |text: &str| text.parse::<Date>().map(|date| date.to_string());
-        assert_eq!(read("2024-02-29"), Ok("2024-02-29".into()));
-        assert_eq!(read("2024-02"), Ok("2024-02-29".into()));
-        assert_eq!(read("2015-12"), Ok("2015-12-31".into()));
-        for wrong in ["2024", "2024-2-1", "2023-02-29", "2024-13", "2024-02-29T00", "-2024-02", ""] {
-            assert_eq!(read(wrong), Err(TimeError::NotADate), "{wrong}");
+    fn only_a_release_may_be_dated_by_its_month() {
+        let day = |text: &str| text.parse::<Date>().map(|date| date.to_string());
+        let release = |text: &str| Date::of_release(text).map(|date| date.to_string());
+        assert_eq!((day("2024-02-29"), release("2024-02-29")), (Ok("2024-02-29".into()), Ok("2024-02-29".into())));
+        assert_eq!((day("2024-02"), release("2024-02")), (Err(TimeError::NotADate), Ok("2024-02-29".into())));
+        assert_eq!(release("2015-12"), Ok("2015-12-31".into()));
+        for wrong in
+            ["2024", "2024-2-1", "2023-02-29", "2024-13", "2024-00", "2024-02-29T00", "-2024-02", "2024-02-", ""]
+        {
+            assert_eq!((day(wrong), release(wrong)), (Err(TimeError::NotADate), Err(TimeError::NotADate)), "{wrong}");
         }
     }
 

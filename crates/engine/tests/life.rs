@@ -367,7 +367,7 @@ const LIVES: &[Life] = &[
 
 #[test]
 fn every_life_goes_as_it_says() {
-    let facts = Facts::built_in().unwrap();
+    let facts = Facts::built_in();
     let (policy, freezes) = (Policy::default(), Freezes::default());
     let rules = Rules::new(&facts, &policy, &freezes).unwrap();
     for life in LIVES {
