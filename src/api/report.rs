@@ -55,9 +55,7 @@ fn days(caller: &Caller<'_>, usual: i64, most: i64) -> Result<(Date, Date), Prob
 fn date(caller: &Caller<'_>, name: &'static str) -> Result<Option<Date>, Problem> {
     let Some(text) = caller.request.query(name) else { return Ok(None) };
     let none = || Problem::bad_request("not a date such as `2026-11-22`").in_field(name);
-    // a month alone is no day
-    let date = text.parse().ok().filter(|date: &Date| date.to_string() == text);
-    date.map(Some).ok_or_else(none)
+    text.parse().map(Some).map_err(|_| none())
 }
 
 /// Whether the first of the media types that `Accept` names, of the two that there are, is CSV.

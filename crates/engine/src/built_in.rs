@@ -19,7 +19,7 @@ const fn day(year: i32, month: u32, day: u32) -> Date {
     }
 }
 
-/// Of a release of which only the month is known: [`Date::of_release`].
+/// Of a release of which only the month is known: [`ReleaseDate`](crate::time::ReleaseDate).
 const fn month(year: i32, month: u32) -> Date {
     match Date::last_of_month(year, month) {
         Some(date) => date,

@@ -95,6 +95,19 @@ impl Ladder {
         self.stages.is_empty()
     }
 
+    /// Whether no stage is milder than the one before it. One that is can be read, since it may have been stored before
+    /// this was asked for, but no policy can have it any more.
+    ///
+    /// # Errors
+    /// The first stage that is milder than the one before it.
+    pub fn check(&self) -> Result<(), LadderError> {
+        let falls = |(one, next): &(Rung, Rung)| one.minutes.is_stricter_than(next.minutes);
+        match self.rungs().zip(self.rungs().skip(1)).find(falls) {
+            Some((_, next)) => Err(LadderError::Falls(next.number)),
+            None => Ok(()),
+        }
+    }
+
     /// When, on the ladder, a server first loses mail; `None` if no stage closes a minute.
     pub fn first_closed(&self) -> Option<i64> {
         self.stages.iter().find(|stage| !stage.minutes.is_open()).map(|stage| stage.start)
@@ -184,6 +197,7 @@ pub enum LadderError {
     Hour(usize),
     Length(usize),
     LastEnds,
+    Falls(u8),
 }
 
 impl fmt::Display for LadderError {
@@ -196,6 +210,10 @@ impl fmt::Display for LadderError {
             Self::Length(stage) => {
                 write!(f, "stage {stage}: needs either `days` or `minutes`, one minute or more and ten years at most")
             }
+            Self::Falls(stage) => write!(
+                f,
+                "stage {stage}: neither `block_minutes` nor both kinds of minutes together may be fewer than in the stage before"
+            ),
             Self::LastEnds => f.write_str("the last stage has no end: leave out `days` and `minutes`"),
         }
     }
@@ -222,6 +240,26 @@ mod tests {
         assert_eq!(ladder.first_closed(), Some(30 * DAY));
         let text = serde_json::to_string(&ladder).unwrap();
         assert_eq!(read(&text), Ok(ladder));
+    }
+
+    #[test]
+    fn a_ladder_that_goes_down_again_is_read_but_fails_its_check() {
+        let ladder = |rows: &[(u8, u8)]| {
+            let last = rows.len() - 1;
+            let stage = |(index, (throttle, block)): (usize, &(u8, u8))| {
+                let days = if index == last { "" } else { r#""days":1,"# };
+                format!(r#"{{{days}"throttle_minutes":{throttle},"block_minutes":{block}}}"#)
+            };
+            let stages: Vec<_> = rows.iter().enumerate().map(stage).collect();
+            read(&format!("[{}]", stages.join(","))).unwrap().check()
+        };
+        assert_eq!(Ladder::default().check(), Ok(()));
+        assert_eq!(ladder(&[(5, 0)]), Ok(()));
+        assert_eq!(ladder(&[(60, 0), (0, 60)]), Ok(()), "minutes that defer may come to reject");
+        assert_eq!(ladder(&[(5, 5), (5, 5), (4, 6)]), Ok(()));
+        assert_eq!(ladder(&[(0, 0), (10, 0), (9, 0)]), Err(LadderError::Falls(3)));
+        assert_eq!(ladder(&[(0, 10), (50, 9), (0, 0)]), Err(LadderError::Falls(2)), "fewer that reject");
+        assert_eq!(ladder(&[(40, 5), (30, 10), (50, 10)]), Err(LadderError::Falls(2)), "fewer that are closed");
     }
 
     #[test]

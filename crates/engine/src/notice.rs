@@ -26,13 +26,16 @@ pub fn hold(server: &mut ServerRecord, change: &Change<'_>) -> bool {
     // machines of one name may run different products, whose waves differ
     let builds: BTreeSet<Build> = server.builds().map(|seen| seen.build).collect();
     let mut spell = known;
-    let raised = builds.iter().filter_map(|build| {
-        let (met, meets) = (before.clock(&known, *build), after.clock(&known, *build));
+    for build in builds {
+        let (met, meets) = (before.clock(&known, build), after.clock(&known, build));
         let old = Climb { clock: &met, ladder: &before.policy.ladder };
         let held = held_after_change(&old, &Climb { clock: &meets, ladder: &after.policy.ladder }, now);
-        (held > known.held).then_some(held)
-    });
-    spell.held = raised.max().unwrap_or(known.held);
+        spell.held = spell.held.max(held);
+        // a wave that is moved leaves the notice that it would have brought
+        if meets.start.is_some() && met.open_until > meets.open_until.max(now) {
+            spell.open_until = spell.open_until.max(met.open_until);
+        }
+    }
     match server.best(&after, now) {
         Some(best) if best.standing.is_out_of_date() => spell.end_suspension(best.build, &after, now),
         Some(best) if server.is_spared(best.shown, &after, now) => {
@@ -68,7 +71,8 @@ impl Climb<'_> {
     fn met(&self, now: Timestamp) -> Met {
         let counted = self.clock.elapsed(now);
         let rung = self.ladder.at(counted);
-        let (minutes, end) = if counted < 0 && !rung.minutes.is_open() {
+        let is_closed = counted >= 0 && self.clock.has_started(now);
+        let (minutes, end) = if !is_closed && !rung.minutes.is_open() {
             (Minutes::default(), Some(0))
         } else {
             (rung.minutes, rung.end)
@@ -85,8 +89,8 @@ fn held_after_change(old: &Climb<'_>, new: &Climb<'_>, now: Timestamp) -> i64 {
     let milder = new.ladder.rungs().take_while(|rung| !rung.minutes.is_stricter_than(minutes)).last();
     let end = milder.map_or(Some(0), |rung| rung.end);
     let (Some(end), Some(wait)) = (end, new.wait(now)) else { return new.clock.held };
-    // of a stage that never ended, the new one's length is left, or the days of notice
-    let length = milder.map_or(NOTICE_SECONDS, |rung| end - rung.start);
+    // of a stage that would never have ended, the new one's length is left, and the days of notice at least
+    let length = milder.map_or(0, |rung| end - rung.start).max(NOTICE_SECONDS);
     let most = end.saturating_sub(left.unwrap_or(length)).saturating_add(wait);
     new.clock.held.max(new.clock.running(now).saturating_sub(most))
 }

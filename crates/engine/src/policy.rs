@@ -89,12 +89,14 @@ pub enum Right {
 }
 
 impl Policy {
-    /// Whether everything that the policy names is known. What can be told without the facts is told when it is read.
+    /// Whether a policy can be so from now on: its ladder never goes down, and all that it names is known. What else can
+    /// be told without the facts is told when it is read.
     ///
     /// # Errors
-    /// The first member that names what `facts` do not know.
+    /// The member that is wrong, and why.
     pub fn check(&self, facts: &Facts) -> Result<(), PolicyError> {
         let at = |field, reason| PolicyError { field, reason };
+        self.ladder.check().map_err(|error| at("ladder", error.to_string()))?;
         match &self.baseline {
             BaselineChoice::Named(name) if !facts.baselines.contains_key(name) => {
                 return Err(at("baseline", format!("there is no baseline `{}`", name.escape_default())));
@@ -345,6 +347,10 @@ mod tests {
             (r#"{"waves":{"Exchange 2016":null}}"#.into(), "`waves`: `Exchange 2016` is no product"),
             (r#"{"waves":{"Exchange Server 2016":"soon"}}"#.into(), "not a date"),
             (r#"{"ladder":[]}"#.into(), "a ladder has 1 to 32 stages"),
+            (
+                r#"{"ladder":[{"days":1,"throttle_minutes":5,"block_minutes":0},{"throttle_minutes":0,"block_minutes":0}]}"#.into(),
+                "`ladder`: stage 2: neither `block_minutes` nor both",
+            ),
             (format!(r#"{{"trusted_relays":[{relays}]}}"#), "at most 64 entries"),
             (r#"{"trusted_relays":[{"host":"","networks":[]}]}"#.into(), "not a host name"),
             (r#"{"trusted_relays":[{"host":"a","networks":["10/8"]}]}"#.into(), "not a network"),

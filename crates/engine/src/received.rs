@@ -82,6 +82,15 @@ pub enum Stamp {
     Unreadable,
 }
 
+impl Stamp {
+    pub const fn number(self) -> Option<Build> {
+        match self {
+            Self::Build(build) => Some(build),
+            Self::Absent | Self::Unreadable => None,
+        }
+    }
+}
+
 /// Why a field proves nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unreadable {

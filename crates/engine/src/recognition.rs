@@ -15,7 +15,7 @@ use crate::identity::{Node, ServerId, same_host};
 use crate::received::{Component, Hop, Stamp, Unreadable, parse};
 use crate::relay::TrustedRelay;
 use crate::shown::Shown;
-use crate::time::Timestamp;
+use crate::time::{HOUR, Timestamp};
 
 /// What the header says of the connecting server.
 #[derive(Clone, Debug)]
@@ -85,7 +85,8 @@ pub struct ConnectingServer<'a> {
     pub name: &'a str,
     pub node: Node,
     pub shown: Shown,
-    /// The number that the server's store stamped on the message, where `shown` is the transport's.
+    /// Where `shown` comes from an SMTP stamp: the topmost mapi stamp of the same run of hops whose last part is not 0.
+    /// The two components may be of different updates, so that the higher number is the server's true level.
     pub mapi: Option<Build>,
     /// The date in the field on which `shown` rests.
     pub stamped_at: Option<Timestamp>,
@@ -196,38 +197,89 @@ fn candidate<'a>(
     let (Some(id), Ok(name)) = (id, std::str::from_utf8(hop.by_host)) else {
         return Finding::Nameless(evidence);
     };
-    let (shown, node, evidence) = level((hop, evidence), below);
-    Finding::Server(ConnectingServer { id, name, node, shown, mapi: None, stamped_at: None, evidence })
+    let level = level(evidence.field, field.value, hop, catalog, below);
+    let (at, stamp) = (level.field, &level.hop);
+    Finding::Server(ConnectingServer {
+        id,
+        name,
+        node: Node(stamp.by_address),
+        shown: shown_by(stamp),
+        mapi: level.mapi,
+        stamped_at: stamp.at(),
+        evidence: Evidence::of_hop(at, level.value, stamp),
+    })
 }
 
-/// The update level that the candidate and the hops of the same host right below it show.
+/// The hop of a run that shows the update level best.
+struct Level<'a> {
+    field: usize,
+    value: &'a [u8],
+    hop: Hop<'a>,
+    mapi: Option<Build>,
+}
+
+/// A stamp of one run can lag behind the topmost one by so many seconds and still be of the same submission.
+const RUN_SECONDS: i64 = HOUR;
+
+/// The update level that the candidate and the hops of the same host right below it show: the topmost SMTP stamp's,
+/// else the topmost mapi stamp's. What stands below the candidate's own field can be a sender's invention: it counts
+/// only if it is of the same product, and dated within an hour.
 fn level<'a>(
-    (top, evidence): (Hop<'a>, Evidence<'a>),
+    field: usize,
+    value: &'a [u8],
+    top: Hop<'a>,
+    catalog: &Catalog,
     below: impl Iterator<Item = Numbered<'a>>,
-) -> (Shown, Node, Evidence<'a>) {
-    let mut best = (shown_by(&top), Node(top.by_address), evidence);
-    if is_final(&top) {
+) -> Level<'a> {
+    let (host, dated, product) = (top.by_host, top.at(), top.build.number());
+    let mut best = Level { field, value, hop: top, mapi: None };
+    let mut mapi = mapi_level(&best.hop);
+    if best.hop.component == Component::Legacy {
         return best;
     }
-    for (index, field) in below {
-        let Ok(hop) = read(&field) else { break };
-        if matches!(hop.component, Component::Other | Component::Legacy) || !same_host(hop.by_host, top.by_host) {
+    for (field, Field { value, cut, .. }) in below {
+        if cut {
             break;
         }
-        let evidence = Evidence::of_hop(index, field.value, &hop);
-        if is_final(&hop) {
-            return (shown_by(&hop), Node(hop.by_address), evidence);
+        let Ok(hop) = parse(value) else { break };
+        if matches!(hop.component, Component::Other | Component::Legacy) || !same_host(hop.by_host, host) {
+            break;
         }
-        if hop.component == Component::Mapi && best.2.component != Component::Mapi {
-            best = (shown_by(&hop), Node(hop.by_address), evidence);
+        let of_one_product = match (product, hop.build.number()) {
+            (Some(top), Some(own)) => same_product(catalog, top, own),
+            _ => false,
+        };
+        let close = dated.zip(hop.at()).is_some_and(|(top, own)| top.since(own).abs() <= RUN_SECONDS);
+        if !of_one_product || !close {
+            continue;
+        }
+        mapi = mapi.or_else(|| mapi_level(&hop));
+        if rank(&hop) > rank(&best.hop) {
+            best = Level { field, value, hop, mapi: None };
         }
     }
+    best.mapi = mapi.filter(|_| best.hop.component == Component::Smtp);
     best
 }
 
-/// Whether no field below can show the level better: the topmost SMTP stamp decides, readable or not.
-fn is_final(hop: &Hop<'_>) -> bool {
-    matches!(hop.component, Component::Smtp | Component::Legacy)
+/// How well a component's number shows its server's update level.
+const fn rank(hop: &Hop<'_>) -> u8 {
+    match hop.component {
+        Component::Smtp => 2,
+        Component::Mapi => 1,
+        _ => 0,
+    }
+}
+
+fn mapi_level(hop: &Hop<'_>) -> Option<Build> {
+    hop.build.number().filter(|build| hop.component == Component::Mapi && build.revision != 0)
+}
+
+fn same_product(catalog: &Catalog, one: Build, other: Build) -> bool {
+    match (catalog.product(one), catalog.product(other)) {
+        (Some(one), Some(other)) => one.name == other.name,
+        _ => one.lane() == other.lane(),
+    }
 }
 
 fn read<'a>(field: &Field<'a>) -> Result<Hop<'a>, Unreadable> {

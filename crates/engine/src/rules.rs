@@ -63,14 +63,16 @@ impl<'a> Rules<'a> {
         self.baseline.failed_requirement(&self.facts.catalog, shown, at.date())
     }
 
-    /// From when on, at `first` at the earliest, this has failed without a break until `at`.
-    pub fn failing_since(&self, shown: Shown, first: Timestamp, at: Timestamp) -> Timestamp {
-        let mut since = first.max(self.baseline_since.min(at));
-        for edition in self.baseline.editions() {
-            let applies = edition.effective.start();
-            if since < applies && applies <= at && !self.assess(shown, applies.plus(-1)).is_out_of_date() {
-                since = applies;
+    /// From when on, at `first` at the earliest, this has failed without a break until `at`. Requirements change at
+    /// midnight: by an edition of the baseline, a lag that is over, an end of support.
+    pub(crate) fn failing_since(&self, shown: Shown, first: Timestamp, at: Timestamp) -> Timestamp {
+        let since = first.max(self.baseline_since.min(at));
+        let mut midnight = at.start_of_day();
+        while midnight > since {
+            if !self.assess(shown, midnight.plus(-1)).is_out_of_date() {
+                return midnight;
             }
+            midnight = midnight.plus(-DAY);
         }
         since
     }

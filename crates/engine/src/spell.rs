@@ -80,12 +80,18 @@ impl Spell {
 
     /// The server fails again what had been taken back.
     pub(crate) fn end_suspension(&mut self, build: Build, rules: &Rules<'_>, now: Timestamp) {
-        if let Some(since) = self.suspended_since.take() {
-            let clock = rules.clock(self, build);
-            self.held = self.held.saturating_add((clock.running(now) - clock.running(since)).max(0));
+        if self.let_go_on(build, rules, now) {
             self.last_out_of_date = self.last_out_of_date.max(now);
             self.give_notice(now);
         }
+    }
+
+    /// Lets a clock go on that stood still until `now`. Whether it did.
+    fn let_go_on(&mut self, build: Build, rules: &Rules<'_>, now: Timestamp) -> bool {
+        let Some(since) = self.suspended_since.take() else { return false };
+        let clock = rules.clock(self, build);
+        self.held = self.held.saturating_add((clock.running(now) - clock.running(since)).max(0));
+        true
     }
 }
 
@@ -220,7 +226,7 @@ impl ServerRecord {
 
     fn accuse(&mut self, sighting: &Sighting, rules: &Rules<'_>) -> Option<Transition> {
         let at = sighting.at;
-        let Best { build, .. } = self.best(rules, at).filter(|best| best.standing.is_out_of_date())?;
+        let Best { build, shown, .. } = self.best(rules, at).filter(|best| best.standing.is_out_of_date())?;
         let change = if let Some(spell) = &mut self.spell {
             spell.end_suspension(build, rules, at);
             spell.last_out_of_date = spell.last_out_of_date.max(at);
@@ -228,7 +234,7 @@ impl ServerRecord {
         } else {
             Some(self.begin(sighting, build, rules)?)
         };
-        self.failed = rules.failed_requirement(sighting.shown, at).or(self.failed.take());
+        self.failed = rules.failed_requirement(shown, at);
         if let Some(spell) = self.spell.as_mut().filter(|_| sighting.in_reach) {
             if !spell.is_in_reach(at) {
                 spell.give_notice(at);
@@ -293,8 +299,10 @@ impl ServerRecord {
             return None;
         }
         let at = sighting.at.max(spell.last_out_of_date);
-        let stopped = spell.suspended_since.take().unwrap_or(at);
-        self.ended = Some(EndedSpell { spell, at: stopped, reason: End::Patched, failed: self.failed.take() });
+        if let Some(build) = sighting.shown.build() {
+            spell.let_go_on(build, rules, at);
+        }
+        self.ended = Some(EndedSpell { spell, at, reason: End::Patched, failed: self.failed.take() });
         Some(Transition { at, kind: TransitionKind::Patched })
     }
 }

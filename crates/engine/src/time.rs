@@ -30,12 +30,7 @@ impl Timestamp {
 
     /// 00:00 UTC of the day in which this moment lies.
     pub fn start_of_day(self) -> Self {
-        Self(self.0 - self.0.rem_euclid(DAY))
-    }
-
-    /// The minute of the hour, 0 to 59, UTC.
-    pub fn minute_of_hour(self) -> u8 {
-        u8::try_from(self.0.rem_euclid(HOUR) / MINUTE).unwrap_or(0)
+        Self(self.0.saturating_sub(self.0.rem_euclid(DAY)))
     }
 
     pub fn plus(self, seconds: i64) -> Self {
@@ -98,19 +93,6 @@ impl Date {
         }
     }
 
-    /// Reads the date of a release: a day, or `2015-12` as that month's last day. Where only the month is known, the
-    /// later day counts fewer days against a server.
-    ///
-    /// # Errors
-    /// [`TimeError::NotADate`] for anything else.
-    pub fn of_release(text: &str) -> Result<Self, TimeError> {
-        let month = |text: &str| {
-            let (year, month) = text.split_once('-')?;
-            Self::last_of_month(i32::try_from(number(Some(year), 4)?).ok()?, number(Some(month), 2)?)
-        };
-        text.parse().or_else(|error| month(text).ok_or(error))
-    }
-
     pub fn year(self) -> i32 {
         self.0.year()
     }
@@ -159,13 +141,14 @@ impl fmt::Display for Date {
 impl FromStr for Date {
     type Err = TimeError;
 
-    /// Reads `2026-11-22`.
+    /// Reads `2026-11-22` and nothing shorter or longer.
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let mut parts = text.splitn(3, '-');
-        let year = number(parts.next(), 4).and_then(|year| i32::try_from(year).ok());
-        let (month, day) = (number(parts.next(), 2), number(parts.next(), 2));
-        let date = year.zip(month.zip(day)).and_then(|(year, (month, day))| Self::new(year, month, day));
-        date.ok_or(TimeError::NotADate)
+        let (year, month, day) = (parts.next(), parts.next(), parts.next());
+        let year = number(year, 4).and_then(|year| i32::try_from(year).ok()).ok_or(TimeError::NotADate)?;
+        let month = number(month, 2).ok_or(TimeError::NotADate)?;
+        let day = number(day, 2).ok_or(TimeError::NotADate)?;
+        Self::new(year, month, day).ok_or(TimeError::NotADate)
     }
 }
 
@@ -176,6 +159,31 @@ impl Serialize for Date {
 }
 
 impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The day on which something was released, written `2026-11-22`; or `2026-11`, where only the month is known, which is
+/// that month's last day: the later day counts fewer days against a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct ReleaseDate(pub Date);
+
+impl FromStr for ReleaseDate {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let month = || {
+            let (year, month) = text.split_once('-')?;
+            Date::last_of_month(i32::try_from(number(Some(year), 4)?).ok()?, number(Some(month), 2)?)
+        };
+        text.parse().or_else(|error| month().ok_or(error)).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ReleaseDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
@@ -208,17 +216,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_release_may_be_dated_by_its_month() {
+    fn dates_are_days_and_only_a_releases_may_be_a_month() {
         let day = |text: &str| text.parse::<Date>().map(|date| date.to_string());
-        let release = |text: &str| Date::of_release(text).map(|date| date.to_string());
-        assert_eq!((day("2024-02-29"), release("2024-02-29")), (Ok("2024-02-29".into()), Ok("2024-02-29".into())));
-        assert_eq!((day("2024-02"), release("2024-02")), (Err(TimeError::NotADate), Ok("2024-02-29".into())));
+        let release = |text: &str| text.parse::<ReleaseDate>().map(|date| date.0.to_string());
+        assert_eq!(day("2024-02-29"), Ok("2024-02-29".into()));
+        assert_eq!(release("2024-02-29"), Ok("2024-02-29".into()));
+        assert_eq!(release("2024-02"), Ok("2024-02-29".into()));
         assert_eq!(release("2015-12"), Ok("2015-12-31".into()));
-        for wrong in
-            ["2024", "2024-2-1", "2023-02-29", "2024-13", "2024-00", "2024-02-29T00", "-2024-02", "2024-02-", ""]
+        for wrong in ["2024", "2024-2-1", "2024-1-", "2023-02-29", "2024-13", "2024-02-29T00", "-2024-02", "", "2024-ä"]
         {
             assert_eq!((day(wrong), release(wrong)), (Err(TimeError::NotADate), Err(TimeError::NotADate)), "{wrong}");
         }
+        assert_eq!(day("2024-02"), Err(TimeError::NotADate));
+        assert!(
+            serde_json::from_str::<Date>("\"2024-02\"").is_err()
+                && serde_json::from_str::<ReleaseDate>("\"2024-02\"").is_ok()
+        );
+    }
+
+    #[test]
+    fn times_beyond_what_can_be_written_lie_on_the_first_or_last_day() {
+        let (first, last) = (Timestamp(i64::MIN).date(), Timestamp(i64::MAX).date());
+        assert!(first < Timestamp(0).date() && Timestamp(0).date() < last);
+        assert_eq!((first.year() < -200_000, last.year() > 200_000), (true, true));
+        assert!(Timestamp(i64::MIN).start_of_day() <= Timestamp(i64::MIN).plus(DAY));
     }
 
     #[test]
@@ -233,7 +254,6 @@ mod tests {
     fn times_read_and_show_rfc_3339() {
         let time: Timestamp = "2026-09-30T10:15:08.5+02:00".parse().unwrap();
         assert_eq!(time.to_string(), "2026-09-30T08:15:08Z");
-        assert_eq!(time.minute_of_hour(), 15);
         assert_eq!(time.start_of_day(), time.date().start());
         assert!("2026-09-30".parse::<Timestamp>().is_err());
     }

@@ -17,8 +17,8 @@ use tidegate_engine::policy::{Facts, Policy};
 use tidegate_engine::progress::Context;
 use tidegate_engine::received::{Stamp, parse};
 use tidegate_engine::recognition::{Finding, Recognition, recognise};
+use tidegate_engine::rules::Rules;
 use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::Rules;
 use tidegate_engine::time::Timestamp;
 
 const TODAY: &str = "2026-11-22T12:00:00Z";
@@ -40,7 +40,7 @@ fn a_wrong_block_is_caught() {
     let block = "# n: 7\n# kind: onprem\n# expect: build=15.2.2562.49 by=b.example product=SE RTM Sep26SU component=smtp\n\
                  # yields: finding=server component=smtp by=b.example build=15.2.2562.49 shown=update \
                  product=\"Exchange Server SE\" cu=RTM su=Sep26SU microsoft=current:no_requirement \
-                 strict=out_of_date:behind_on_updates\n\
+                 strict=current:meets_baseline\n\
                  Received: from a by b.example with Microsoft SMTP Server id 15.2.2562.49; Tue, 6 Oct 2026 10:00:00 +0000";
     let facts = Facts::built_in();
     let error = |block: &str| check(&samples(block)[0], &facts).err().unwrap_or_default();

@@ -19,19 +19,22 @@ use tidegate_engine::header::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
 use tidegate_engine::identity::Node;
 use tidegate_engine::ladder::{Ladder, Minutes};
 use tidegate_engine::mime_ole::produced_by;
+use tidegate_engine::notice::{Change, hold};
+use tidegate_engine::phase::{Phase, PhaseBuild};
 use tidegate_engine::policy::{Facts, Mode, Policy, Templates};
 use tidegate_engine::progress::{Context, schedule, stage};
 use tidegate_engine::received::parse;
 use tidegate_engine::recognition::{Finding, recognise, shows_exchange, traces};
 use tidegate_engine::relay::TrustedRelay;
 use tidegate_engine::reply::{MAX_TEXT, Template};
+use tidegate_engine::rules::{NOTICE_SECONDS, Rules};
 use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::{
-    NOTICE_SECONDS, NodePhase, Phase, PhaseBuild, RELAPSE_SECONDS, Rules, ServerRecord, Sighting, Spell,
-    TransitionKind, WITNESS_SECONDS, held_after_change,
-};
+use tidegate_engine::spell::{RESUMES_AFTER_PATCH_SECONDS, ServerRecord, Spell, TransitionKind};
 use tidegate_engine::time::{DAY, HOUR, MINUTE, Timestamp};
 use tidegate_engine::window::{self, Action};
+use tidegate_engine::witness::{
+    BUILD_SECONDS, MAX_BUILDS, MAX_MESSAGES, MAX_NODE_BUILDS, MAX_NODES, Sighting, WITNESS_SECONDS,
+};
 
 /// On 2026-09-10; the newest edition of the baseline is in force.
 const START: i64 = 1_789_000_000;
@@ -53,9 +56,15 @@ fn minutes() -> impl Strategy<Value = Minutes> {
         .prop_map(|(block, throttle)| Minutes::new(throttle, block).unwrap())
 }
 
-/// A ladder whose first stage closes no minute.
+/// A ladder whose first stage closes no minute, and which never goes down.
 fn ladder() -> impl Strategy<Value = Ladder> {
-    (1..60_000u32, vec((1..60_000u32, minutes()), 0..8), minutes()).prop_map(|(first, middle, last)| {
+    (1..60_000u32, vec((1..60_000u32, minutes()), 0..8), minutes()).prop_map(|(first, mut middle, mut last)| {
+        let (mut block, mut closed) = (0, 0);
+        for minutes in middle.iter_mut().map(|(_, minutes)| minutes).chain([&mut last]) {
+            block = block.max(minutes.block());
+            closed = closed.max(minutes.block() + minutes.throttle());
+            *minutes = Minutes::new(closed - block, block).unwrap();
+        }
         let closed = |minutes: Minutes| (minutes.throttle(), minutes.block());
         let rows = [(Some(first), (0, 0))].into_iter();
         let rows = rows.chain(middle.into_iter().map(|(length, minutes)| (Some(length), closed(minutes))));
@@ -76,6 +85,44 @@ fn moment() -> impl Strategy<Value = Timestamp> {
 fn freezes() -> impl Strategy<Value = Vec<Freeze>> {
     let freeze = (moment(), option::weighted(0.9, -DAY..90 * DAY));
     vec(freeze.prop_map(|(from, length)| Freeze { from, until: length.map(|length| from.plus(length)) }), 0..6)
+}
+
+/// Any ladder that may have been stored: one can begin with closed minutes, and go down again.
+fn any_ladder() -> impl Strategy<Value = Ladder> {
+    (ladder(), vec(option::weighted(0.5, minutes()), 9)).prop_map(|(ladder, others)| {
+        let mut rows = serde_json::to_value(&ladder).unwrap();
+        for (row, other) in rows.as_array_mut().unwrap().iter_mut().zip(others) {
+            if let Some(minutes) = other {
+                row["throttle_minutes"] = minutes.throttle().into();
+                row["block_minutes"] = minutes.block().into();
+            }
+        }
+        serde_json::from_value(rows).unwrap()
+    })
+}
+
+/// A ladder that never goes down, whose first stage may close minutes.
+fn rising() -> impl Strategy<Value = Ladder> {
+    (any::<bool>(), ladder()).prop_map(|(open, ladder)| {
+        let mut rows = serde_json::to_value(&ladder).unwrap();
+        if !open && ladder.len() > 1 {
+            rows.as_array_mut().unwrap().remove(0);
+        }
+        serde_json::from_value(rows).unwrap()
+    })
+}
+
+/// A running spell as it may be stored, whose clock is not stopped.
+fn spell() -> impl Strategy<Value = Spell> {
+    (moment(), held(), moment(), option::of(moment()), moment()).prop_map(|(detected_at, held, last, reach, open)| {
+        Spell { held, last_out_of_date: last, open_until: open, last_in_reach: reach, ..Spell::begin(detected_at) }
+    })
+}
+
+/// A clock without notice.
+fn clock(detected_at: Timestamp, wave: Option<Timestamp>, freezes: &Freezes, held: i64) -> Clock<'_> {
+    let start = wave.map(|wave| wave.max(detected_at));
+    Clock { stopped_at: None, start, freezes, held, open_until: detected_at }
 }
 
 fn held() -> impl Strategy<Value = i64> {
@@ -149,7 +196,15 @@ fn event(header: Vec<u8>) -> MailEvent<'static> {
 }
 
 fn hop(build: &str) -> String {
-    format!("Received: from a (10.0.0.9) by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id {build}; Mon\r\n")
+    hop_at(build, Timestamp(START))
+}
+
+/// As the server stamps it at that time.
+fn hop_at(build: &str, at: Timestamp) -> String {
+    let date = chrono::DateTime::from_timestamp(at.0, 0).unwrap().to_rfc2822();
+    format!(
+        "Received: from a (10.0.0.9) by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id {build}; {date}\r\n"
+    )
 }
 
 fn enforcing() -> Policy {
@@ -175,27 +230,36 @@ fn decide_on<'a>(
 
 /// What may be known of the server that `hop` shows, right or wrong.
 fn phase() -> impl Strategy<Value = Phase> {
-    let builds = vec(
-        prop_oneof![Just(OLD), Just(PATCHED), Just("15.0.1497.2"), Just("15.2.2562.17"), Just("15.1.2000.1")],
-        0..4,
-    );
-    let node = (prop_oneof![Just("10.0.0.5"), Just("10.0.0.6")], builds, any::<bool>());
-    let node = node.prop_map(|(address, builds, lane_only)| NodePhase {
-        node: Node(address.parse().ok()),
-        builds: builds.into_iter().map(|text| PhaseBuild { build: build(text), lane_only }).collect(),
+    let known = prop_oneof![Just(OLD), Just(PATCHED), Just("15.0.1497.2"), Just("15.2.2562.17"), Just("15.1.2000.1")];
+    let builds = (known, any::<bool>(), moment()).prop_map(|(text, lane_only, until)| PhaseBuild {
+        build: build(text),
+        lane_only,
+        until,
     });
-    let spell = (moment(), held(), moment());
-    let spell = spell.prop_map(|(detected_at, held, last_out_of_date)| Spell { detected_at, held, last_out_of_date });
-    (option::of(spell), vec(node, 0..4)).prop_map(|(spell, nodes)| Phase { spell, nodes })
+    let suspended = option::weighted(0.1, moment());
+    let phase = (spell(), suspended, vec(builds, 0..4))
+        .prop_map(|(spell, suspended_since, builds)| Phase::of_spell(Spell { suspended_since, ..spell }, builds));
+    prop_oneof![9 => phase, 1 => Just(Phase::default())]
 }
 
 /// A server that has been out of date since `detected_at` and was heard of just now.
 fn condemned(detected_at: Timestamp, now: Timestamp) -> Phase {
-    let builds = vec![PhaseBuild { build: build(OLD), lane_only: false }];
-    Phase {
-        spell: Some(Spell { detected_at, held: 0, last_out_of_date: now }),
-        nodes: vec![NodePhase { node: Node("10.0.0.5".parse().ok()), builds }],
-    }
+    let builds = vec![PhaseBuild { build: build(OLD), lane_only: false, until: now.plus(DAY) }];
+    Phase::of_spell(Spell::between(detected_at, now), builds)
+}
+
+/// A record in a spell, as the ledger stores it, whose name showed these builds at `at`.
+fn in_spell(spell: &Spell, builds: &[&str], at: Timestamp) -> ServerRecord {
+    let builds: Vec<_> = builds.iter().map(|build| json!({"build": build, "at": at})).collect();
+    serde_json::from_value(
+        json!({"nodes": [], "builds": builds, "messages": [], "spell": spell, "suspect": null, "ended": null}),
+    )
+    .unwrap()
+}
+
+const fn at_name(at: Timestamp, shown: Shown, fingerprint: u64, in_reach: bool) -> Sighting {
+    let node = Node(Some(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 5))));
+    Sighting { at, node, shown, mapi: None, fingerprint, in_reach }
 }
 
 proptest! {
@@ -203,20 +267,21 @@ proptest! {
 
     #[test]
     fn a_stage_never_falls_while_its_spell_runs(
-        ladder in ladder(), freezes in freezes(), held in held(), detected_at in moment(), mut times in vec(moment(), 2..20),
+        ladder in any_ladder(), freezes in freezes(), spell in spell(), mut times in vec(moment(), 2..20),
     ) {
         let (facts, policy, freezes) = (facts(), Policy { ladder, ..enforcing() }, Freezes::from(freezes));
         let rules = Rules::new(facts, &policy, &freezes).unwrap();
-        let spell = Spell { detected_at, held, last_out_of_date: detected_at };
         times.sort();
         let stage = |now| stage(Some(&spell), build(OLD), &Context::new(rules, now));
         let stages: Vec<_> = times.iter().map(|now| stage(*now)).collect();
         prop_assert!(stages.is_sorted_by_key(|stage| stage.number));
         for (stage, now) in stages.iter().zip(&times) {
             prop_assert!(stage.number == 1 || stage.since <= *now);
-            prop_assert_eq!(stage.next.map(|next| next.number), (stage.number < stage.of).then_some(stage.number + 1));
-            if let Some(at) = stage.next.and_then(|next| next.at) {
-                prop_assert!(at > *now || at <= spell.detected_at, "{at} at {now}");
+            prop_assert!(stage.minutes.is_open() || *now >= spell.open_until);
+            prop_assert!(stage.next.is_some() || stage.number == stage.of);
+            if let Some(next) = stage.next {
+                prop_assert!(next.number > stage.number || stage.minutes.is_open());
+                prop_assert!(next.at.is_none_or(|at| at > *now), "{next:?} at {now}");
             }
         }
     }
@@ -324,22 +389,27 @@ proptest! {
 
     #[test]
     fn a_spell_is_in_the_stage_that_its_schedule_says(
-        ladder in ladder(), freezes in freezes(), detected in moment(), age in 0..730 * DAY, held in held(), wave in option::of(moment()),
+        ladder in any_ladder(), freezes in freezes(), spell in spell(), age in 0..730 * DAY, wave in option::of(moment()),
     ) {
-        let now = detected.plus(age);
+        let now = spell.detected_at.plus(age);
         let waves = [("Exchange Server 2016".to_owned(), wave.map(Timestamp::date))].into();
         let (policy, freezes) = (Policy { ladder, waves, ..enforcing() }, freezes.into());
         let rules = Rules::new(facts(), &policy, &freezes).unwrap();
-        let spell = Spell { detected_at: detected, held, last_out_of_date: now };
         let stage = stage(Some(&spell), build(OLD), &Context::new(rules, now));
         let schedule: Vec<_> = schedule(&spell, build(OLD), &rules).collect();
-        prop_assert_eq!(schedule.len(), policy.ladder.len());
-        let scheduled = schedule[usize::from(stage.number) - 1];
-        prop_assert_eq!((scheduled.number, scheduled.minutes), (stage.number, stage.minutes));
-        prop_assert_eq!(scheduled.from, Some(stage.since));
-        prop_assert_eq!(scheduled.until, stage.next.and_then(|next| next.at));
-        prop_assert!(scheduled.from.is_some_and(|from| from <= now) && scheduled.until.is_none_or(|until| now < until));
-        prop_assert!(schedule.windows(2).all(|pair| pair[0].until == pair[1].from));
+        prop_assert!(schedule.windows(2).all(|pair| pair[0].number < pair[1].number));
+        prop_assert!(schedule.windows(2).all(|pair| pair[0].until.is_none_or(|until| pair[1].from.is_none_or(|from| until <= from))));
+        let runs = schedule.iter().find(|scheduled| {
+            scheduled.from.is_some_and(|from| from <= now) && scheduled.until.is_none_or(|until| now < until)
+        });
+        match runs {
+            Some(scheduled) => {
+                prop_assert_eq!((scheduled.number, scheduled.minutes), (stage.number, stage.minutes));
+                let until = stage.next.and_then(|next| next.at);
+                prop_assert!(scheduled.until == until || scheduled.minutes.is_open(), "{scheduled:?} {stage:?}");
+            }
+            None => prop_assert!(stage.minutes.is_open(), "{stage:?} {schedule:?}"),
+        }
     }
 
     #[test]
@@ -386,14 +456,15 @@ proptest! {
 
     #[test]
     fn whoever_is_refused_was_accused_by_two_witnesses(phase in phase(), ladder in ladder(), now in moment()) {
-        let (facts, policy, event) = (facts(), Policy { ladder, ..enforcing() }, event(hop(OLD).into_bytes()));
+        let (facts, policy, event) = (facts(), Policy { ladder, ..enforcing() }, event(hop_at(OLD, now).into_bytes()));
         let decision = decide_on(&event, &policy, &Freezes::default(), facts, Some(&phase), now);
         if decision.action != Action::Accept {
             prop_assert!(matches!(decision.state, State::Judged(Standing::OutOfDate(_))));
-            let node = phase.nodes.iter().find(|known| known.node == Node("10.0.0.5".parse().ok())).unwrap();
-            prop_assert!(!node.builds.iter().any(|seen| !seen.lane_only && seen.build == build(PATCHED)));
-            prop_assert!(node.builds.iter().any(|seen| [OLD, "15.0.1497.2"].contains(&seen.build.to_string().as_str())));
-            prop_assert!(phase.spell.unwrap().silent_at() > now);
+            let acquits = |seen: &&PhaseBuild| !seen.lane_only && [PATCHED, "15.2.2562.17"].contains(&seen.build.to_string().as_str());
+            prop_assert!(!phase.builds.iter().filter(|seen| now <= seen.until).any(|seen| acquits(&seen)));
+            let spell = phase.spell.unwrap();
+            prop_assert!(spell.silent_at().is_some_and(|at| at > now), "neither silent nor suspended");
+            prop_assert!(spell.open_until <= now && spell.last_in_reach.is_some());
         }
     }
 
@@ -416,7 +487,7 @@ proptest! {
             ..enforcing()
         };
         let now = Timestamp(START + days * DAY + offset);
-        let event = event(hop(OLD).replace("EX01.contoso.com", &host).into_bytes());
+        let event = event(hop_at(OLD, now).replace("EX01.contoso.com", &host).into_bytes());
         let decision = decide_on(&event, &policy, &Freezes::default(), facts, Some(&condemned(Timestamp(START), now)), now);
         prop_assert_eq!(decision.reply.is_some(), decision.action != Action::Accept);
         if let Some(reply) = decision.reply {
@@ -431,7 +502,7 @@ proptest! {
         list in freezes(), held in held(), detected_at in moment(), wave in option::of(moment()), now in moment(), later in 0..200 * DAY,
     ) {
         let freezes = Freezes::from(list.clone());
-        let clock = Clock::new(detected_at, wave, &freezes, held);
+        let clock = clock(detected_at, wave, &freezes, held);
         let then = now.plus(later);
         prop_assert!(clock.elapsed(now) <= clock.elapsed(then));
         prop_assert!(clock.elapsed(then) - clock.elapsed(now) <= later);
@@ -442,7 +513,7 @@ proptest! {
         // the same freezes in another order or in pieces
         let cut = |freeze: Freeze| [Freeze { until: Some(now), ..freeze }, Freeze { from: freeze.from.max(now), ..freeze }];
         let pieces = Freezes::from(list.into_iter().rev().flat_map(cut).filter(|freeze| freeze.until.is_none_or(|until| until >= freeze.from)).collect::<Vec<_>>());
-        let clock_of_pieces = Clock::new(detected_at, wave, &pieces, held);
+        let clock_of_pieces = Clock { freezes: &pieces, ..clock };
         prop_assert!(clock_of_pieces.elapsed(then) <= clock.elapsed(then));
     }
 
@@ -451,7 +522,7 @@ proptest! {
         freezes in freezes(), held in held(), detected_at in moment(), target in 1..400 * DAY,
     ) {
         let freezes = Freezes::from(freezes);
-        let clock = Clock::new(detected_at, Some(detected_at), &freezes, held);
+        let clock = clock(detected_at, Some(detected_at), &freezes, held);
         match clock.reaches(target) {
             Some(at) => prop_assert!(clock.elapsed(at) == target && clock.elapsed(at.plus(-1)) < target),
             None => prop_assert!(clock.elapsed(Timestamp(START + 10_000 * DAY)) < target),
@@ -459,75 +530,173 @@ proptest! {
     }
 
     #[test]
-    fn a_change_of_rules_makes_nothing_stricter_at_once(
-        old in ladder(), new in ladder(), old_freezes in freezes(), new_freezes in freezes(), held in held(),
-        detected_at in moment(), waves in (moment(), moment()), now in moment(),
+    fn a_change_of_rules_makes_nothing_stricter_for_as_long_as_the_stage_would_have_lasted(
+        ladders in (any_ladder(), prop_oneof![rising(), any_ladder()]), freezes in freezes(), spell in spell(), waves in (option::of(moment()), option::of(moment())),
+        age in 0..400 * DAY, later in vec(0..60 * DAY, 8),
     ) {
-        let (old_freezes, new_freezes) = (Freezes::from(old_freezes), Freezes::from(new_freezes));
-        let before = Clock::new(detected_at, Some(waves.0), &old_freezes, held);
-        let after = Clock::new(detected_at, Some(waves.1), &new_freezes, held);
-        let raised = held_after_change(Some((&before, &old)), &after, &new, now);
-        prop_assert!(raised >= held);
-        let after = Clock { held: raised, ..after };
-        let (was, is) = (old.at(before.elapsed(now)), new.at(after.elapsed(now)));
-        prop_assert!(!is.minutes.is_stricter_than(was.minutes), "{was:?} becomes {is:?}");
-        // once is enough
-        prop_assert_eq!(held_after_change(Some((&after, &new)), &after, &new, now), raised);
+        let now = spell.detected_at.plus(age);
+        let freezes = Freezes::from(freezes);
+        let policy = |ladder, wave: Option<Timestamp>| {
+            let waves = [("Exchange Server 2016".to_owned(), wave.map(Timestamp::date))].into();
+            Policy { ladder, waves, ..enforcing() }
+        };
+        let (old, new) = (policy(ladders.0, waves.0), policy(ladders.1, waves.1));
+        let (before, after) = (Rules::new(facts(), &old, &freezes).unwrap(), Rules::new(facts(), &new, &freezes).unwrap());
+        let mut server = in_spell(&spell, &[OLD], now);
+        let changed = hold(&mut server, &Change { before, after, now });
+        let held = *server.spell().unwrap();
+        prop_assert_eq!(changed, held != spell);
+        prop_assert!(held.held >= spell.held && held.open_until >= spell.open_until);
+
+        let clock = before.clock(&spell, build(OLD));
+        let rung = old.ladder.at(clock.elapsed(now));
+        let waits = (clock.elapsed(now) < 0 || !clock.has_started(now)) && !rung.minutes.is_open();
+        let ends = if waits { clock.closes_from() } else { rung.end.and_then(|end| clock.reaches(end)) };
+        // what would never have ended keeps the days of notice
+        let lasts = ends.unwrap_or(now.plus(NOTICE_SECONDS));
+        for then in later.into_iter().map(|later| now.plus(later)).chain([now, lasts.plus(-1)]).filter(|then| *then < lasts) {
+            let was = stage(Some(&spell), build(OLD), &Context::new(before, then)).minutes;
+            let is = stage(Some(&held), build(OLD), &Context::new(after, then)).minutes;
+            prop_assert!(!is.is_stricter_than(was), "{was:?} becomes {is:?} at {then}");
+        }
+        // a change that changes nothing holds nothing; one that goes down again is read, but no policy can have it any more
+        let rises = new.ladder.rungs().zip(new.ladder.rungs().skip(1)).all(|(one, next)| !one.minutes.is_stricter_than(next.minutes));
+        let again = hold(&mut server, &Change { before: after, after, now });
+        prop_assert!(!rises || !again);
+        prop_assert!(!rises || server.spell() == Some(&held));
     }
 
     #[test]
-    fn who_is_enforced_for_the_first_time_has_seven_days(
-        ladder in ladder(), freezes in freezes(), held in held(), detected_at in moment(), wave in moment(), now in moment(),
+    fn the_best_of_what_a_name_showed_is_never_forgotten_for_something_worse(
+        steps in vec((-3 * DAY..9 * DAY, 0..40u16, any::<bool>(), 0..80u8), 1..60),
     ) {
-        let freezes = Freezes::from(freezes);
-        let clock = Clock::new(detected_at, Some(wave), &freezes, held);
-        let raised = held_after_change(None, &clock, &ladder, now);
-        prop_assert!(raised >= held);
-        let clock = Clock { held: raised, ..clock };
-        if let Some(at) = ladder.first_closed().and_then(|first| clock.reaches(first)) {
-            prop_assert!(at >= now.plus(NOTICE_SECONDS), "{at} is too soon after {now}");
-            prop_assert!(ladder.at(clock.elapsed(now)).minutes.is_open());
+        let (policy, freezes) = (enforcing(), Freezes::default());
+        let rules = Rules::new(facts(), &policy, &freezes).unwrap();
+        let mut record = ServerRecord::default();
+        let mut heard: Vec<Sighting> = Vec::new();
+        let mut newest = Timestamp(START);
+        for ((pause, revision, lane_only, node), fingerprint) in steps.into_iter().zip(0..) {
+            let at = newest.plus(pause);
+            newest = newest.max(at);
+            let shown = if lane_only { Shown::Lane(Build::new(15, 1, 2507, 0)) } else { Shown::Update(Build::new(15, 1, 2507, 30 + revision)) };
+            let node = Node(Some(IpAddr::from([10, 0, 1, node])));
+            let sighting = Sighting { node, ..at_name(at, shown, fingerprint, true) };
+            record.observe(&sighting, &rules);
+            heard.push(sighting);
+
+            let mut by_arrival = heard.clone();
+            by_arrival.sort_by_key(|seen| seen.at);
+            let last_eight = by_arrival.iter().rev().take(MAX_MESSAGES).filter(|seen| newest.since(seen.at) <= WITNESS_SECONDS);
+            let lately = by_arrival.iter().filter(|seen| newest.since(seen.at) <= BUILD_SECONDS);
+            let rank = |shown: Shown| match rules.assess(shown, newest) {
+                Standing::Current(_) => 2,
+                Standing::OutOfDate(_) => 1,
+                Standing::Unknown(_) => 0,
+            };
+            let best = lately.chain(last_eight).filter_map(|seen| Some((rank(seen.shown), seen.shown.build()?))).max();
+            let found = record.standing(&rules, newest).map(|(build, standing)| {
+                let rank = match standing { Standing::Current(_) => 2, Standing::OutOfDate(_) => 1, Standing::Unknown(_) => 0 };
+                (rank, build)
+            });
+            prop_assert_eq!(found, best);
+
+            let stored = serde_json::to_value(&record).unwrap();
+            let count = |name: &str| stored[name].as_array().map_or(0, Vec::len);
+            prop_assert!(count("nodes") <= MAX_NODES && count("builds") <= MAX_BUILDS && count("messages") <= MAX_MESSAGES);
+            prop_assert!(record.nodes().iter().all(|node| node.builds.len() <= MAX_NODE_BUILDS));
+            prop_assert_eq!(serde_json::from_value::<ServerRecord>(stored).unwrap(), record.clone());
         }
     }
 
     #[test]
-    fn spells_begin_end_and_resume_by_their_rules(steps in vec((0..20 * DAY, 0..4u8, 0..6u64), 1..40), freezes in freezes()) {
-        let (facts, policy, freezes) = (facts(), enforcing(), Freezes::from(freezes));
-        let rules = Rules::new(facts, &policy, &freezes).unwrap();
-        let node = Node(Some(IpAddr::from([10, 0, 0, 5])));
+    fn the_edge_judges_a_name_as_the_ledger_does_or_accepts(
+        steps in vec((0..9 * DAY, prop::sample::select(vec![OLD, PATCHED, "15.1.2507.12", "15.2.1748.26", "15.2.1544.36"])), 2..30),
+        later in 0..60 * DAY, in_hand in prop::sample::select(vec![OLD, "15.1.2507.12", "15.2.1748.26"]),
+    ) {
+        let (policy, freezes) = (enforcing(), Freezes::default());
+        let rules = Rules::new(facts(), &policy, &freezes).unwrap();
         let mut record = ServerRecord::default();
         let mut at = Timestamp(START);
-        let mut accusations: Vec<(Timestamp, u64)> = Vec::new();
+        for ((pause, text), fingerprint) in steps.into_iter().zip(0..) {
+            at = at.plus(pause);
+            record.observe(&at_name(at, Shown::Update(build(text)), fingerprint, true), &rules);
+        }
+        let published = record.phase(at);
+        prop_assert_eq!(&serde_json::from_value::<Phase>(serde_json::to_value(&published).unwrap()).unwrap(), &published);
+        let now = at.plus(later);
+        let in_hand = Shown::Update(build(in_hand));
+        let edge = published.best(in_hand, &rules, now).unwrap();
+        record.observe(&at_name(now, in_hand, u64::MAX, true), &rules);
+        let (ledger, standing) = record.standing(&rules, now).unwrap();
+        if published.spell.is_some() {
+            prop_assert!(edge.build == ledger || edge.standing.is_current() || edge.build > ledger);
+            prop_assert!(standing.is_out_of_date() || edge.standing.is_current(), "the edge condemns what the ledger accepts");
+        } else {
+            let message = event(hop_at(OLD, now).into_bytes());
+            prop_assert_eq!(decide_on(&message, &policy, &freezes, facts(), Some(&published), now).action, Action::Accept);
+        }
+    }
+
+    #[test]
+    fn nobody_is_refused_without_two_messages_and_seven_days_of_notice_since(
+        steps in vec((0..20 * DAY, 0..8u8, 0..12u64, any::<bool>(), 0..60u8), 1..60), ladder in any_ladder(), freezes in freezes(),
+    ) {
+        let (policy, freezes) = (Policy { ladder, ..enforcing() }, Freezes::from(freezes));
+        let rules = Rules::new(facts(), &policy, &freezes).unwrap();
+        let (mut record, mut published) = (ServerRecord::default(), Phase::default());
+        let mut at = Timestamp(START);
         let mut stopped: Option<(i64, Timestamp)> = None;
-        for (pause, what, fingerprint) in steps {
+        // out-of-date messages since the last acceptable one
+        let mut accusing: Vec<Sighting> = Vec::new();
+        for (pause, what, fingerprint, in_reach, minute) in steps {
             at = at.plus(pause);
             let shown = match what {
                 0 => Shown::Update(build(PATCHED)),
                 1 => Shown::Product(build(OLD)),
                 _ => Shown::Update(build(OLD)),
             };
+            // whatever the server's offset in the hour
+            let now = at.plus(i64::from(minute) * MINUTE);
+            let message = event(hop_at(OLD, now).into_bytes());
+            if decide_on(&message, &policy, &freezes, facts(), Some(&published), now).action != Action::Accept {
+                let second = accusing.iter().find(|other| other.fingerprint != accusing[0].fingerprint).unwrap();
+                prop_assert!(now.since(second.at) >= NOTICE_SECONDS, "{now}: second at {}", second.at);
+                let reached = accusing.iter().find(|other| other.in_reach).unwrap();
+                prop_assert!(now.since(reached.at) >= NOTICE_SECONDS, "{now}: first in reach at {}", reached.at);
+                prop_assert!(now >= published.spell.unwrap().open_until);
+            }
             let elapsed = |record: &ServerRecord, at| record.spell().map(|spell| rules.clock(spell, build(OLD)).elapsed(at));
             let before = elapsed(&record, at);
-            let transitions = record.observe(&Sighting { at, node, shown, fingerprint }, &rules);
-            if what >= 2 {
-                accusations.push((at, fingerprint));
-            }
-            for transition in transitions {
+            let sighting = at_name(at, shown, fingerprint, in_reach);
+            let standing = rules.assess(shown, at);
+            for transition in record.observe(&sighting, &rules) {
                 match transition.kind {
                     TransitionKind::Patched => stopped = before.map(|elapsed| (elapsed, at)),
-                    TransitionKind::Silent => stopped = None,
+                    TransitionKind::Silent => {
+                        accusing.clear();
+                        stopped = None;
+                    }
                     TransitionKind::Detected | TransitionKind::Resumed => {
                         let first = transition.at;
                         prop_assert!(at.since(first) <= WITNESS_SECONDS);
-                        prop_assert!(accusations.iter().any(|(then, other)| *then == first && *other != fingerprint));
-                        let soon = stopped.filter(|(_, ended)| first.since(*ended) <= RELAPSE_SECONDS);
-                        prop_assert_eq!(transition.kind == TransitionKind::Resumed, soon.is_some());
-                        let expected = soon.map_or(0, |(elapsed, _)| elapsed);
-                        prop_assert_eq!(elapsed(&record, first), Some(expected));
+                        prop_assert!(record.spell().unwrap().open_until >= at.plus(NOTICE_SECONDS));
+                        if transition.kind == TransitionKind::Resumed && let Some((counted, ended)) = stopped {
+                            prop_assert!(first.since(ended) <= RESUMES_AFTER_PATCH_SECONDS);
+                            prop_assert_eq!(elapsed(&record, first), Some(counted));
+                        }
                     }
                 }
             }
-            prop_assert!(what != 0 || record.spell().is_none(), "patched, the only machine there is");
+            if record.standing(&rules, at).is_some_and(|(_, best)| best.is_out_of_date()) && standing.is_out_of_date() {
+                accusing.push(sighting);
+            } else if standing.is_current() {
+                accusing.clear();
+                prop_assert!(record.spell().is_none(), "an acceptable message ends a spell at once");
+            }
+            let phase = record.phase(at);
+            if phase.supersedes(&published) {
+                published = phase;
+            }
         }
     }
 }

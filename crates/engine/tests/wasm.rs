@@ -11,18 +11,28 @@ use tidegate_engine::clock::Freezes;
 use tidegate_engine::decision::{Decision, decide, decide_without_server};
 use tidegate_engine::event::{Connector, MailEvent};
 use tidegate_engine::header::Header;
+use tidegate_engine::phase::Phase;
 use tidegate_engine::policy::{Facts, Mode, Policy};
 use tidegate_engine::progress::Context;
-use tidegate_engine::recognition::{Finding, recognise};
-use tidegate_engine::spell::{Phase, Rules, ServerRecord, Sighting};
+use tidegate_engine::recognition::{ConnectingServer, Finding, recognise};
+use tidegate_engine::rules::Rules;
+use tidegate_engine::spell::ServerRecord;
 use tidegate_engine::time::{DAY, HOUR, MINUTE, Timestamp};
 use tidegate_engine::window::Action;
+use tidegate_engine::witness::Sighting;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const DETECTED: &str = "2026-09-10T08:15:08Z";
-const OLD: &str = "Received: from a (10.0.0.9) by EX01.contoso.com (10.0.0.5) with\r\n Microsoft SMTP Server id 15.1.2507.39; Mon\r\n";
 
-/// The tenant's facts and policy, and what is known of the server that sent [`OLD`] since `DETECTED`.
+/// As a server out of date stamps it at that time.
+fn old(at: Timestamp) -> String {
+    let date = chrono::DateTime::from_timestamp(at.0, 0).unwrap().to_rfc2822();
+    format!(
+        "Received: from a (10.0.0.9) by EX01.contoso.com (10.0.0.5) with\r\n Microsoft SMTP Server id 15.1.2507.39; {date}\r\n"
+    )
+}
+
+/// The tenant's facts and policy, and what is known of the server that sent [`old`] mail since `DETECTED`.
 struct World {
     facts: Facts,
     policy: Policy,
@@ -39,16 +49,19 @@ impl World {
         Rules::new(&self.facts, &self.policy, &self.freezes).unwrap()
     }
 
+    /// What is known of a server that sent one message a day.
     fn known(&self, now: Timestamp) -> Phase {
-        let event = event(OLD);
-        let Finding::Server(server) = recognise(&event, &[], &self.facts.catalog).finding else { panic!("no server") };
         let mut record = ServerRecord::default();
-        for fingerprint in 0..2 {
-            let at = DETECTED.parse().unwrap();
-            record.observe(&Sighting { at, node: server.node, shown: server.shown, fingerprint }, &self.rules());
+        for day in 0..=now.since(after(0)) / DAY {
+            let event = event(old(after(day)));
+            let recognition = recognise(&event, &[], &self.facts.catalog);
+            let Finding::Server(server) = recognition.finding else { panic!("no server") };
+            let fingerprint = server.evidence.fingerprint();
+            let ConnectingServer { node, shown, mapi, .. } = server;
+            let sighting = Sighting { at: after(day), node, shown, mapi, fingerprint, in_reach: true };
+            record.observe(&sighting, &self.rules());
         }
-        record.spell_mut().unwrap().last_out_of_date = now;
-        record.phase()
+        record.phase(now)
     }
 
     fn decide<'a>(&self, event: &'a MailEvent<'_>, phase: Option<&Phase>, now: Timestamp) -> Decision<'a> {
@@ -105,10 +118,10 @@ fn a_server_passes_all_stages() {
         [(0, 0, 0), (30, 5, 0), (40, 10, 0), (50, 20, 0), (60, 30, 5), (70, 30, 10), (80, 30, 20), (90, 0, 60)];
     for (days, throttle, block) in stages {
         let hour = after(days).plus(HOUR - after(days).0.rem_euclid(HOUR));
-        let event = event(OLD);
+        let phase = world.known(hour);
         let actions = (0..60).map(|minute| {
             let now = hour.plus(minute * MINUTE);
-            world.decide(&event, Some(&world.known(now)), now).action
+            world.decide(&event(old(now)), Some(&phase), now).action
         });
         let actions: Vec<_> = actions.collect();
         let count = |action| actions.iter().filter(|found| **found == action).count();
@@ -121,8 +134,8 @@ fn a_reject_explains_itself_and_a_patch_frees() {
     let world = World::new();
     let now = after(95);
     let phase = world.known(now);
-    let old = event(OLD);
-    let decision = world.decide(&old, Some(&phase), now);
+    let outdated = event(old(now));
+    let decision = world.decide(&outdated, Some(&phase), now);
     let reply = decision.reply.unwrap();
     assert_eq!((reply.code, reply.enhanced), (550, "5.7.230"));
     assert!(reply.text.ends_with("blocked for 60 mins/hr."), "{}", reply.text);
@@ -130,9 +143,11 @@ fn a_reject_explains_itself_and_a_patch_frees() {
         decision.evidence.unwrap().text(),
         "by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39"
     );
-    let patched = event(OLD.replace(".39", ".61"));
+    let patched = event(old(now).replace(".39", ".61"));
     assert_eq!(world.decide(&patched, Some(&phase), now).action, Action::Accept);
-    assert_eq!(world.decide(&old, None, now).action, Action::Accept);
+    assert_eq!(world.decide(&outdated, None, now).action, Action::Accept);
+    let queued = event(old(now.plus(-2 * HOUR)));
+    assert_eq!(world.decide(&queued, Some(&phase), now).action, Action::Defer);
 }
 
 #[wasm_bindgen_test]

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::{Catalog, MAX_EXCHANGE_ONLINE_HOSTS, MAX_NAME, MAX_PRODUCTS, MAX_RELEASES, Product, Release, ReleaseKind};
 use crate::baseline::MAX_LAG_DAYS;
 use crate::build::Build;
 use crate::fnv::fnv1a;
 use crate::order;
-use crate::time::Date;
+use crate::time::{Date, ReleaseDate};
 
 /// A catalog as it is stored and sent.
 ///
@@ -47,8 +47,7 @@ struct ReleaseDocument {
     cu: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     su: String,
-    #[serde(deserialize_with = "date_of_release")]
-    release_date: Date,
+    release_date: ReleaseDate,
     build: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     extended_support_end: Option<Date>,
@@ -56,11 +55,6 @@ struct ReleaseDocument {
     kind: Option<ReleaseKind>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stamped: Option<bool>,
-}
-
-fn date_of_release<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
-    let text = Cow::<'de, str>::deserialize(deserializer)?;
-    Date::of_release(&text).map_err(serde::de::Error::custom)
 }
 
 impl Catalog {
@@ -92,7 +86,7 @@ impl From<&Catalog> for CatalogDocument {
                 .unwrap_or_default(),
             cu: release.cu.clone().into_owned(),
             su: release.su.clone().into_owned(),
-            release_date: release.date,
+            release_date: ReleaseDate(release.date),
             build: release.build.to_string(),
             extended_support_end: release.extended_support_end,
             kind: Some(release.kind),
@@ -165,7 +159,7 @@ fn releases_in_order(documents: Vec<ReleaseDocument>, catalog: &Catalog) -> Resu
         let is_known_stamped = || built_in.release(build).is_some_and(|known| known.stamped);
         let release = Release {
             build,
-            date: row.release_date,
+            date: row.release_date.0,
             kind: row.kind.unwrap_or_else(|| ReleaseKind::of_names(&row.cu, &row.su)),
             stamped: row.stamped.unwrap_or_else(is_known_stamped),
             cu: row.cu.into(),
