@@ -82,11 +82,11 @@ fn hosts(path: &Path) -> Value {
 
 fn catalog_tables(catalog: &Value) -> String {
     let products = items(&catalog["products"]).map(|product| {
-        let [from, to] = [0, 1].map(|index| build(&product["builds"][index]));
+        let builds = items(&product["builds"]).map(build).collect::<Vec<_>>().join("..");
         let name = text(&product["name"]);
         format!(
             "Product {{ name: Cow::Borrowed({name}), key: fnv1a({name}.as_bytes()), cumulative_updates: {}, \
-             superseded_after_days: {}, end_of_support: {}, wave: {}, builds: {from}..{to} }}",
+             superseded_after_days: {}, end_of_support: {}, wave: {}, builds: {builds} }}",
             product["cumulative_updates"] == true,
             optional(&product["superseded_after_days"], Value::to_string),
             optional(&product["end_of_support"], date),
