@@ -47,7 +47,7 @@ pub fn built_in() -> Option<Rc<Facts>> {
     thread_local! {
         static FACTS: OnceCell<Option<Rc<Facts>>> = const { OnceCell::new() };
     }
-    FACTS.with(|facts| facts.get_or_init(|| Facts::built_in().ok().map(Rc::new)).clone())
+    FACTS.with(|facts| facts.get_or_init(|| Some(Rc::new(Facts::built_in()))).clone())
 }
 
 #[derive(Clone)]

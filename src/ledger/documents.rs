@@ -64,7 +64,7 @@ impl Place {
         Self {
             shows: build,
             build: build.map(|build| build.to_string()),
-            product: product.map(|product| product.name.clone()),
+            product: product.map(|product| product.name.to_string()),
             state: standing.map(|(_, standing)| State::Judged(standing)),
             stage,
             effect: stage.map(effect),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate_engine::baseline::{Baseline, BaselineDocument, BaselineError};
-use tidegate_engine::catalog::{self, Catalog, CatalogDocument};
+use tidegate_engine::catalog::{Catalog, CatalogDocument};
 use tidegate_engine::policy::Facts;
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::native::Shown;
@@ -236,7 +236,7 @@ fn text(sql: &Sql, key: &FactsKey, version: u64) -> Result<Option<String>, SqlEr
         return Ok(sql.texts(row, values![key.key(), integer(version)])?.pop());
     }
     match key {
-        FactsKey::Catalog => Ok(Some(catalog::BUILT_IN.to_owned())),
+        FactsKey::Catalog => Ok(Some(to_text(&CatalogDocument::from(&Catalog::built_in()))?)),
         FactsKey::Baseline(name) => built_in()?.baselines.get(name).map(to_text).transpose(),
     }
 }

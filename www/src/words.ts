@@ -44,6 +44,7 @@ const REASONS: Record<Standing["reason"], string> = {
   no_build: "shows no build",
   components_disagree: "its components show different builds, one of which would do",
   update_level_not_shown: "does not show its update level",
+  extended_support_not_shown: "out of support, unless it runs an update under extended support",
   unknown_product: "an unknown product",
   unknown_lane: "an unknown cumulative update",
   unreadable_field: "its Received field cannot be read",

@@ -23,7 +23,7 @@ pub fn run(decisions: u32) -> u32 {
 }
 
 fn decide_times(decisions: u32) -> Option<u32> {
-    let facts = Facts::built_in().ok()?;
+    let facts = Facts::built_in();
     let policy = Policy { mode: Mode::Enforce, ..Policy::default() };
     let freezes = Freezes::default();
     let rules = Rules::new(&facts, &policy, &freezes)?;

@@ -54,7 +54,7 @@ struct ReleaseDocument {
 pub fn catalog() -> Result<CatalogDocument, Fault> {
     let Facts { catalog, baselines, .. } = facts()?;
     let products = catalog.products().iter().map(|product| ProductDocument {
-        name: product.name.clone(),
+        name: product.name.to_string(),
         end_of_support: product.end_of_support,
         extended_support_end: catalog.releases_of(product).iter().filter_map(|row| row.extended_support_end).max(),
         wave: product.wave,

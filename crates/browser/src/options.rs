@@ -17,8 +17,8 @@ pub const MAX_FREEZES: usize = 1_000;
 
 /// The built-in catalog and baselines, read once.
 pub fn facts() -> Result<&'static Facts, Fault> {
-    static FACTS: OnceLock<Option<Facts>> = OnceLock::new();
-    FACTS.get_or_init(|| Facts::built_in().ok()).as_ref().ok_or_else(Fault::internal)
+    static FACTS: OnceLock<Facts> = OnceLock::new();
+    Ok(FACTS.get_or_init(Facts::built_in))
 }
 
 pub fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {

@@ -22,6 +22,7 @@ export type Reason =
   | "lane_not_accepted"
   | "no_build"
   | "update_level_not_shown"
+  | "extended_support_not_shown"
   | "unknown_product"
   | "unknown_lane"
   | "unreadable_field"

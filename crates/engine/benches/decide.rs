@@ -6,7 +6,7 @@ use tidegate_engine::clock::Freezes;
 use tidegate_engine::decision::{decide, decide_without_server};
 use tidegate_engine::event::{Connector, MailEvent};
 use tidegate_engine::header::Header;
-use tidegate_engine::identity::Node;
+use tidegate_engine::named::Named;
 use tidegate_engine::phase::Phase;
 use tidegate_engine::policy::{Facts, Mode, Policy};
 use tidegate_engine::progress::Context;
@@ -27,7 +27,7 @@ fn main() {
 #[divan::bench(sample_size = 200)]
 fn whole_decision(bencher: Bencher<'_, '_>) {
     let header = HEADER.replace('\n', "\r\n");
-    let facts = Facts::built_in().unwrap();
+    let facts = Facts::built_in();
     let policy = Policy { mode: Mode::Enforce, ..Policy::default() };
     let freezes = Freezes::default();
     let rules = Rules::new(&facts, &policy, &freezes).unwrap();
@@ -45,6 +45,32 @@ fn whole_decision(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// The facts as each isolate makes them when it starts.
+#[divan::bench]
+fn facts_built_in() -> Facts {
+    Facts::built_in()
+}
+
+/// How a build stands: behind by minimum and by lag, current, superseded support looked into, ahead.
+#[divan::bench(args = [
+    ("microsoft", "15.1.2507.39"), ("microsoft", "15.2.1748.39"), ("microsoft", "15.2.1258.39"), ("strict", "15.2.2562.17"),
+    ("strict", "15.2.2562.49"), ("strict", "15.2.1748.39"), ("microsoft", "15.1.2507.99"),
+], sample_size = 1_000)]
+fn assess(bencher: Bencher<'_, '_>, (baseline, build): (&str, &str)) {
+    let facts = Facts::built_in();
+    let baseline = facts.baselines.get(baseline).unwrap();
+    let (shown, day) = (Shown::Update(build.parse().unwrap()), "2026-11-22".parse().unwrap());
+    bencher.bench_local(|| black_box(baseline).assess(&facts.catalog, black_box(shown), black_box(day)));
+}
+
+/// What a build is called.
+#[divan::bench(sample_size = 1_000)]
+fn named(bencher: Bencher<'_, '_>) {
+    let facts = Facts::built_in();
+    let shown = Shown::Update("15.1.2507.39".parse().unwrap());
+    bencher.bench_local(|| black_box(Named::new(black_box(&facts.catalog), black_box(shown)).su.map(str::len)));
+}
+
 /// What a sender can write at most, each of which has to be read in under 50 ms.
 #[divan::bench(args = ["fields", "received", "field", "parentheses", "folds", "words"], sample_count = 20)]
 fn hostile_header(bencher: Bencher<'_, '_>, what: &str) {
@@ -58,7 +84,7 @@ fn hostile_header(bencher: Bencher<'_, '_>, what: &str) {
         "folds" => format!("Received: by b\r\n{}\r\n", " \r\n".repeat(340_000)),
         _ => format!("Received: {}\r\n", "x ".repeat(32_000)).repeat(16),
     };
-    let facts = Facts::built_in().unwrap();
+    let facts = Facts::built_in();
     bencher.bench_local(|| {
         let event = event(black_box(header.as_bytes()));
         let recognition = recognise(&event, &[], &facts.catalog);

@@ -21,9 +21,8 @@ impl Build {
     }
 
     /// The four parts as one number, which is faster to compare than part by part.
-    fn number(self) -> u64 {
-        let high = u64::from(self.major) << 48 | u64::from(self.minor) << 32;
-        high | u64::from(self.build) << 16 | u64::from(self.revision)
+    pub(crate) const fn number(self) -> u64 {
+        (self.major as u64) << 48 | (self.minor as u64) << 32 | (self.build as u64) << 16 | self.revision as u64
     }
 
     pub const fn lane(self) -> Lane {

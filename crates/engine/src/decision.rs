@@ -113,6 +113,7 @@ impl State {
                 Doubt::NoBuild => "no_build",
                 Doubt::ComponentsDisagree => "components_disagree",
                 Doubt::UpdateLevelNotShown => "update_level_not_shown",
+                Doubt::ExtendedSupportNotShown => "extended_support_not_shown",
                 Doubt::UnknownProduct => "unknown_product",
                 Doubt::UnknownLane => "unknown_lane",
             },
@@ -385,6 +386,9 @@ fn explain(why: &mut String, standing: Standing, stage: Option<Stage>) {
             write!(why, "; the build that its store stamped meets what is required.")
         }
         Standing::Unknown(Doubt::UpdateLevelNotShown) => write!(why, "; this message does not show its update level."),
+        Standing::Unknown(Doubt::ExtendedSupportNotShown) => {
+            write!(why, "; it is out of support, unless what it runs is an update under extended support.")
+        }
         Standing::Unknown(Doubt::UnknownProduct) => write!(why, "; its build belongs to no known product."),
         Standing::Unknown(Doubt::UnknownLane) => write!(why, "; its build belongs to no known cumulative update."),
     };
@@ -472,7 +476,7 @@ mod tests {
     impl Default for World {
         fn default() -> Self {
             let policy = Policy { mode: Mode::Enforce, ..Policy::default() };
-            let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+            let (facts, freezes) = (Facts::built_in(), Freezes::default());
             Self {
                 facts,
                 policy,
@@ -653,7 +657,7 @@ mod tests {
     fn what_was_not_read_is_said() {
         let header = format!("{}{HEADER}", "A: 1\r\n".repeat(1_000));
         let event = event(&header);
-        let facts = Facts::built_in().unwrap();
+        let facts = Facts::built_in();
         let decision = decide_without_server(&event, &recognise(&event, &[], &facts.catalog)).unwrap();
         assert_eq!(decision.why, "No `Received` field was found. Only the first 1000 header fields were read.");
         let undecided = accept_undecided(Some(&event), None, "KV is late.");
@@ -665,7 +669,7 @@ mod tests {
 
     #[test]
     fn a_ladder_that_begins_with_closed_minutes_is_held_open_too() {
-        let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+        let (facts, freezes) = (Facts::built_in(), Freezes::default());
         let policy: Policy = serde_json::from_str(
             r#"{"mode":"enforce","ladder":[{"days":1,"throttle_minutes":60,"block_minutes":0},{"throttle_minutes":0,"block_minutes":60}]}"#,
         )

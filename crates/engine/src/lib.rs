@@ -21,6 +21,7 @@
 //! All that a sender wrote is hostile: every loop over it is bounded, nothing panics, and doubt always means accept.
 
 mod bounded;
+mod built_in;
 mod route;
 
 pub mod alert;

@@ -45,13 +45,13 @@ mod tests {
 
     #[test]
     fn exchange_2000_and_2003_are_told_and_nothing_else() {
-        let catalog = Catalog::built_in().unwrap();
+        let catalog = Catalog::built_in();
         let produced_by = |value: &str| {
             let header = Header::Block(format!("Subject: x\r\nx-mimeole: {value}\r\n").into_bytes().into());
             let found = produced_by(&header, &catalog)?;
             let words = [
-                Some(found.product.name.clone()),
-                found.release.map(|row| row.cu.clone()),
+                Some(found.product.name.to_string()),
+                found.release.map(|row| row.cu.to_string()),
                 found.build.map(|build| build.to_string()),
             ];
             Some(words.into_iter().flatten().collect::<Vec<_>>().join(" "))

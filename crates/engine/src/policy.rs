@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::baseline::{Baseline, BaselineError, Standing};
+use crate::baseline::{Baseline, Standing};
 use crate::bounded::at_most;
-use crate::catalog::{Catalog, CatalogError, Product};
+use crate::catalog::{Catalog, Product};
 use crate::event::Connector;
 use crate::ladder::Ladder;
 use crate::pause;
@@ -16,21 +16,28 @@ use crate::reply::{HelpUrl, OperatorName, Template};
 use crate::shown::Shown;
 use crate::time::{Date, Timestamp};
 
+/// Entries that `trusted_relays` has at most.
 pub const MAX_TRUSTED_RELAYS: usize = 64;
+/// Entries that `always_accept` has at most.
 pub const MAX_ALWAYS_ACCEPT: usize = 64;
+/// Octets of a local part (RFC 5321, section 4.5.3.1.1).
 pub const MAX_LOCAL_PART: usize = 64;
 
 /// What an operator chose for one tenant. Missing members mean the default, a tenant without a policy has all defaults.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
+    /// How far decisions go.
     pub mode: Mode,
     /// The connectors whose mail is decided on.
     pub scope: Vec<Connector>,
+    /// Which builds are acceptable.
     pub baseline: BaselineChoice,
     /// First day of enforcement by product name, in place of the product's own; `null`: never.
     pub waves: BTreeMap<String, Option<Date>>,
+    /// The progressive table.
     pub ladder: Ladder,
+    /// Relays of the operator's own behind which the connecting server is looked for; at most [`MAX_TRUSTED_RELAYS`].
     #[serde(deserialize_with = "at_most::<_, _, MAX_TRUSTED_RELAYS>")]
     pub trusted_relays: Vec<TrustedRelay>,
     /// Defer and reject behind trusted relays too, although that fills the relay's queue.
@@ -42,6 +49,7 @@ pub struct Policy {
     pub operator: OperatorName,
     /// Named in replies.
     pub help_url: Option<HelpUrl>,
+    /// The texts of the replies.
     pub reply: Templates,
     /// What the tenant's own operators may do beside pausing. Set by an admin.
     pub delegated: BTreeSet<Right>,
@@ -104,7 +112,7 @@ impl Policy {
 
     /// From when on `product` is enforced; `None`: never.
     pub fn wave(&self, product: &Product, facts: &Facts) -> Option<Timestamp> {
-        match self.waves.get(&product.name) {
+        match self.waves.get(&*product.name) {
             Some(own) => own.map(Date::start),
             None => facts.wave(product),
         }
@@ -130,6 +138,7 @@ impl Policy {
 /// How a server's mail comes in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Way {
+    /// How the server connects.
     pub connector: Connector,
     /// Through a trusted relay.
     pub relayed: bool,
@@ -144,10 +153,12 @@ pub enum Mode {
     /// Decide and record, always accept.
     #[default]
     Report,
+    /// Decide, record, and answer what was decided.
     Enforce,
 }
 
 impl Mode {
+    /// As policies write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -161,7 +172,9 @@ impl Mode {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum BaselineChoice {
+    /// One of [`Facts::baselines`].
     Named(String),
+    /// One that only this tenant has.
     Own(Baseline),
 }
 
@@ -205,7 +218,9 @@ impl<'de> Deserialize<'de> for BaselineChoice {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Templates {
+    /// Of a 450.
     pub throttle: Template,
+    /// Of a 550.
     pub block: Template,
 }
 
@@ -218,29 +233,29 @@ impl Default for Templates {
 /// What decisions rest on beside the policy: the catalog and the baselines by name.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// What is known of releases and products.
     pub catalog: Catalog,
+    /// Which policies may name.
     pub baselines: BTreeMap<String, Baseline>,
     /// Products, by name, whose waves count no earlier than then: [`Self::brought_forward_by`].
     pub brought_forward: BTreeMap<String, Timestamp>,
 }
 
 impl Facts {
-    /// Those built in at compile time.
-    pub fn built_in() -> Result<Self, FactsError> {
-        let catalog = Catalog::built_in().map_err(FactsError::Catalog)?;
-        let baselines = Baseline::built_in().map_err(FactsError::Baseline)?;
-        let mut named = BTreeMap::new();
-        for baseline in baselines {
-            baseline.check(&catalog).map_err(FactsError::Baseline)?;
-            named.insert(baseline.name().to_owned(), baseline);
+    /// Those built in at compile time: nothing is parsed, and only the names are allocated.
+    pub fn built_in() -> Self {
+        let named = |baseline: Baseline| (baseline.name().to_owned(), baseline);
+        Self {
+            catalog: Catalog::built_in(),
+            baselines: Baseline::built_in().map(named).collect(),
+            brought_forward: BTreeMap::new(),
         }
-        Ok(Self { catalog, baselines: named, brought_forward: BTreeMap::new() })
     }
 
     /// From when on `product` is enforced where the policy says nothing else; `None`: never.
     pub fn wave(&self, product: &Product) -> Option<Timestamp> {
         let wave = product.wave?.start();
-        Some(self.brought_forward.get(&product.name).map_or(wave, |since| wave.max(*since)))
+        Some(self.brought_forward.get(&*product.name).map_or(wave, |since| wave.max(*since)))
     }
 
     /// The `brought_forward` of facts whose catalog becomes `next` at `now`. A wave that it moves to a day gone by, or
@@ -252,7 +267,7 @@ impl Facts {
             let wave = product.wave?.start();
             let known = self.catalog.products().iter().filter(|known| known.overlaps(product));
             let enforced = known.map(|known| self.wave(known).map_or(now, |wave| wave.min(now))).max()?;
-            (enforced > wave).then(|| (product.name.clone(), enforced))
+            (enforced > wave).then(|| (product.name.clone().into_owned(), enforced))
         };
         next.products().iter().filter_map(since).collect()
     }
@@ -275,37 +290,15 @@ impl Facts {
     }
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum FactsError {
-    Catalog(CatalogError),
-    Baseline(BaselineError),
-}
-
-impl fmt::Display for FactsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Catalog(error) => error.fmt(f),
-            Self::Baseline(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for FactsError {}
-
 /// What is wrong with a policy, and in which member.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{field}`: {reason}")]
 pub struct PolicyError {
+    /// The member.
     pub field: &'static str,
+    /// What is wrong with it, for whoever wrote it.
     pub reason: String,
 }
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.field, self.reason)
-    }
-}
-
-impl std::error::Error for PolicyError {}
 
 fn days_per_year<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     let days = u16::deserialize(deserializer)?;
@@ -346,14 +339,14 @@ mod tests {
             "operator":"Example","help_url":"https://help.example","reply":{"block":"no"}}"#;
         let policy = read(json).unwrap();
         assert_eq!(read(&serde_json::to_string(&policy).unwrap()), Ok(policy.clone()));
-        assert_eq!(policy.check(&Facts::built_in().unwrap()), Ok(()));
+        assert_eq!(policy.check(&Facts::built_in()), Ok(()));
         let own = read(r#"{"baseline":{"name":"own","editions":[{"effective":"2026-01-01","products":{}}]}}"#).unwrap();
         assert_eq!(read(&serde_json::to_string(&own).unwrap()), Ok(own));
     }
 
     #[test]
     fn what_is_wrong_is_refused_with_a_reason() {
-        let facts = Facts::built_in().unwrap();
+        let facts = Facts::built_in();
         let many = |item: &str, count: usize| vec![item; count].join(",");
         let relays = many(r#"{"host":"a","networks":[]}"#, 65);
         let cases = [
@@ -393,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_policy_can_move_a_wave_or_call_it_off() {
-        let facts = Facts::built_in().unwrap();
+        let facts = Facts::built_in();
         let policy = read(r#"{"waves":{"Exchange Server 2016":null,"Exchange Server SE":"2027-01-01"}}"#).unwrap();
         let wave =
             |name| policy.wave(facts.catalog.product_named(name).unwrap(), &facts).map(|at| at.date().to_string());
@@ -405,9 +398,10 @@ mod tests {
     #[test]
     fn a_wave_that_a_catalog_brings_forward_counts_from_then_on() {
         const SE: &str = "Exchange Server SE";
-        let mut facts = Facts::built_in().unwrap();
+        let mut facts = Facts::built_in();
         let with_wave = |wave: &str| {
-            let mut catalog: serde_json::Value = serde_json::from_str(crate::catalog::BUILT_IN).unwrap();
+            let mut catalog: serde_json::Value =
+                serde_json::to_value(crate::catalog::CatalogDocument::from(&Catalog::built_in())).unwrap();
             let products = catalog["products"].as_array_mut().unwrap();
             products.iter_mut().find(|product| product["name"] == SE).unwrap()["wave"] = wave.into();
             Catalog::from_json(&catalog.to_string()).unwrap()

@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn mail_without_an_exchange_hop_is_told_at_once() {
-        let catalog = Catalog::built_in().unwrap();
+        let catalog = Catalog::built_in();
         let shows = |block: &str| shows_exchange(&Header::Block(block.as_bytes().into()), &catalog);
         let exchange =
             "Received: from a by b with Microsoft SMTP Server id 15.1.2507.6; Mon, 7 Sep 2026 10:00:00 +0000\r\n";

@@ -66,8 +66,31 @@ impl FromStr for Timestamp {
 pub struct Date(NaiveDate);
 
 impl Date {
-    pub fn new(year: i32, month: u32, day: u32) -> Option<Self> {
-        NaiveDate::from_ymd_opt(year, month, day).map(Self)
+    /// The last day that can be written.
+    pub const MAX: Self = Self(NaiveDate::MAX);
+
+    /// `None` if there is no such day.
+    pub const fn new(year: i32, month: u32, day: u32) -> Option<Self> {
+        match NaiveDate::from_ymd_opt(year, month, day) {
+            Some(date) => Some(Self(date)),
+            None => None,
+        }
+    }
+
+    /// The last day of a month; `None` if there is no such month.
+    pub const fn last_of_month(year: i32, month: u32) -> Option<Self> {
+        let (year, next) = match month {
+            1..=11 => (year, month + 1),
+            12 => (year.saturating_add(1), 1),
+            _ => return None,
+        };
+        match NaiveDate::from_ymd_opt(year, next, 1) {
+            Some(next) => match next.pred_opt() {
+                Some(last) => Some(Self(last)),
+                None => None,
+            },
+            None => None,
+        }
     }
 
     pub fn year(self) -> i32 {
@@ -79,8 +102,16 @@ impl Date {
         Timestamp(self.0.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
     }
 
+    /// So many days later; at most [`Self::MAX`].
+    #[must_use]
     pub fn plus_days(self, days: u32) -> Self {
         Self(self.0.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX))
+    }
+
+    /// So many days earlier; at least the first day that can be written.
+    #[must_use]
+    pub fn minus_days(self, days: u32) -> Self {
+        Self(self.0.checked_sub_days(Days::new(days.into())).unwrap_or(NaiveDate::MIN))
     }
 
     /// The first day of its month.
@@ -136,18 +167,19 @@ impl<'de> Deserialize<'de> for Date {
 
 /// The day on which something was released, written `2026-11-22`; or `2026-11`, where only the month is known, which is
 /// that month's last day: the later day counts fewer days against a server.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct ReleaseDate(pub Date);
 
 impl FromStr for ReleaseDate {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        if text.len() != "2026-11".len() {
-            return text.parse().map(Self);
-        }
-        let first: Date = format!("{text}-01").parse()?;
-        first.first_of_next_month().0.pred_opt().map(|last| Self(Date(last))).ok_or(TimeError::NotADate)
+        let month = || {
+            let (year, month) = text.split_once('-')?;
+            Date::last_of_month(i32::try_from(number(Some(year), 4)?).ok()?, number(Some(month), 2)?)
+        };
+        text.parse().or_else(|error| month().ok_or(error)).map(Self)
     }
 }
 

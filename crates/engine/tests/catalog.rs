@@ -1,12 +1,13 @@
 //! The facts under `data/` hold together, each rule shown to catch a planted error; and builds stand as is known of them.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where it fails")]
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tidegate_engine::baseline::{Baseline, Failing, Standing};
-use tidegate_engine::catalog::{Catalog, Product, Release};
+use tidegate_engine::baseline::{Baseline, FailedRequirement, Failing, Standing};
+use tidegate_engine::build::Build;
+use tidegate_engine::catalog::{Catalog, CatalogDocument, Product, Release, ReleaseKind};
 use tidegate_engine::decision::State;
 use tidegate_engine::policy::Facts;
 use tidegate_engine::shown::Shown;
@@ -48,12 +49,12 @@ fn check_catalog(document: &Value) -> Result<Catalog, String> {
 }
 
 fn check_release(product: &Product, release: &Release) -> Result<(), String> {
-    let Release { build, cu, su, date, .. } = release;
+    let Release { build, cu, su, date, kind, .. } = release;
     if cu.is_empty() {
         return Err(format!("{build} has no name"));
     }
-    let hotfix = su.contains("HU");
-    if product.cumulative_updates && !su.is_empty() && release.is_security_update() == hotfix {
+    let is_update = matches!(kind, ReleaseKind::Su | ReleaseKind::Hu);
+    if product.cumulative_updates && is_update == su.is_empty() {
         return Err(format!("{build} is neither a security nor a hotfix update: {su}"));
     }
     match release.extended_support_end {
@@ -81,7 +82,16 @@ fn the_facts_hold_together() {
     for preset in [EXPLOITED, MICROSOFT, STRICT] {
         assert_eq!(check_baseline(&parse(preset), &catalog), Ok(()));
     }
-    Facts::built_in().unwrap();
+    // the tables are what the engine makes of their JSON
+    let facts = Facts::built_in();
+    assert_eq!(facts.catalog, catalog);
+    for preset in [EXPLOITED, MICROSOFT, STRICT] {
+        let preset: Baseline = serde_json::from_str(preset).unwrap();
+        assert_eq!(facts.baselines.get(preset.name()), Some(&preset));
+    }
+    assert_eq!(facts.baselines.len(), 3);
+    let written = serde_json::to_string(&CatalogDocument::from(&catalog)).unwrap();
+    assert_eq!(Catalog::from_json(&written).unwrap(), catalog, "what is shown can be put");
     let builds: BTreeSet<_> = catalog.releases().iter().map(|release| release.build).collect();
     assert_eq!(builds.len(), catalog.releases().len());
     for release in catalog.releases() {
@@ -126,7 +136,7 @@ fn planted_errors_in_the_catalog_are_caught() {
         (|d| row(d, "15.2.2562.17")["product"] = json!("Exchange SE"), "does not belong to product `Exchange SE`"),
         (|d| row(d, "15.2.2562.17")["release_date"] = json!("2025-02-29"), "malformed catalog: not a date"),
         (|d| row(d, "15.2.2562.17")["cu"] = json!(""), "15.2.2562.17 has no name"),
-        (|d| row(d, "15.2.2562.20")["su"] = json!("Aug25"), "15.2.2562.20 is neither a security nor a hotfix update"),
+        (|d| row(d, "15.2.2562.20")["kind"] = json!("ru"), "15.2.2562.20 is neither a security nor a hotfix update"),
         (
             |d| row(d, "15.1.2507.61")["extended_support_end"] = json!("2026-04-30"),
             "15.1.2507.61: extended support comes after support",
@@ -203,7 +213,7 @@ fn planted_errors_in_the_baselines_are_caught() {
         (|d| d["name"] = json!("Microsoft!"), "a baseline's name is"),
         (|d| d["note"] = json!(""), "unknown field `note`"),
     ];
-    let catalog = Catalog::built_in().unwrap();
+    let catalog = Catalog::built_in();
     for (plant, expected) in planted {
         let mut document = parse(MICROSOFT);
         plant(&mut document);
@@ -232,6 +242,7 @@ fn editions_stand_in_order_of_their_dates() {
 
 fn baseline(name: &str) -> Baseline {
     match name {
+        "exploited" => serde_json::from_str(EXPLOITED).unwrap(),
         "microsoft" => serde_json::from_str(MICROSOFT).unwrap(),
         "strict" => serde_json::from_str(STRICT).unwrap(),
         // one accepted cumulative update below the newest, one between two accepted ones, and two without requirement
@@ -245,8 +256,11 @@ fn baseline(name: &str) -> Baseline {
 
 /// The standing as `state:reason`, with `<required` and `-days` where it is out of date.
 fn standing(preset: &str, day: &str, shown: Shown) -> String {
-    let catalog = Catalog::built_in().unwrap();
-    let standing = baseline(preset).assess(&catalog, shown, day.parse().unwrap());
+    standing_by(&Catalog::built_in(), preset, day, shown)
+}
+
+fn standing_by(catalog: &Catalog, preset: &str, day: &str, shown: Shown) -> String {
+    let standing = baseline(preset).assess(catalog, shown, day.parse().unwrap());
     let state = State::Judged(standing);
     let mut text = format!("{}:{}", state.as_str(), state.reason());
     if let Standing::OutOfDate(Failing { required, behind_days, .. }) = standing {
@@ -303,11 +317,28 @@ fn builds_stand_as_is_known_of_them() {
         ("own", "2026-11-22", "15.2.1748.10", "current:meets_baseline"),
         ("own", "2026-11-22", "15.2.1258.39", "out_of_date:lane_not_accepted <15.2.1544.36 -321"),
         ("own", "2026-11-22", "15.1.2308.27", "out_of_date:lane_not_accepted <15.1.2375.37 -245"),
+        // a row obliges nobody before its number was seen stamped: 15.1.2375.32 was, .37 was not
+        ("own", "2026-11-22", "15.1.2375.31", "out_of_date:behind_on_updates <15.1.2375.37 -91"),
+        ("own", "2026-11-22", "15.1.2375.32", "current:meets_baseline"),
+        ("own", "2026-11-22", "15.1.2375.37", "current:meets_baseline"),
+        ("exploited", "2022-11-08", "15.0.1497.40", "out_of_date:behind_on_updates <15.0.1497.44 -91"),
+        ("exploited", "2022-11-08", "15.0.1497.42", "current:meets_baseline"),
+        ("exploited", "2026-04-13", "15.0.1497.45", "out_of_date:behind_on_updates <15.0.1497.47 -35"),
+        ("exploited", "2026-06-09", "15.0.1497.48", "out_of_date:unsupported"),
+        ("exploited", "2026-06-08", "15.1.2507.61", "current:meets_baseline"),
+        ("exploited", "2026-06-09", "15.1.2507.61", "out_of_date:behind_on_updates <15.1.2507.69 -238"),
+        ("exploited", "2026-06-09", "15.1.2507.66", "current:meets_baseline"),
+        ("exploited", "2026-06-09", "15.2.1748.39", "current:meets_baseline"),
+        ("exploited", "2026-06-09", "15.2.1748.37", "out_of_date:behind_on_updates <15.2.1748.46 -274"),
+        ("exploited", "2026-06-09", "15.2.2562.41", "out_of_date:behind_on_updates <15.2.2562.43 -33"),
+        ("exploited", "2026-06-09", "15.2.2562.43", "current:meets_baseline"),
         ("own", "2026-11-22", "15.0.1497.2", "current:no_requirement"),
         // the lag counts security updates alone, and from the day on which it is full
         ("strict", "2026-11-22", "15.2.2562.17", "out_of_date:behind_on_updates <15.2.2562.53 -458"),
-        ("strict", "2026-10-31", "15.2.2562.49", "current:meets_baseline"),
-        ("strict", "2026-11-01", "15.2.2562.49", "out_of_date:behind_on_updates <15.2.2562.53 -24"),
+        ("strict", "2026-11-22", "15.2.2562.46", "out_of_date:behind_on_updates <15.2.2562.53 -52"),
+        ("strict", "2026-11-22", "15.2.2562.49", "current:meets_baseline"), // .53 was not seen stamped
+        ("strict", "2026-10-07", "15.2.2562.46", "current:meets_baseline"),
+        ("strict", "2026-10-08", "15.2.2562.46", "out_of_date:behind_on_updates <15.2.2562.49 -28"),
         ("strict", "2026-07-08", "15.2.2562.37", "current:meets_baseline"),
         ("strict", "2026-07-09", "15.2.2562.37", "out_of_date:behind_on_updates <15.2.2562.43 -119"),
         ("strict", "2026-06-30", "15.2.2562.41", "current:meets_baseline"),
@@ -320,10 +351,21 @@ fn builds_stand_as_is_known_of_them() {
         ("strict", "2026-05-01", "15.1.2507.66", "out_of_date:unsupported"),
         ("strict", "2026-03-12", "15.1.2507.63", "out_of_date:behind_on_updates <15.1.2507.66 -63"),
         ("strict", "2026-10-31", "15.2.1748.51", "current:meets_baseline"),
-        ("strict", "2026-10-31", "15.2.1748.49", "out_of_date:behind_on_updates <15.2.1748.51 -28"),
+        ("strict", "2026-10-31", "15.2.1748.49", "current:meets_baseline"),
         ("strict", "2026-10-31", "15.2.1748.99", "current:ahead_of_catalog"),
         ("strict", "2026-11-01", "15.2.1748.53", "out_of_date:unsupported"),
-        ("strict", "2026-11-01", "15.2.1748.99", "out_of_date:unsupported"),
+        // no update for paying customers was seen to move the number of the last public one
+        ("strict", "2025-12-08", "15.2.1748.39", "out_of_date:unsupported"),
+        ("strict", "2025-12-09", "15.2.1748.39", "unknown:extended_support_not_shown"),
+        ("strict", "2026-10-31", "15.2.1748.39", "unknown:extended_support_not_shown"),
+        ("strict", "2026-11-01", "15.2.1748.39", "out_of_date:unsupported"),
+        ("strict", "2026-10-31", "15.2.1748.37", "out_of_date:unsupported"), // .39 was seen
+        ("strict", "2026-03-11", "15.1.2507.61", "unknown:extended_support_not_shown"),
+        ("strict", "2026-03-12", "15.1.2507.61", "out_of_date:behind_on_updates <15.1.2507.66 -119"),
+        // the newest row is older than the end of the last period
+        ("strict", "2026-11-01", "15.2.1748.99", "unknown:extended_support_not_shown"),
+        ("strict", "2030-01-01", "15.1.2507.76", "unknown:extended_support_not_shown"),
+        ("strict", "2026-11-01", "15.2.1258.99", "out_of_date:unsupported"),
         ("strict", "2035-12-31", "15.2.2562.53", "current:meets_baseline"),
         ("strict", "2036-01-01", "15.2.2562.53", "out_of_date:unsupported"),
         ("strict", "2020-10-13", "14.3.496.0", "current:meets_baseline"),
@@ -353,6 +395,9 @@ fn what_does_not_show_the_level_condemns_by_its_product_or_lane_alone() {
     for (shown, expected) in cases {
         assert_eq!(standing("microsoft", "2026-11-22", shown), expected, "{shown:?}");
     }
+    let extended = Shown::Lane("15.2.1748.0".parse().unwrap());
+    assert_eq!(standing("strict", "2026-10-31", extended), "unknown:update_level_not_shown");
+    assert_eq!(standing("strict", "2026-11-01", extended), "unknown:update_level_not_shown");
     let lane = Shown::Lane("15.2.2562.0".parse().unwrap());
     assert_eq!(standing("strict", "2026-11-22", lane), "unknown:update_level_not_shown");
     assert_eq!(standing("strict", "2025-08-01", lane), "current:meets_baseline", "no security update is due");
@@ -360,7 +405,7 @@ fn what_does_not_show_the_level_condemns_by_its_product_or_lane_alone() {
 
 #[test]
 fn builds_are_named_by_the_row_they_stand_for() {
-    let catalog = Catalog::built_in().unwrap();
+    let catalog = Catalog::built_in();
     let named = |build: &str| {
         let known = catalog.look_up(build.parse().unwrap()).unwrap();
         let release = known.release.map(|release| format!(" {} {}", release.cu, release.su));
@@ -384,4 +429,143 @@ fn builds_are_named_by_the_row_they_stand_for() {
     for (build, expected) in cases {
         assert_eq!(named(build), expected, "{build}");
     }
+}
+
+/// The built-in catalog with more rows of Exchange SE: build, kind, date, whether its number was seen stamped.
+fn with_rows(rows: &[(&str, &str, &str, bool)]) -> Catalog {
+    let mut document = parse(CATALOG);
+    for (build, kind, date, stamped) in rows {
+        document["releases"].as_array_mut().unwrap().push(json!({
+            "product": "Exchange Server SE", "cu": "CU", "su": if *kind == "cu" { "" } else { "SU" },
+            "kind": kind, "release_date": date, "build": build, "stamped": stamped,
+        }));
+    }
+    Catalog::from_json(&document.to_string()).unwrap()
+}
+
+const CU1: (&str, &str, &str, bool) = ("15.2.2700.5", "cu", "2027-01-12", true);
+const CU1_SU: (&str, &str, &str, bool) = ("15.2.2700.9", "su", "2027-02-09", true);
+const CU2: (&str, &str, &str, bool) = ("15.2.2800.3", "cu", "2027-07-13", true);
+
+#[test]
+fn a_superseded_cumulative_update_is_unsupported_so_many_days_after_its_successor_came_out() {
+    let shown = |build: &str| Shown::Update(build.parse().unwrap());
+    let unseen = (CU1.0, CU1.1, CU1.2, false);
+    let cases: [(&[_], &str, &str, &str); 13] = [
+        (&[CU1], "2027-04-11", "15.2.2562.53", "current:meets_baseline"),
+        (&[CU1], "2027-04-12", "15.2.2562.53", "out_of_date:unsupported <15.2.2700.5 -102"),
+        // ahead of its lane, which is over all the same
+        (&[CU1], "2027-04-12", "15.2.2562.99", "out_of_date:unsupported <15.2.2700.5 -102"),
+        (&[CU1], "2034-12-31", "15.2.2700.5", "current:meets_baseline"),
+        // what is to be installed is what would be accepted
+        (&[CU1, CU1_SU], "2027-04-12", "15.2.2562.53", "out_of_date:unsupported <15.2.2700.9 -130"),
+        (&[CU1, CU1_SU, CU2], "2027-10-10", "15.2.2562.53", "out_of_date:unsupported <15.2.2700.9 -130"),
+        (&[CU1, CU1_SU, CU2], "2027-10-11", "15.2.2562.53", "out_of_date:unsupported <15.2.2800.3 -284"),
+        (&[CU1, CU1_SU, CU2], "2027-10-11", "15.2.2700.9", "out_of_date:unsupported <15.2.2800.3 -154"),
+        (&[CU1, CU1_SU, CU2], "2027-10-11", "15.2.2800.3", "current:meets_baseline"),
+        // of whose lane nobody saw a number, that may be the number of the one before
+        (&[unseen], "2027-04-12", "15.2.2562.53", "current:meets_baseline"),
+        (&[unseen, CU1_SU], "2027-04-12", "15.2.2562.53", "out_of_date:unsupported <15.2.2700.9 -130"),
+        // an update is no successor, and what lies between known lanes is not judged
+        (&[CU1_SU], "2027-12-31", "15.2.2562.53", "current:meets_baseline"),
+        (&[CU1], "2027-12-31", "15.2.2600.1", "unknown:unknown_lane"),
+    ];
+    for (rows, day, build, expected) in cases {
+        assert_eq!(standing_by(&with_rows(rows), "strict", day, shown(build)), expected, "{day} {build}");
+    }
+    let lane = Shown::Lane("15.2.2562.0".parse().unwrap());
+    let expected = "out_of_date:unsupported <15.2.2700.5 -560";
+    assert_eq!(standing_by(&with_rows(&[CU1]), "strict", "2027-04-12", lane), expected);
+    assert_eq!(standing_by(&with_rows(&[CU1]), "microsoft", "2034-12-31", lane), "current:no_requirement");
+}
+
+/// Whether `later` meets, or certainly fails, what `build` fails on that day; `None`: neither.
+fn meets_what_failed(catalog: &Catalog, preset: &str, day: &str, build: &str, later: Shown) -> Option<bool> {
+    let shown = Shown::Update(build.parse().unwrap());
+    let failed = baseline(preset).failed_requirement(catalog, shown, day.parse().unwrap()).unwrap();
+    let written = serde_json::to_string(&failed).unwrap();
+    assert_eq!(serde_json::from_str::<FailedRequirement>(&written).unwrap(), failed);
+    match (failed.is_met_by(catalog, later), failed.is_failed_by(catalog, later)) {
+        (true, true) => panic!("{later:?} meets and fails {failed:?}"),
+        (true, false) => Some(true),
+        (false, true) => Some(false),
+        (false, false) => None,
+    }
+}
+
+#[test]
+fn what_a_server_failed_is_met_by_what_ends_it() {
+    let (plain, next) = (Catalog::built_in(), with_rows(&[CU1, CU1_SU, CU2]));
+    let update = |build: &str| Shown::Update(build.parse().unwrap());
+    let lane = |build: &str| Shown::Lane(build.parse().unwrap());
+    let cases = [
+        // the row that obliges, not the one that is to be installed
+        (&plain, "exploited", "2022-11-08", "15.0.1497.36", update("15.0.1497.42"), Some(true)),
+        (&plain, "exploited", "2022-11-08", "15.0.1497.36", update("15.0.1497.40"), Some(false)),
+        (&plain, "strict", "2026-11-22", "15.2.2562.46", update("15.2.2562.49"), Some(true)),
+        (&plain, "strict", "2026-11-22", "15.2.2562.45", update("15.2.2562.46"), Some(false)),
+        // a later cumulative update ends that its own one was superseded
+        (&next, "strict", "2027-10-11", "15.2.2562.53", update("15.2.2562.99"), Some(false)),
+        (&next, "strict", "2027-10-11", "15.2.2562.53", update("15.2.2700.9"), Some(false)),
+        (&next, "strict", "2027-10-11", "15.2.2562.53", update("15.2.2800.3"), Some(true)),
+        (&next, "strict", "2027-10-11", "15.2.2562.53", lane("15.2.2800.0"), Some(true)),
+        (&next, "strict", "2027-10-11", "15.2.2562.53", lane("15.2.2700.0"), Some(false)),
+        // and so does an update under extended support that its product was out of it
+        (&plain, "strict", "2026-06-30", "15.1.2507.59", update("15.1.2507.69"), Some(true)),
+        (&plain, "strict", "2026-06-30", "15.2.1748.37", update("15.2.1748.39"), Some(false)),
+        (&plain, "strict", "2026-06-30", "15.2.1748.37", lane("15.2.1748.0"), None),
+        (&plain, "strict", "2026-11-22", "15.2.1748.39", update("15.2.1748.53"), Some(false)),
+        (&plain, "strict", "2026-11-22", "15.2.1748.39", update("15.2.1748.54"), Some(true)),
+        (&plain, "strict", "2026-11-22", "15.2.1258.39", update("15.2.1258.99"), Some(false)),
+        (&plain, "strict", "2026-11-22", "15.2.1748.39", update("15.2.2562.17"), Some(true)),
+        (&plain, "strict", "2026-11-22", "15.0.1497.48", update("15.0.1497.99"), Some(false)),
+    ];
+    for (catalog, preset, day, build, later, expected) in cases {
+        assert_eq!(meets_what_failed(catalog, preset, day, build, later), expected, "{preset} {day} {build} {later:?}");
+    }
+}
+
+/// A baseline of one edition that requires these builds of Exchange SE.
+fn minimums(builds: &[&str]) -> Baseline {
+    serde_json::from_value(json!({"name": "own", "editions": [
+        {"effective": "2026-01-01", "products": {"Exchange Server SE": {"minimum": builds}}},
+    ]}))
+    .unwrap()
+}
+
+#[test]
+fn a_lane_whose_numbers_nobody_saw_condemns_neither_itself_nor_the_lanes_below() {
+    let unseen = |row: (&'static str, &'static str, &'static str, bool)| (row.0, row.1, row.2, false);
+    let out_of_date = |catalog: &Catalog, baseline: &Baseline, build: &str| {
+        let shown = Shown::Update(build.parse().unwrap());
+        let day = "2028-01-01".parse().unwrap();
+        let found = baseline.assess(catalog, shown, day).is_out_of_date();
+        let failed = baseline.failed_requirement(catalog, shown, day);
+        assert_eq!(failed.is_some(), found);
+        // what is kept of a failure agrees about every other build
+        for other in ["15.2.2562.17", "15.2.2562.53", "15.2.2700.5", "15.2.2700.9", "15.2.2800.3", "15.2.2900.1"] {
+            let other = Shown::Update(other.parse().unwrap());
+            let fails = baseline.assess(catalog, other, day).is_out_of_date();
+            assert!(failed.as_ref().is_none_or(|failed| failed.is_failed_by(catalog, other) == fails), "{other:?}");
+        }
+        found
+    };
+    let baseline = minimums(&["15.2.2700.9", "15.2.2800.3"]);
+    let seen = with_rows(&[CU1, CU1_SU, CU2]);
+    assert!(out_of_date(&seen, &baseline, "15.2.2562.53") && out_of_date(&seen, &baseline, "15.2.2700.5"));
+    let lower = with_rows(&[unseen(CU1), unseen(CU1_SU), CU2]);
+    assert!(out_of_date(&lower, &baseline, "15.2.2562.53"), "a lane above it was seen");
+    assert!(!out_of_date(&lower, &baseline, "15.2.2700.5"));
+    let none = with_rows(&[unseen(CU1), unseen(CU1_SU), unseen(CU2)]);
+    assert!(!out_of_date(&none, &baseline, "15.2.2562.53") && !out_of_date(&none, &baseline, "15.2.2700.5"));
+    let upper = with_rows(&[CU1, CU1_SU, unseen(CU2)]);
+    assert!(out_of_date(&upper, &baseline, "15.2.2700.5") && out_of_date(&upper, &baseline, "15.2.2562.53"));
+}
+
+#[test]
+fn the_age_of_the_catalog_is_its_newest_release() {
+    let newest = |catalog: &Catalog| catalog.newest_release().map(|row| (row.build, row.date.to_string()));
+    let expected = ("15.2.2562.53".parse::<Build>().unwrap(), "2026-10-02".to_owned());
+    assert_eq!(newest(&Catalog::built_in()), Some(expected));
+    assert_eq!(newest(&with_rows(&[CU1])).unwrap().1, "2027-01-12");
 }

@@ -42,7 +42,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let policy = Policy { mode: Mode::Enforce, ..Policy::default() };
-        Self { facts: Facts::built_in().unwrap(), policy, freezes: Freezes::default() }
+        Self { facts: Facts::built_in(), policy, freezes: Freezes::default() }
     }
 
     fn rules(&self) -> Rules<'_> {

@@ -148,7 +148,7 @@ fn each_gateways_request_is_read_and_the_sender_sees_the_reply_that_was_decided(
 
 #[test]
 fn a_message_that_goes_on_behind_the_prefix_is_judged_by_it() {
-    let facts = Facts::built_in().unwrap();
+    let facts = Facts::built_in();
     for example in EXAMPLES {
         let http = Http::read(example.file);
         let fields = http.fields(example.fields);
@@ -176,7 +176,7 @@ fn a_message_that_goes_on_behind_the_prefix_is_judged_by_it() {
 fn what_cannot_be_read_is_no_message_of_an_exchange_server() {
     let noise: &[&[u8]] =
         &[b"", b"\0", b"{", b"[]", b"null", b"\xff\xfe{}", b"{\"message\":[]}", b"{\"rawMessage\":7,\"context\":\"\"}"];
-    let facts = Facts::built_in().unwrap();
+    let facts = Facts::built_in();
     for example in EXAMPLES {
         for bytes in noise {
             let fields = vec![String::from("\u{fffd}"); 3];
@@ -434,7 +434,7 @@ fn defaults(own_hops: Option<u8>) -> Defaults {
 
 /// The answer to a message whose server has come to the stage that gives this verdict.
 fn decided(request: &Request<'_>, verdict: Action, render: impl Fn(&Decision<'_>) -> Vec<u8>) -> Vec<u8> {
-    let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+    let (facts, freezes) = (Facts::built_in(), Freezes::default());
     let policy = Policy { mode: Mode::Enforce, ..Policy::default() };
     let rules = Rules::new(&facts, &policy, &freezes).unwrap();
     let event = &request.event;

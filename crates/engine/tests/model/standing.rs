@@ -144,6 +144,13 @@ impl Baseline {
     }
 
     pub(crate) fn judge(&self, shown: Shown, today: Date) -> Standing {
+        static TABLE: LazyLock<Table> =
+            LazyLock::new(|| Table::read(include_str!("../../../../data/exchange-builds.csv")));
+        self.judge_by(&TABLE, shown, today)
+    }
+
+    /// The same by another table of releases.
+    pub(crate) fn judge_by(&self, table: &Table, shown: Shown, today: Date) -> Standing {
         let (build, lane_only) = match shown {
             Shown::Update(build) => (build, false),
             Shown::Lane(build) => (build, true),
@@ -157,74 +164,162 @@ impl Baseline {
         let requirement = named.map_or(&Requirement::Nothing, |(_, requirement)| requirement);
 
         let lane = |build: Build| (build.major, build.minor, build.build);
-        let of_product: Vec<_> = ROWS.iter().filter(|row| Product::of(row.build) == Some(product)).collect();
-        let of_lane: Vec<_> = of_product.iter().filter(|row| lane(row.build) == lane(build)).collect();
+        let of_product: Vec<_> = table.rows.iter().filter(|row| Product::of(row.build) == Some(product)).collect();
+        let of_lane: Vec<_> = of_product.iter().filter(|row| lane(row.build) == lane(build)).copied().collect();
         // a build between two rows counts as the lower one, below the first row of its lane as that
         let row = of_lane.iter().filter(|row| row.build <= build).max_by_key(|row| row.build);
-        let row = row.or(of_lane.iter().min_by_key(|row| row.build));
+        let row = row.or(of_lane.iter().min_by_key(|row| row.build)).copied();
 
-        let extended = row.is_some_and(|row| row.extended_support_end.is_some_and(|end| today <= end));
-        let past_support = edition.supported_only && today > product.end_of_support() && !extended;
-        if past_support || matches!(requirement, Requirement::Unsupported) {
+        let past_support = edition.supported_only && today > product.end_of_support();
+        let superseded = edition.supported_only && is_superseded(product, build, &of_product, today);
+        let extended =
+            (past_support || superseded).then(|| extended_support(table, &of_lane, row, build, lane_only, today));
+        if matches!(requirement, Requirement::Unsupported) || extended == Some(Extended::No) {
             return Standing::OutOfDate;
         }
-        let ahead_of_lane = !of_lane.is_empty() && of_lane.iter().all(|row| row.build < build);
-        let ahead_of_product = of_product.iter().all(|row| lane(row.build) < lane(build));
-        if ahead_of_lane || ahead_of_product {
-            return Standing::Current;
+        match (requirement_met(requirement, build, lane_only, &of_product, &of_lane, today), extended) {
+            // neither that it is nor that it is not can be told
+            (Standing::Current, Some(Extended::Perhaps)) => Standing::Unknown,
+            (standing, _) => standing,
         }
-        let by_update = |acceptable: bool| match (lane_only, acceptable) {
-            (true, _) => Standing::Unknown,
-            (false, true) => Standing::Current,
-            (false, false) => Standing::OutOfDate,
-        };
-        match requirement {
-            Requirement::Nothing | Requirement::Unsupported => Standing::Current,
-            Requirement::Minimum(_) | Requirement::MaxLagDays(_) if of_lane.is_empty() => Standing::Unknown,
-            Requirement::Minimum(accepted) => {
-                let accepted: Vec<Build> = accepted.iter().map(|build| build.parse().unwrap()).collect();
-                if let Some(minimum) = accepted.iter().find(|minimum| lane(**minimum) == lane(build)) {
-                    by_update(build >= *minimum)
-                } else if accepted.iter().any(|minimum| lane(*minimum) > lane(build)) {
-                    Standing::OutOfDate // no update of this lane is accepted
-                } else {
-                    Standing::Current // the lane is newer than the baseline
-                }
+    }
+}
+
+fn requirement_met(
+    requirement: &Requirement,
+    build: Build,
+    lane_only: bool,
+    of_product: &[&Row],
+    of_lane: &[&Row],
+    today: Date,
+) -> Standing {
+    let lane = |build: Build| (build.major, build.minor, build.build);
+    let ahead_of_lane = !of_lane.is_empty() && of_lane.iter().all(|row| row.build < build);
+    let ahead_of_product = of_product.iter().all(|row| lane(row.build) < lane(build));
+    if ahead_of_lane || ahead_of_product {
+        return Standing::Current;
+    }
+    // a requirement goes down to the newest row of its lane that was seen stamped; without one it obliges nobody
+    let obliges = |required: Build| {
+        let rows = of_product.iter().filter(|row| lane(row.build) == lane(required) && row.build <= required);
+        rows.filter(|row| row.stamped).map(|row| row.build).max()
+    };
+    let by_update = |required: Build| match obliges(required) {
+        None => Standing::Current,
+        Some(least) if build >= least => Standing::Current,
+        Some(_) if lane_only => Standing::Unknown,
+        Some(_) => Standing::OutOfDate,
+    };
+    match requirement {
+        Requirement::Nothing | Requirement::Unsupported => Standing::Current,
+        Requirement::Minimum(_) | Requirement::MaxLagDays(_) if of_lane.is_empty() => Standing::Unknown,
+        Requirement::Minimum(accepted) => {
+            let accepted: Vec<Build> = accepted.iter().map(|build| build.parse().unwrap()).collect();
+            if let Some(minimum) = accepted.iter().find(|minimum| lane(**minimum) == lane(build)) {
+                by_update(*minimum)
+            } else if accepted.iter().any(|minimum| lane(*minimum) > lane(build) && obliges(*minimum).is_some()) {
+                Standing::OutOfDate // no update of this lane is accepted
+            } else {
+                Standing::Current // the lane is newer than the baseline
             }
-            Requirement::MaxLagDays(days) => {
-                let overdue = |row: &&&&Row| row.security_update && row.date.plus_days(*days) <= today;
-                match of_lane.iter().filter(overdue).map(|row| row.build).max() {
-                    Some(due) if build < due => by_update(false),
-                    _ => Standing::Current,
-                }
+        }
+        Requirement::MaxLagDays(days) => {
+            let overdue = |row: &&&Row| row.kind == "su" && row.date.plus_days(*days) <= today;
+            match of_lane.iter().filter(overdue).map(|row| row.build).max() {
+                Some(due) => by_update(due),
+                None => Standing::Current,
             }
         }
     }
 }
 
+/// Only the newest cumulative update of Exchange SE is supported: an older one until 90 days after the next one.
+fn is_superseded(product: Product, build: Build, of_product: &[&Row], today: Date) -> bool {
+    let lane = |build: Build| (build.major, build.minor, build.build);
+    let is_known = of_product.iter().any(|row| lane(row.build) == lane(build));
+    let was_seen = |cu: &Row| of_product.iter().any(|row| lane(row.build) == lane(cu.build) && row.stamped);
+    let mut later = of_product.iter().filter(|row| lane(row.build) > lane(build) && row.kind == "cu" && was_seen(row));
+    product == Product::Se && is_known && later.next().is_some_and(|next| next.date.plus_days(90) <= today)
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Extended {
+    Yes,
+    No,
+    /// The number does not show it.
+    Perhaps,
+}
+
+/// Whether what stamps this number is under extended support.
+fn extended_support(
+    table: &Table,
+    of_lane: &[&Row],
+    row: Option<&Row>,
+    build: Build,
+    lane_only: bool,
+    today: Date,
+) -> Extended {
+    let holds = |row: &Row| row.extended_support_end.is_some_and(|end| today <= end);
+    let Some(row) = row else { return Extended::No };
+    if !lane_only && holds(row) {
+        return Extended::Yes;
+    }
+    // who runs an update whose number was never seen may stamp that of the one before
+    let next_seen = of_lane.iter().filter(|row| row.build > build && row.stamped).map(|row| row.build).min();
+    let may_run = |other: &&&Row| {
+        let is_later = other.build > build && next_seen.is_none_or(|next| other.build < next);
+        (lane_only || is_later) && other.date <= today
+    };
+    if of_lane.iter().filter(may_run).any(|row| holds(row)) {
+        return Extended::Perhaps;
+    }
+    // another period may have begun that the table does not know of
+    let above_all = lane_only || of_lane.iter().all(|row| row.build < build);
+    let last_period = of_lane.iter().filter_map(|row| row.extended_support_end).max();
+    if above_all && last_period.is_some_and(|end| table.newest < end) { Extended::Perhaps } else { Extended::No }
+}
+
 struct Row {
     build: Build,
     date: Date,
-    security_update: bool,
+    kind: String,
+    /// Whether its number was seen in a `Received` field.
+    stamped: bool,
     extended_support_end: Option<Date>,
 }
 
-/// The table of releases as it is archived, for the products above.
-static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
-    let table = include_str!("../../../../data/exchange-builds.csv");
-    let row = |line: &str| {
-        let cells: Vec<_> = line.split(',').collect();
-        let build: Build = cells[4].parse().ok()?;
-        Product::of(build)?;
-        Some(Row {
-            build,
-            date: day(cells[3]),
-            security_update: cells[2].contains("SU"), // a hotfix update (HU) is none
-            extended_support_end: cells[5].parse().ok(),
-        })
-    };
-    table.lines().skip(1).filter_map(row).collect()
-});
+/// The table of releases, for the products above.
+pub(crate) struct Table {
+    rows: Vec<Row>,
+    /// The date of the newest row of all products.
+    newest: Date,
+}
+
+impl Table {
+    /// As it is archived.
+    pub(crate) fn read(text: &str) -> Self {
+        let row = |line: &str| {
+            let cells: Vec<_> = line.split(',').collect();
+            let build: Build = cells[4].parse().ok()?;
+            Product::of(build)?;
+            Some(Row {
+                build,
+                date: day_or_month(cells[3]),
+                kind: cells[6].to_owned(),
+                stamped: !cells[7].is_empty(),
+                extended_support_end: cells[5].parse().ok(),
+            })
+        };
+        let newest = text.lines().skip(1).map(|line| day_or_month(line.split(',').nth(3).unwrap())).max();
+        Self { rows: text.lines().skip(1).filter_map(row).collect(), newest: newest.unwrap() }
+    }
+}
+
+/// Of a month, its last day.
+fn day_or_month(text: &str) -> Date {
+    let last = |day: u32| format!("{text}-{day}").parse();
+    text.parse().unwrap_or_else(|_| (28..=31).rev().find_map(|day| last(day).ok()).unwrap())
+}
 
 pub(crate) fn day(text: &str) -> Date {
     text.parse().unwrap()
