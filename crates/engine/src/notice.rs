@@ -141,7 +141,7 @@ mod tests {
 
     /// A server out of date since `START` with so much held, after the change from one policy to another.
     fn change(from: &Policy, to: &Policy, held: i64, now: Timestamp) -> Held {
-        let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+        let (facts, freezes) = (Facts::built_in(), Freezes::default());
         let rules = |policy| Rules::new(&facts, policy, &freezes).unwrap();
         let spell = Spell { held, ..Spell::between(START, now) };
         let stored = serde_json::json!({"nodes": [], "builds": [{"build": BUILD, "at": now}], "spell": spell});
@@ -152,7 +152,7 @@ mod tests {
 
     /// Stage, minutes that are closed, and days until the next stage.
     fn meets(spell: &Spell, policy: &Policy, now: Timestamp) -> (u8, u8, Option<i64>) {
-        let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+        let (facts, freezes) = (Facts::built_in(), Freezes::default());
         let rules = Rules::new(&facts, policy, &freezes).unwrap();
         let stage = stage(Some(spell), BUILD.parse().unwrap(), &Context::new(rules, now));
         let next = stage.next.and_then(|next| next.at).map(|at| at.since(now) / DAY);
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn machines_of_two_products_are_held_by_the_one_that_needs_more() {
-        let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+        let (facts, freezes) = (Facts::built_in(), Freezes::default());
         let waves = |exchange_2019: Option<&str>| {
             let wave = exchange_2019.map(|wave| wave.parse().unwrap());
             Policy { waves: [("Exchange Server 2019".to_owned(), wave)].into(), ..policy(DEFAULT) }

@@ -117,7 +117,7 @@ mod tests {
     }
 
     fn with_rules(test: impl FnOnce(&Rules<'_>)) {
-        let (facts, policy, freezes) = (Facts::built_in().unwrap(), Policy::default(), Freezes::default());
+        let (facts, policy, freezes) = (Facts::built_in(), Policy::default(), Freezes::default());
         test(&Rules::new(&facts, &policy, &freezes).unwrap());
     }
 

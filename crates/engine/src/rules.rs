@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn with_rules(policy: &str, test: impl FnOnce(&Rules<'_>)) {
-        let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+        let (facts, freezes) = (Facts::built_in(), Freezes::default());
         let policy: Policy = serde_json::from_str(policy).unwrap();
         test(&Rules::new(&facts, &policy, &freezes).unwrap());
     }
@@ -167,9 +167,9 @@ mod tests {
             let since = |build| rules.failing_since(update(build), first, second);
             assert_eq!(since("15.1.2507.6"), first);
             assert_eq!(since("15.1.2507.39"), at("2026-09-08T00:00:00Z"), "an edition");
-            let changed = rules.with_baseline_since(at("2026-09-12T15:00:00Z"));
+            let changed = rules.with_history(at("2026-09-12T15:00:00Z"), &[]);
             assert_eq!(changed.failing_since(update("15.1.2507.6"), first, second), at("2026-09-12T15:00:00Z"));
-            let later = rules.with_baseline_since(second.plus(DAY));
+            let later = rules.with_history(second.plus(DAY), &[]);
             assert_eq!(
                 later.failing_since(update("15.1.2507.6"), first, second),
                 second,

@@ -165,6 +165,11 @@ impl ServerRecord {
         &self.shows.nodes
     }
 
+    /// The builds that are remembered of the name, with their last arrival, oldest first.
+    pub fn builds(&self) -> &[SeenBuild] {
+        &self.shows.builds
+    }
+
     /// What stands for the name at `now`.
     pub(crate) fn stands_for(&self, now: Timestamp) -> impl Iterator<Item = Shown> {
         self.shows.stands_for(now)
@@ -368,7 +373,7 @@ mod tests {
     }
 
     fn with_rules(test: impl FnOnce(&Rules<'_>, &Rules<'_>)) {
-        let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+        let (facts, freezes) = (Facts::built_in(), Freezes::default());
         let (policy, lenient): (Policy, Policy) = (Policy::default(), serde_json::from_str(LENIENT).unwrap());
         let rules = |policy| Rules::new(&facts, policy, &freezes).unwrap();
         test(&rules(&policy), &rules(&lenient));

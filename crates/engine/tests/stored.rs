@@ -93,7 +93,7 @@ fn member<T: serde::de::DeserializeOwned>(document: &str, name: &str) -> T {
 }
 
 fn with_rules(test: impl FnOnce(&Rules<'_>)) {
-    let (facts, freezes) = (Facts::built_in().unwrap(), Freezes::default());
+    let (facts, freezes) = (Facts::built_in(), Freezes::default());
     let policy = Policy { mode: Mode::Enforce, ..Policy::default() };
     test(&Rules::new(&facts, &policy, &freezes).unwrap());
 }
@@ -112,7 +112,7 @@ fn a_server_keeps_its_clock_and_what_its_machines_showed() {
         assert_eq!((spell.detected_at, spell.held, spell.last_out_of_date), (detected, 0, last));
         assert_eq!((spell.suspended_since, spell.last_in_reach), (None, None));
         assert_eq!(record.nodes().len(), 1);
-        let builds: Vec<_> = record.builds().map(|seen| (seen.build.to_string(), seen.at)).collect();
+        let builds: Vec<_> = record.builds().iter().map(|seen| (seen.build.to_string(), seen.at)).collect();
         assert_eq!(builds, [("15.1.2507.39".to_owned(), last)]);
         assert_eq!(record.standing(rules, last).map(|(build, _)| build.to_string()), Some("15.1.2507.39".into()));
         // its clock runs on, and nothing is closed for seven days

@@ -14,7 +14,7 @@ use crate::time::Date;
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct FailedRequirement {
     /// The build that failed; the requirement is its product's.
-    build: Build,
+    pub(crate) build: Build,
     /// The day on which it failed.
     on: Date,
     /// As the edition in force had it.

@@ -112,6 +112,19 @@ impl Clock<'_> {
         seconds
     }
 
+    /// Seconds that would count until it starts; `None` if it never does.
+    pub(super) fn wait(&self, now: Timestamp) -> Option<i64> {
+        let start = self.start?;
+        let (mut at, mut seconds) = (now, 0);
+        for turn in self.world.turns(now).into_iter().filter(|turn| *turn < start).chain([start]) {
+            if at < turn && !self.world.is_frozen(at) {
+                seconds += turn.since(at);
+            }
+            at = turn;
+        }
+        Some(seconds)
+    }
+
     /// Below 0 until what is held is made up for.
     pub(super) fn counted(&self, now: Timestamp) -> i64 {
         self.ran_for(now) - self.held
