@@ -408,10 +408,18 @@ mod tests {
 
     #[test]
     fn fields_without_a_date_count_all_the_same() {
-        let server = only(&census([field("ex01", "10.0.0.1", "15.1.2507.39", "some day")]));
+        let old = "Received: by ex55 with Internet Mail Service (5.5.2653.19) id <N>; some day\r\n";
+        let server = only(&census([old.to_owned()]));
         assert_eq!((&server["first"], &server["last"]), (&Value::Null, &Value::Null));
-        assert_eq!(server["standing"]["state"], "out_of_date");
+        assert_eq!(server["standing"]["state"], "unknown");
         assert!(server["evidence"]["text"].as_str().unwrap().ends_with("some day"));
+    }
+
+    #[test]
+    fn a_stamp_without_a_date_is_no_servers() {
+        let census = census([field("ex01", "10.0.0.1", "15.1.2507.39", "some day")]);
+        assert!(census.servers.is_empty());
+        assert_eq!(census.unreadable, 1);
     }
 
     #[test]
