@@ -61,7 +61,7 @@ pub fn of_tenant(
             (Counter::UnbelievedUnreadable, What::Unreadable { reason: unreadable.as_str().to_owned() })
         }
         (_, Some(relay)) => {
-            let host = relay.host.to_ascii_lowercase();
+            let host = String::from(relay.host);
             (Counter::UnbelievedRelay, What::Relay { host, peer: relay.peer })
         }
         _ => return None,

@@ -388,8 +388,12 @@ export const OPERATIONS = [
           return { path: at(tenant, "/policy"), body: {}, headers: { "if-match": tag } };
         },
         async (world) => {
-          const tenant = "from-report-to-enforce";
-          await world.seed(tenant, { mode: "report" });
+          const tenant = "from-a-milder-ladder";
+          const ladder = [
+            { days: 1, throttle_minutes: 0, block_minutes: 0 },
+            { throttle_minutes: 5, block_minutes: 0 },
+          ];
+          await world.seed(tenant, { mode: "enforce", ladder });
           return {
             path: at(tenant, "/policy"),
             body: { mode: "enforce" },

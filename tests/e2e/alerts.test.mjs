@@ -108,6 +108,9 @@ test("a server's whole life is told, each date in time and once", async (t) => {
       ]),
       `server.patched ${rfc3339(patched)}`,
       `server.resumed ${day(107, 2 * HOUR)}`,
+      // nothing is closed for 7 days after its second message
+      `stage.in_7_days ${day(108, 2 * HOUR)}`,
+      `stage.changed ${day(115, 2 * HOUR)}`,
       `server.silent ${day(168, 2 * HOUR)}`,
     ],
   );
@@ -141,6 +144,7 @@ test("a server's whole life is told, each date in time and once", async (t) => {
       ...begins.map((begin, index) => `stage ${index + 1} ${index + 2} ${day(begin)}`),
       `patched   ${rfc3339(patched)}`,
       `resumed   ${day(107, 2 * HOUR)}`,
+      `stage 1 8 ${day(115, 2 * HOUR)}`,
       `silent   ${day(168, 2 * HOUR)}`,
     ],
   );
@@ -245,7 +249,7 @@ test("the ends of pauses and exemptions are told 7 days and 1 day before, where 
   );
 });
 
-test("in report mode the texts say what would be; a change to enforce tells the new dates once", async () => {
+test("in report mode the texts say what would be; a change to enforce tells the new dates with the first mail that can be refused", async () => {
   const tenant = "report";
   await tenantOf(tenant, { mode: "report" });
   await live(tenant, 1, 45);
@@ -258,18 +262,19 @@ test("in report mode the texts say what would be; a change to enforce tells the 
   assert.match(changed[0].text, /would be throttled for 5 .* For now this is only reported/);
   const now = START + 45 * DAY;
   await client.putPolicy(tenant, { mode: "enforce" }, { now });
-  const after = (await notifications(tenant, now)).slice(before.length);
+  await live(tenant, 45, 53);
+  // told with the first message that can be refused, 7 days before anything is closed
+  const after = (await notifications(tenant, START + 53 * DAY)).slice(before.length);
   assert.deepEqual(
     after.map(({ at, kind }) => `${kind} ${at}`),
-    [`stage.changed ${rfc3339(now)}`],
+    [
+      `stage.changed ${day(45, 2 * HOUR)}`,
+      `stage.in_1_day ${day(51, 2 * HOUR)}`,
+      `stage.changed ${day(52, 2 * HOUR)}`,
+      `stage.in_7_days ${day(53)}`,
+    ],
   );
-  assert.match(
-    after[0].text,
-    /stage 1 of 8 began: all its mail is accepted\. On 2026-11-22 08:15:08 UTC stage 2 /,
-  );
-  await live(tenant, 45, 53);
-  const rest = (await told(tenant, START + 53 * DAY)).slice(before.length + 1);
-  assert.deepEqual(rest, [`stage.in_1_day ${day(51)}`, `stage.changed ${day(52)}`]);
+  assert.match(after[0].text, /all its mail is accepted\. On 2026-11-22 10:15:08 UTC stage 4 of 8 begins/);
 });
 
 test("where the mode is off, or the clock stands still without end, nobody is told anything", async () => {

@@ -30,7 +30,7 @@ async function sums() {
     lines
       .filter((line) => !line.startsWith("#"))
       .map((line) => {
-        assert.match(line, /^tidegate_[a-z_]+(\{[a-z]+="[a-z0-9]+"\})? \d+$/);
+        assert.match(line, /^tidegate_[a-z_]+(\{[a-z]+="[a-z0-9_]+"\})? \d+$/);
         const [series, sum] = line.split(" ");
         return /** @type {[string, number]} */ ([series, Number(sum)]);
       }),

@@ -175,8 +175,8 @@ for (const [family, values] of Object.entries({
     "[]",
     '{"rev":9}',
     '{"rev":9,"phase":{"spell":{},"nodes":[]}}',
-    '{"rev":9,"phase":{"spell":null,"nodes":[{"node":"ten","builds":[]}]}}',
-    '{"rev":9,"phase":{"spell":{"detected_at":1e99,"held":0,"last_out_of_date":0},"nodes":[]}}',
+    '{"rev":9,"phase":{"spell":null,"builds":[{"build":"ten","until":0}]}}',
+    '{"rev":9,"phase":{"spell":{"detected_at":1e99,"held":0,"last_out_of_date":0},"builds":[]}}',
   ],
 })) {
   test(`a malformed ${family} in KV lets mail pass and says so`, async (t) => {
@@ -217,11 +217,12 @@ test("a phase in KV with impossible times neither rejects nor breaks anything", 
   ].entries()) {
     const tenant = `impossible-${number}`;
     await edge.client.putPolicy(tenant, { mode: "enforce" }, { now: BLOCKED - 1 });
-    const spell = `{"detected_at":${detected},"held":${held},"last_out_of_date":${last}}`;
-    const nodes = '[{"node":"10.53.40.201","builds":[{"build":"15.1.2507.39"}]}]';
+    const reach = `"open_until":${least},"last_in_reach":${last}`;
+    const spell = `{"detected_at":${detected},"held":${held},"last_out_of_date":${last},${reach}}`;
+    const builds = `[{"build":"15.1.2507.39","until":${most}}]`;
     await edge.kv.put(
       `phase/${tenant}/ex01.contoso.com`,
-      `{"rev":1,"phase":{"spell":${spell},"nodes":${nodes}}}`,
+      `{"rev":1,"phase":{"spell":${spell},"builds":${builds},"nodes":[]}}`,
     );
     const answer = await edge.client.ask("POST", "/v1/decide", {
       body: blockedMessage(tenant),

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, afterEach, before, test } from "node:test";
 import { event, received, until } from "../support/client.mjs";
-import { BLOCKED, blockedMessage, blockedServer, startEdge } from "../support/edge.mjs";
+import { BLOCKED, blockedMessage, blockedServer, published, startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
 
 const CONTROL = "control/mode";
@@ -222,6 +222,7 @@ test("where the catalog in force cannot be read, one call puts the built-in one 
     for (const way of ["?version=0", "?version=1"]) {
       const put = await call("PUT", "/v1/catalog", catalog);
       assert.equal(put.status, 200, put.text);
+      await published(kv, CONTROL, ({ versions }) => versions.catalog === put.json.version);
       // an isolate that has read it goes on with what it read
       await own.stop();
       await kv.put("catalog", JSON.stringify({ version: put.json.version, json: { products: "none" } }));

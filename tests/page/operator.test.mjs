@@ -137,7 +137,9 @@ suite("the operator's page", () => {
       await page.getByText(/^The emergency brake is off/).waitFor();
       return {
         page,
-        tabs: await page.getByRole("link", { name: /^(Keys|Catalog & baselines|Notifications|Audit)$/ }).allTextContents(),
+        tabs: await page
+          .getByRole("link", { name: /^(Keys|Catalog & baselines|Notifications|Audit)$/ })
+          .allTextContents(),
       };
     };
     const viewer = await parts(keys.viewer, "/operator");

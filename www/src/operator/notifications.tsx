@@ -27,8 +27,8 @@ export function OperatorNotifications() {
     return (
       <Empty title="Nothing was told yet.">
         <p>
-          Here stands what concerns no tenant in particular: a catalog without new releases, and gateways whose
-          own fields are not as they say.
+          Here stands what concerns no tenant in particular: a catalog without new releases, and gateways
+          whose own fields are not as they say.
         </p>
       </Empty>
     );
