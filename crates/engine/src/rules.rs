@@ -189,15 +189,15 @@ mod tests {
 
     #[test]
     fn a_transports_number_is_not_believed_against_its_stores() {
-        let own = r#"{"baseline":{"name":"own","editions":[{"effective":"2026-01-01","products":{"Exchange Server 2013":{"minimum":["15.0.1497.6"]}}}]}}"#;
+        let own = r#"{"baseline":{"name":"own","editions":[{"effective":"2026-01-01","products":{"Exchange Server 2013":{"minimum":["15.0.1497.18"]}}}]}}"#;
         with_rules(own, |rules| {
             let now = at("2026-10-01T00:00:00Z");
             let assess = |mapi: Option<&str>| {
                 rules.assess_message(update("15.0.1497.2"), mapi.map(|mapi| mapi.parse().unwrap()), now)
             };
-            assert_eq!(assess(Some("15.0.1497.6")), Standing::Unknown(Doubt::ComponentsDisagree));
+            assert_eq!(assess(Some("15.0.1497.18")), Standing::Unknown(Doubt::ComponentsDisagree));
             assert!(assess(Some("15.0.1497.4")).is_out_of_date() && assess(None).is_out_of_date());
-            let current = rules.assess_message(update("15.0.1497.6"), "15.0.1497.2".parse().ok(), now);
+            let current = rules.assess_message(update("15.0.1497.18"), "15.0.1497.2".parse().ok(), now);
             assert!(current.is_current(), "the store's number condemns nobody");
         });
     }

@@ -512,7 +512,7 @@ fn what_a_server_failed_is_met_by_what_ends_it() {
         (&next, "strict", "2027-10-11", "15.2.2562.53", lane("15.2.2700.0"), Some(false)),
         // and so does an update under extended support that its product was out of it
         (&plain, "strict", "2026-06-30", "15.1.2507.59", update("15.1.2507.69"), Some(true)),
-        (&plain, "strict", "2026-06-30", "15.2.1748.37", update("15.2.1748.39"), Some(false)),
+        (&plain, "strict", "2026-06-30", "15.2.1748.37", update("15.2.1748.39"), None),
         (&plain, "strict", "2026-06-30", "15.2.1748.37", lane("15.2.1748.0"), None),
         (&plain, "strict", "2026-11-22", "15.2.1748.39", update("15.2.1748.53"), Some(false)),
         (&plain, "strict", "2026-11-22", "15.2.1748.39", update("15.2.1748.54"), Some(true)),

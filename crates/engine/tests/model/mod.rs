@@ -489,7 +489,10 @@ impl World {
     /// From when on, in this time, what failed at its end was required.
     fn required_since(&self, shown: Shown, first: Timestamp, second: Timestamp) -> Timestamp {
         let chosen = self.policies.windows(2).rev().find(|pair| pair[0].1.baseline != pair[1].1.baseline);
-        let since = first.max(chosen.map_or(first, |pair| pair[1].0.min(second)));
+        // who has no policy yet has the default
+        let (start, initial) = &self.policies[0];
+        let begun = if initial.baseline == Baseline::Microsoft { first } else { *start };
+        let since = first.max(chosen.map_or(begun, |pair| pair[1].0).min(second));
         let days = (since.date().days_since(Date::new(1970, 1, 1).unwrap()) + 1..).map(|day| Timestamp(day * DAY));
         let lapsed = |midnight: &Timestamp| self.judge(shown, midnight.plus(-1)) != Standing::OutOfDate;
         days.take_while(|midnight| *midnight <= second).filter(lapsed).last().unwrap_or(since)
