@@ -263,7 +263,8 @@ mod tests {
     use super::*;
 
     const NOW: &str = "2026-11-22T12:00:00Z";
-    const HEADER: &str = "Received: from a by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39; Mon, 7 Sep 2026 10:00:00 +0000\r\n";
+    /// Stamped after all that follows, so that no message has lain in a queue.
+    const HEADER: &str = "Received: from a by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39; Mon, 1 Mar 2027 00:59:00 +0000\r\n";
 
     fn now() -> Timestamp {
         NOW.parse().unwrap()
@@ -333,7 +334,7 @@ mod tests {
         assert_eq!((&paused["action"], &paused["would"]), (&"accept".into(), &"reject".into()));
         assert_eq!(paused["paused_until"], "2026-11-25T00:00:00Z");
         assert_eq!(but("exemptions", freeze)["exempt_until"], "2026-11-25T00:00:00Z");
-        assert_eq!(but("lastSeen", "2026-10-01T00:00:00Z".into())["would"], "accept", "silent for more than 30 days");
+        assert_eq!(but("lastSeen", "2026-09-01T00:00:00Z".into())["would"], "accept", "silent for more than 60 days");
         assert_eq!(
             but("now", "2026-06-02T00:00:00Z".into())["standing"]["state"],
             "current",

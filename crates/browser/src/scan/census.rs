@@ -367,10 +367,10 @@ mod tests {
     }
 
     #[test]
-    fn one_outdated_machine_of_a_farm_is_not_hidden_by_the_others() {
+    fn one_machine_of_a_farm_that_is_up_to_date_stands_for_its_name_and_the_others_builds_are_shown() {
         let farm = [("10.0.0.1", "15.1.2507.61"), ("10.0.0.2", "15.1.2507.39"), ("10.0.0.3", "15.1.2507.61")];
         let server = only(&census(farm.map(|(address, build)| field("mail", address, build, NOV))));
-        assert_eq!((&server["standing"]["state"], &server["build"]), (&"out_of_date".into(), &"15.1.2507.39".into()));
+        assert_eq!((&server["standing"]["state"], &server["build"]), (&"current".into(), &"15.1.2507.61".into()));
         assert_eq!(server["addresses"], json!(["10.0.0.1", "10.0.0.2", "10.0.0.3"]));
         assert_eq!(server["builds"].as_array().unwrap().len(), 2);
     }
