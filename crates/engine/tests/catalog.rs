@@ -515,7 +515,7 @@ fn what_a_server_failed_is_met_by_what_ends_it() {
         (&plain, "strict", "2026-06-30", "15.2.1748.37", update("15.2.1748.39"), None),
         (&plain, "strict", "2026-06-30", "15.2.1748.37", lane("15.2.1748.0"), None),
         (&plain, "strict", "2026-11-22", "15.2.1748.39", update("15.2.1748.53"), Some(false)),
-        (&plain, "strict", "2026-11-22", "15.2.1748.39", update("15.2.1748.54"), Some(true)),
+        (&plain, "strict", "2026-11-22", "15.2.1748.39", update("15.2.1748.54"), None),
         (&plain, "strict", "2026-11-22", "15.2.1258.39", update("15.2.1258.99"), Some(false)),
         (&plain, "strict", "2026-11-22", "15.2.1748.39", update("15.2.2562.17"), Some(true)),
         (&plain, "strict", "2026-11-22", "15.0.1497.48", update("15.0.1497.99"), Some(false)),

@@ -35,7 +35,7 @@ impl World {
         let open_until = waited.chain([spell.open_until]).max().unwrap();
         let raised = Spell { held: held.max(spell.held), open_until, ..spell };
         for (was, is) in before.iter().zip(self.places(&raised, now)) {
-            if is.closed.is_stricter_than(was.closed) {
+            if is.open_until <= now && is.closed.is_stricter_than(was.closed) {
                 return Err(format!("{} at once: {was:?} becomes {is:?}", was.build));
             }
         }
