@@ -381,7 +381,7 @@ fn life(mode: model::Mode) -> impl Strategy<Value = Life> {
 // --- living them ---
 
 fn facts() -> &'static Facts {
-    static FACTS: LazyLock<Facts> = LazyLock::new(|| Facts::built_in());
+    static FACTS: LazyLock<Facts> = LazyLock::new(Facts::built_in);
     &FACTS
 }
 

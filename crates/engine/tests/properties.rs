@@ -42,7 +42,7 @@ const OLD: &str = "15.1.2507.39";
 const PATCHED: &str = "15.1.2507.61";
 
 fn facts() -> &'static Facts {
-    static FACTS: LazyLock<Facts> = LazyLock::new(|| Facts::built_in());
+    static FACTS: LazyLock<Facts> = LazyLock::new(Facts::built_in);
     &FACTS
 }
 
