@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::build::Build;
-use crate::clock::Clock;
+use crate::clock::{Clock, Freezes};
 use crate::ladder::{Ladder, Minutes};
 use crate::rules::{NOTICE_SECONDS, Rules};
 use crate::shown::Shown;
@@ -29,8 +29,10 @@ pub fn hold(server: &mut ServerRecord, change: &Change<'_>) -> bool {
     let mut spell = known;
     for build in builds {
         let (met, meets) = (before.clock(&known, build), after.clock(&known, build));
-        let old = Climb { clock: &met, ladder: &before.policy.ladder };
-        let held = held_after_change(&old, &Climb { clock: &meets, ladder: &after.policy.ladder }, now);
+        let frozen_before = before.freezes;
+        let old = Climb { clock: &met, ladder: &before.policy.ladder, frozen_before };
+        let new = Climb { clock: &meets, ladder: &after.policy.ladder, frozen_before };
+        let held = held_after_change(&old, &new, now);
         spell.held = spell.held.max(held);
         // a wave that is moved leaves the notice that it would have brought
         if meets.start.is_some() && met.open_until > meets.open_until.max(now) {
@@ -54,6 +56,8 @@ pub fn hold(server: &mut ServerRecord, change: &Change<'_>) -> bool {
 struct Climb<'a> {
     clock: &'a Clock<'a>,
     ladder: &'a Ladder,
+    /// When clocks stood still by what was known before the change.
+    frozen_before: &'a Freezes,
 }
 
 /// What a spell loses, and for how many more seconds that count.
@@ -64,10 +68,11 @@ struct Met {
 }
 
 impl Climb<'_> {
-    /// Seconds that would count until the product's wave comes; `None` if it never does.
+    /// Seconds that would count until the product's wave comes, were clocks to stand still as they did before the change:
+    /// what stops them for good is no nearer to the wave. `None` if it never comes.
     fn wait(&self, now: Timestamp) -> Option<i64> {
         let start = self.clock.start?;
-        Some(start.since(now).max(0) - self.clock.freezes.overlap(now, start))
+        Some(start.since(now).max(0) - self.frozen_before.overlap(now, start))
     }
 
     fn met(&self, now: Timestamp) -> Met {

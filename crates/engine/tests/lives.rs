@@ -792,7 +792,7 @@ fn live(life: &Life) -> Result<(), TestCaseError> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 1_000,
+        cases: 5_000,
         failure_persistence: None,
         max_shrink_time: 30_000,
         rng_algorithm: RngAlgorithm::XorShift, // a life takes thousands of numbers

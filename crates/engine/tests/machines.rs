@@ -25,7 +25,7 @@ use tidegate_engine::witness::Sighting;
 /// 2025-11-01: ten months before the newest edition of `microsoft`.
 const EPOCH: Timestamp = Timestamp(1_761_955_200);
 const LIFE_DAYS: u64 = 420;
-const LIVES: u64 = 10_000;
+const LIVES: u64 = 4_000;
 const BUILDS: [&str; 10] = [
     "15.1.2507.12",
     "15.1.2507.39",
@@ -186,7 +186,7 @@ impl Machine {
                 mail.number
             );
         }
-        let fold = if mail.number % 2 == 0 { "\r\n " } else { "\n\t" };
+        let fold = if mail.number.is_multiple_of(2) { "\r\n " } else { "\n\t" };
         let _ = write!(
             header,
             "Received: from app{} (10.{day}.1.9) by EX01.contoso.com{fold}(10.{day}.0.{}) with Microsoft SMTP Server{fold}(version=TLS1_2, cipher=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384) id{fold}{}; {date}\r\n",

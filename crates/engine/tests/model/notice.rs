@@ -67,7 +67,7 @@ impl World {
     fn place(&self, spell: &Spell, build: Build, now: Timestamp) -> Place {
         let clock = self.clock(spell, build);
         let counted = clock.counted(now);
-        let wait = clock.wait(now);
+        let wait = clock.wait(self.policies.len(), now);
         let (number, begins) = self.policy().stage_after(counted);
         let row = self.policy().ladder[number - 1];
         let end = row.minutes.map(|minutes| begins + i64::from(minutes) * 60);
@@ -80,7 +80,7 @@ impl World {
     /// How much has to be held so that `was` lasts as long as it would have.
     fn held(&self, spell: &Spell, was: &Place, now: Timestamp) -> i64 {
         let clock = self.clock(spell, was.build);
-        let Some(wait) = clock.wait(now) else { return spell.held };
+        let Some(wait) = clock.wait(self.policies.len() - 1, now) else { return spell.held };
         let mut begins = 0;
         // below 0 nothing is closed; then come the stages that are no stricter
         let (mut end, mut length) = (0, 0);
