@@ -212,7 +212,10 @@ impl Tenant {
         let (was, is) = (old.frozen(&self.none).into_owned(), self.enforcement.frozen(&self.none).into_owned());
         let (before, after) =
             (old.rules(&self.facts, &was).unwrap(), self.enforcement.rules(&self.facts, &is).unwrap());
-        hold(&mut self.record, &Change { before, after, now });
+        hold(
+            &mut self.record,
+            &Change { before, after, way: Way { connector: Connector::OnPremises, relayed: false }, now },
+        );
         self.published = self.record.phase(now);
     }
 
