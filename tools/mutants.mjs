@@ -71,7 +71,8 @@ function passes(test) {
 }
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith("--"));
-const isWanted = ({ file, name }) => words.length === 0 || words.some((word) => file.includes(word) || name.includes(word));
+const isWanted = ({ file, name }) =>
+  words.length === 0 || words.some((word) => file.includes(word) || name.includes(word));
 const wanted = faults.filter(isWanted);
 
 const problems = check();
@@ -117,7 +118,9 @@ for (const { name, file, old, fault, tests } of wanted) {
   try {
     by = tests.find((test) => !passes(test).passes);
   } catch (error) {
-    by = error.message.includes("error: could not compile") ? "the compiler, which is no answer" : error.message;
+    by = error.message.includes("error: could not compile")
+      ? "the compiler, which is no answer"
+      : error.message;
     console.error(error.message);
     process.exitCode = 1;
   }

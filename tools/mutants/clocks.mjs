@@ -91,20 +91,36 @@ export default [
     file: "obstacle.rs",
     first: ["life", "lib"],
     faults: [
-      ["a paused tenant's mail is rejected", "= context.paused_until {", "= context.paused_until.filter(|_| false) {"],
-      ["an exempt server's mail is rejected", "= context.exempt_until {", "= context.exempt_until.filter(|_| false) {"],
+      [
+        "a paused tenant's mail is rejected",
+        "= context.paused_until {",
+        "= context.paused_until.filter(|_| false) {",
+      ],
+      [
+        "an exempt server's mail is rejected",
+        "= context.exempt_until {",
+        "= context.exempt_until.filter(|_| false) {",
+      ],
       [
         "mail behind a relay is rejected",
         "behind_relay && !context.rules.policy.enforce_behind_relays",
         "behind_relay && context.rules.policy.enforce_behind_relays",
       ],
-      ["mail that could not be refused until now is", "(!in_reach).then_some(", "(!in_reach && in_reach).then_some("],
+      [
+        "mail that could not be refused until now is",
+        "(!in_reach).then_some(",
+        "(!in_reach && in_reach).then_some(",
+      ],
       [
         "mail out of the scope is rejected",
         "!context.rules.policy.scope.contains(&connector)",
         "false && !context.rules.policy.scope.contains(&connector)",
       ],
-      ["mail to postmaster is rejected", "} else if is_always_accepted() {", "} else if false && is_always_accepted() {"],
+      [
+        "mail to postmaster is rejected",
+        "} else if is_always_accepted() {",
+        "} else if false && is_always_accepted() {",
+      ],
       ["reports reject", "context.mode() != Mode::Enforce", "context.mode() == Mode::Off"],
     ],
   },
@@ -118,7 +134,11 @@ export default [
         "if action == Action::Reject && is_old { Action::Reject }",
       ],
       ["a queue is two hours old", "QUEUED_SECONDS: i64 = HOUR", "QUEUED_SECONDS: i64 = 2 * HOUR"],
-      ["an hour is over an hour", "now.since(stamped_at) > QUEUED_SECONDS", "now.since(stamped_at) >= QUEUED_SECONDS"],
+      [
+        "an hour is over an hour",
+        "now.since(stamped_at) > QUEUED_SECONDS",
+        "now.since(stamped_at) >= QUEUED_SECONDS",
+      ],
       [
         "a suspended spell condemns at an edge that has not heard of the change",
         "if spell.suspended_since.is_some() {",
@@ -145,11 +165,7 @@ export default [
         "rules.assess_message(server.shown, server.mapi, now)",
         "rules.assess(server.shown, now)",
       ],
-      [
-        "a spell is always in reach",
-        "spell.is_some_and(|spell| spell.is_in_reach(now))",
-        "spell.is_some()",
-      ],
+      ["a spell is always in reach", "spell.is_some_and(|spell| spell.is_in_reach(now))", "spell.is_some()"],
       [
         "what is accepted is told to retry",
         "retry_after.filter(|_| action != Action::Accept)",
@@ -184,7 +200,11 @@ export default [
         "former.retain(|known| now.since(known.until) <= NOTICE_SECONDS);",
         "former.clear();",
       ],
-      ["of former baselines the last is kept", "MAX_FORMER_BASELINES: usize = 8", "MAX_FORMER_BASELINES: usize = 1"],
+      [
+        "of former baselines the last is kept",
+        "MAX_FORMER_BASELINES: usize = 8",
+        "MAX_FORMER_BASELINES: usize = 1",
+      ],
     ],
   },
   {
@@ -209,14 +229,22 @@ export default [
     file: "pause.rs",
     first: ["lib"],
     faults: [
-      ["a day that two pauses touch costs two", "let mut days = BTreeSet::new();", "let mut days = Vec::new();"],
+      [
+        "a day that two pauses touch costs two",
+        "let mut days = BTreeSet::new();",
+        "let mut days = Vec::new();",
+      ],
       [
         "a pause that ends at midnight touches the new day",
         "until.plus(-1).date().days_since(first)",
         "until.date().days_since(first)",
       ],
       ["a lowered budget takes what was granted", "after > budget && after > before", "after > budget"],
-      ["pauses may overlap", "other.id != pause.id && other.from.max", "other.id == pause.id && other.from.max"],
+      [
+        "pauses may overlap",
+        "other.id != pause.id && other.from.max",
+        "other.id == pause.id && other.from.max",
+      ],
     ],
   },
 ];

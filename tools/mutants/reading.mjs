@@ -15,10 +15,18 @@ export default [
         "read_date(&mut cursor).ok_or(if date.trim_ascii().is_empty() { Deviation::Cut } else { Deviation::Date })?;",
         "read_date(&mut cursor).or((!date.trim_ascii().is_empty()).then_some(Timestamp(0))).ok_or(Deviation::Cut)?;",
       ],
-      ["something may stand behind the date", "(ends && same_day).then(", "((ends || minutes < 60) && same_day).then("],
+      [
+        "something may stand behind the date",
+        "(ends && same_day).then(",
+        "((ends || minutes < 60) && same_day).then(",
+      ],
       ["the day of the week is any", "(ends && same_day).then(", "(ends && (same_day || !same_day)).then("],
       ["an hour may have 90 minutes", "cursor.rest().is_empty() && minutes < 60", "cursor.rest().is_empty()"],
-      ["zones are read the other way", "if sign == b'+' { 1 } else { -1 }", "if sign == b'+' { -1 } else { 1 }"],
+      [
+        "zones are read the other way",
+        "if sign == b'+' { 1 } else { -1 }",
+        "if sign == b'+' { -1 } else { 1 }",
+      ],
       [
         "words may stand behind the build",
         '    if !cursor.take(b";") {',
@@ -37,14 +45,22 @@ export default [
         "let literal = cursor.bracketed(b'[', b']').filter(",
         "let literal = cursor.bracketed(b'[', b']').or_else(|| cursor.bracketed(b'\"', b'\"')).filter(",
       ],
-      ["an address names a server", "host(&mut cursor).filter(|by| !by.is_literal).ok_or(", "host(&mut cursor).ok_or("],
+      [
+        "an address names a server",
+        "host(&mut cursor).filter(|by| !by.is_literal).ok_or(",
+        "host(&mut cursor).ok_or(",
+      ],
       ["a literal may hold blanks", "!text.is_empty() && !text.contains(&b' ')", "!text.is_empty()"],
       [
         "something may be glued to a literal",
         "name.is_empty() || (!cursor.blank() && !cursor.rest().is_empty())",
         "name.is_empty() || (!cursor.blank() && cursor.rest().is_empty())",
       ],
-      ["Pickup is the transport", "if is_pickup && protocol", "if is_pickup && build == Stamp::Absent && protocol"],
+      [
+        "Pickup is the transport",
+        "if is_pickup && protocol",
+        "if is_pickup && build == Stamp::Absent && protocol",
+      ],
       [
         "a peer that calls itself Pickup is Pickup",
         'from.name == b"Pickup" && from.address.is_none()',
@@ -55,7 +71,11 @@ export default [
         "true => Stamp::Build(Build::from_bytes(cursor.word()).ok_or(Deviation::Id)?),",
         "true => Build::from_bytes(cursor.word()).map_or(Stamp::Absent, Stamp::Build),",
       ],
-      ["anything may stand beside the protocol", 'if tls != b"TLS" && !is_tls(tls) {', 'if tls != b"TLS" && !is_tls(tls) && false {'],
+      [
+        "anything may stand beside the protocol",
+        'if tls != b"TLS" && !is_tls(tls) {',
+        'if tls != b"TLS" && !is_tls(tls) && false {',
+      ],
     ],
   },
   {
@@ -98,17 +118,17 @@ export default [
         "own.iter().rposition(|octet| *octet == b'[')",
         "own.iter().position(|octet| *octet == b'[')",
       ],
-      ["a HELO behind the address is the peer's", "told.unwrap_or(comment.len())", "told.map_or(comment.len(), |_| comment.len())"],
+      [
+        "a HELO behind the address is the peer's",
+        "told.unwrap_or(comment.len())",
+        "told.map_or(comment.len(), |_| comment.len())",
+      ],
       [
         "a HELO in front of the address is the peer's",
         "told.and(self.literal).and_then(parse_address)",
         "self.literal.and_then(parse_address)",
       ],
-      [
-        "a comment about encryption hides the address",
-        ' || begins(b"using ")',
-        "",
-      ],
+      ["a comment about encryption hides the address", ' || begins(b"using ")', ""],
       ["a HELO in a comment hides the address", 'begins(b"helo") || begins(b"ehlo")', 'begins(b"ehlo")'],
       [
         "the last comment tells the address",
@@ -143,23 +163,43 @@ export default [
         "        (_, Some(_)) if first.or(last).is_some() => OwnHops::Disbelieved,\n",
         "",
       ],
-      ["a gateway that hands to itself is not believed", "client == first || client == last", "client == first"],
-      ["the gateway's own hops are those of its last one", "client == first || client == last", "client == last"],
+      [
+        "a gateway that hands to itself is not believed",
+        "client == first || client == last",
+        "client == first",
+      ],
+      [
+        "the gateway's own hops are those of its last one",
+        "client == first || client == last",
+        "client == last",
+      ],
       ["a relay has any name", "connects(relay) && relay.is_named(step.by_host)", "connects(relay)"],
       [
         "a relay connects from anywhere",
         "connects(relay) && relay.is_named(step.by_host)",
         "relay.is_named(step.by_host)",
       ],
-      ["a relay that hands to itself has any name", "itself.filter(|relay| relay.is_named(step.by_host))", "itself"],
+      [
+        "a relay that hands to itself has any name",
+        "itself.filter(|relay| relay.is_named(step.by_host))",
+        "itself",
+      ],
       ["a relay hands to itself by its socket alone", "(step.is_local || step.peer", "(step.peer"],
-      ["a relay does not hand to itself by loopback", "step.peer.is_some_and(|peer| peer.is_loopback())", "step.peer.is_some_and(|_| false)"],
+      [
+        "a relay does not hand to itself by loopback",
+        "step.peer.is_some_and(|peer| peer.is_loopback())",
+        "step.peer.is_some_and(|_| false)",
+      ],
       [
         "a relay's hop that was cut is looked through",
         "let Some(step) = parse_step(field.value).filter(|_| !field.cut) else",
         "let Some(step) = parse_step(field.value) else",
       ],
-      ["qmail's two fields are two hops", "if is_comment_only(field.value) {", "if false && is_comment_only(field.value) {"],
+      [
+        "qmail's two fields are two hops",
+        "if is_comment_only(field.value) {",
+        "if false && is_comment_only(field.value) {",
+      ],
     ],
   },
   {
@@ -168,13 +208,21 @@ export default [
     faults: [
       ["a stamp of another product counts", "if !same_product || !is_near {", "if !is_near {"],
       ["a stamp of another hour counts", "if !same_product || !is_near {", "if !same_product {"],
-      ["a stamp of the next hour counts", "RUN_SECONDS: u64 = HOUR.unsigned_abs()", "RUN_SECONDS: u64 = 2 * HOUR.unsigned_abs()"],
+      [
+        "a stamp of the next hour counts",
+        "RUN_SECONDS: u64 = HOUR.unsigned_abs()",
+        "RUN_SECONDS: u64 = 2 * HOUR.unsigned_abs()",
+      ],
       [
         "another host's stamp counts",
         "filter(|hop| !cut && same_host(hop.by_host, host))",
         "filter(|hop| !cut && (same_host(hop.by_host, host) || true))",
       ],
-      ["a stamp that was cut counts", "filter(|hop| !cut && same_host", "filter(|hop| (!cut || cut) && same_host"],
+      [
+        "a stamp that was cut counts",
+        "filter(|hop| !cut && same_host",
+        "filter(|hop| (!cut || cut) && same_host",
+      ],
       [
         "the store shows the level better than the transport",
         "Component::Smtp => 2,\n        Component::Mapi => 1,",
@@ -186,21 +234,37 @@ export default [
         "hop.component == Component::Mapi && build.revision != 0",
         "hop.component == Component::Mapi",
       ],
-      [
-        "the store contradicts itself",
-        "mapi.filter(|_| best.hop.component == Component::Smtp)",
-        "mapi",
-      ],
+      ["the store contradicts itself", "mapi.filter(|_| best.hop.component == Component::Smtp)", "mapi"],
       [
         "the lowest stamp of the store contradicts",
         "mapi = mapi.or_else(|| mapi_level(&hop));",
         "mapi = mapi_level(&hop).or(mapi);",
       ],
-      ["a login at the relay vouches for a server behind it", "(Some(name), _) if !way.behind_relay =>", "(Some(name), _) =>"],
-      ["Pickup shows an update", "(Component::Pickup | Component::ShadowRedundancy |", "(Component::ShadowRedundancy |"],
-      ["ShadowRedundancy shows an update", "(Component::Pickup | Component::ShadowRedundancy |", "(Component::Pickup |"],
-      ["a lane shows an update", "Stamp::Build(build)) if build.revision == 0 => Shown::Lane", "Stamp::Build(build)) if build.revision > 9_999 => Shown::Lane"],
-      ["15.20 runs on-premises", "(build.major, build.minor) >= (15, 20)", "(build.major, build.minor) > (15, 20)"],
+      [
+        "a login at the relay vouches for a server behind it",
+        "(Some(name), _) if !way.behind_relay =>",
+        "(Some(name), _) =>",
+      ],
+      [
+        "Pickup shows an update",
+        "(Component::Pickup | Component::ShadowRedundancy |",
+        "(Component::ShadowRedundancy |",
+      ],
+      [
+        "ShadowRedundancy shows an update",
+        "(Component::Pickup | Component::ShadowRedundancy |",
+        "(Component::Pickup |",
+      ],
+      [
+        "a lane shows an update",
+        "Stamp::Build(build)) if build.revision == 0 => Shown::Lane",
+        "Stamp::Build(build)) if build.revision > 9_999 => Shown::Lane",
+      ],
+      [
+        "15.20 runs on-premises",
+        "(build.major, build.minor) >= (15, 20)",
+        "(build.major, build.minor) > (15, 20)",
+      ],
       [
         "a field that was cut is read",
         "if field.cut { Err(Unreadable::Cut) } else { parse(field.value) }",

@@ -72,11 +72,7 @@ export default [
         ".filter(|_| self.lately(now).next().is_none())",
         ".filter(|_| false)",
       ],
-      [
-        "the last build of a name counts for ever",
-        ".filter(|_| self.lately(now).next().is_none())",
-        "",
-      ],
+      ["the last build of a name counts for ever", ".filter(|_| self.lately(now).next().is_none())", ""],
     ],
   },
   {
@@ -207,7 +203,11 @@ export default [
         "self.held = self.held.saturating_add((clock.running(now) - clock.running(since)).max(0));",
         "let _ = (clock, since);",
       ],
-      ["the end of a suspension brings no notice", "            self.give_notice(now);\n        }", "        }"],
+      [
+        "the end of a suspension brings no notice",
+        "            self.give_notice(now);\n        }",
+        "        }",
+      ],
       [
         "the end of a suspension is no word of its server",
         "self.last_out_of_date = self.last_out_of_date.max(now);\n            self.give",
@@ -256,13 +256,21 @@ export default [
     file: "phase.rs",
     first: ["lib", "life", "properties"],
     faults: [
-      ["the edge forgets a build within its last day", "until.plus(DAY - 1).start_of_day()", "until.start_of_day()"],
+      [
+        "the edge forgets a build within its last day",
+        "until.plus(DAY - 1).start_of_day()",
+        "until.start_of_day()",
+      ],
       [
         "of a build shown twice the edge knows one time",
         "known.until = known.until.max(until)",
         "known.until = known.until.min(until)",
       ],
-      ["the edge takes a lane for an update", "if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }", "Shown::Update(self.build)"],
+      [
+        "the edge takes a lane for an update",
+        "if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }",
+        "Shown::Update(self.build)",
+      ],
       [
         "what is held is not published",
         "(spell.detected_at, spell.held, spell.open_until) != (old.detected_at, old.held, old.open_until)",
@@ -295,7 +303,11 @@ export default [
     file: "notice.rs",
     first: ["life", "lib", "properties"],
     faults: [
-      ["a change is strict at once", "        spell.held = spell.held.max(held);\n", "        let _ = held;\n"],
+      [
+        "a change is strict at once",
+        "        spell.held = spell.held.max(held);\n",
+        "        let _ = held;\n",
+      ],
       [
         "a wave that is moved takes its notice along",
         "if meets.start.is_some() && met.open_until > meets.open_until.max(now) {",
@@ -337,7 +349,11 @@ export default [
         ".map_or(0, |rung| end - rung.start)",
       ],
       ["of a stage without end nothing is left", "left.unwrap_or(length)", "left.unwrap_or(length.min(0))"],
-      ["a wave to come is held back", ".saturating_add(wait);\n    new.clock", ".saturating_add(wait.min(0));\n    new.clock"],
+      [
+        "a wave to come is held back",
+        ".saturating_add(wait);\n    new.clock",
+        ".saturating_add(wait.min(0));\n    new.clock",
+      ],
       [
         "the first stage of the new ladder is the one that is no stricter",
         ".take_while(|rung| !rung.minutes.is_stricter_than(minutes)).last()",

@@ -13,8 +13,16 @@ export default [
       ],
       ["who waited for a wave has no notice", "notice.max(spell.open_until)", "notice.min(spell.open_until)"],
       ["a new requirement gives no grace", "let from = now.plus(-NOTICE_SECONDS);", "let from = now;"],
-      ["grace lasts a second more", "let from = now.plus(-NOTICE_SECONDS);", "let from = now.plus(-NOTICE_SECONDS - 1);"],
-      ["a former baseline gives no grace", "for former in self.former {", "for former in self.former.iter().take(0) {"],
+      [
+        "grace lasts a second more",
+        "let from = now.plus(-NOTICE_SECONDS);",
+        "let from = now.plus(-NOTICE_SECONDS - 1);",
+      ],
+      [
+        "a former baseline gives no grace",
+        "for former in self.former {",
+        "for former in self.former.iter().take(0) {",
+      ],
       ["a former baseline that is gone gives no grace", "was.is_none_or(met)", "was.is_some_and(met)"],
       [
         "a baseline gives grace for a time in which it was not the tenant's",
@@ -26,7 +34,11 @@ export default [
         "InForce { baseline, from: from.max(since), until }",
         "InForce { baseline, from, until }",
       ],
-      ["a former baseline gives grace for ever", "if from < until && was.is_none_or(met) {", "if was.is_none_or(met) {"],
+      [
+        "a former baseline gives grace for ever",
+        "if from < until && was.is_none_or(met) {",
+        "if was.is_none_or(met) {",
+      ],
       [
         "of the editions of seven days the first gives grace",
         "is_met(from) || starts.filter(|start| from < *start && *start < until).any(is_met)",
@@ -79,15 +91,27 @@ export default [
         "obliging.any(|row| row.stamped)",
         "obliging.next().is_some()",
       ],
-      ["an update obliges whose number nobody saw", "is_stamped |= row.stamped;", "is_stamped |= true | row.stamped;"],
+      [
+        "an update obliges whose number nobody saw",
+        "is_stamped |= row.stamped;",
+        "is_stamped |= true | row.stamped;",
+      ],
       ["a lag counts hotfixes", "if row.kind == ReleaseKind::Su {", "{"],
-      ["a lag is full a day late", "take_while(|row| row.date <= since)", "take_while(|row| row.date < since)"],
+      [
+        "a lag is full a day late",
+        "take_while(|row| row.date <= since)",
+        "take_while(|row| row.date < since)",
+      ],
       [
         "a cumulative update obliges whose numbers nobody saw",
         "reachable.any(|minimum| self.catalog.obliging(*minimum).is_some())",
         "reachable.next().is_some()",
       ],
-      ["a cumulative update can be taken back", ".filter(|minimum| minimum.lane() >= lane)", ".filter(|_| lane >= lane)"],
+      [
+        "a cumulative update can be taken back",
+        ".filter(|minimum| minimum.lane() >= lane)",
+        ".filter(|_| lane >= lane)",
+      ],
       [
         "a lane without its update level is behind",
         "(true, true) => Standing::Unknown(Doubt::UpdateLevelNotShown),",
@@ -99,7 +123,11 @@ export default [
         "            _ if self.known.place == Place::UnknownLane => Standing::Unknown(Doubt::UnknownLane),\n",
         "",
       ],
-      ["support ends a day early", "end_of_support.is_some_and(|end| self.day > end)", "end_of_support.is_some_and(|end| self.day >= end)"],
+      [
+        "support ends a day early",
+        "end_of_support.is_some_and(|end| self.day > end)",
+        "end_of_support.is_some_and(|end| self.day >= end)",
+      ],
       [
         "a superseded cumulative update stays supported",
         "if ended { None } else { self.supported_successor() }",
@@ -135,7 +163,11 @@ export default [
         "if !self.is_lane && self.known.release.is_some_and(is_extended) {",
         "if self.known.release.is_some_and(is_extended) {",
       ],
-      ["there is no doubt about extended support", "_ if self.may_be_extended() => Support::Doubtful,", "_ if false => Support::Doubtful,"],
+      [
+        "there is no doubt about extended support",
+        "_ if self.may_be_extended() => Support::Doubtful,",
+        "_ if false => Support::Doubtful,",
+      ],
       [
         "there is doubt about numbers that were seen to move",
         ".take_while(|row| self.is_lane || !row.stamped)",
@@ -211,7 +243,7 @@ export default [
       [
         "who ends like Exchange Online is Exchange Online",
         '(above.is_empty() || above.ends_with(b"."))',
-        '(above.is_empty() || !above.is_empty())',
+        "(above.is_empty() || !above.is_empty())",
       ],
     ],
   },
