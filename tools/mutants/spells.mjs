@@ -72,7 +72,6 @@ export default [
         ".filter(|_| self.lately(now).next().is_none())",
         ".filter(|_| false)",
       ],
-      ["the last build of a name counts for ever", ".filter(|_| self.lately(now).next().is_none())", ""],
     ],
   },
   {
@@ -265,11 +264,6 @@ export default [
         "of a build shown twice the edge knows one time",
         "known.until = known.until.max(until)",
         "known.until = known.until.min(until)",
-      ],
-      [
-        "the edge takes a lane for an update",
-        "if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }",
-        "Shown::Update(self.build)",
       ],
       [
         "what is held is not published",
