@@ -112,7 +112,7 @@ fuzz: ## fuzz each target of fuzz/ for FUZZ_SECONDS (60), with nightly Rust
 	@$(env) for target in $$(cargo +nightly fuzz list); do \
 	    cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
-mutants: ## plant faults in the engine one by one: each has to be caught by the model of its rules
+mutants: ## plant faults in the engine one by one: each has to be caught by its tests
 	@$(env) node tools/mutants.mjs
 
 gateways: setup worker page ## end-to-end tests with real mail servers (on Debian, as root or by sudo)

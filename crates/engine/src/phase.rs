@@ -139,6 +139,17 @@ mod tests {
     }
 
     #[test]
+    fn at_the_edge_a_build_counts_until_its_time_and_no_second_more() {
+        with_rules(|rules| {
+            let shown = |build: &str| Shown::Update(build.parse().unwrap());
+            let patched = PhaseBuild { build: "15.1.2507.61".parse().unwrap(), lane_only: false, until: START };
+            let phase = Phase::of_spell(Spell::between(START.plus(-9 * DAY), START), vec![patched]);
+            let best = |now| phase.best(shown("15.1.2507.39"), rules, now).unwrap().shown;
+            assert_eq!((best(START), best(START.plus(1))), (shown("15.1.2507.61"), shown("15.1.2507.39")));
+        });
+    }
+
+    #[test]
     fn what_goes_on_is_published_once_a_day_and_what_changes_at_once() {
         with_rules(|rules| {
             let mut record = ServerRecord::default();
