@@ -295,9 +295,12 @@ test("the minutes of the hour are those in which the worker refuses", async (t) 
   for (let minute = 0; minute < 60; minute += 1) {
     const now = new Date(hour + minute * 60_000).toISOString();
     const sinceStart = Math.round((hour - STARTED) / 60_000) + minute;
-    const { action, why } = await client.decide(event("hours.example.com", "15.1.2507.39", sinceStart, CLOSING), {
-      now,
-    });
+    const { action, why } = await client.decide(
+      event("hours.example.com", "15.1.2507.39", sinceStart, CLOSING),
+      {
+        now,
+      },
+    );
     const words = { accept: "accepted", defer: "deferred", reject: "rejected" }[action];
     const shown = await minutes.getAttribute("aria-valuetext");
     assert.equal(shown?.slice(2), `:${String(minute).padStart(2, "0")}: ${words}`, why);
