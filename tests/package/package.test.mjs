@@ -74,8 +74,10 @@ test("a build is judged, simulated and decided on", () => {
   );
   assert.equal(simulation.hour.length, 60);
   assert.equal(simulation.hour.filter((/** @type {string} */ action) => action === "defer").length, 10);
+  // what has lain in a queue is deferred, not rejected
+  const stamped = OLD.replace(/;[^;]*$/, `; ${new Date(NOW).toUTCString().replace("GMT", "+0000")}\r\n`);
   const { action, mode, reply } = tidegate.decide(
-    { tenant: "contoso", connector: "on_premises", header: OLD },
+    { tenant: "contoso", connector: "on_premises", header: stamped },
     { policy: { mode: "enforce" }, detectedAt: "2026-01-01T00:00:00Z", now: NOW },
   );
   assert.deepEqual([action, mode, reply.code], ["reject", "enforce", 550]);
