@@ -106,18 +106,18 @@ const MACHINES = [
       [40, null],
     ],
   },
-  // stage 5, by one of two nodes
+  // up to date, since one of its two machines is
   { host: "mail.contoso.com", address: "10.1.0.21", mails: 2, shows: [[0, "15.1.2507.75"]] },
   { host: "mail.contoso.com", address: "10.1.0.22", mails: 2, shows: [[51, "15.1.2507.39"]] },
-  // stage 8, by a relapse
+  // stage 5, by a relapse: it counts a week after the last mail that showed the patch
   {
     host: "EX10.contoso.com",
     address: "10.1.0.20",
     mails: 2,
     shows: [
-      [0, "15.0.1497.36"],
-      [70, "15.1.2507.75"],
-      [85, "15.0.1497.36"],
+      [25, "15.0.1497.36"],
+      [88, "15.1.2507.75"],
+      [104, "15.0.1497.36"],
     ],
   },
   // stage 3

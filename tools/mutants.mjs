@@ -52,7 +52,10 @@ const cargo = (args) => {
 function passes(test) {
   const target = test === "lib" ? ["--lib"] : ["--test", test];
   const profile = [`opt-level=${SHORT.includes(test) ? 0 : 2}`, "debug=0"];
-  const settings = profile.flatMap((setting) => ["--config", `profile.test.package.tidegate-engine.${setting}`]);
+  const settings = profile.flatMap((setting) => [
+    "--config",
+    `profile.test.package.tidegate-engine.${setting}`,
+  ]);
   const args = ["-p", "tidegate-engine", ...target, ...settings, "--no-run", "--message-format", "json"];
   const built = cargo(["test", ...args]);
   if (built.status !== 0) {

@@ -13,7 +13,7 @@ use tidegate_engine::header::Header;
 use tidegate_engine::recognition::{Finding, OwnHops, recognise, shows_exchange, traces};
 use tidegate_engine::relay::TrustedRelay;
 
-static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::built_in().expect("built in"));
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::built_in);
 static RELAYS: LazyLock<Vec<TrustedRelay>> = LazyLock::new(|| {
     let relay = |host: &str, networks: &[&str]| TrustedRelay {
         host: host.to_owned().try_into().expect("a host"),

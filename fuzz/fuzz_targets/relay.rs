@@ -14,7 +14,7 @@ use tidegate_engine::received::parse;
 use tidegate_engine::recognition::{Finding, recognise};
 use tidegate_engine::relay::TrustedRelay;
 
-static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::built_in().expect("built in"));
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::built_in);
 static RELAYS: LazyLock<Vec<TrustedRelay>> = LazyLock::new(|| {
     vec![TrustedRelay {
         host: "relay.example".to_owned().try_into().expect("a host"),

@@ -2,7 +2,7 @@
 
 use tidegate_engine::event::TenantId;
 use tidegate_engine::notice::{self, hold};
-use tidegate_engine::policy::Policy;
+use tidegate_engine::policy::{Policy, Way};
 use tidegate_engine::time::Timestamp;
 use tidegate_wire::problem::Problem;
 
@@ -124,7 +124,8 @@ pub fn hold_one(
     now: Timestamp,
 ) -> Result<bool, SqlError> {
     let (was, will_be) = (before.frozen_with(&server.exemptions), after.frozen_with(&server.exemptions));
-    let change = notice::Change { before: before.rules(&was)?, after: after.rules(&will_be)?, now };
+    let way = Way { connector: server.connector, relayed: server.relayed };
+    let change = notice::Change { before: before.rules(&was)?, after: after.rules(&will_be)?, way, now };
     Ok(hold(&mut server.record, &change))
 }
 

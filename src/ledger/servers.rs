@@ -405,7 +405,7 @@ mod tests {
         let server: Server = serde_json::from_str(BEFORE).unwrap();
         let spell = server.record.spell().unwrap();
         assert!(!spell.is_in_reach(spell.last_out_of_date), "its first message that can be refused gives notice");
-        assert_eq!(server.record.builds().count(), 1);
+        assert_eq!(server.record.builds().len(), 1);
     }
 
     /// The record as 67205e3 reads it.

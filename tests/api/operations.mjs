@@ -1114,7 +1114,7 @@ export const OPERATIONS = [
             check: ({ json }) =>
               assert.deepEqual(
                 json.items.map((/** @type {any} */ { name }) => name),
-                ["house", "microsoft", "strict"],
+                ["exploited", "house", "microsoft", "strict"],
               ),
           };
         },

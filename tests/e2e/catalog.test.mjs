@@ -49,13 +49,16 @@ test("the built-in catalog and baselines are shown", async () => {
   assert.ok(json.catalog.releases.length > 400 && json.catalog.exchange_online_hosts.length > 0);
   const list = await get("/v1/baselines");
   assert.deepEqual(list.json, {
-    items: ["microsoft", "strict"].map((name) => ({ name, version: 0, updated_at: null })),
+    items: ["exploited", "microsoft", "strict"].map((name) => ({ name, version: 0, updated_at: null })),
     next: null,
   });
   const page = await get("/v1/baselines?limit=1");
-  assert.deepEqual([page.json.items[0].name, page.json.next], ["microsoft", "microsoft"]);
-  const rest = await get(`/v1/baselines?limit=1&cursor=${page.json.next}`);
-  assert.deepEqual([rest.json.items[0].name, rest.json.next], ["strict", null]);
+  assert.deepEqual([page.json.items[0].name, page.json.next], ["exploited", "exploited"]);
+  const rest = await get(`/v1/baselines?limit=2&cursor=${page.json.next}`);
+  assert.deepEqual(
+    [rest.json.items.map((/** @type {any} */ { name }) => name), rest.json.next],
+    [["microsoft", "strict"], null],
+  );
   const shown = await get("/v1/baselines/microsoft");
   assert.equal(shown.json.baseline.name, "microsoft");
   const again = await put("/v1/baselines/microsoft", shown.json.baseline);
@@ -79,7 +82,7 @@ test("a catalog that knows a newer update makes a server out of date at once, an
   assert.deepEqual(await ask(), ["current", "current", false]);
   const [major, minor, lane, revision] = newest.build.split(".");
   const build = [major, minor, lane, Number(revision) + 7].join(".");
-  const release = { ...newest, build, su: "Dec26SU", release_date: "2026-12-08" };
+  const release = { ...newest, build, su: "Dec26SU", kind: "su", release_date: "2026-12-08", stamped: true };
   const changed = await put("/v1/catalog", { ...catalog, releases: [release, ...catalog.releases] });
   assert.deepEqual([changed.status, changed.json.version, changed.headers.get("etag")], [200, 1, '"1"']);
   await until("the next decision is by the new catalog", async () => (await ask())[0] === "out_of_date");

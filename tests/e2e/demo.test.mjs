@@ -32,10 +32,10 @@ const STORY = {
   "ex05.contoso.com": ["out_of_date", 2],
   "ex06.contoso.com": ["current", null],
   "ex07.contoso.com": ["out_of_date", 7],
-  "ex10.contoso.com": ["out_of_date", 8],
+  "ex10.contoso.com": ["out_of_date", 5],
   "ex11.contoso.com": ["out_of_date", 3],
   "legacy.contoso.com": ["out_of_date", null],
-  "mail.contoso.com": ["out_of_date", 5],
+  "mail.contoso.com": ["current", null],
 };
 
 for (const end of ENDS) {

@@ -255,8 +255,13 @@ async function assertListedOnce({ client }, books) {
   assert.deepEqual(missing, [], "all are listed");
 }
 
+/** Each build once. @param {{ build: string }[]} builds @returns {string[]} */
+function unique(builds) {
+  return [...new Set(builds.map(({ build }) => build))].sort();
+}
+
 /**
- * KV learns of every spell that the ledgers hold, with the machines of each, and of every policy.
+ * KV learns of every spell that the ledgers hold, with the builds of each, and of every policy.
  * @param {import("../support/edge.mjs").Edge} edge
  */
 async function assertTold({ client, kv }) {
@@ -266,7 +271,7 @@ async function assertTold({ client, kv }) {
     const held = servers.map(({ id, detected_at, nodes }) => [
       id,
       Date.parse(detected_at) / 1000,
-      nodes.map((/** @type {any} */ { address }) => address).sort(),
+      unique(nodes.flatMap((/** @type {any} */ { builds }) => builds)),
     ]);
     /** @type {unknown} */
     let told;
@@ -274,9 +279,8 @@ async function assertTold({ client, kv }) {
       const keys = await kv.keys();
       const known = keys.filter(({ name }) => name.startsWith(`phase/${tenant}/`));
       told = known.map(({ name, value }) => {
-        const { spell, nodes } = JSON.parse(value).phase;
-        const addresses = nodes.map((/** @type {any} */ { node }) => node).sort();
-        return [name.split("/")[2], spell.detected_at, addresses];
+        const { spell, builds } = JSON.parse(value).phase;
+        return [name.split("/")[2], spell.detected_at, unique(builds)];
       });
       const hasPolicy = keys.some(({ name }) => name === `policy/${tenant}`);
       return hasPolicy === (policy !== undefined) && isDeepStrictEqual(told, held);

@@ -157,7 +157,8 @@ test("a message dropped anywhere on the page is checked, over a target that can 
 
 test("another baseline judges at once what was read, without the file", async (t) => {
   const page = await openCheck(t);
-  const path = file(t, "message.eml", NEW.header);
+  // later updates of its cumulative update have been seen stamped
+  const path = file(t, "message.eml", NEW.header.replace(/\b15\.\d+\.\d+\.\d+/, "15.2.2562.45"));
   await choose(page, path);
   await answers(page, "The Exchange server in this message is up to date.");
   rmSync(path);

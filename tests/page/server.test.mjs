@@ -294,12 +294,16 @@ test("the minutes of the hour are those in which the worker refuses", async (t) 
   const hour = Math.floor(nowMs() / HOUR) * HOUR;
   for (let minute = 0; minute < 60; minute += 1) {
     const now = new Date(hour + minute * 60_000).toISOString();
-    const { action } = await client.decide(event("hours.example.com", "15.1.2507.39", minute, CLOSING), {
-      now,
-    });
+    const sinceStart = Math.round((hour - STARTED) / 60_000) + minute;
+    const { action, why } = await client.decide(
+      event("hours.example.com", "15.1.2507.39", sinceStart, CLOSING),
+      {
+        now,
+      },
+    );
     const words = { accept: "accepted", defer: "deferred", reject: "rejected" }[action];
     const shown = await minutes.getAttribute("aria-valuetext");
-    assert.equal(shown?.slice(2), `:${String(minute).padStart(2, "0")}: ${words}`);
+    assert.equal(shown?.slice(2), `:${String(minute).padStart(2, "0")}: ${words}`, why);
     await page.keyboard.press("ArrowRight");
   }
   await shoot(page, "server-hour");

@@ -90,7 +90,9 @@ export class Simulator {
   /** Which minutes of the hour that begins at `start` a stage closes to a server. */
   hour({ throttle_minutes, block_minutes }: Minutes, tenant: string, server: string, start: number): Hour {
     const ladder = [{ throttle_minutes, block_minutes }];
-    const supposed = { build: BLAMED, baseline: "microsoft", ladder, found: start, at: start, freezes: [] };
+    // found so long ago that the days of notice are over
+    const found = start - 30 * 24 * HOUR;
+    const supposed = { build: BLAMED, baseline: "microsoft", ladder, found, at: start, freezes: [] };
     return this.simulate({ ...supposed, tenant, server }).hour;
   }
 }

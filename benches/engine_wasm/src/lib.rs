@@ -1,13 +1,13 @@
 //! The engine's whole decision in WebAssembly: from the header's bytes to action, reply and reasons.
 
 use tidegate_engine::clock::Freezes;
-use tidegate_engine::progress::Context;
 use tidegate_engine::decision::decide;
 use tidegate_engine::event::{Connector, MailEvent};
 use tidegate_engine::header::Header;
-use tidegate_engine::policy::{Facts, Mode, Policy};
-use tidegate_engine::recognition::{Finding, recognise};
 use tidegate_engine::phase::Phase;
+use tidegate_engine::policy::{Facts, Mode, Policy};
+use tidegate_engine::progress::Context;
+use tidegate_engine::recognition::{Finding, recognise};
 use tidegate_engine::rules::Rules;
 use tidegate_engine::spell::Spell;
 use tidegate_engine::time::{DAY, Timestamp};

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::build::Build;
-use crate::clock::Clock;
+use crate::clock::{Clock, Freezes};
 use crate::ladder::{Ladder, Minutes};
+use crate::policy::{Mode, Policy, Way};
 use crate::rules::{NOTICE_SECONDS, Rules};
 use crate::shown::Shown;
 use crate::spell::ServerRecord;
@@ -15,27 +16,42 @@ use crate::time::Timestamp;
 pub struct Change<'a> {
     pub before: Rules<'a>,
     pub after: Rules<'a>,
+    /// How the server's mail comes in.
+    pub way: Way,
     pub now: Timestamp,
+}
+
+impl Change<'_> {
+    /// Whether its mail can be refused from now on, and could not before.
+    fn brings_into_reach(&self) -> bool {
+        let reaches = |policy: &Policy| policy.mode == Mode::Enforce && policy.reaches(self.way);
+        reaches(self.after.policy) && !reaches(self.before.policy)
+    }
 }
 
 /// Holds back the clock of a server's running spell, so that after the change it loses no more than before for as long as
 /// its stage would have lasted. Where the change makes the server's best build acceptable, the spell is suspended; where
 /// it makes it fail again, nothing is closed for 7 days. Whether any of that was needed.
 pub fn hold(server: &mut ServerRecord, change: &Change<'_>) -> bool {
-    let Change { before, after, now } = *change;
+    let Change { before, after, now, .. } = *change;
     let Some(known) = server.spell().copied() else { return false };
     // machines of one name may run different products, whose waves differ
     let builds: BTreeSet<Build> = server.stands_for(now).filter_map(Shown::build).collect();
     let mut spell = known;
     for build in builds {
         let (met, meets) = (before.clock(&known, build), after.clock(&known, build));
-        let old = Climb { clock: &met, ladder: &before.policy.ladder };
-        let held = held_after_change(&old, &Climb { clock: &meets, ladder: &after.policy.ladder }, now);
+        let frozen_before = before.freezes;
+        let old = Climb { clock: &met, ladder: &before.policy.ladder, frozen_before };
+        let new = Climb { clock: &meets, ladder: &after.policy.ladder, frozen_before };
+        let held = held_after_change(&old, &new, now);
         spell.held = spell.held.max(held);
         // a wave that is moved leaves the notice that it would have brought
         if meets.start.is_some() && met.open_until > meets.open_until.max(now) {
             spell.open_until = spell.open_until.max(met.open_until);
         }
+    }
+    if change.brings_into_reach() && !spell.is_in_reach(now) {
+        spell.give_notice(now);
     }
     match server.best(&after, now) {
         Some(best) if best.standing.is_out_of_date() => spell.end_suspension(best.build, &after, now),
@@ -54,6 +70,8 @@ pub fn hold(server: &mut ServerRecord, change: &Change<'_>) -> bool {
 struct Climb<'a> {
     clock: &'a Clock<'a>,
     ladder: &'a Ladder,
+    /// When clocks stood still by what was known before the change.
+    frozen_before: &'a Freezes,
 }
 
 /// What a spell loses, and for how many more seconds that count.
@@ -64,10 +82,11 @@ struct Met {
 }
 
 impl Climb<'_> {
-    /// Seconds that would count until the product's wave comes; `None` if it never does.
+    /// Seconds that would count until the product's wave comes, were clocks to stand still as they did before the change:
+    /// what stops them for good is no nearer to the wave. `None` if it never comes.
     fn wait(&self, now: Timestamp) -> Option<i64> {
         let start = self.clock.start?;
-        Some(start.since(now).max(0) - self.clock.freezes.overlap(now, start))
+        Some(start.since(now).max(0) - self.frozen_before.overlap(now, start))
     }
 
     fn met(&self, now: Timestamp) -> Met {
@@ -101,10 +120,13 @@ fn held_after_change(old: &Climb<'_>, new: &Climb<'_>, now: Timestamp) -> i64 {
 mod tests {
     use super::*;
     use crate::clock::Freezes;
+    use crate::event::Connector;
     use crate::policy::{Facts, Policy};
     use crate::progress::{Context, stage};
     use crate::spell::Spell;
     use crate::time::{DAY, HOUR};
+
+    const WAY: Way = Way { connector: Connector::OnPremises, relayed: false };
 
     /// 2026-10-01T08:00:00Z, when the spell began.
     const START: Timestamp = Timestamp(1_790_841_600);
@@ -146,7 +168,7 @@ mod tests {
         let spell = Spell { held, ..Spell::between(START, now) };
         let stored = serde_json::json!({"nodes": [], "builds": [{"build": BUILD, "at": now}], "spell": spell});
         let mut server: ServerRecord = serde_json::from_value(stored).unwrap();
-        let is_told = hold(&mut server, &Change { before: rules(from), after: rules(to), now });
+        let is_told = hold(&mut server, &Change { before: rules(from), after: rules(to), way: WAY, now });
         Held { is_told, spell: *server.spell().unwrap() }
     }
 
@@ -289,7 +311,7 @@ mod tests {
         let mut server: ServerRecord =
             serde_json::from_value(serde_json::json!({"nodes": [], "builds": builds, "spell": spell})).unwrap();
         let rules = |policy| Rules::new(&facts, policy, &freezes).unwrap();
-        assert!(hold(&mut server, &Change { before: rules(&from), after: rules(&to), now: day(50) }));
+        assert!(hold(&mut server, &Change { before: rules(&from), after: rules(&to), way: WAY, now: day(50) }));
         assert_eq!(meets(server.spell().unwrap(), &to, day(50)), (1, 0, Some(30)));
     }
 }

@@ -336,7 +336,10 @@ impl<'a> World<'a> {
         let before = self.enforcement.rules(self.facts, &was).unwrap();
         let after = new.rules(self.facts, &will_be).unwrap();
         for known in self.servers.values_mut() {
-            hold(&mut known.record, &Change { before, after, now });
+            hold(
+                &mut known.record,
+                &Change { before, after, way: Way { connector: Connector::OnPremises, relayed: false }, now },
+            );
         }
         drop((was, will_be));
         self.enforcement = new;

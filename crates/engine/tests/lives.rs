@@ -381,7 +381,7 @@ fn life(mode: model::Mode) -> impl Strategy<Value = Life> {
 // --- living them ---
 
 fn facts() -> &'static Facts {
-    static FACTS: LazyLock<Facts> = LazyLock::new(|| Facts::built_in());
+    static FACTS: LazyLock<Facts> = LazyLock::new(Facts::built_in);
     &FACTS
 }
 
@@ -430,14 +430,15 @@ impl Engine {
         }
     }
 
-    fn put_policy(&mut self, policy: Policy, now: Timestamp) {
+    fn put_policy(&mut self, policy: Policy, relayed: bool, now: Timestamp) {
+        let way = Way { connector: Connector::OnPremises, relayed };
         let (old, frozen_before) = (self.enforcement.clone(), self.frozen());
         self.enforcement = old.with_policy(policy, now);
         let frozen_after = self.frozen();
         let before = old.rules(facts(), &frozen_before).unwrap();
         let after = self.enforcement.rules(facts(), &frozen_after).unwrap();
         let known = self.record.spell().copied();
-        let needed = hold(&mut self.record, &notice::Change { before, after, now });
+        let needed = hold(&mut self.record, &notice::Change { before, after, way, now });
         assert_eq!(needed, self.record.spell().copied() != known, "the answer lists whom it concerns");
         self.publish(now);
     }
@@ -621,7 +622,8 @@ impl Both<'_> {
             Act::Policy(changes) => {
                 for change in changes {
                     let policy = apply(self.world.policy().clone(), change, start);
-                    self.engine.put_policy(read(&policy), now);
+                    let relayed = self.world.last_message().is_some_and(|message| message.relayed);
+                    self.engine.put_policy(read(&policy), relayed, now);
                     let changed = self.world.change_policy(policy, now);
                     changed.map_err(|surprise| TestCaseError::fail(format!("{change:?} at {now}: {surprise}")))?;
                 }
@@ -792,7 +794,7 @@ fn live(life: &Life) -> Result<(), TestCaseError> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 1_000,
+        cases: 5_000,
         failure_persistence: None,
         max_shrink_time: 30_000,
         rng_algorithm: RngAlgorithm::XorShift, // a life takes thousands of numbers

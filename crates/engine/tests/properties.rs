@@ -21,7 +21,7 @@ use tidegate_engine::ladder::{Ladder, Minutes};
 use tidegate_engine::mime_ole::produced_by;
 use tidegate_engine::notice::{Change, hold};
 use tidegate_engine::phase::{Phase, PhaseBuild};
-use tidegate_engine::policy::{Facts, Mode, Policy, Templates};
+use tidegate_engine::policy::{Facts, Mode, Policy, Templates, Way};
 use tidegate_engine::progress::{Context, schedule, stage};
 use tidegate_engine::received::parse;
 use tidegate_engine::recognition::{Finding, recognise, shows_exchange, traces};
@@ -42,7 +42,7 @@ const OLD: &str = "15.1.2507.39";
 const PATCHED: &str = "15.1.2507.61";
 
 fn facts() -> &'static Facts {
-    static FACTS: LazyLock<Facts> = LazyLock::new(|| Facts::built_in());
+    static FACTS: LazyLock<Facts> = LazyLock::new(Facts::built_in);
     &FACTS
 }
 
@@ -544,7 +544,8 @@ proptest! {
         let (old, new) = (policy(ladders.0, waves.0), policy(ladders.1, waves.1));
         let (before, after) = (Rules::new(facts(), &old, &freezes).unwrap(), Rules::new(facts(), &new, &freezes).unwrap());
         let mut server = in_spell(&spell, &[OLD], now);
-        let changed = hold(&mut server, &Change { before, after, now });
+        let way = Way { connector: Connector::OnPremises, relayed: false };
+        let changed = hold(&mut server, &Change { before, after, way, now });
         let held = *server.spell().unwrap();
         prop_assert_eq!(changed, held != spell);
         prop_assert!(held.held >= spell.held && held.open_until >= spell.open_until);
@@ -562,7 +563,7 @@ proptest! {
         }
         // a change that changes nothing holds nothing; one that goes down again is read, but no policy can have it any more
         let rises = new.ladder.rungs().zip(new.ladder.rungs().skip(1)).all(|(one, next)| !one.minutes.is_stricter_than(next.minutes));
-        let again = hold(&mut server, &Change { before: after, after, now });
+        let again = hold(&mut server, &Change { before: after, after, way, now });
         prop_assert!(!rises || !again);
         prop_assert!(!rises || server.spell() == Some(&held));
     }

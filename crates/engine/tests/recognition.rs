@@ -30,7 +30,7 @@ use tidegate_engine::received::{Component, Hop, Stamp, Unreadable, parse};
 use tidegate_engine::recognition::{Finding, OwnHops, recognise, shows_exchange};
 use tidegate_engine::relay::TrustedRelay;
 
-static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::built_in());
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::built_in);
 
 /// Every `Received` value of the corpus that an Exchange 2007 or later wrote, unfolded.
 static GENUINE: LazyLock<Vec<String>> = LazyLock::new(|| {

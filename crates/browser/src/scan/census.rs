@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn other_options_judge_the_same_census_anew() {
-        let census = census([field("ex01", "10.0.0.1", "15.2.2562.49", NOV)]);
+        let census = census([field("ex01", "10.0.0.1", "15.2.2562.46", NOV)]);
         let state = |options: &str| servers(&census, options)[0]["standing"]["state"].as_str().unwrap().to_owned();
         assert_eq!(state("{}"), "current");
         assert_eq!(state(r#"{"baseline":"strict"}"#), "out_of_date");

@@ -5,7 +5,7 @@ use tidegate_engine::time::Timestamp;
 
 use super::hour::Closed;
 use super::standing::Product;
-use super::{MONTH, Mode, Next, Spell, Stage, WEEK, World};
+use super::{MONTH, Mode, Next, Policy, Spell, Stage, WEEK, World};
 
 /// A spell's clock under the newest policy.
 pub(super) struct Clock<'a> {
@@ -34,11 +34,15 @@ impl World {
 
     /// Whether clocks stand still at that moment, by all that is known now.
     fn is_frozen(&self, at: Timestamp) -> bool {
+        self.is_frozen_by(&self.policies, at)
+    }
+
+    fn is_frozen_by(&self, policies: &[(Timestamp, Policy)], at: Timestamp) -> bool {
         let paused = self.pauses.iter().any(|pause| pause.covers(at));
         let exempt = self.exemptions.iter().any(|(from, until)| *from <= at && at < *until);
-        let first_enforced = self.policies.iter().find(|(_, policy)| policy.mode == Mode::Enforce);
+        let first_enforced = policies.iter().find(|(_, policy)| policy.mode == Mode::Enforce);
         let enforced_once = first_enforced.is_some_and(|(since, _)| *since <= at);
-        let mode = self.policies.iter().rfind(|(since, _)| *since <= at).map(|(_, policy)| policy.mode);
+        let mode = policies.iter().rfind(|(since, _)| *since <= at).map(|(_, policy)| policy.mode);
         let ceiling = self.ceilings.iter().rfind(|(since, _)| *since <= at).map(|(_, mode)| *mode);
         let out = mode < Some(Mode::Enforce) || ceiling < Some(Mode::Enforce);
         paused || exempt || (enforced_once && out)
@@ -112,12 +116,13 @@ impl Clock<'_> {
         seconds
     }
 
-    /// Seconds that would count until it starts; `None` if it never does.
-    pub(super) fn wait(&self, now: Timestamp) -> Option<i64> {
+    /// Seconds that would count until it starts, by so many of the policies; `None` if it never does.
+    pub(super) fn wait(&self, policies: usize, now: Timestamp) -> Option<i64> {
+        let policies = &self.world.policies[..policies];
         let start = self.start?;
         let (mut at, mut seconds) = (now, 0);
         for turn in self.world.turns(now).into_iter().filter(|turn| *turn < start).chain([start]) {
-            if at < turn && !self.world.is_frozen(at) {
+            if at < turn && !self.world.is_frozen_by(policies, at) {
                 seconds += turn.since(at);
             }
             at = turn;

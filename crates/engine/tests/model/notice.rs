@@ -1,11 +1,11 @@
 //! No surprise: what a change of policy may do to a running spell.
 
 use tidegate_engine::build::Build;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::time::{DAY, Timestamp};
 
 use super::hour::Closed;
 use super::standing::Standing;
-use super::{Policy, Spell, WEEK, World, build_of};
+use super::{Mode, Policy, Spell, WEEK, World, build_of};
 
 /// Where a clock stands: what is closed, and how long it is until that changes (`None`: it does not).
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,9 @@ impl World {
     /// Changes the policy. What a running spell lost before is all that it loses until its stage would have ended.
     pub(crate) fn change_policy(&mut self, policy: Policy, now: Timestamp) -> Result<(), String> {
         let before = self.running_spell().map(|spell| self.places(&spell, now));
+        let relayed = self.last_message.is_some_and(|message| message.relayed);
+        let reaches = |policy: &Policy| policy.mode == Mode::Enforce && policy.reaches(relayed);
+        let newly_reaches = reaches(&policy) && !reaches(self.policy());
         self.policies.push((now, policy));
         let (Some(spell), Some(before)) = (self.running_spell(), before) else { return Ok(()) };
         let held = before.iter().map(|place| self.held(&spell, place, now)).max().unwrap_or(spell.held);
@@ -33,6 +36,9 @@ impl World {
             (clock.start.is_some() && place.open_until > clock.open_until.max(now)).then_some(place.open_until)
         });
         let open_until = waited.chain([spell.open_until]).max().unwrap();
+        // whose mail can be refused now, and could not for 35 days, has a week from here at least
+        let is_new = newly_reaches && spell.reached.is_none_or(|reached| now.since(reached) > 35 * DAY);
+        let open_until = if is_new { open_until.max(now.plus(WEEK)) } else { open_until };
         let raised = Spell { held: held.max(spell.held), open_until, ..spell };
         for (was, is) in before.iter().zip(self.places(&raised, now)) {
             if is.open_until <= now && is.closed.is_stricter_than(was.closed) {
@@ -67,7 +73,7 @@ impl World {
     fn place(&self, spell: &Spell, build: Build, now: Timestamp) -> Place {
         let clock = self.clock(spell, build);
         let counted = clock.counted(now);
-        let wait = clock.wait(now);
+        let wait = clock.wait(self.policies.len(), now);
         let (number, begins) = self.policy().stage_after(counted);
         let row = self.policy().ladder[number - 1];
         let end = row.minutes.map(|minutes| begins + i64::from(minutes) * 60);
@@ -80,7 +86,7 @@ impl World {
     /// How much has to be held so that `was` lasts as long as it would have.
     fn held(&self, spell: &Spell, was: &Place, now: Timestamp) -> i64 {
         let clock = self.clock(spell, was.build);
-        let Some(wait) = clock.wait(now) else { return spell.held };
+        let Some(wait) = clock.wait(self.policies.len() - 1, now) else { return spell.held };
         let mut begins = 0;
         // below 0 nothing is closed; then come the stages that are no stricter
         let (mut end, mut length) = (0, 0);
