@@ -313,6 +313,31 @@ export default [
         "for build in builds.into_iter().take(1) {",
       ],
       [
+        "the wait for a wave is stopped by the change itself",
+        "self.frozen_before.overlap(now, start)",
+        "self.clock.freezes.overlap(now, start)",
+      ],
+      [
+        "what comes within reach by a change has no notice",
+        "change.brings_into_reach() && !spell.is_in_reach(now)",
+        "false && change.brings_into_reach()",
+      ],
+      [
+        "what was in reach lately has notice again",
+        "change.brings_into_reach() && !spell.is_in_reach(now)",
+        "change.brings_into_reach()",
+      ],
+      [
+        "a mode brings mail within reach, and nothing else does",
+        "policy.mode == Mode::Enforce && policy.reaches(self.way)",
+        "policy.mode == Mode::Enforce",
+      ],
+      [
+        "a way brings mail within reach, and no mode does",
+        "policy.mode == Mode::Enforce && policy.reaches(self.way)",
+        "policy.mode >= Mode::Off && policy.reaches(self.way)",
+      ],
+      [
         "what is required again goes on without notice",
         "spell.end_suspension(best.build, &after, now),",
         "{}",
@@ -324,7 +349,7 @@ export default [
       ],
       [
         "the wait for a wave counts time that stands still",
-        "Some(start.since(now).max(0) - self.clock.freezes.overlap(now, start))",
+        "Some(start.since(now).max(0) - self.frozen_before.overlap(now, start))",
         "Some(start.since(now).max(0))",
       ],
       [
