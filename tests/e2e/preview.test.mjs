@@ -113,7 +113,7 @@ test("a preview says of each server what the change then does to it, and writes 
     [{ ...ENFORCED, scope: ["on_premises"] }, ["partner"], []],
     // what had its notice within 35 days needs none
     [ENFORCED, ["partner"], []],
-    [{ ...ENFORCED, enforce_behind_relays: true }, ["relayed"], []],
+    [{ ...ENFORCED, enforce_behind_relays: true }, ["relayed"], ["relayed"]],
     [{ ...ENFORCED, ladder: steep }, IN_SPELLS, IN_SPELLS],
     [ENFORCED, IN_SPELLS, []],
     // whatever they show, more is required
