@@ -1,8 +1,8 @@
 //! Who may do what: roles, and the principal that a request's key stands for. Plain rules; keys are verified in `api`.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::event::TenantId;
-use tidegate_engine::policy::{Policy, Right};
+use tidegate_engine::TenantId;
+use tidegate_engine::{Policy, Right};
 use tidegate_wire::problem::Problem;
 
 use crate::store::GatewaySettings;

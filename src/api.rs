@@ -14,7 +14,7 @@ mod report;
 mod system;
 mod tenants;
 
-use tidegate_engine::event::TenantId;
+use tidegate_engine::TenantId;
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsValue;
 use worker::worker_sys::web_sys::Response;

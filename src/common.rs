@@ -3,9 +3,9 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use tidegate_engine::baseline::Baseline;
-use tidegate_engine::catalog::Catalog;
-use tidegate_engine::policy::Facts;
+use tidegate_engine::Baseline;
+use tidegate_engine::Catalog;
+use tidegate_engine::Facts;
 
 use crate::platform::real_millis;
 use crate::store::{Access, ControlKey, ControlRecord, FactsKey, FactsRecord, StoreError, Versions};

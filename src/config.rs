@@ -3,8 +3,8 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use tidegate_engine::event::{Connector, TenantId};
-use tidegate_engine::policy::Mode;
+use tidegate_engine::Mode;
+use tidegate_engine::{Connector, TenantId};
 use worker::Env;
 
 use crate::platform::set_clock_ahead;

@@ -28,8 +28,8 @@ mod work;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use tidegate_engine::event::TenantId;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::TenantId;
+use tidegate_engine::Timestamp;
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys;
 use worker::{DurableObject, Env, Request, Response, State, Storage, durable_object};

@@ -8,15 +8,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use tidegate_engine::build::Build;
-use tidegate_engine::decision::Decision;
-use tidegate_engine::event::{Connector, MailEvent, TenantId};
-use tidegate_engine::fnv::fnv1a;
-use tidegate_engine::identity::{Node, ServerId};
-use tidegate_engine::network::canonical;
-use tidegate_engine::recognition::ConnectingServer;
-use tidegate_engine::time::{HOUR, Timestamp};
-use tidegate_engine::window::{self, Action};
+use tidegate_engine::Action;
+use tidegate_engine::Build;
+use tidegate_engine::ConnectingServer;
+use tidegate_engine::Decision;
+use tidegate_engine::canonical;
+use tidegate_engine::fnv1a;
+use tidegate_engine::{Connector, MailEvent, TenantId};
+use tidegate_engine::{HOUR, Timestamp};
+use tidegate_engine::{Node, ServerId};
 use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};
@@ -82,8 +82,8 @@ impl<'a> Observation<'a> {
     pub fn told_to(self, event: &MailEvent<'_>, decision: &Decision<'_>) -> Self {
         let told = event.client_ip.zip(decision.reply.as_ref()).filter(|_| !self.relayed).map(|(peer, reply)| {
             let at = self.sight.at;
-            let offset = window::offset(&event.tenant, &self.server.id);
-            let lasts = decision.stage.and_then(|stage| window::lasts(stage.minutes, offset, at));
+            let offset = tidegate_engine::offset(&event.tenant, &self.server.id);
+            let lasts = decision.stage.and_then(|stage| tidegate_engine::lasts(stage.minutes, offset, at));
             let until = at.plus(lasts.unwrap_or(i64::MAX).min(PeerRecord::REPEATED_SECONDS));
             let next_stage = decision.stage.and_then(|stage| stage.next?.at);
             PeerRecord {

@@ -14,7 +14,7 @@ mod trail;
 use std::cell::Cell;
 use std::time::Duration;
 
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Timestamp;
 use worker::worker_sys::web_sys;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Timestamp;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Delay;
 

@@ -10,8 +10,8 @@ mod kv;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use tidegate_engine::event::TenantId;
-use tidegate_engine::identity::ServerId;
+use tidegate_engine::ServerId;
+use tidegate_engine::TenantId;
 use worker::{Context, Env};
 
 use crate::platform::{Deadline, real_millis, within};

@@ -4,10 +4,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use tidegate_engine::catalog::Catalog;
-use tidegate_engine::event::MailEvent;
-use tidegate_engine::recognition::{Finding, OwnHops, Recognition};
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Catalog;
+use tidegate_engine::MailEvent;
+use tidegate_engine::Timestamp;
+use tidegate_engine::{Finding, OwnHops, Recognition};
 
 use crate::ledger::{Unbelieved, What};
 use crate::metrics::{self, Counter};

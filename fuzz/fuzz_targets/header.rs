@@ -5,23 +5,23 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use tidegate_engine::build::Build;
-use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::{Decision, decide, decide_without_server};
-use tidegate_engine::event::{Connector, MailEvent};
-use tidegate_engine::evidence::MAX_EVIDENCE_BYTES;
-use tidegate_engine::header::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
-use tidegate_engine::mime_ole::produced_by;
-use tidegate_engine::phase::Phase;
-use tidegate_engine::policy::{Facts, Mode, Policy};
-use tidegate_engine::progress::Context;
-use tidegate_engine::recognition::{ConnectingServer, Finding, recognise, shows_exchange};
-use tidegate_engine::relay::TrustedRelay;
-use tidegate_engine::reply::MAX_TEXT;
-use tidegate_engine::rules::Rules;
-use tidegate_engine::spell::Spell;
-use tidegate_engine::time::{DAY, Timestamp};
-use tidegate_engine::window::Action;
+use tidegate_engine::Action;
+use tidegate_engine::Build;
+use tidegate_engine::Context;
+use tidegate_engine::Freezes;
+use tidegate_engine::MAX_EVIDENCE_BYTES;
+use tidegate_engine::MAX_TEXT;
+use tidegate_engine::Phase;
+use tidegate_engine::Rules;
+use tidegate_engine::Spell;
+use tidegate_engine::TrustedRelay;
+use tidegate_engine::produced_by;
+use tidegate_engine::{ConnectingServer, Finding, recognise, shows_exchange};
+use tidegate_engine::{Connector, MailEvent};
+use tidegate_engine::{DAY, Timestamp};
+use tidegate_engine::{Decision, decide, decide_without_server};
+use tidegate_engine::{Facts, Mode, Policy};
+use tidegate_engine::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
 
 /// 2026-12-22, more than 90 days after the newest edition of the baseline came into force.
 const NOW: Timestamp = Timestamp(1_797_900_000);

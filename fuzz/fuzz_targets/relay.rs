@@ -7,12 +7,12 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use tidegate_engine::catalog::Catalog;
-use tidegate_engine::event::{Connector, MailEvent};
-use tidegate_engine::header::Header;
-use tidegate_engine::received::parse;
-use tidegate_engine::recognition::{Finding, recognise};
-use tidegate_engine::relay::TrustedRelay;
+use tidegate_engine::Catalog;
+use tidegate_engine::Header;
+use tidegate_engine::TrustedRelay;
+use tidegate_engine::parse;
+use tidegate_engine::{Connector, MailEvent};
+use tidegate_engine::{Finding, recognise};
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::built_in);
 static RELAYS: LazyLock<Vec<TrustedRelay>> = LazyLock::new(|| {

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tidegate_engine::received::{Component, Stamp, parse};
+use tidegate_engine::{Component, Stamp, parse};
 
 /// What the server itself writes, from BY on.
 const GENUINE: [&str; 8] = [

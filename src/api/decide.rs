@@ -7,13 +7,13 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use tidegate_engine::decision::{self, Decision, accept_undecided, decide_without_server};
-use tidegate_engine::event::MailEvent;
-use tidegate_engine::policy::{Facts, Mode};
-use tidegate_engine::progress;
-use tidegate_engine::recognition::{ConnectingServer, Recognition, recognise, shows_exchange};
-use tidegate_engine::time::Timestamp;
-use tidegate_engine::window::Action;
+use tidegate_engine::MailEvent;
+use tidegate_engine::{Decision, accept_undecided, decide_without_server};
+use tidegate_engine::{Facts, Mode};
+
+use tidegate_engine::Action;
+use tidegate_engine::Timestamp;
+use tidegate_engine::{ConnectingServer, Recognition, recognise, shows_exchange};
 use tidegate_wire::native::{self, Circumstances, Defaults, Record};
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsValue;
@@ -159,14 +159,14 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render:
         let frozen = exempt.map_or(std::borrow::Cow::Borrowed(frozen.as_ref()), |exempt| frozen.union(exempt));
         // policy and phases reach KV apart: one from before a change that held its clock back is none
         let told = phase.filter(|record| record.policy_rev >= policy.softened_rev).map(|record| &record.phase);
-        let context = progress::Context {
+        let context = tidegate_engine::Context {
             ceiling: control.ceiling(site.config.mode_ceiling),
             phase: told,
             paused_until: enforcement.paused_until(now),
             exempt_until: exempt.and_then(|exempt| exempt.at(now)?.until),
-            ..progress::Context::new(enforcement.rules(known_facts, &frozen)?, now)
+            ..tidegate_engine::Context::new(enforcement.rules(known_facts, &frozen)?, now)
         };
-        Some(decision::decide(event, server, recognition.behind_relay, &context))
+        Some(tidegate_engine::decide(event, server, recognition.behind_relay, &context))
     };
     let Some(decision) = decide(phase.as_deref()) else {
         let fault = Fault::new(Counter::DegradedInternal, "the policy's baseline is not there");

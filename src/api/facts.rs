@@ -1,7 +1,7 @@
 //! Catalog, baselines and the ceiling: for all tenants alike, set by an admin.
 
 use serde::Deserialize;
-use tidegate_engine::policy::Mode;
+use tidegate_engine::Mode;
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 use worker::{Context, Env};

@@ -1,6 +1,6 @@
 //! All tenants at a glance, and the end of one.
 
-use tidegate_engine::event::TenantId;
+use tidegate_engine::TenantId;
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 

@@ -1,10 +1,10 @@
 //! What stops the clocks of a tenant: its pauses, and the exemptions of single servers.
 
 use serde::Deserialize;
-use tidegate_engine::event::TenantId;
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::policy::Right;
-use tidegate_engine::time::{Date, Timestamp};
+use tidegate_engine::Right;
+use tidegate_engine::ServerId;
+use tidegate_engine::TenantId;
+use tidegate_engine::{Date, Timestamp};
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 

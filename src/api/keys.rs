@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use tidegate_engine::event::{MAX_OWN_HOPS, TenantId};
+use tidegate_engine::{MAX_OWN_HOPS, TenantId};
 use tidegate_wire::problem::{Problem, read_json};
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::worker_sys::web_sys::Response;

@@ -1,7 +1,7 @@
 //! What a tenant is told, and where.
 
 use serde::Deserialize;
-use tidegate_engine::event::TenantId;
+use tidegate_engine::TenantId;
 use tidegate_wire::problem::{Problem, read_json};
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::worker_sys::web_sys::Response;

@@ -1,7 +1,7 @@
 //! `GET /v1/tenants/{t}/report` and `…/servers/{id}/counts`: which days, and in which form.
 
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::time::{DAY, Date};
+use tidegate_engine::ServerId;
+use tidegate_engine::{DAY, Date};
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 

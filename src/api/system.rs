@@ -1,7 +1,7 @@
 //! What belongs to no tenant in particular.
 
 use serde::Serialize;
-use tidegate_engine::event::TenantId;
+use tidegate_engine::TenantId;
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use tidegate_engine::event::TenantId;
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::ladder::MAX_STAGES;
-use tidegate_engine::policy::{Policy, Right};
+use tidegate_engine::MAX_STAGES;
+use tidegate_engine::ServerId;
+use tidegate_engine::TenantId;
+use tidegate_engine::{Policy, Right};
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 

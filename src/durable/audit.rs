@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tidegate_engine::time::{DAY, Timestamp};
+use tidegate_engine::{DAY, Timestamp};
 
 use super::lists::{Page, Range};
 use super::sql::{Change, Sql, SqlError, to_text, values};

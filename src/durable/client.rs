@@ -6,7 +6,7 @@ use js_sys::Uint8Array;
 use js_sys::futures::JsFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Timestamp;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 use worker::worker_sys::web_sys::{Request, RequestInit, Response};

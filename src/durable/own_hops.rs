@@ -1,7 +1,7 @@
 //! How often a gateway's claim to own the topmost `Received` fields was not believed, by its key: of about the last 100
 //! messages. A wrong claim hides all servers behind that gateway, so whoever made its key is told.
 
-use tidegate_engine::time::{DAY, Timestamp};
+use tidegate_engine::{DAY, Timestamp};
 
 use super::sql::{Change, SqlError, values};
 

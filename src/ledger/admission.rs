@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use tidegate_engine::event::TenantId;
+use tidegate_engine::TenantId;
 use tidegate_wire::problem::Problem;
 use worker::Env;
 

@@ -3,10 +3,10 @@
 //! The engine tells what is to be said ([`Told`]); here it is kept in the server's row, with the time at which something
 //! is due next.
 
-use tidegate_engine::alert::{Alert, AlertKind, Course, Told, WARNINGS};
-use tidegate_engine::policy::Mode;
-use tidegate_engine::spell::Transition;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Mode;
+use tidegate_engine::Timestamp;
+use tidegate_engine::Transition;
+use tidegate_engine::{Alert, AlertKind, Course, Told, WARNINGS};
 
 use super::documents::Place;
 use super::notifications::{self, Notification};

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::time::{DAY, HOUR, Timestamp};
+use tidegate_engine::ServerId;
+use tidegate_engine::{DAY, HOUR, Timestamp};
 use worker::SqlStorageValue;
 
 use super::protocol::Counts;

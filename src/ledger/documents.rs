@@ -3,17 +3,17 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate_engine::build::Build;
-use tidegate_engine::decision::State;
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::machines::KeptFree;
-use tidegate_engine::obstacle::Effect;
-use tidegate_engine::policy::{Policy, Way};
-use tidegate_engine::progress::{Context, Stage, stage};
-use tidegate_engine::rules::Rules;
-use tidegate_engine::spell::ServerRecord;
-use tidegate_engine::time::Timestamp;
-use tidegate_engine::witness::{NodeRecord, SeenBuild};
+use tidegate_engine::Build;
+use tidegate_engine::Effect;
+use tidegate_engine::KeptFree;
+use tidegate_engine::Rules;
+use tidegate_engine::ServerId;
+use tidegate_engine::ServerRecord;
+use tidegate_engine::State;
+use tidegate_engine::Timestamp;
+use tidegate_engine::{Context, Stage, stage};
+use tidegate_engine::{NodeRecord, SeenBuild};
+use tidegate_engine::{Policy, Way};
 use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocument};
 
 use super::servers::Server;

@@ -6,7 +6,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use serde::Deserialize;
-use tidegate_engine::time::{MINUTE, Timestamp};
+use tidegate_engine::{MINUTE, Timestamp};
 use worker::SqlStorageValue;
 
 use crate::durable::sql::{Change, Sql, SqlError, values};

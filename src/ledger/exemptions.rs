@@ -1,10 +1,10 @@
 //! Exemptions of single servers: one in force at a time, with its reason and end; its times stop the server's clock.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::clock::{Freeze, Freezes};
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::policy::{Mode, Right};
-use tidegate_engine::time::{DAY, Timestamp};
+use tidegate_engine::ServerId;
+use tidegate_engine::{DAY, Timestamp};
+use tidegate_engine::{Freeze, Freezes};
+use tidegate_engine::{Mode, Right};
 use tidegate_wire::problem::Problem;
 
 use super::alerts::{next_warning, warning_due};

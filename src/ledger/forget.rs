@@ -2,8 +2,8 @@
 //! the whole of a tenant.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::time::{DAY, Date, Timestamp};
+use tidegate_engine::ServerId;
+use tidegate_engine::{DAY, Date, Timestamp};
 use tidegate_wire::problem::Problem;
 
 use super::counts::{DAYS_KEPT_SECONDS, HOURS_KEPT_SECONDS};

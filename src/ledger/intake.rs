@@ -1,10 +1,10 @@
 //! What comes in: batches of observations, each taken in once, each server registered once, its record merged.
 
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::policy::{Mode, Way};
-use tidegate_engine::shown::Shown;
-use tidegate_engine::time::{HOUR, Timestamp};
-use tidegate_engine::witness::Sighting;
+use tidegate_engine::ServerId;
+use tidegate_engine::Shown;
+use tidegate_engine::Sighting;
+use tidegate_engine::{HOUR, Timestamp};
+use tidegate_engine::{Mode, Way};
 
 use super::counts::Tally;
 use super::events::RecentEvents;

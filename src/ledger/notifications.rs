@@ -1,8 +1,8 @@
 //! What a tenant should know: written in the transaction of its cause, listed, and delivered by [`super::webhooks`].
 
 use serde_json::value::RawValue;
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::time::{DAY, Timestamp};
+use tidegate_engine::ServerId;
+use tidegate_engine::{DAY, Timestamp};
 
 use crate::durable::lists::{Page, Range};
 use crate::durable::sql::{Change, Sql, SqlError, values};

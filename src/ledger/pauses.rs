@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tidegate_engine::pause::{Pause, PauseError, Pauses};
-use tidegate_engine::policy::Mode;
-use tidegate_engine::time::{DAY, Date, Timestamp};
+use tidegate_engine::Mode;
+use tidegate_engine::{DAY, Date, Timestamp};
+use tidegate_engine::{Pause, PauseError, Pauses};
 use tidegate_wire::problem::Problem;
 
 use super::alerts::{next_warning, warning_due};

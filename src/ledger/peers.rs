@@ -1,6 +1,6 @@
 //! What peer addresses were told: published for gateways that show no header, and seldom written.
 
-use tidegate_engine::time::{HOUR, MINUTE};
+use tidegate_engine::{HOUR, MINUTE};
 
 use super::protocol::Item;
 use super::site::Site;

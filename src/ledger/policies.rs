@@ -1,9 +1,9 @@
 //! A tenant's policy: stored, numbered, and changed without surprise for servers in a spell.
 
-use tidegate_engine::event::TenantId;
-use tidegate_engine::notice::{self, hold};
-use tidegate_engine::policy::{Policy, Way};
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::TenantId;
+use tidegate_engine::Timestamp;
+use tidegate_engine::hold;
+use tidegate_engine::{Policy, Way};
 use tidegate_wire::problem::Problem;
 
 use super::documents::{PolicyChange, ServerDocument};
@@ -125,7 +125,7 @@ pub fn hold_one(
 ) -> Result<bool, SqlError> {
     let (was, will_be) = (before.frozen_with(&server.exemptions), after.frozen_with(&server.exemptions));
     let way = Way { connector: server.connector, relayed: server.relayed };
-    let change = notice::Change { before: before.rules(&was)?, after: after.rules(&will_be)?, way, now };
+    let change = tidegate_engine::Change { before: before.rules(&was)?, after: after.rules(&will_be)?, way, now };
     Ok(hold(&mut server.record, &change))
 }
 

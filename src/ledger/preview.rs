@@ -2,8 +2,8 @@
 //! [`super::policies::put`] makes it, and left at that.
 
 use serde::Serialize;
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::policy::Policy;
+use tidegate_engine::Policy;
+use tidegate_engine::ServerId;
 use tidegate_wire::native::{EffectDocument, StageDocument, StandingDocument};
 
 use super::documents::Place;

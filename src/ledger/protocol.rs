@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::build::Build;
-use tidegate_engine::event::Connector;
-use tidegate_engine::identity::{Node, ServerId};
-use tidegate_engine::policy::{Policy, Right};
-use tidegate_engine::received::Component;
-use tidegate_engine::shown::Shown;
-use tidegate_engine::time::{Date, Timestamp};
+use tidegate_engine::Build;
+use tidegate_engine::Component;
+use tidegate_engine::Connector;
+use tidegate_engine::Shown;
+use tidegate_engine::{Date, Timestamp};
+use tidegate_engine::{Node, ServerId};
+use tidegate_engine::{Policy, Right};
 
 use super::exemptions::ExemptionCall;
 use super::pauses::PauseCall;

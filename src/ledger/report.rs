@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::policy::Mode;
-use tidegate_engine::time::{DAY, Date, Timestamp};
+use tidegate_engine::Mode;
+use tidegate_engine::ServerId;
+use tidegate_engine::{DAY, Date, Timestamp};
 use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocument};
 use worker::SqlStorageValue;
 

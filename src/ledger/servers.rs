@@ -2,12 +2,12 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tidegate_engine::alert::Told;
-use tidegate_engine::clock::Freezes;
-use tidegate_engine::event::Connector;
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::spell::{ServerRecord, Transition, TransitionKind};
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Connector;
+use tidegate_engine::Freezes;
+use tidegate_engine::ServerId;
+use tidegate_engine::Timestamp;
+use tidegate_engine::Told;
+use tidegate_engine::{ServerRecord, Transition, TransitionKind};
 
 use super::alerts::{Cause, Followed};
 use super::documents::{History, ServerDocument, SpellDocument};

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use tidegate_engine::clock::Freezes;
-use tidegate_engine::event::TenantId;
-use tidegate_engine::policy::Mode;
-use tidegate_engine::rules::Rules;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Freezes;
+use tidegate_engine::Mode;
+use tidegate_engine::Rules;
+use tidegate_engine::TenantId;
+use tidegate_engine::Timestamp;
 
 use super::documents::Place;
 use super::servers::Server;

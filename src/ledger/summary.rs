@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate_engine::ladder::{Ladder, Rung};
-use tidegate_engine::time::{DAY, MINUTE, Timestamp};
+use tidegate_engine::{DAY, MINUTE, Timestamp};
+use tidegate_engine::{Ladder, Rung};
 use worker::SqlStorageValue;
 
 use super::policies;

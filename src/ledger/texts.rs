@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use tidegate_engine::alert::{Alert, AlertKind};
-use tidegate_engine::ladder::Minutes;
-use tidegate_engine::policy::Mode;
-use tidegate_engine::progress::NextStage;
-use tidegate_engine::spell::TransitionKind;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Minutes;
+use tidegate_engine::Mode;
+use tidegate_engine::NextStage;
+use tidegate_engine::Timestamp;
+use tidegate_engine::TransitionKind;
+use tidegate_engine::{Alert, AlertKind};
 
 use super::documents::Place;
 use super::servers::Server;

@@ -1,7 +1,7 @@
 //! Mail whose server cannot be told: counted, and told the tenant once each way, since one change of settings or of
 //! Tidegate would have it recognised. Such mail is accepted.
 
-use tidegate_engine::time::{DAY, Timestamp};
+use tidegate_engine::{DAY, Timestamp};
 
 use super::notifications::{self, Notification};
 use super::policies;

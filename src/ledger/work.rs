@@ -1,7 +1,7 @@
 //! What is due in a ledger by a moment: done by the alarm, and before an answer that shows it.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::time::{DAY, Date, Timestamp};
+use tidegate_engine::{DAY, Date, Timestamp};
 
 use super::site::Site;
 use super::{alerts, exemptions, forget, notifications, pauses, policies, servers, summary};

@@ -1,9 +1,9 @@
 //! `control/mode`: the operator-wide ceiling, the times it stopped the clocks, and which facts are in force.
 
 use serde::Serialize;
-use tidegate_engine::clock::{Freeze, Freezes};
-use tidegate_engine::policy::Mode;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Mode;
+use tidegate_engine::Timestamp;
+use tidegate_engine::{Freeze, Freezes};
 use tidegate_wire::native::Shown;
 
 use super::protocol::Changed;

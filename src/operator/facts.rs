@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate_engine::baseline::{Baseline, BaselineDocument, BaselineError};
-use tidegate_engine::catalog::{Catalog, CatalogDocument};
-use tidegate_engine::policy::Facts;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Facts;
+use tidegate_engine::Timestamp;
+use tidegate_engine::{Baseline, BaselineDocument, BaselineError};
+use tidegate_engine::{Catalog, CatalogDocument};
 use tidegate_wire::native::Shown;
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;

@@ -4,8 +4,8 @@
 use std::cell::Cell;
 
 use serde::Serialize;
-use tidegate_engine::catalog::Release;
-use tidegate_engine::time::{DAY, Date, Timestamp};
+use tidegate_engine::Release;
+use tidegate_engine::{DAY, Date, Timestamp};
 
 use super::{document, facts, notifications};
 use crate::durable::sql::{Sql, SqlError, to_text, values};

@@ -1,7 +1,7 @@
 //! What the operator should know that concerns no tenant in particular: written in the transaction of its cause.
 
 use serde_json::value::RawValue;
-use tidegate_engine::time::{DAY, Timestamp};
+use tidegate_engine::{DAY, Timestamp};
 
 use crate::durable::lists::{Page, Range};
 use crate::durable::sql::{Change, Sql, SqlError, values};

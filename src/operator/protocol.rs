@@ -1,8 +1,8 @@
 //! What edge, ledgers and the operator's object say to each other, as JSON.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::event::TenantId;
-use tidegate_engine::policy::Mode;
+use tidegate_engine::Mode;
+use tidegate_engine::TenantId;
 
 use crate::access::Role;
 use crate::durable::audit::Note;

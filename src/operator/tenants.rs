@@ -1,6 +1,6 @@
 //! The tenants that are recorded: admitted up to a bound where they have no policy, and told of new facts.
 
-use tidegate_engine::event::TenantId;
+use tidegate_engine::TenantId;
 use worker::Env;
 
 use super::CALLING_MILLIS;

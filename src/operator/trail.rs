@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tidegate_engine::event::TenantId;
+use tidegate_engine::TenantId;
 use worker::Env;
 
 use super::{CALLING_MILLIS, keys};

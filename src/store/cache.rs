@@ -162,7 +162,7 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::store::{PolicyKey, PolicyRecord};
-    use tidegate_engine::event::TenantId;
+    use tidegate_engine::TenantId;
 
     fn policy(rev: u64) -> PolicyRecord {
         PolicyRecord { rev, ..PolicyRecord::default() }

@@ -5,14 +5,14 @@ use std::net::IpAddr;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tidegate_engine::clock::Freezes;
-use tidegate_engine::enforcement::Enforcement;
-use tidegate_engine::event::{Connector, TenantId};
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::network::sender_network;
-use tidegate_engine::phase::Phase;
-use tidegate_engine::policy::Mode;
-use tidegate_engine::time::{MINUTE, Timestamp};
+use tidegate_engine::Enforcement;
+use tidegate_engine::Freezes;
+use tidegate_engine::Mode;
+use tidegate_engine::Phase;
+use tidegate_engine::ServerId;
+use tidegate_engine::sender_network;
+use tidegate_engine::{Connector, TenantId};
+use tidegate_engine::{MINUTE, Timestamp};
 
 use crate::access::Role;
 

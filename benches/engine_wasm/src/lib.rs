@@ -1,16 +1,16 @@
 //! The engine's whole decision in WebAssembly: from the header's bytes to action, reply and reasons.
 
-use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::decide;
-use tidegate_engine::event::{Connector, MailEvent};
-use tidegate_engine::header::Header;
-use tidegate_engine::phase::Phase;
-use tidegate_engine::policy::{Facts, Mode, Policy};
-use tidegate_engine::progress::Context;
-use tidegate_engine::recognition::{Finding, recognise};
-use tidegate_engine::rules::Rules;
-use tidegate_engine::spell::Spell;
-use tidegate_engine::time::{DAY, Timestamp};
+use tidegate_engine::Context;
+use tidegate_engine::Freezes;
+use tidegate_engine::Header;
+use tidegate_engine::Phase;
+use tidegate_engine::Rules;
+use tidegate_engine::Spell;
+use tidegate_engine::decide;
+use tidegate_engine::{Connector, MailEvent};
+use tidegate_engine::{DAY, Timestamp};
+use tidegate_engine::{Facts, Mode, Policy};
+use tidegate_engine::{Finding, recognise};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// A header of 2 KB with five `Received` fields, the topmost by a server that is out of date.

@@ -1,13 +1,13 @@
 //! What comes out: shapes that several answers share. Those of the wire are its own.
 
 use serde::Serialize;
-use tidegate_engine::build::Build;
-use tidegate_engine::catalog::Catalog;
-use tidegate_engine::evidence::Evidence;
-use tidegate_engine::named::Named;
-use tidegate_engine::progress::Scheduled;
-use tidegate_engine::shown::Shown;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Build;
+use tidegate_engine::Catalog;
+use tidegate_engine::Evidence;
+use tidegate_engine::Named;
+use tidegate_engine::Scheduled;
+use tidegate_engine::Shown;
+use tidegate_engine::Timestamp;
 use tidegate_wire::native::Shown as Written;
 
 pub type Time = Written<Timestamp>;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use tidegate_engine::baseline::BaselineError;
-use tidegate_engine::policy::{BaselineChoice, Policy, PolicyError};
+use tidegate_engine::BaselineError;
+use tidegate_engine::{BaselineChoice, Policy, PolicyError};
 use tidegate_wire::problem::Problem;
 
 /// Each has its line in `types.d.ts`.

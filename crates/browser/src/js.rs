@@ -4,7 +4,7 @@
 
 use js_sys::{Error, JSON, JsString, Object, Reflect, Uint8Array};
 use serde::Serialize;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Timestamp;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 

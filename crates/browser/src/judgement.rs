@@ -3,24 +3,24 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::baseline::Standing;
-use tidegate_engine::build::Build;
-use tidegate_engine::clock::{Freeze, Freezes};
-use tidegate_engine::decision::{self, State, decide_without_server};
-use tidegate_engine::event::TenantId;
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::ladder::Ladder;
-use tidegate_engine::named::Named;
-use tidegate_engine::order::ordered;
-use tidegate_engine::phase::Phase;
-use tidegate_engine::policy::{BaselineChoice, Facts, Policy};
-use tidegate_engine::progress::{Context, Stage, schedule, stage};
-use tidegate_engine::recognition::recognise;
-use tidegate_engine::rules::Rules;
-use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::Spell;
-use tidegate_engine::time::{Date, HOUR, MINUTE, Timestamp};
-use tidegate_engine::window::{self, Action};
+use tidegate_engine::Action;
+use tidegate_engine::Build;
+use tidegate_engine::Ladder;
+use tidegate_engine::Named;
+use tidegate_engine::Phase;
+use tidegate_engine::Rules;
+use tidegate_engine::ServerId;
+use tidegate_engine::Shown;
+use tidegate_engine::Spell;
+use tidegate_engine::Standing;
+use tidegate_engine::TenantId;
+use tidegate_engine::ordered;
+use tidegate_engine::recognise;
+use tidegate_engine::{BaselineChoice, Facts, Policy};
+use tidegate_engine::{Context, Stage, schedule, stage};
+use tidegate_engine::{Date, HOUR, MINUTE, Timestamp};
+use tidegate_engine::{Freeze, Freezes};
+use tidegate_engine::{State, decide_without_server};
 use tidegate_wire::native::{
     self, Circumstances, Defaults, Request, Shown as Written, StageDocument, StandingDocument,
 };
@@ -138,7 +138,7 @@ pub fn decide(event: &str, context: &str, now: Timestamp) -> Result<Vec<u8>, Fau
                 exempt_until: exemptions.at(now).and_then(|exemption| exemption.until),
                 ..Context::new(rules, now)
             };
-            decision::decide(&event, server, recognition.behind_relay, &context)
+            tidegate_engine::decide(&event, server, recognition.behind_relay, &context)
         }
         None => decide_without_server(&event, &recognition).ok_or_else(Fault::internal)?,
     };
@@ -189,7 +189,7 @@ pub fn simulate(input: &str, now: Timestamp) -> Result<Simulation, Fault> {
     let (frozen, at) = (freezes(pauses, "pauses")?, at.map_or(now, |at| at.0));
     let server = server.map(|name| server_id(&name)).transpose()?;
     let offset = match (tenant, server) {
-        (Some(tenant), Some(server)) => window::offset(&tenant, &server),
+        (Some(tenant), Some(server)) => tidegate_engine::offset(&tenant, &server),
         _ => 0,
     };
     let rules = Rules::new(facts, &policy, &frozen).ok_or_else(Fault::internal)?;
@@ -243,7 +243,7 @@ impl Life<'_> {
     fn action(&self, at: Timestamp, offset: u8) -> Action {
         match self.stage(at) {
             Some(stage) if stage.has_started && self.rules.freezes.at(at).is_none() => {
-                window::action(stage.minutes, offset, at)
+                tidegate_engine::action(stage.minutes, offset, at)
             }
             _ => Action::Accept,
         }

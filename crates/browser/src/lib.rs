@@ -13,7 +13,7 @@ mod reading;
 pub mod scan;
 
 use js_sys::{Array, Object};
-use tidegate_engine::policy::Facts;
+use tidegate_engine::Facts;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 

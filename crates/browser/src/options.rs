@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer};
-use tidegate_engine::clock::{Freeze, Freezes};
-use tidegate_engine::ladder::Ladder;
-use tidegate_engine::policy::{BaselineChoice, Facts, Mode, Policy};
-use tidegate_engine::time::{Date, Timestamp};
+use tidegate_engine::Ladder;
+use tidegate_engine::{BaselineChoice, Facts, Mode, Policy};
+use tidegate_engine::{Date, Timestamp};
+use tidegate_engine::{Freeze, Freezes};
 use tidegate_wire::problem::read_json;
 
 use crate::error::{Code, Fault};

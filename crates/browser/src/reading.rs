@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use memchr::memchr_iter;
 use serde::{Deserialize, Serialize};
-use tidegate_engine::catalog::Catalog;
-use tidegate_engine::decision::describe;
-use tidegate_engine::event::{Connector, MAX_OWN_HOPS, MailEvent};
-use tidegate_engine::header::Header;
-use tidegate_engine::received::Component;
-use tidegate_engine::recognition::{ConnectingServer, Trace, recognise, shown_by, traces};
-use tidegate_engine::relay::TrustedRelay;
-use tidegate_engine::shown::Shown;
+use tidegate_engine::Catalog;
+use tidegate_engine::Component;
+use tidegate_engine::Header;
+use tidegate_engine::Shown;
+use tidegate_engine::TrustedRelay;
+use tidegate_engine::describe;
+use tidegate_engine::{ConnectingServer, Trace, recognise, shown_by, traces};
+use tidegate_engine::{Connector, MAX_OWN_HOPS, MailEvent};
 use tidegate_wire::native::{EvidenceDocument, Shown as Written};
 
 use crate::document::{Marked, Release, Time};

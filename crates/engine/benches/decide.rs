@@ -2,19 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark stops where it cannot run")]
 
 use divan::{Bencher, black_box};
-use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::{decide, decide_without_server};
-use tidegate_engine::event::{Connector, MailEvent};
-use tidegate_engine::header::Header;
-use tidegate_engine::named::Named;
-use tidegate_engine::phase::Phase;
-use tidegate_engine::policy::{Facts, Mode, Policy};
-use tidegate_engine::progress::Context;
-use tidegate_engine::recognition::{Finding, recognise};
-use tidegate_engine::rules::Rules;
-use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::Spell;
-use tidegate_engine::time::{DAY, Timestamp};
+use tidegate_engine::Context;
+use tidegate_engine::Freezes;
+use tidegate_engine::Header;
+use tidegate_engine::Named;
+use tidegate_engine::Phase;
+use tidegate_engine::Rules;
+use tidegate_engine::Shown;
+use tidegate_engine::Spell;
+use tidegate_engine::{Connector, MailEvent};
+use tidegate_engine::{DAY, Timestamp};
+use tidegate_engine::{Facts, Mode, Policy};
+use tidegate_engine::{Finding, recognise};
+use tidegate_engine::{decide, decide_without_server};
 
 /// A header of 2 KB with five `Received` fields, the topmost by a server that is out of date.
 const HEADER: &str = include_str!("../../../benches/header.txt");
@@ -88,7 +88,7 @@ fn hostile_header(bencher: Bencher<'_, '_>, what: &str) {
     bencher.bench_local(|| {
         let event = event(black_box(header.as_bytes()));
         let recognition = recognise(&event, &[], &facts.catalog);
-        let shows = tidegate_engine::recognition::shows_exchange(&event.header, &facts.catalog);
+        let shows = tidegate_engine::shows_exchange(&event.header, &facts.catalog);
         black_box((decide_without_server(&event, &recognition).map(|decision| decision.why.len()), shows))
     });
 }

@@ -8,21 +8,21 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
-use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::{Decision, decide, decide_without_server};
-use tidegate_engine::event::{Connector, MailEvent};
-use tidegate_engine::evidence::{Evidence, MAX_EVIDENCE_BYTES};
-use tidegate_engine::header::Header;
-use tidegate_engine::phase::Phase;
-use tidegate_engine::policy::{Facts, Mode, Policy};
-use tidegate_engine::progress::Context;
-use tidegate_engine::recognition::{ConnectingServer, Finding, OwnHops, Recognition, recognise};
-use tidegate_engine::relay::TrustedRelay;
-use tidegate_engine::rules::Rules;
-use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::ServerRecord;
-use tidegate_engine::time::{DAY, HOUR, Timestamp};
-use tidegate_engine::witness::Sighting;
+use tidegate_engine::Context;
+use tidegate_engine::Freezes;
+use tidegate_engine::Header;
+use tidegate_engine::Phase;
+use tidegate_engine::Rules;
+use tidegate_engine::ServerRecord;
+use tidegate_engine::Shown;
+use tidegate_engine::Sighting;
+use tidegate_engine::TrustedRelay;
+use tidegate_engine::{ConnectingServer, Finding, OwnHops, Recognition, recognise};
+use tidegate_engine::{Connector, MailEvent};
+use tidegate_engine::{DAY, HOUR, Timestamp};
+use tidegate_engine::{Decision, decide, decide_without_server};
+use tidegate_engine::{Evidence, MAX_EVIDENCE_BYTES};
+use tidegate_engine::{Facts, Mode, Policy};
 
 /// More than 90 days after the newest edition of the baseline came into force.
 const TODAY: &str = "2026-12-22T12:00:00Z";

@@ -5,12 +5,12 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tidegate_engine::baseline::{Baseline, FailedRequirement, Failing, Standing};
-use tidegate_engine::build::Build;
-use tidegate_engine::catalog::{Catalog, CatalogDocument, Product, Release, ReleaseKind};
-use tidegate_engine::decision::State;
-use tidegate_engine::policy::Facts;
-use tidegate_engine::shown::Shown;
+use tidegate_engine::Build;
+use tidegate_engine::Facts;
+use tidegate_engine::Shown;
+use tidegate_engine::State;
+use tidegate_engine::{Baseline, FailedRequirement, Failing, Standing};
+use tidegate_engine::{Catalog, CatalogDocument, Product, Release, ReleaseKind};
 
 const CATALOG: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
 const EXPLOITED: &str = include_str!(concat!(env!("OUT_DIR"), "/exploited.json"));

@@ -7,19 +7,19 @@ mod support;
 use std::collections::BTreeMap;
 
 use support::{SAMPLES, Sample, samples};
-use tidegate_engine::baseline::Standing;
-use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::{Decision, State, decide, decide_without_server};
-use tidegate_engine::event::{Connector, MailEvent};
-use tidegate_engine::header::Header;
-use tidegate_engine::mime_ole::produced_by;
-use tidegate_engine::policy::{Facts, Policy};
-use tidegate_engine::progress::Context;
-use tidegate_engine::received::{Component, Stamp, parse};
-use tidegate_engine::recognition::{Finding, Recognition, recognise};
-use tidegate_engine::rules::Rules;
-use tidegate_engine::shown::Shown;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Context;
+use tidegate_engine::Freezes;
+use tidegate_engine::Header;
+use tidegate_engine::Rules;
+use tidegate_engine::Shown;
+use tidegate_engine::Standing;
+use tidegate_engine::Timestamp;
+use tidegate_engine::produced_by;
+use tidegate_engine::{Component, Stamp, parse};
+use tidegate_engine::{Connector, MailEvent};
+use tidegate_engine::{Decision, State, decide, decide_without_server};
+use tidegate_engine::{Facts, Policy};
+use tidegate_engine::{Finding, Recognition, recognise};
 
 const TODAY: &str = "2026-11-22T12:00:00Z";
 

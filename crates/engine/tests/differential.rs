@@ -10,9 +10,9 @@ use std::net::IpAddr;
 
 use mail_parser::{HeaderValue, Host, MessageParser};
 use support::{SAMPLES, samples};
-use tidegate_engine::build::Build;
-use tidegate_engine::header::Header;
-use tidegate_engine::received::{Component, Stamp, parse};
+use tidegate_engine::Build;
+use tidegate_engine::Header;
+use tidegate_engine::{Component, Stamp, parse};
 
 /// Blocks that the two read differently, and why the engine's reading is meant.
 const DIFFERENCES: &[(u32, &str)] = &[(

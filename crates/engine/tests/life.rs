@@ -8,21 +8,21 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Deserialize;
-use tidegate_engine::clock::{Freeze, Freezes};
-use tidegate_engine::decision::{Decision, decide};
-use tidegate_engine::enforcement::Enforcement;
-use tidegate_engine::event::{Connector, MailEvent, TenantId};
-use tidegate_engine::header::Header;
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::notice::{Change, hold};
-use tidegate_engine::phase::Phase;
-use tidegate_engine::policy::{Facts, Mode, Policy, Way};
-use tidegate_engine::progress::Context;
-use tidegate_engine::recognition::{ConnectingServer, Finding, recognise};
-use tidegate_engine::spell::{ServerRecord, Transition};
-use tidegate_engine::time::{DAY, HOUR, MINUTE, Timestamp};
-use tidegate_engine::window;
-use tidegate_engine::witness::Sighting;
+use tidegate_engine::Context;
+use tidegate_engine::Enforcement;
+use tidegate_engine::Header;
+use tidegate_engine::Phase;
+use tidegate_engine::ServerId;
+use tidegate_engine::{Change, hold};
+use tidegate_engine::{ConnectingServer, Finding, recognise};
+use tidegate_engine::{Connector, MailEvent, TenantId};
+use tidegate_engine::{DAY, HOUR, MINUTE, Timestamp};
+use tidegate_engine::{Decision, decide};
+use tidegate_engine::{Facts, Mode, Policy, Way};
+use tidegate_engine::{Freeze, Freezes};
+use tidegate_engine::{ServerRecord, Transition};
+
+use tidegate_engine::Sighting;
 
 /// Two days after the newest edition of the baseline came into force; times are counted from here.
 const START: &str = "2026-09-10T08:15:08Z";
@@ -379,7 +379,7 @@ fn changed(policy: &Policy, members: &toml::Table) -> Policy {
 fn tenant_at_its_strictest(server: &ServerId, now: Timestamp) -> TenantId {
     let minute = u8::try_from(now.0.rem_euclid(HOUR) / MINUTE).unwrap();
     let tenants = (0..).map(|number| format!("t{number}").parse().unwrap());
-    tenants.into_iter().find(|tenant| (minute + window::offset(tenant, server)).is_multiple_of(60)).unwrap()
+    tenants.into_iter().find(|tenant| (minute + tidegate_engine::offset(tenant, server)).is_multiple_of(60)).unwrap()
 }
 
 #[derive(Default)]

@@ -5,22 +5,22 @@
 
 use std::fmt::Write;
 
-use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::{Decision, decide};
-use tidegate_engine::enforcement::Enforcement;
-use tidegate_engine::event::{Connector, MailEvent};
-use tidegate_engine::header::Header;
-use tidegate_engine::notice::{Change, hold};
-use tidegate_engine::phase::Phase;
-use tidegate_engine::policy::{Facts, Mode, Policy, Way};
-use tidegate_engine::progress::Context;
-use tidegate_engine::recognition::{Finding, recognise};
-use tidegate_engine::rules::Rules;
-use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::ServerRecord;
-use tidegate_engine::time::{DAY, HOUR, MINUTE, Timestamp};
-use tidegate_engine::window::Action;
-use tidegate_engine::witness::Sighting;
+use tidegate_engine::Action;
+use tidegate_engine::Context;
+use tidegate_engine::Enforcement;
+use tidegate_engine::Freezes;
+use tidegate_engine::Header;
+use tidegate_engine::Phase;
+use tidegate_engine::Rules;
+use tidegate_engine::ServerRecord;
+use tidegate_engine::Shown;
+use tidegate_engine::Sighting;
+use tidegate_engine::{Change, hold};
+use tidegate_engine::{Connector, MailEvent};
+use tidegate_engine::{DAY, HOUR, MINUTE, Timestamp};
+use tidegate_engine::{Decision, decide};
+use tidegate_engine::{Facts, Mode, Policy, Way};
+use tidegate_engine::{Finding, recognise};
 
 /// 2025-11-01: ten months before the newest edition of `microsoft`.
 const EPOCH: Timestamp = Timestamp(1_761_955_200);

@@ -9,32 +9,30 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
-use tidegate_engine::baseline::Standing;
-use tidegate_engine::build::Build;
-use tidegate_engine::clock::{Clock, Freeze, Freezes};
-use tidegate_engine::decision::{Decision, State, decide, decide_without_server};
-use tidegate_engine::event::{Connector, MailEvent};
-use tidegate_engine::evidence::MAX_EVIDENCE_BYTES;
-use tidegate_engine::header::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
-use tidegate_engine::identity::Node;
-use tidegate_engine::ladder::{Ladder, Minutes};
-use tidegate_engine::mime_ole::produced_by;
-use tidegate_engine::notice::{Change, hold};
-use tidegate_engine::phase::{Phase, PhaseBuild};
-use tidegate_engine::policy::{Facts, Mode, Policy, Templates, Way};
-use tidegate_engine::progress::{Context, schedule, stage};
-use tidegate_engine::received::parse;
-use tidegate_engine::recognition::{Finding, recognise, shows_exchange, traces};
-use tidegate_engine::relay::TrustedRelay;
-use tidegate_engine::reply::{MAX_TEXT, Template};
-use tidegate_engine::rules::{NOTICE_SECONDS, Rules};
-use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::{RESUMES_AFTER_PATCH_SECONDS, ServerRecord, Spell, TransitionKind};
-use tidegate_engine::time::{DAY, HOUR, MINUTE, Timestamp};
-use tidegate_engine::window::{self, Action};
-use tidegate_engine::witness::{
-    BUILD_SECONDS, MAX_BUILDS, MAX_MESSAGES, MAX_NODE_BUILDS, MAX_NODES, Sighting, WITNESS_SECONDS,
-};
+use tidegate_engine::Action;
+use tidegate_engine::Build;
+use tidegate_engine::MAX_EVIDENCE_BYTES;
+use tidegate_engine::Node;
+use tidegate_engine::Shown;
+use tidegate_engine::Standing;
+use tidegate_engine::TrustedRelay;
+use tidegate_engine::parse;
+use tidegate_engine::produced_by;
+use tidegate_engine::{BUILD_SECONDS, MAX_BUILDS, MAX_MESSAGES, MAX_NODE_BUILDS, MAX_NODES, Sighting, WITNESS_SECONDS};
+use tidegate_engine::{Change, hold};
+use tidegate_engine::{Clock, Freeze, Freezes};
+use tidegate_engine::{Connector, MailEvent};
+use tidegate_engine::{Context, schedule, stage};
+use tidegate_engine::{DAY, HOUR, MINUTE, Timestamp};
+use tidegate_engine::{Decision, State, decide, decide_without_server};
+use tidegate_engine::{Facts, Mode, Policy, Templates, Way};
+use tidegate_engine::{Finding, recognise, shows_exchange, traces};
+use tidegate_engine::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
+use tidegate_engine::{Ladder, Minutes};
+use tidegate_engine::{MAX_TEXT, Template};
+use tidegate_engine::{NOTICE_SECONDS, Rules};
+use tidegate_engine::{Phase, PhaseBuild};
+use tidegate_engine::{RESUMES_AFTER_PATCH_SECONDS, ServerRecord, Spell, TransitionKind};
 
 /// On 2026-09-10; the newest edition of the baseline is in force.
 const START: i64 = 1_789_000_000;
@@ -289,7 +287,7 @@ proptest! {
 
     #[test]
     fn an_hour_has_the_minutes_of_its_stage(minutes in minutes(), offset in 0..60u8, start in moment()) {
-        let actions: Vec<_> = (0..60).map(|minute| window::action(minutes, offset, start.plus(minute * MINUTE))).collect();
+        let actions: Vec<_> = (0..60).map(|minute| tidegate_engine::action(minutes, offset, start.plus(minute * MINUTE))).collect();
         let count = |action| u8::try_from(actions.iter().filter(|found| **found == action).count()).unwrap();
         prop_assert_eq!((count(Action::Reject), count(Action::Defer)), (minutes.block(), minutes.throttle()));
     }
@@ -298,7 +296,7 @@ proptest! {
     fn a_window_never_blocks_after_it_throttled(minutes in minutes(), offset in 0..60u8, hour in 0..1_000_000i64) {
         // position 0 of the cycle
         let start = Timestamp(hour * HOUR + i64::from((60 - offset) % 60) * MINUTE);
-        let action = |minute: i64, second| window::action(minutes, offset, start.plus(minute * MINUTE + second));
+        let action = |minute: i64, second| tidegate_engine::action(minutes, offset, start.plus(minute * MINUTE + second));
         let strictness = |action| match action { Action::Reject => 0, Action::Defer => 1, Action::Accept => 2 };
         let cycle: Vec<_> = (0..60).map(|minute| strictness(action(minute, 0))).collect();
         prop_assert!(cycle.is_sorted(), "{cycle:?}");
@@ -307,8 +305,8 @@ proptest! {
 
     #[test]
     fn a_retry_after_its_time_is_accepted_and_no_second_earlier(minutes in minutes(), offset in 0..60u8, now in moment()) {
-        let action = |now| window::action(minutes, offset, now);
-        match window::retry_after(minutes, offset, now) {
+        let action = |now| tidegate_engine::action(minutes, offset, now);
+        match tidegate_engine::retry_after(minutes, offset, now) {
             Some(seconds) => {
                 prop_assert!(seconds > 0 && action(now.plus(seconds)) == Action::Accept);
                 prop_assert!((0..seconds).step_by(7).chain([seconds - 1]).all(|earlier| action(now.plus(earlier)) != Action::Accept));
@@ -325,7 +323,7 @@ proptest! {
         for form in forms {
             prop_assert_eq!(form.parse(), Ok(expected));
             let value = format!("from a by b with mapi id {form}; Mon, 7 Sep 2026 10:00:00 +0000");
-            prop_assert_eq!(parse(value.as_bytes()).unwrap().build, tidegate_engine::received::Stamp::Build(expected));
+            prop_assert_eq!(parse(value.as_bytes()).unwrap().build, tidegate_engine::Stamp::Build(expected));
         }
     }
 
@@ -708,7 +706,7 @@ fn the_offset_of_a_server_is_pinned() {
     // FNV-1a 64 of `contoso\0ex01.contoso.com` and the like, mod 60, computed elsewhere
     for (tenant, server, expected) in OFFSETS {
         assert_eq!(
-            window::offset(&tenant.parse().unwrap(), &server.to_owned().try_into().unwrap()),
+            tidegate_engine::offset(&tenant.parse().unwrap(), &server.to_owned().try_into().unwrap()),
             expected,
             "{server}"
         );

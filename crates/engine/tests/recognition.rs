@@ -22,13 +22,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::json;
 use support::{SAMPLES, Sample, samples};
-use tidegate_engine::catalog::Catalog;
-use tidegate_engine::decision::decide_without_server;
-use tidegate_engine::event::{Connector, MailEvent};
-use tidegate_engine::header::Header;
-use tidegate_engine::received::{Component, Hop, Stamp, Unreadable, parse};
-use tidegate_engine::recognition::{Finding, OwnHops, recognise, shows_exchange};
-use tidegate_engine::relay::TrustedRelay;
+use tidegate_engine::Catalog;
+use tidegate_engine::Header;
+use tidegate_engine::TrustedRelay;
+use tidegate_engine::decide_without_server;
+use tidegate_engine::{Component, Hop, Stamp, Unreadable, parse};
+use tidegate_engine::{Connector, MailEvent};
+use tidegate_engine::{Finding, OwnHops, recognise, shows_exchange};
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::built_in);
 

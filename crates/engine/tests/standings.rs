@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use standing::{Baseline, Edition, Product, Requirement, Standing, Table, day};
-use tidegate_engine::baseline::{self, Standing as Judged};
-use tidegate_engine::build::Build;
-use tidegate_engine::catalog::Catalog;
-use tidegate_engine::policy::Facts;
-use tidegate_engine::shown::Shown;
-use tidegate_engine::time::Date;
+use tidegate_engine::Build;
+use tidegate_engine::Catalog;
+use tidegate_engine::Date;
+use tidegate_engine::Facts;
+use tidegate_engine::Shown;
+use tidegate_engine::Standing as Judged;
 
 const ROWS: &str = include_str!("../../../data/exchange-builds.csv");
 const CATALOG: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
@@ -102,7 +102,7 @@ fn own() -> Baseline {
 #[test]
 fn every_build_stands_as_the_model_says() {
     let facts = Facts::built_in();
-    let own_baseline: baseline::Baseline = serde_json::from_value(own().json()).unwrap();
+    let own_baseline: tidegate_engine::Baseline = serde_json::from_value(own().json()).unwrap();
     let baselines = [
         (Baseline::Microsoft, &facts.baselines["microsoft"]),
         (Baseline::Strict, &facts.baselines["strict"]),

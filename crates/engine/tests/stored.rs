@@ -4,16 +4,16 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use tidegate_engine::clock::Freezes;
-use tidegate_engine::identity::Node;
-use tidegate_engine::phase::Phase;
-use tidegate_engine::policy::{Facts, Mode, Policy};
-use tidegate_engine::progress::{Context, stage};
-use tidegate_engine::rules::{NOTICE_SECONDS, Rules};
-use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::ServerRecord;
-use tidegate_engine::time::{DAY, Timestamp};
-use tidegate_engine::witness::{MAX_BUILDS, Sighting};
+use tidegate_engine::Freezes;
+use tidegate_engine::Node;
+use tidegate_engine::Phase;
+use tidegate_engine::ServerRecord;
+use tidegate_engine::Shown;
+use tidegate_engine::{Context, stage};
+use tidegate_engine::{DAY, Timestamp};
+use tidegate_engine::{Facts, Mode, Policy};
+use tidegate_engine::{MAX_BUILDS, Sighting};
+use tidegate_engine::{NOTICE_SECONDS, Rules};
 
 const SERVER: &str = include_str!("../../../tests/stored/67205e3/server.json");
 const PHASE: &str = include_str!("../../../tests/stored/67205e3/phase.json");
@@ -21,7 +21,7 @@ const PHASE: &str = include_str!("../../../tests/stored/67205e3/phase.json");
 /// As release 67205e3 reads what is stored: a member that it lacks is an error to it.
 mod earlier {
     use super::{Deserialize, Node, Timestamp};
-    use tidegate_engine::build::Build;
+    use tidegate_engine::Build;
 
     #[derive(Deserialize)]
     pub(crate) struct ServerRecord {
@@ -63,7 +63,7 @@ mod earlier {
     pub(crate) struct EndedSpell {
         pub(crate) spell: Spell,
         pub(crate) at: Timestamp,
-        pub(crate) reason: tidegate_engine::spell::End,
+        pub(crate) reason: tidegate_engine::End,
     }
 
     #[derive(Deserialize)]
@@ -202,10 +202,7 @@ fn what_waits_and_what_has_ended_is_read_and_written() {
     let ended = written.ended.unwrap();
     let spell =
         earlier::Spell { detected_at: Timestamp(1_780_000_000), held: 60, last_out_of_date: Timestamp(1_785_000_000) };
-    assert_eq!(
-        (ended.spell, ended.at, ended.reason),
-        (spell, Timestamp(1_785_000_100), tidegate_engine::spell::End::Patched)
-    );
+    assert_eq!((ended.spell, ended.at, ended.reason), (spell, Timestamp(1_785_000_100), tidegate_engine::End::Patched));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use hyper::Uri;
 use serde::{Deserialize, Deserializer};
-use tidegate_engine::event::{Connector, TenantId};
-use tidegate_engine::network::{Network, canonical};
+use tidegate_engine::{Connector, TenantId};
+use tidegate_engine::{Network, canonical};
 
 use crate::log::Level;
 use crate::question::Origin;

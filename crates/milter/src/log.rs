@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
 use serde::Deserialize;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Timestamp;
 
 /// Characters of one value.
 const MAX_VALUE: usize = 400;

@@ -130,7 +130,7 @@ mod tests {
         let question = request.question().unwrap();
         let client = postfix::request(&question);
         assert_eq!((client.address, client.recipient.as_deref()), (request.client_ip, Some("b=c@gw.test")));
-        let reply = tidegate_engine::reply::Reply { code: 450, enhanced: "4.7.230", text: "Out of date".into() };
+        let reply = tidegate_engine::Reply { code: 450, enhanced: "4.7.230", text: "Out of date".into() };
         let mut out = Vec::new();
         for (reply, expected) in
             [(None, &b"action=DUNNO\n\n"[..]), (Some(&reply), b"action=450 4.7.230 Out of date\n\n")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tidegate_engine::event::Connector;
+use tidegate_engine::Connector;
 
 use crate::protocol::SmtpReply;
 use crate::session::Message;
@@ -161,7 +161,7 @@ struct StageDocument {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_engine::event::TenantId;
+    use tidegate_engine::TenantId;
     use tidegate_wire::native::{Defaults, Record, Request};
 
     use super::*;

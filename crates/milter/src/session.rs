@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use tidegate_engine::header::MAX_FIELDS;
-use tidegate_engine::received::{self, Component};
+use tidegate_engine::Component;
+use tidegate_engine::MAX_FIELDS;
 
 use crate::protocol::{Command, Macros, Offer, ProtocolError, Reply, parse_address, step};
 
@@ -171,7 +171,7 @@ impl Message {
     /// Whether any field looks like one by an on-premises Exchange server, or nearly so, which Tidegate counts. Without
     /// one the answer is accept, whatever Tidegate knows.
     pub fn shows_exchange(&self) -> bool {
-        let by_exchange = |value: &String| match received::parse(value.as_bytes()) {
+        let by_exchange = |value: &String| match tidegate_engine::parse(value.as_bytes()) {
             Ok(hop) => hop.component != Component::Other,
             Err(unreadable) => unreadable.is_nearly_exchange(),
         };

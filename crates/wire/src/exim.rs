@@ -11,7 +11,7 @@
 //! and a line end: the word up to the first blank is the verdict, the rest of the line the reply as it is to be given.
 //! Exim has its own `Received` field on top by then, so one is skipped unless the key says otherwise.
 
-use tidegate_engine::decision::Decision;
+use tidegate_engine::Decision;
 
 use crate::gateway::Asked;
 use crate::native::{Circumstances, Defaults, Request};

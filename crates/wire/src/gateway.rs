@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use tidegate_engine::event::{MAX_OWN_HOPS, MailEvent};
-use tidegate_engine::header::Header;
-use tidegate_engine::network::parse_address;
+use tidegate_engine::Header;
+use tidegate_engine::parse_address;
+use tidegate_engine::{MAX_OWN_HOPS, MailEvent};
 
 use crate::native::{Defaults, Record, Request};
 use crate::problem::Problem;

@@ -7,9 +7,9 @@
 
 use std::borrow::Cow;
 
-use tidegate_engine::decision::Decision;
-use tidegate_engine::header::{Header, MAX_FIELDS};
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Decision;
+use tidegate_engine::Timestamp;
+use tidegate_engine::{Header, MAX_FIELDS};
 
 use crate::base64;
 use crate::gateway::{Asked, Parts, Prefix, header_of_decoded};

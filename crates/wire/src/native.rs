@@ -6,13 +6,13 @@ use std::net::IpAddr;
 
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use tidegate_engine::decision::{Decision, State};
-use tidegate_engine::event::{Connector, MAX_OWN_HOPS, MailEvent, TenantId};
-use tidegate_engine::evidence::Evidence;
-use tidegate_engine::header::Header;
-use tidegate_engine::obstacle::Effect;
-use tidegate_engine::progress::{NextStage, Stage};
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Effect;
+use tidegate_engine::Evidence;
+use tidegate_engine::Header;
+use tidegate_engine::Timestamp;
+use tidegate_engine::{Connector, MAX_OWN_HOPS, MailEvent, TenantId};
+use tidegate_engine::{Decision, State};
+use tidegate_engine::{NextStage, Stage};
 
 use crate::problem::{Problem, read_json};
 
@@ -279,7 +279,7 @@ struct ReplyDocument<'a> {
 struct ServerDocument<'a> {
     id: &'a str,
     name: &'a str,
-    build: Option<Shown<tidegate_engine::build::Build>>,
+    build: Option<Shown<tidegate_engine::Build>>,
     product: Option<&'a str>,
     cu: Option<&'a str>,
     su: Option<&'a str>,
@@ -290,7 +290,7 @@ struct ServerDocument<'a> {
 pub struct StandingDocument {
     state: &'static str,
     reason: &'static str,
-    required: Option<Shown<tidegate_engine::build::Build>>,
+    required: Option<Shown<tidegate_engine::Build>>,
     behind_days: Option<i64>,
 }
 

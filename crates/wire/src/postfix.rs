@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use tidegate_engine::reply::Reply;
+use tidegate_engine::Reply;
 
 use crate::gateway::address;
 

@@ -13,9 +13,9 @@
 //! | OpenSMTPD's filter-rspamd | `451 4.7.230 TEXT` | `550 5.7.230 TEXT` |
 //! | Postfix `milter_header_checks` behind the proxy, see [`answer_by_header`] | `451 4.7.230 TEXT` | `550 5.7.230 TEXT` |
 
-use tidegate_engine::decision::Decision;
-use tidegate_engine::reply::Reply;
-use tidegate_engine::window::Action;
+use tidegate_engine::Action;
+use tidegate_engine::Decision;
+use tidegate_engine::Reply;
 
 use crate::gateway::{Asked, Parts, address, header_of};
 use crate::native::{Circumstances, Defaults, Request};

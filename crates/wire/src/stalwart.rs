@@ -5,8 +5,8 @@
 //! `Received` field is not on top. A reply needs status and text, or the sender sees Stalwart's own; a defer is a reject
 //! with 450. The sender sees `450 4.7.230 TEXT` and `550 5.7.230 TEXT`.
 
-use tidegate_engine::decision::Decision;
-use tidegate_engine::header::{Header, MAX_FIELDS};
+use tidegate_engine::Decision;
+use tidegate_engine::{Header, MAX_FIELDS};
 
 use crate::gateway::{Asked, Parts, address};
 use crate::json::{Read, Reader};

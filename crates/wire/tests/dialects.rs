@@ -17,18 +17,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tidegate_engine::clock::Freezes;
-use tidegate_engine::decision::{self, Decision, accept_undecided};
-use tidegate_engine::event::Connector;
-use tidegate_engine::fnv::fnv1a;
-use tidegate_engine::phase::Phase;
-use tidegate_engine::policy::{Facts, Mode, Policy};
-use tidegate_engine::progress::Context;
-use tidegate_engine::recognition::{ConnectingServer, Finding, recognise};
-use tidegate_engine::rules::Rules;
-use tidegate_engine::spell::Spell;
-use tidegate_engine::time::{DAY, MINUTE, Timestamp};
-use tidegate_engine::window::Action;
+use tidegate_engine::Action;
+use tidegate_engine::Connector;
+use tidegate_engine::Context;
+use tidegate_engine::Freezes;
+use tidegate_engine::Phase;
+use tidegate_engine::Rules;
+use tidegate_engine::Spell;
+use tidegate_engine::fnv1a;
+use tidegate_engine::{ConnectingServer, Finding, recognise};
+use tidegate_engine::{DAY, MINUTE, Timestamp};
+use tidegate_engine::{Decision, accept_undecided};
+use tidegate_engine::{Facts, Mode, Policy};
 use tidegate_wire::gateway::{Asked, Prefix};
 use tidegate_wire::native::{Circumstances, Defaults, Request};
 use tidegate_wire::problem::Problem;
@@ -452,7 +452,7 @@ fn decided(request: &Request<'_>, verdict: Action, render: impl Fn(&Decision<'_>
         // the fixtures' fields are of several years: none of them lay in a queue
         let server = &ConnectingServer { stamped_at: Some(now), ..server.clone() };
         let context = Context { phase: Some(&phase), ..Context::new(rules, now) };
-        let decision = decision::decide(event, server, false, &context);
+        let decision = tidegate_engine::decide(event, server, false, &context);
         if decision.action == verdict {
             return render(&decision);
         }

@@ -4,9 +4,9 @@
 //! renew nothing, so that a patched server can show that it is. What is repeated has to hold by what is known now: the
 //! server is still in its spell and not exempt, its tenant enforces without a pause, the ceiling allows it.
 
-use tidegate_engine::policy::Mode;
-use tidegate_engine::reply::Reply;
-use tidegate_engine::window::Action;
+use tidegate_engine::Action;
+use tidegate_engine::Mode;
+use tidegate_engine::Reply;
 use tidegate_wire::gateway::MAX_PREFIX;
 use tidegate_wire::native::Defaults;
 use tidegate_wire::postfix::{self as wire, Client};

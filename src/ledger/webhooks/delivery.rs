@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use js_sys::futures::JsFuture;
 use serde::{Deserialize, Serialize};
-use tidegate_engine::event::TenantId;
-use tidegate_engine::identity::ServerId;
-use tidegate_engine::time::{HOUR, MINUTE, Timestamp};
+use tidegate_engine::ServerId;
+use tidegate_engine::TenantId;
+use tidegate_engine::{HOUR, MINUTE, Timestamp};
 use tidegate_wire::native::Shown;
 use wasm_bindgen::prelude::wasm_bindgen;
 

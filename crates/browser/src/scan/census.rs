@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::baseline::Standing;
-use tidegate_engine::decision::State;
-use tidegate_engine::header::Header;
-use tidegate_engine::identity::Node;
-use tidegate_engine::ladder::Ladder;
-use tidegate_engine::order::ordered;
-use tidegate_engine::policy::{BaselineChoice, Facts, Policy};
-use tidegate_engine::received::Component;
-use tidegate_engine::recognition::{ConnectingServer, traces};
-use tidegate_engine::rules::Rules;
-use tidegate_engine::shown::Shown;
-use tidegate_engine::spell::ServerRecord;
-use tidegate_engine::time::{Date, Timestamp};
-use tidegate_engine::witness::Sighting;
+use tidegate_engine::Component;
+use tidegate_engine::Header;
+use tidegate_engine::Ladder;
+use tidegate_engine::Node;
+use tidegate_engine::Rules;
+use tidegate_engine::ServerRecord;
+use tidegate_engine::Shown;
+use tidegate_engine::Sighting;
+use tidegate_engine::Standing;
+use tidegate_engine::State;
+use tidegate_engine::ordered;
+use tidegate_engine::{BaselineChoice, Facts, Policy};
+use tidegate_engine::{ConnectingServer, traces};
+use tidegate_engine::{Date, Timestamp};
 use tidegate_wire::native::{Shown as Written, StandingDocument};
 
 use super::split::Block;

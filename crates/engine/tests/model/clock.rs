@@ -1,7 +1,7 @@
 //! A spell's clock and the stage that it has reached.
 
-use tidegate_engine::build::Build;
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Build;
+use tidegate_engine::Timestamp;
 
 use super::hour::Closed;
 use super::standing::Product;

@@ -1,6 +1,6 @@
 //! Which minutes of the hour are closed.
 
-use tidegate_engine::time::Timestamp;
+use tidegate_engine::Timestamp;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fate {

@@ -16,9 +16,9 @@ use hour::{Closed, Fate};
 use pauses::Pause;
 use serde_json::{Value, json};
 use standing::{Baseline, Product, Standing};
-use tidegate_engine::build::Build;
-use tidegate_engine::shown::Shown;
-use tidegate_engine::time::{DAY, Date, HOUR, Timestamp};
+use tidegate_engine::Build;
+use tidegate_engine::Shown;
+use tidegate_engine::{DAY, Date, HOUR, Timestamp};
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Mode {

@@ -1,7 +1,7 @@
 //! No surprise: what a change of policy may do to a running spell.
 
-use tidegate_engine::build::Build;
-use tidegate_engine::time::{DAY, Timestamp};
+use tidegate_engine::Build;
+use tidegate_engine::{DAY, Timestamp};
 
 use super::hour::Closed;
 use super::standing::Standing;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidegate_engine::time::{DAY, Timestamp};
+use tidegate_engine::{DAY, Timestamp};
 
 /// UTC days since 1970.
 pub(crate) type Day = i64;

@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use tidegate_engine::build::Build;
-use tidegate_engine::shown::Shown;
-use tidegate_engine::time::Date;
+use tidegate_engine::Build;
+use tidegate_engine::Date;
+use tidegate_engine::Shown;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Standing {
