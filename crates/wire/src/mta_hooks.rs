@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use subtle::ConstantTimeEq;
 use tidegate_engine::Decision;
 use tidegate_engine::Timestamp;
 use tidegate_engine::{Header, MAX_FIELDS};
@@ -209,7 +210,9 @@ impl Registration {
         let expires_at = Some(Timestamp(expires)).filter(|at| at.0 != 0);
         let registration = Self { created_at: Timestamp(created), expires_at };
         let is_live = expires_at.is_none_or(|at| now < at);
-        if is_live && registration.id(sign) == id { Ok(registration) } else { Err(Refusal::NOT_FOUND) }
+        // in constant time: how long the comparison takes must not tell how much of a forged signature is right
+        let is_ours = bool::from(registration.id(sign).as_bytes().ct_eq(id.as_bytes()));
+        if is_live && is_ours { Ok(registration) } else { Err(Refusal::NOT_FOUND) }
     }
 
     /// `GET …/status`.

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use percent_encoding::percent_decode;
 use tidegate_engine::Reply;
 
 use crate::gateway::address;
@@ -65,27 +66,21 @@ pub fn answer(reply: Option<&Reply>, form: Form) -> Vec<u8> {
     }
 }
 
-/// A value of a form: `+` is a blank, `%41` an octet.
+/// A value of a form (WHATWG URL, application/x-www-form-urlencoded): `+` is a blank, `%41` an octet. What is no UTF-8 is
+/// replaced.
 fn decoded(value: &[u8]) -> Cow<'_, str> {
-    if !value.iter().any(|octet| matches!(octet, b'+' | b'%')) {
-        return String::from_utf8_lossy(value);
+    if !value.contains(&b'+') {
+        return lossy(percent_decode(value).into());
     }
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let [octet, behind @ ..] = rest {
-        rest = behind;
-        let coded = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let coded = coded.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| *octet == b'%');
-        match (octet, coded) {
-            (_, Some(octet)) => {
-                out.push(octet);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            (b'+', _) => out.push(b' '),
-            (octet, _) => out.push(*octet),
-        }
+    let blanks: Vec<u8> = value.iter().map(|octet| if *octet == b'+' { b' ' } else { *octet }).collect();
+    Cow::Owned(lossy(percent_decode(&blanks).into()).into_owned())
+}
+
+fn lossy(octets: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match octets {
+        Cow::Borrowed(octets) => String::from_utf8_lossy(octets),
+        Cow::Owned(octets) => Cow::Owned(String::from_utf8_lossy(&octets).into_owned()),
     }
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
 #[cfg(test)]
@@ -108,6 +103,7 @@ mod tests {
             assert_eq!(read(nothing).address, None, "{nothing}");
         }
         assert_eq!(read("recipient=%zz%4").recipient.as_deref(), Some("%zz%4"));
+        assert_eq!(read("recipient=a%+5b%2B+c").recipient.as_deref(), Some("a% 5b+ c"), "a sign is no digit");
     }
 
     #[test]
