@@ -162,6 +162,9 @@ fn named_in(detail: &str) -> Option<&str> {
 }
 
 /// Names and positions of the members that are open at the end of `json`, the beginning of a well-formed document.
+///
+/// The crate `serde_path_to_error` tells the same, but generates each shape's reader a second time: 42 KB of WebAssembly,
+/// gzipped.
 fn path_at(json: &[u8]) -> Vec<String> {
     enum Level {
         Array(usize),
