@@ -12,6 +12,7 @@ pub mod gateway;
 mod json;
 pub mod mta_hooks;
 pub mod native;
+pub mod place;
 pub mod postfix;
 pub mod problem;
 pub mod rspamd;

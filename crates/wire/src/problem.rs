@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::place::{self, Misread, Wrong};
+
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// Characters of a member's name, or of what is wrong with it.
@@ -108,104 +110,27 @@ impl std::error::Error for Problem {}
 pub fn read_json<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         // serde would take an array for the members in their order
-        return Err(match well_formed(body) {
+        return Err(match place::read::<serde::de::IgnoredAny>(body) {
             Ok(_) => Problem::bad_request("a JSON object is expected"),
-            Err(error) => malformed(&error),
+            Err(misread) => Problem::from(misread),
         });
     }
-    serde_json::from_slice(body).map_err(|error| in_json(body, &error))
+    Ok(place::read(body)?)
 }
 
-fn well_formed(body: &[u8]) -> serde_json::Result<serde::de::IgnoredAny> {
-    serde_json::from_slice(body)
-}
-
-fn malformed(error: &serde_json::Error) -> Problem {
-    Problem::bad_request(format!("malformed JSON: {error}"))
-}
-
-fn in_json(body: &[u8], error: &serde_json::Error) -> Problem {
-    // a value of the wrong type may count as malformed: `null` where a variant's name is expected does
-    if error.classify() != serde_json::error::Category::Data && well_formed(body).is_err() {
-        return malformed(error);
+impl From<Misread> for Problem {
+    fn from(misread: Misread) -> Self {
+        if misread.wrong == Wrong::Syntax {
+            return Self::bad_request(format!("malformed JSON: {}", misread.detail));
+        }
+        let problem = Self::bad_request(shortened(&misread.detail));
+        if misread.place.is_empty() { problem } else { problem.in_field(shortened(&misread.path())) }
     }
-    let message = error.to_string();
-    let detail = message.rsplit_once(" at line ").map_or(message.as_str(), |(detail, _)| detail);
-    let lines = body.split_inclusive(|octet| *octet == b'\n');
-    let above: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
-    let read = body.get(..above + error.column()).unwrap_or(body);
-    let mut path = path_at(read);
-    match named_in(detail) {
-        Some(name) if path.last().is_none_or(|last| last != name) => path.push(name.to_owned()),
-        // what a member's own rules refuse is told behind what follows the member
-        None => path = read.strip_suffix(b"}").or_else(|| read.strip_suffix(b",")).map_or(path, path_at),
-        _ => {}
-    }
-    let detail = match detail {
-        "expected value" => "a value of another type is expected",
-        detail => detail,
-    };
-    let problem = Problem::bad_request(shortened(detail));
-    if path.is_empty() { problem } else { problem.in_field(shortened(&path.join(".").replace(".[", "["))) }
 }
 
 /// What a caller wrote goes back in part: enough to find it by.
 fn shortened(text: &str) -> String {
     text.chars().take(MAX_TEXT).collect()
-}
-
-/// The member that serde names in its own words: one that is missing lies at no place.
-fn named_in(detail: &str) -> Option<&str> {
-    let kinds = ["missing field `", "unknown field `", "duplicate field `"];
-    let rest = kinds.iter().find_map(|kind| detail.strip_prefix(kind))?;
-    rest.split('`').next()
-}
-
-/// Names and positions of the members that are open at the end of `json`, the beginning of a well-formed document.
-///
-/// The crate `serde_path_to_error` tells the same, but generates each shape's reader a second time: 42 KB of WebAssembly,
-/// gzipped.
-fn path_at(json: &[u8]) -> Vec<String> {
-    enum Level {
-        Array(usize),
-        Object(String),
-    }
-    let mut levels: Vec<Level> = Vec::new();
-    let mut text: Option<Vec<u8>> = None;
-    let mut octets = json.iter();
-    while let Some(octet) = octets.next() {
-        match octet {
-            b'{' => levels.push(Level::Object(String::new())),
-            b'[' => levels.push(Level::Array(0)),
-            b'}' | b']' => drop(levels.pop()),
-            b',' => match levels.last_mut() {
-                Some(Level::Array(index)) => *index += 1,
-                Some(Level::Object(name)) => name.clear(),
-                None => {}
-            },
-            b':' => {
-                if let (Some(Level::Object(name)), Some(key)) = (levels.last_mut(), text.take()) {
-                    *name = String::from_utf8_lossy(&key).into_owned();
-                }
-            }
-            b'"' => {
-                let mut string = Vec::new();
-                while let Some(octet) = octets.next().filter(|octet| **octet != b'"') {
-                    string.push(*octet);
-                    if *octet == b'\\' {
-                        string.extend(octets.next());
-                    }
-                }
-                text = Some(string);
-            }
-            _ => {}
-        }
-    }
-    let named = levels.into_iter().map(|level| match level {
-        Level::Array(index) => format!("[{index}]"),
-        Level::Object(name) => name,
-    });
-    named.filter(|name| !name.is_empty()).collect()
 }
 
 #[cfg(test)]
