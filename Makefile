@@ -10,7 +10,7 @@ env := . tools/env.sh &&
 wasm_env := . tools/env.sh && wasm_env &&
 
 # All that the worker is made from; folders too, so that a removed file counts.
-crates := crates/engine crates/wire
+crates := crates/engine crates/stored crates/wire
 sources := $(shell find src data $(crates:%=%/src)) $(crates:%=%/Cargo.toml) Cargo.toml Cargo.lock \
     package-lock.json tools/env.sh tools/setup.sh
 

@@ -3,12 +3,13 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use tidegate_engine::Baseline;
-use tidegate_engine::Catalog;
-use tidegate_engine::Facts;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tidegate_engine::{Baseline, Catalog, CatalogDocument, Facts};
+use tidegate_stored::Document;
 
 use crate::platform::real_millis;
-use crate::store::{Access, ControlKey, ControlRecord, FactsKey, FactsRecord, StoreError, Versions};
+use crate::store::{Access, ControlKey, ControlRecord, FactsKey, FactsRecord, Record, StoreError, Versions};
 
 /// How long other facts than those in force may serve: KV's keys propagate apart.
 const SETTLING_MILLIS: u64 = 120_000;
@@ -29,16 +30,35 @@ impl Common {
     pub async fn read(access: &Access<'_>) -> Result<Self, StoreError> {
         let (control, _) = access.get(&ControlKey).await?;
         let control = control.unwrap_or_default();
-        let Loaded { versions, facts } = load(access, &control.versions).await?;
-        Ok(Self { control, facts, versions })
+        let loaded = load(access, &control.versions).await?;
+        let control = loaded.in_force.restrain(control);
+        Ok(Self { control, facts: loaded.in_force.facts, versions: loaded.versions })
+    }
+}
+
+/// The catalog and the baselines in force.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    pub facts: Rc<Facts>,
+    /// One of them is of another release, and cannot be read here: the built-in one takes its place, to report by.
+    is_replaced: bool,
+}
+
+impl InForce {
+    /// The ceiling under which decisions may be made by these facts.
+    pub fn restrain(&self, control: Rc<ControlRecord>) -> Rc<ControlRecord> {
+        if !self.is_replaced {
+            return control;
+        }
+        ControlRecord::restrained(Some(ControlRecord::clone(&control))).map_or(control, Rc::new)
     }
 }
 
 /// The catalog and baselines of these versions, parsed once an isolate.
-pub async fn facts(access: &Access<'_>, versions: &Versions) -> Result<Rc<Facts>, StoreError> {
+pub async fn facts(access: &Access<'_>, versions: &Versions) -> Result<InForce, StoreError> {
     match settled(versions) {
-        Some(facts) => Ok(facts),
-        None => load(access, versions).await.map(|loaded| loaded.facts),
+        Some(in_force) => Ok(in_force),
+        None => load(access, versions).await.map(|loaded| loaded.in_force),
     }
 }
 
@@ -53,7 +73,7 @@ pub fn built_in() -> Option<Rc<Facts>> {
 #[derive(Clone)]
 struct Loaded {
     versions: Versions,
-    facts: Rc<Facts>,
+    in_force: InForce,
 }
 
 /// What the isolate knows of facts that were replaced at run time.
@@ -73,19 +93,19 @@ thread_local! {
 }
 
 /// The facts of exactly these versions, if the isolate has them.
-fn settled(wanted: &Versions) -> Option<Rc<Facts>> {
+fn settled(wanted: &Versions) -> Option<InForce> {
     if *wanted == Versions::default() {
-        return built_in();
+        return built_in().map(|facts| InForce { facts, is_replaced: false });
     }
     STATE.with_borrow(|state| {
         let loaded = state.as_ref()?.loaded.as_ref()?;
-        (loaded.versions == *wanted).then(|| loaded.facts.clone())
+        (loaded.versions == *wanted).then(|| loaded.in_force.clone())
     })
 }
 
 async fn load(access: &Access<'_>, wanted: &Versions) -> Result<Loaded, StoreError> {
-    if let Some(facts) = settled(wanted) {
-        return Ok(Loaded { versions: wanted.clone(), facts });
+    if let Some(in_force) = settled(wanted) {
+        return Ok(Loaded { versions: wanted.clone(), in_force });
     }
     if *wanted == Versions::default() {
         return Err(StoreError::Malformed);
@@ -137,23 +157,44 @@ async fn read(access: &Access<'_>, wanted: &Versions) -> Result<Loaded, StoreErr
     let waves = wanted.waves.clone();
     let mut versions = Versions { waves: waves.clone(), ..Versions::default() };
     let mut facts = Facts { brought_forward: waves, ..Facts::clone(&built_in) };
+    let mut is_replaced = false;
     for (key, record) in keys.iter().zip(records) {
         let Some(FactsRecord { version, json, waves }) = record else { continue };
         match key {
             FactsKey::Catalog => {
-                facts.catalog = Catalog::from_json(json.get()).map_err(|_| StoreError::Malformed)?;
-                facts.brought_forward.clone_from(&waves);
+                match understood::<CatalogDocument>(json.get()).map(Catalog::try_from) {
+                    Some(Ok(catalog)) => {
+                        facts.catalog = catalog;
+                        facts.brought_forward.clone_from(&waves);
+                    }
+                    _ => is_replaced = true,
+                }
                 versions.waves = waves;
             }
-            FactsKey::Baseline(name) => {
-                let baseline: Baseline =
-                    serde_json::from_slice(json.get().as_bytes()).map_err(|_| StoreError::Malformed)?;
-                facts.baselines.insert(name.clone(), baseline);
-            }
+            FactsKey::Baseline(name) => match understood::<Baseline>(json.get()) {
+                Some(baseline) => drop(facts.baselines.insert(name.clone(), baseline)),
+                None => {
+                    is_replaced = true;
+                    // a policy may name it
+                    if !facts.baselines.contains_key(name) {
+                        let stand_in = facts.baselines.values().next().cloned();
+                        facts.baselines.extend(stand_in.map(|baseline| (name.clone(), baseline)));
+                    }
+                }
+            },
         }
         versions.set(key, version);
     }
-    Ok(Loaded { versions, facts: Rc::new(facts) })
+    Ok(Loaded { versions, in_force: InForce { facts: Rc::new(facts), is_replaced } })
+}
+
+/// What another release may have written, if this one understands it.
+fn understood<T: DeserializeOwned + Serialize>(json: &str) -> Option<T> {
+    let document = Document::read(json).ok().filter(Document::is_understood);
+    if document.is_none() {
+        worker::console_warn!("a catalog or baseline of another release is not understood: nothing is enforced");
+    }
+    document.map(Document::into_value)
 }
 
 #[cfg(test)]
@@ -165,7 +206,10 @@ mod tests {
         let facts = built_in().unwrap();
         let versions = |catalog| Versions { catalog, ..Versions::default() };
         let state = |loaded: Option<u64>| State {
-            loaded: loaded.map(|catalog| Loaded { versions: versions(catalog), facts: facts.clone() }),
+            loaded: loaded.map(|catalog| Loaded {
+                versions: versions(catalog),
+                in_force: InForce { facts: facts.clone(), is_replaced: false },
+            }),
             wanted: versions(2),
             missed_at: 1_000,
             looked_at: 1_000,

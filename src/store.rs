@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use tidegate_engine::ServerId;
 use tidegate_engine::TenantId;
+use tidegate_stored::Document;
 use worker::{Context, Env};
 
 use crate::platform::{Deadline, real_millis, within};
@@ -103,7 +104,7 @@ impl Access<'_> {
         }
         let keys: Vec<String> = families.iter().map(Family::key).collect();
         let texts = self.texts(&keys).await?;
-        texts.into_iter().map(|text| text.map(parse).transpose()).collect()
+        texts.into_iter().map(|text| text.as_deref().map(parse).transpose()).collect()
     }
 
     /// Reads what decisions on mail of these servers rest on into the cache, unless it is there.
@@ -264,12 +265,19 @@ pub fn forget_all(prefix: &str) {
     Cache::with(|cache| cache.forget_all(prefix, real_millis()));
 }
 
-fn parse<R: Record>(text: String) -> Result<R, StoreError> {
-    serde_json::from_slice(text.as_bytes()).map_err(|_| StoreError::Malformed)
+/// Reads a record, whichever release wrote it.
+fn parse<R: Record>(text: &str) -> Result<R, StoreError> {
+    let known = match Document::<R>::read(text) {
+        Ok(document) if document.is_understood() => return Ok(document.into_value()),
+        Ok(document) => Some(document.into_value()),
+        Err(_) => None,
+    };
+    worker::console_warn!("KV holds a record that this release does not understand: nothing is enforced by it");
+    R::restrained(known).ok_or(StoreError::Malformed)
 }
 
 fn keep<F: Family>(family: &F, text: Option<String>) -> Result<Found<F::Record>, StoreError> {
     let bytes = text.as_ref().map_or(0, String::len);
-    let record = text.map(parse).transpose()?;
+    let record = text.as_deref().map(parse).transpose()?;
     Ok(Cache::with(|cache| cache.put(family, record, bytes, real_millis())))
 }

@@ -256,8 +256,11 @@ async fn look_up<'a>(
     let control = grounds.control.unwrap_or_default();
     let policy = grounds.policy.unwrap_or_default();
     let relays = &policy.enforcement.policy.trusted_relays;
-    let facts = match common::facts(&reader.access, &control.versions).await {
-        Ok(facts) => facts,
+    let (facts, control) = match common::facts(&reader.access, &control.versions).await {
+        Ok(in_force) => {
+            let control = in_force.restrain(control);
+            (in_force.facts, control)
+        }
         Err(error) => return Err((recognise(event, relays, &built_in.catalog), error)),
     };
     let recognition = recognise(event, relays, &facts.catalog);

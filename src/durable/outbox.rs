@@ -31,6 +31,11 @@ pub fn lay<F: Family>(change: &Change<'_>, family: &F, record: &F::Record) -> Re
     put(change, family.key(), Some(to_text(record)?), None)
 }
 
+/// Lays a record ready for KV that is JSON already.
+pub fn lay_json<F: Family>(change: &Change<'_>, family: &F, json: String) -> Result<(), SqlError> {
+    put(change, family.key(), Some(json), None)
+}
+
 /// Lays a record ready for KV that lists show, too.
 pub fn lay_listed<F: Family>(change: &Change<'_>, family: &F, record: &F::Record) -> Result<(), SqlError> {
     let json = to_text(record)?;

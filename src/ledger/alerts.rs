@@ -7,6 +7,7 @@ use tidegate_engine::Mode;
 use tidegate_engine::Timestamp;
 use tidegate_engine::Transition;
 use tidegate_engine::{Alert, AlertKind, Course, Told, WARNINGS};
+use tidegate_stored::Document;
 
 use super::documents::Place;
 use super::notifications::{self, Notification};
@@ -36,7 +37,7 @@ pub enum Cause {
 /// Where a server stands, and what is to be told.
 pub struct Followed {
     pub place: Place,
-    pub told: Option<Told>,
+    pub told: Option<Document<Told>>,
     pub notify_at: Option<Timestamp>,
     pub alerts: Vec<Alert>,
 }
@@ -51,10 +52,10 @@ pub fn follow(server: &Server, judge: &Judge<'_>, cause: Cause, now: Timestamp) 
         return Ok(Followed { place, told: None, notify_at: None, alerts: Vec::new() });
     };
     let (mut told, since) = match (cause, server.told.clone()) {
-        (Cause::Begun(at), _) => (Told::begin(&course, at), Some(at)),
+        (Cause::Begun(at), _) => (Document::new(Told::begin(&course, at)), Some(at)),
         (Cause::Time, Some(told)) => (told, Some(server.notify_at.unwrap_or(now))),
         (Cause::Change, Some(told)) => (told, None),
-        (Cause::Time | Cause::Change, None) => (Told::begin(&course, now), None),
+        (Cause::Time | Cause::Change, None) => (Document::new(Told::begin(&course, now)), None),
     };
     let policy = &judge.policy.enforcement.policy;
     let is_out_of_date = place.state.is_some_and(|state| state.failing().is_some());

@@ -66,7 +66,7 @@ pub fn put(
         let before = one(change, id, site.now)?;
         let freeze = Freeze { from: site.now, until: Some(expires_at) };
         let past: Vec<Freeze> = server.exemptions.up_to(site.now).into();
-        server.exemptions = Freezes::from(past.into_iter().chain([freeze]).collect::<Vec<_>>()).at_most(MAX_TIMES);
+        *server.exemptions = Freezes::from(past.into_iter().chain([freeze]).collect::<Vec<_>>()).at_most(MAX_TIMES);
         let ended_before = expiry(change, id)?;
         change.run(
             "INSERT INTO exemption (server, starts_at, expires_at, notify_at, reason, created_by)
@@ -96,7 +96,7 @@ pub fn end(sql: &Sql, site: &Site<'_>, id: &ServerId, needs: Option<Right>) -> R
         let mut server = changeable(change, site, id, needs)?;
         let Some(expires_at) = expiry(change, id)? else { return Err(none().into()) };
         let before = one(change, id, site.now)?;
-        server.exemptions = server.exemptions.up_to(site.now);
+        *server.exemptions = server.exemptions.up_to(site.now);
         remove(change, id, (site.now, site.actor), expires_at)?;
         audit::write(change, site.act(), "exemption.end", id.as_str(), (before, None))?;
         publish(change, site, &mut server)

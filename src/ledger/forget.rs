@@ -96,10 +96,17 @@ pub fn delete_server(sql: &Sql, site: &Site<'_>, id: &ServerId) -> Result<(), Sq
     sql.change(|change| {
         let policy = policies::current(change)?;
         let missing = || Problem::not_found("there is no such server");
-        let server = servers::get(change, id)?.ok_or_else(missing)?;
-        let before = ServerDocument::new(server, &site.judge(&policy), site.now)?;
+        let before = match servers::get(change, id) {
+            Ok(server) => {
+                let server = server.ok_or_else(missing)?;
+                audit::json(&ServerDocument::new(server, &site.judge(&policy), site.now)?)?
+            }
+            // what cannot be read can be forgotten all the same
+            Err(SqlError::Malformed(_)) => None,
+            Err(error) => return Err(error),
+        };
         remove(change, site, id)?;
-        audit::write(change, site.act(), "server.delete", id.as_str(), (audit::json(&before)?, None))
+        audit::write(change, site.act(), "server.delete", id.as_str(), (before, None))
     })
 }
 

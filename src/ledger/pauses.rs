@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tidegate_engine::Mode;
 use tidegate_engine::{DAY, Date, Timestamp};
 use tidegate_engine::{Pause, PauseError, Pauses};
+use tidegate_stored::Document;
 use tidegate_wire::problem::Problem;
 
 use super::alerts::{next_warning, warning_due};
@@ -108,7 +109,7 @@ pub fn end(sql: &Sql, site: &Site<'_>, id: u64) -> Result<Changed, SqlError> {
 /// Announces the ends of pauses.
 pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     let due = "SELECT json_array(notify_at, json(pause)) FROM pause WHERE notify_at <= ?1 ORDER BY notify_at";
-    let due = sql.rows::<(Timestamp, Pause)>(due, values![site.now.0])?;
+    let due = sql.rows::<(Timestamp, Document<Pause>)>(due, values![site.now.0])?;
     if due.is_empty() {
         return Ok(());
     }
@@ -152,17 +153,20 @@ fn change_all(
     site: &Site<'_>,
     how: impl FnOnce(&mut Pauses, u16) -> Result<(Pause, &'static str, Vec<worker::SqlStorageValue>), PauseError>,
 ) -> Result<Changed, SqlError> {
-    let mut policy = policies::current(change)?;
+    let mut policy = policies::editable(change)?;
     let mut pauses = load(change)?;
     let budget = policy.enforcement.policy.pause_days_per_year;
     let (pause, statement, values) = how(&mut pauses, budget).map_err(problem)?;
     change.run(statement, values)?;
-    change.run("UPDATE pause SET pause = ?2 WHERE id = ?1", values![number(pause.id), to_text(&pause)?])?;
+    let kept = change.row::<Document<Pause>>("SELECT pause FROM pause WHERE id = ?1", values![number(pause.id)]);
+    let document = kept.ok().flatten().map_or_else(|| Document::new(pause), |kept| kept.with(pause));
+    change.run("UPDATE pause SET pause = ?2 WHERE id = ?1", values![number(pause.id), to_text(&document)?])?;
     let warned_from = if pause.ended_at.is_some() { pause.until() } else { site.now.max(pause.from) };
     set_notify_at(change, pause.id, next_warning(pause.until(), warned_from))?;
     policy.enforcement.pauses = pauses.freezes();
     policy.rev += 1;
     policies::save(change, site, &policy)?;
+    let policy = policies::current(change)?;
     servers::reassess(change, site, &policy)?;
     work::set_judged(change, site, policy.rev)?;
     let shown = one(change, pause.id, site.now)?;
@@ -174,7 +178,8 @@ fn set_notify_at(change: &Change<'_>, id: u64, at: Option<Timestamp>) -> Result<
 }
 
 fn load(sql: &Sql) -> Result<Pauses, SqlError> {
-    Ok(sql.rows::<Pause>("SELECT pause FROM pause ORDER BY id", Vec::new())?.into())
+    let pauses = sql.rows::<Document<Pause>>("SELECT pause FROM pause ORDER BY id", Vec::new())?;
+    Ok(pauses.into_iter().map(Document::into_value).collect::<Vec<_>>().into())
 }
 
 /// A pause as the API shows it.

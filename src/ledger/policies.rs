@@ -4,6 +4,7 @@ use tidegate_engine::TenantId;
 use tidegate_engine::Timestamp;
 use tidegate_engine::hold;
 use tidegate_engine::{Policy, Way};
+use tidegate_stored::{Document, Unreadable};
 use tidegate_wire::problem::Problem;
 
 use super::documents::{PolicyChange, ServerDocument};
@@ -14,14 +15,18 @@ use super::work;
 use crate::access;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::durable::{audit, outbox};
-use crate::store::{PolicyKey, PolicyRecord};
+use crate::store::{PolicyKey, PolicyRecord, Record};
 
 /// Servers that the answer to a change lists.
 pub const MAX_SHOWN: usize = 1_000;
 const DOCUMENT: &str = "SELECT json FROM document WHERE name = ?1";
 
-pub fn get(sql: &Sql) -> Result<Option<PolicyRecord>, SqlError> {
-    sql.row(DOCUMENT, values!["policy"])
+/// The tenant's own policy as it is stored, whichever release wrote it. An error of [`Unreadable`]: it can only be
+/// overwritten.
+type Stored = Result<Document<PolicyRecord>, Unreadable>;
+
+fn stored(sql: &Sql) -> Result<Option<Stored>, SqlError> {
+    Ok(sql.texts(DOCUMENT, values!["policy"])?.pop().map(|json| Document::read(&json)))
 }
 
 /// Whether the tenant has a policy of its own.
@@ -29,9 +34,32 @@ pub fn is_set(sql: &Sql) -> Result<bool, SqlError> {
     Ok(sql.number("SELECT 1 FROM document WHERE name = 'policy'", values![])?.is_some())
 }
 
-/// The policy in force: the tenant's own or the default.
+/// The policy in force: the tenant's own or the default. One that this release does not understand only reports.
 pub fn current(sql: &Sql) -> Result<PolicyRecord, SqlError> {
-    get(sql).map(Option::unwrap_or_default)
+    let known = match stored(sql)? {
+        None => return Ok(PolicyRecord::default()),
+        Some(Ok(policy)) if policy.is_understood() => return Ok(policy.into_value()),
+        Some(Ok(policy)) => Some(policy.into_value()),
+        Some(Err(_)) => None,
+    };
+    Ok(PolicyRecord::restrained(known).unwrap_or_default())
+}
+
+/// The policy as it was put, which may ask for more than is in force.
+pub fn shown(sql: &Sql) -> Result<PolicyRecord, SqlError> {
+    match stored(sql)? {
+        Some(Ok(policy)) => Ok(policy.into_value()),
+        _ => current(sql),
+    }
+}
+
+/// The tenant's own policy as it was put, or the default, to be changed in part.
+///
+/// # Errors
+/// A conflict where it cannot be read: then it can only be put anew.
+pub fn editable(sql: &Sql) -> Result<Document<PolicyRecord>, SqlError> {
+    let unreadable = |_| Problem::conflict("the stored policy is of a later release and cannot be read: put one first");
+    Ok(stored(sql)?.transpose().map_err(unreadable)?.unwrap_or_default())
 }
 
 /// Whose ledger this is, once something was stored.
@@ -78,6 +106,7 @@ pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlErr
         let held =
             servers.iter_mut().map(|server| hold_one(server, &judges, site.now)).collect::<Result<Vec<_>, _>>()?;
         let Draft { old, new: mut record } = draft;
+        let kept = stored(change)?.and_then(Result::ok).unwrap_or_default();
         let mut phases = Vec::new();
         if held.contains(&true) {
             record.softened_rev = record.rev;
@@ -86,7 +115,7 @@ pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlErr
                 phases.extend(servers::republish(change, site, &judge, server)?);
             }
         }
-        save(change, site, &record)?;
+        save(change, site, &kept.with(record.clone()))?;
         servers::reassess(change, site, &record)?;
         work::set_judged(change, site, record.rev)?;
         let before = (old.rev > 0).then(|| to_text(&old.enforcement.policy)).transpose()?;
@@ -103,9 +132,10 @@ pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlErr
 }
 
 /// Stores the policy record and lays it ready for KV.
-pub fn save(change: &Change<'_>, site: &Site<'_>, record: &PolicyRecord) -> Result<(), SqlError> {
-    outbox::lay(change, &PolicyKey(site.tenant), record)?;
-    store(change, "policy", &to_text(record)?)?;
+pub fn save(change: &Change<'_>, site: &Site<'_>, record: &Document<PolicyRecord>) -> Result<(), SqlError> {
+    let json = to_text(record)?;
+    store(change, "policy", &json)?;
+    outbox::lay_json(change, &PolicyKey(site.tenant), json)?;
     set_tenant(change, site.tenant)
 }
 

@@ -8,6 +8,7 @@ use tidegate_engine::ServerId;
 use tidegate_engine::Timestamp;
 use tidegate_engine::Told;
 use tidegate_engine::{ServerRecord, Transition, TransitionKind};
+use tidegate_stored::Document;
 
 use super::alerts::{Cause, Followed};
 use super::documents::{History, ServerDocument, SpellDocument};
@@ -206,6 +207,7 @@ pub enum Publish {
     /// If a decision could change by it.
     IfChanged,
     Always,
+    Never,
 }
 
 /// Writes a server and its transitions, and lays its phase ready for KV.
@@ -226,14 +228,17 @@ pub fn save(
     let Server { id, name, connector, peer, relayed, first_seen, last_seen, exemptions, record, .. } = server;
     let published = &mut server.phase;
     let phase = record.phase(site.now);
+    // by what this release does not understand KV is told nothing: its edges take what is there for as much
+    let publish = if record.is_understood() { publish } else { Publish::Never };
     // a server that never was in a spell has nothing to tell
     let changed = published.as_ref().map_or(phase.spell.is_some(), |published| phase.supersedes(&published.phase));
     let mut published_now = None;
-    if changed || publish == Publish::Always {
+    if publish == Publish::Always || (changed && publish == Publish::IfChanged) {
         let rev = published.as_ref().map_or(0, |published| published.rev) + 1;
-        let next = PhaseRecord { rev, policy_rev: judge.policy.rev, phase, exemptions: exemptions.clone() };
-        outbox::lay(change, &PhaseKey(site.tenant, id), &next)?;
-        *published = Some(next.clone());
+        let next = PhaseRecord { rev, policy_rev: judge.policy.rev, phase, exemptions: Freezes::clone(exemptions) };
+        let document = published.take().unwrap_or_default().with(next.clone());
+        outbox::lay_json(change, &PhaseKey(site.tenant, id), to_text(&document)?)?;
+        *published = Some(document);
         published_now = Some((id.clone(), next));
     }
     change.run(
@@ -258,8 +263,8 @@ pub fn save(
             place.stage.map(|stage| i64::from(stage.number)),
             place.product.clone(),
             place.build.clone(),
-            to_text(&*exemptions)?,
-            to_text(&*record)?,
+            to_text(exemptions)?,
+            to_text(record)?,
             published.as_ref().map(to_text).transpose()?,
             server.told.as_ref().map(to_text).transpose()?,
             server.notify_at.map(|at| at.0),
@@ -307,16 +312,16 @@ pub struct Server {
     pub last_seen: Timestamp,
     /// When it was, is or will be exempt.
     #[serde(default)]
-    pub exemptions: Freezes,
+    pub exemptions: Document<Freezes>,
     /// What was told of its spell.
     #[serde(default)]
-    pub told: Option<Told>,
+    pub told: Option<Document<Told>>,
     /// When something is to be told next.
     #[serde(default)]
     pub notify_at: Option<Timestamp>,
-    pub record: ServerRecord,
+    pub record: Document<ServerRecord>,
     /// What KV was last told.
-    phase: Option<PhaseRecord>,
+    phase: Option<Document<PhaseRecord>>,
 }
 
 impl Server {
@@ -330,10 +335,10 @@ impl Server {
             relayed: item.relayed,
             first_seen: now,
             last_seen: now,
-            exemptions: Freezes::default(),
+            exemptions: Document::default(),
             told: None,
             notify_at: None,
-            record: ServerRecord::default(),
+            record: Document::default(),
             phase: None,
         }
     }
@@ -345,7 +350,7 @@ impl Server {
 
     /// The same server, of which KV was told this.
     pub fn with_phase(self, phase: PhaseRecord) -> Self {
-        Self { phase: Some(phase), ..self }
+        Self { phase: Some(Document::new(phase)), ..self }
     }
 }
 

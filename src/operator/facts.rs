@@ -10,6 +10,7 @@ use tidegate_engine::Facts;
 use tidegate_engine::Timestamp;
 use tidegate_engine::{Baseline, BaselineDocument, BaselineError};
 use tidegate_engine::{Catalog, CatalogDocument};
+use tidegate_stored::Document;
 use tidegate_wire::native::Shown;
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
@@ -21,7 +22,7 @@ use crate::common;
 use crate::durable::audit::{self, Act};
 use crate::durable::lists::{Page, Range};
 use crate::durable::outbox;
-use crate::durable::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
+use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
 use crate::http;
 use crate::store::{FactsKey, FactsRecord, Family, Versions};
 
@@ -202,7 +203,9 @@ fn checked(sql: &Sql, key: &FactsKey, posted: String, versions: &Versions) -> Re
                 .map_err(|error| Problem::unprocessable(error.fault.to_string()).in_field(error.field))?;
             for name in names(versions)? {
                 let key = FactsKey::Baseline(name);
-                let baseline: Baseline = from_text(&text(sql, &key, versions.of(&key))?.ok_or_else(|| missing(&key))?)?;
+                let stored = text(sql, &key, versions.of(&key))?.ok_or_else(|| missing(&key))?;
+                // one of another release cannot be held against a catalog of this one
+                let Ok(baseline) = Document::<Baseline>::read(&stored) else { continue };
                 baseline.check(&catalog).map_err(|error| {
                     Problem::unprocessable(format!("baseline `{}`: {error}", baseline.name())).in_field("releases")
                 })?;
@@ -222,7 +225,8 @@ fn checked(sql: &Sql, key: &FactsKey, posted: String, versions: &Versions) -> Re
             }
             let catalog =
                 text(sql, &FactsKey::Catalog, versions.catalog)?.ok_or_else(|| missing(&FactsKey::Catalog))?;
-            let catalog = Catalog::from_json(&catalog).map_err(|error| SqlError::Malformed(error.to_string()))?;
+            let catalog = Document::<CatalogDocument>::read(&catalog).ok().map(Document::into_value);
+            let catalog = catalog.and_then(|catalog| Catalog::try_from(catalog).ok()).unwrap_or_else(Catalog::built_in);
             baseline.check(&catalog).map_err(refused)?;
             to_text(&baseline)
         }

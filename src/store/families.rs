@@ -28,6 +28,13 @@ pub trait Family {
 pub trait Record: DeserializeOwned + Serialize + 'static {
     /// Counts the publications under one key.
     fn rev(&self) -> u64;
+
+    /// What takes the place of a record that this release does not understand, so that nothing is enforced by it.
+    /// `known`: as far as it could be read. `None`: nothing can be decided without it.
+    fn restrained(known: Option<Self>) -> Option<Self> {
+        let _ = known;
+        None
+    }
 }
 
 /// For how many milliseconds an isolate serves what it read: as it is, and while it is refreshed.
@@ -46,6 +53,7 @@ const GUARDING: Kept = Kept { fresh: 20_000, stale: 30_000 };
 pub struct PolicyKey<'a>(pub &'a TenantId);
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct PolicyRecord {
     /// Counts the changes; 0 for a tenant without a policy.
     pub rev: u64,
@@ -68,6 +76,13 @@ impl Record for PolicyRecord {
     fn rev(&self) -> u64 {
         self.rev
     }
+
+    fn restrained(known: Option<Self>) -> Option<Self> {
+        let mut record = known.unwrap_or_else(|| Self { rev: 1, ..Self::default() });
+        let policy = &mut record.enforcement.policy;
+        policy.mode = policy.mode.min(Mode::Report);
+        Some(record)
+    }
 }
 
 /// `phase/{tenant}/{server}`: what an out-of-date server's decisions rest on.
@@ -75,6 +90,7 @@ impl Record for PolicyRecord {
 pub struct PhaseKey<'a>(pub &'a TenantId, pub &'a ServerId);
 
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct PhaseRecord {
     pub rev: u64,
     /// The policy's revision by which it was made.
@@ -106,6 +122,11 @@ impl Record for PhaseRecord {
     fn rev(&self) -> u64 {
         self.rev
     }
+
+    /// Without a spell: the server's mail is accepted.
+    fn restrained(known: Option<Self>) -> Option<Self> {
+        Some(Self { phase: Phase::default(), ..known.unwrap_or_default() })
+    }
 }
 
 /// `peer/{tenant}/{address}`: what a peer address was last told, for gateways that show no header. IPv6: its /64. KV
@@ -114,6 +135,7 @@ impl Record for PhaseRecord {
 pub struct PeerKey<'a>(pub &'a TenantId, pub IpAddr);
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct PeerRecord {
     pub rev: u64,
     pub peer: IpAddr,
@@ -166,6 +188,7 @@ impl Record for PeerRecord {
 pub struct ControlKey;
 
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct ControlRecord {
     pub rev: u64,
     /// The ceiling; none is `enforce`.
@@ -184,6 +207,7 @@ pub struct ControlRecord {
 
 /// Versions of the facts that were replaced at run time. 0, or a name that is not listed: the built-in one.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Versions {
     #[serde(default)]
     pub catalog: u64,
@@ -243,6 +267,11 @@ impl Record for ControlRecord {
     fn rev(&self) -> u64 {
         self.rev
     }
+
+    fn restrained(known: Option<Self>) -> Option<Self> {
+        let record = known.unwrap_or_default();
+        Some(Self { mode: Some(record.mode.unwrap_or(Mode::Enforce).min(Mode::Report)), ..record })
+    }
 }
 
 /// `key/{sha256}`: an API key by the hash of the whole of it, in hexadecimal.
@@ -250,6 +279,7 @@ impl Record for ControlRecord {
 pub struct KeyKey(pub String);
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct KeyRecord {
     pub id: String,
     pub role: Role,
@@ -304,6 +334,7 @@ pub enum FactsKey {
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct FactsRecord {
     pub version: u64,
     /// As it was put, checked; read by [`crate::common`].

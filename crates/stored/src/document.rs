@@ -2,9 +2,10 @@
 
 use std::ops::{Deref, DerefMut};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tidegate_wire::place::{self, Step, Wrong};
 
 use crate::rest::{Rest, remove};
@@ -146,6 +147,21 @@ impl<T> DerefMut for Document<T> {
     }
 }
 
+/// As a part of another document, which is read by `serde_json` alone.
+impl<'de, T: DeserializeOwned + Serialize> Deserialize<'de> for Document<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        Self::read(json.get()).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<T: DeserializeOwned + Serialize> Serialize for Document<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = self.to_json().map_err(serde::ser::Error::custom)?;
+        RawValue::from_string(json).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
 fn to_value(value: &impl Serialize) -> Result<Value, Unreadable> {
     serde_json::to_value(value).map_err(|error| Unreadable(error.to_string()))
 }
@@ -229,6 +245,19 @@ mod tests {
         assert_eq!((document.mode, written(&document)["needs"].clone()), (Mode::Enforce, Value::from(3)));
         assert!(read(r#"{"mode":"enforce","rev":7,"relays":[],"needs":2}"#).is_understood());
         assert!(!read(r#"{"rev":7,"needs":"four"}"#).is_understood());
+    }
+
+    #[test]
+    fn a_part_of_a_row_keeps_its_own_rest() {
+        #[derive(Deserialize, Serialize)]
+        struct Row {
+            id: u8,
+            policy: Document<Policy>,
+        }
+        let json = r#"{"id":1,"policy":{"mode":"enforce","next":null,"relays":[],"rev":7}}"#;
+        let row: Row = serde_json::from_str(json).unwrap();
+        assert!(row.policy.is_understood());
+        assert_eq!(serde_json::to_string(&row).unwrap(), json);
     }
 
     #[test]
