@@ -85,6 +85,9 @@ impl DurableObject for Ledger {
         let Some(common) = self.common().await else {
             return Ok(http::problem(&Problem::unavailable("the catalog or the ceiling cannot be read"))?.into());
         };
+        if envelope.call.only_reads() && self.is_empty()? {
+            return self.answer_empty(&common, envelope);
+        }
         let sql = self.sql()?;
         let tenant: TenantId = envelope.name.parse().map_err(|error| SqlError::Failed(format!("{error}")))?;
         match self.admission.admits(&sql, &self.env, &tenant, &envelope.call).await {
@@ -246,6 +249,22 @@ impl Ledger {
             Call::Notifications(range) => json(&notifications::page(sql, &range)?),
             Call::Tick => Ok(http::no_content()?),
         }
+    }
+
+    /// Whether nothing was ever stored here, not even tables.
+    fn is_empty(&self) -> Result<bool, SqlError> {
+        Ok(!self.ready.get() && !schema::exists(&Sql::new(&self.state.storage()))?)
+    }
+
+    /// Answers of a tenant of which nothing is stored, and stores nothing for it: whoever asks after tenants that are
+    /// none leaves no objects behind.
+    fn answer_empty(&self, common: &Common, envelope: Envelope<Call>) -> worker::Result<Response> {
+        let sql = Sql::new(&self.state.storage());
+        let answer = sql.tentatively(|change| {
+            schema::create(change)?;
+            self.answer(change, common, envelope)
+        });
+        Ok(durable::respond(answer)?.into())
     }
 
     /// Why a batch is not to be written down. Clocks of edge and ledger may differ by some milliseconds: where the

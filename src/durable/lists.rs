@@ -18,7 +18,7 @@ pub struct Range {
 }
 
 /// One page, and where the next one begins.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next: Option<String>,

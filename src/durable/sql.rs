@@ -89,6 +89,16 @@ impl Sql {
             (Ok(_), None) => Err(SqlError::Failed("the transaction did not run".to_owned())),
         }
     }
+
+    /// Runs `read` in a transaction of which nothing is kept, whatever it writes.
+    pub fn tentatively<T>(&self, read: impl FnOnce(&Change<'_>) -> Result<T, SqlError>) -> Result<T, SqlError> {
+        let mut outcome = None;
+        let ended = self.change(|change| {
+            outcome = Some(read(change));
+            Err::<(), _>(SqlError::Failed("rolled back on purpose".to_owned()))
+        });
+        outcome.unwrap_or_else(|| Err(ended.err().unwrap_or_else(|| SqlError::Failed("nothing ran".to_owned()))))
+    }
 }
 
 impl Change<'_> {

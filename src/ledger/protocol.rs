@@ -80,7 +80,26 @@ impl Call {
         !matches!(self, Self::Record(_) | Self::Policy | Self::Note(_))
     }
 
-    /// Whether the tenant's summary may be another one after it.
+    /// Whether it can be answered where nothing is stored, and leaves that so.
+    pub const fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Policy
+                | Self::PreviewPolicy(_)
+                | Self::Servers { .. }
+                | Self::Server { .. }
+                | Self::Tenant
+                | Self::Report { .. }
+                | Self::Counts { .. }
+                | Self::Audit(_)
+                | Self::Notifications(_)
+                | Self::Pauses(PauseCall::List(_))
+                | Self::Exemption(_, ExemptionCall::Show)
+                | Self::Webhooks(WebhookCall::List(_))
+        )
+    }
+
+    /// Whether the tenant's summary may be another one afterwards.
     pub const fn changes(&self) -> bool {
         !matches!(
             self,

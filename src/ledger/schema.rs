@@ -89,6 +89,12 @@ const TABLES: &[&str] = &[
         failing_since INTEGER, last_error TEXT) WITHOUT ROWID",
 ];
 
+/// Whether there are tables.
+pub fn exists(sql: &Sql) -> Result<bool, SqlError> {
+    let first = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'document'";
+    Ok(sql.number(first, Vec::new())?.is_some())
+}
+
 pub fn create(sql: &Sql) -> Result<(), SqlError> {
     let mut tables = TABLES
         .iter()

@@ -71,7 +71,7 @@ pub fn revoke(sql: &Sql, act: Act<'_>, revoke: &RevokeKey) -> Result<String, Sql
         if revoke.bound_to.is_some() && revoke.bound_to != tenant {
             return Err(missing().into());
         }
-        if role == Role::Admin && !revoke.as_admin {
+        if !revoke.as_admin && !role.is_handed_out_by_operators() {
             return Err(Problem::forbidden().into());
         }
         remove(change, act, &revoke.id, &hash, &shown, tenant.as_ref())?;

@@ -10,6 +10,9 @@ use super::{Family, Found, Kept, Record};
 
 /// Octets that the cache holds, by the size of the records as JSON and their keys.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// The same for what KV was found not to have: whoever asks for what is not there, be it with wrong keys by the
+/// thousand, does not wash out what decisions rest on.
+const MAX_ABSENT_BYTES: usize = 1024 * 1024;
 /// How long a newer record is kept though KV answers with an older one, or one that was told though KV has none: KV's
 /// own delay.
 const SETTLING_MILLIS: u64 = 90_000;
@@ -27,8 +30,14 @@ pub(super) enum Age {
 }
 
 pub(super) struct Cache {
+    known: Pool,
+    absent: Pool,
+}
+
+struct Pool {
     entries: LruCache<String, Entry>,
     bytes: usize,
+    max_bytes: usize,
 }
 
 struct Entry {
@@ -60,11 +69,15 @@ impl Cache {
     }
 
     fn new() -> Self {
-        Self { entries: LruCache::unbounded(), bytes: 0 }
+        Self { known: Pool::new(MAX_BYTES), absent: Pool::new(MAX_ABSENT_BYTES) }
     }
 
     pub(super) fn get<F: Family>(&mut self, family: &F, now: u64) -> Option<(Found<F::Record>, Age)> {
-        let entry = self.entries.get_mut(family.key().as_str())?;
+        let key = family.key();
+        let entry = match self.known.entries.get_mut(key.as_str()) {
+            Some(entry) => entry,
+            None => self.absent.entries.get_mut(key.as_str())?,
+        };
         let Kept { fresh, stale } = F::KEPT;
         let age = match now.saturating_sub(entry.read_at) {
             age if age < fresh => Age::Fresh,
@@ -114,7 +127,7 @@ impl Cache {
         now: u64,
     ) -> Found<F::Record> {
         let key = family.key();
-        if let Some(known) = self.entries.peek_mut(key.as_str())
+        if let Some(known) = self.known.entries.peek_mut(key.as_str())
             && known.rev > rev
             && (read.is_some() || told || known.told)
             && now.saturating_sub(known.confirmed_at) < SETTLING_MILLIS
@@ -139,8 +152,31 @@ impl Cache {
 
     /// As [`Self::forget`], for what it knows under keys that begin so.
     pub(super) fn forget_all(&mut self, prefix: &str, now: u64) {
-        for (_, entry) in self.entries.iter_mut().filter(|(key, _)| key.starts_with(prefix)) {
+        for (_, entry) in self.known.entries.iter_mut().filter(|(key, _)| key.starts_with(prefix)) {
             *entry = Entry::deleted(entry.bytes, now);
+        }
+    }
+
+    /// What its Durable Object told to be gone is known, as a record is.
+    fn insert(&mut self, key: String, entry: Entry) {
+        if entry.record.is_some() || entry.told {
+            self.absent.remove(&key);
+            self.known.insert(key, entry);
+        } else {
+            self.known.remove(&key);
+            self.absent.insert(key, entry);
+        }
+    }
+}
+
+impl Pool {
+    fn new(max_bytes: usize) -> Self {
+        Self { entries: LruCache::unbounded(), bytes: 0, max_bytes }
+    }
+
+    fn remove(&mut self, key: &str) {
+        if let Some(removed) = self.entries.pop(key) {
+            self.bytes = self.bytes.saturating_sub(removed.bytes);
         }
     }
 
@@ -149,7 +185,7 @@ impl Cache {
         if let Some(replaced) = self.entries.put(key, entry) {
             self.bytes = self.bytes.saturating_sub(replaced.bytes);
         }
-        while self.bytes > MAX_BYTES {
+        while self.bytes > self.max_bytes {
             let Some((_, oldest)) = self.entries.pop_lru() else {
                 break;
             };
@@ -161,11 +197,15 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{PolicyKey, PolicyRecord};
+    use crate::store::{KeyKey, KeyRecord, PolicyKey, PolicyRecord};
     use tidegate_engine::TenantId;
 
     fn policy(rev: u64) -> PolicyRecord {
         PolicyRecord { rev, ..PolicyRecord::default() }
+    }
+
+    fn key() -> KeyRecord {
+        serde_json::from_str(r#"{"id":"a","role":"gateway","tenant":null}"#).unwrap()
     }
 
     fn tenant(number: usize) -> TenantId {
@@ -228,7 +268,7 @@ mod tests {
         assert_eq!(cache.put(&PolicyKey(&tenant), Some(policy(1)), 0, 2).map(|record| record.rev), Some(1));
         cache.forget_all("policy/", 3);
         assert!(cache.get(&PolicyKey(&tenant), 3).unwrap().0.is_none());
-        assert_eq!(cache.entries.iter().map(|(_, entry)| entry.bytes).sum::<usize>(), cache.bytes);
+        assert_eq!(cache.known.entries.iter().map(|(_, entry)| entry.bytes).sum::<usize>(), cache.known.bytes);
     }
 
     #[test]
@@ -237,7 +277,22 @@ mod tests {
         for number in 0..20_000 {
             cache.put(&PolicyKey(&tenant(number)), Some(policy(1)), 1_000, 0);
         }
-        assert!(cache.bytes <= MAX_BYTES && cache.entries.len() < 20_000);
-        assert_eq!(cache.entries.iter().map(|(_, entry)| entry.bytes).sum::<usize>(), cache.bytes);
+        let known = &cache.known;
+        assert!(known.bytes <= MAX_BYTES && known.entries.len() < 20_000);
+        assert_eq!(known.entries.iter().map(|(_, entry)| entry.bytes).sum::<usize>(), known.bytes);
+    }
+
+    #[test]
+    fn wrong_keys_by_the_thousand_do_not_wash_out_policies_and_phases() {
+        let (mut cache, tenant) = (Cache::new(), tenant(0));
+        cache.put(&PolicyKey(&tenant), Some(policy(1)), 100, 0);
+        for number in 0..150_000 {
+            cache.put(&KeyKey(format!("{number:064x}")), None, 0, 1);
+        }
+        assert!(cache.get(&PolicyKey(&tenant), 2).is_some());
+        assert!(cache.absent.bytes <= MAX_ABSENT_BYTES);
+        assert!(cache.get(&KeyKey(format!("{:064x}", 149_999)), 2).is_some(), "the last ones are not asked for again");
+        cache.tell(&KeyKey(format!("{:064x}", 149_999)), key(), 10, 3);
+        assert!(cache.get(&KeyKey(format!("{:064x}", 149_999)), 4).unwrap().0.is_some());
     }
 }

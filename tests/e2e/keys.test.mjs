@@ -138,7 +138,9 @@ test("nobody makes, sees or revokes a key above or outside", async () => {
   /** @type {[string, object, number][]} */
   const cases = [
     [bound.key, { role: "operator", tenant: "mine", name: "deputy" }, 201],
-    [bound.key, { role: "gateway", tenant: "mine", name: "mx" }, 201],
+    [bound.key, { role: "viewer", tenant: "mine", name: "report" }, 201],
+    [bound.key, { role: "gateway", tenant: "mine", name: "mx" }, 403],
+    [unbound.key, { role: "gateway", tenant: "mine", name: "mx" }, 403],
     [bound.key, { role: "viewer", tenant: "theirs", name: "x" }, 403],
     [bound.key, { role: "viewer", tenant: null, name: "x" }, 403],
     [bound.key, { role: "admin", tenant: "mine", name: "x" }, 403],
@@ -158,10 +160,15 @@ test("nobody makes, sees or revokes a key above or outside", async () => {
     new Set(["mine"]),
   );
   assert.equal(
-    seen.json.items.find((/** @type {any} */ { name }) => name === "mx").created_by,
+    seen.json.items.find((/** @type {any} */ { name }) => name === "report").created_by,
     `key:${bound.id}`,
   );
   assert.equal((await as(bound.key, "GET", "/v1/keys?tenant=theirs")).status, 403);
+  // by the gateway's key the provider's gateway asks: who is enforced must not end that
+  const gateway = await make({ role: "gateway", tenant: "mine", name: "mx1" });
+  assert.equal((await as(bound.key, "DELETE", `/v1/keys/${gateway.id}`)).status, 403);
+  assert.equal((await as(unbound.key, "DELETE", `/v1/keys/${gateway.id}`)).status, 403);
+  assert.notEqual((await as(gateway.key, "POST", "/v1/decide", {})).status, 401, "it works on");
   assert.equal((await as(bound.key, "DELETE", `/v1/keys/${theirs.id}`)).status, 404);
   assert.equal((await as(bound.key, "DELETE", `/v1/keys/${unbound.id}`)).status, 404);
   assert.equal((await as(unbound.key, "DELETE", `/v1/keys/${admin.id}`)).status, 403);
@@ -194,8 +201,8 @@ test("what a key says wrong is named", async () => {
 });
 
 test("who made and who revoked a key is in both trails, the operator's and the tenant's", async () => {
-  const { id } = await make({ role: "viewer", tenant: "trailed", name: "viewer" });
-  // without a test's clock: the alarm delivers
+  // without a test's clock, as the alarm that delivers has none
+  const { id } = await make({ role: "viewer", tenant: "trailed", name: "viewer" }, { now: undefined });
   assert.equal((await client.ask("DELETE", `/v1/keys/${id}`)).status, 204);
   const trail = (await client.ask("GET", "/v1/audit?limit=20")).json.items;
   const ours = trail.filter((/** @type {any} */ { subject }) => subject === id);

@@ -263,7 +263,10 @@ test("a vulnerable server is recorded, passes all eight stages, and is free with
     }
     // what is recorded later must not be heard in a later part of its life
     const last = rfc3339(patchedAt + 40 * 60);
-    await until("the last of them is recorded", async () => (await server.shown(patchedAt + HOUR)).last_seen === last);
+    await until(
+      "the last of them is recorded",
+      async () => (await server.shown(patchedAt + HOUR)).last_seen === last,
+    );
   });
 
   await t.test("one stale component does not condemn a patched machine", async () => {

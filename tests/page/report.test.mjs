@@ -263,7 +263,7 @@ test("a tenant without mail is told how to begin", async (t) => {
   await shoot(page, "report-empty");
   await assertAccessible(page);
   const reader = await open(t, { at: "/tenants/nobody-yet", key: keys.fleet, width: 360 });
-  await reader.getByText("Have an operator make a key for the gateway.").waitFor();
+  await reader.getByText("Have an admin make a key for the gateway.").waitFor();
   await shoot(reader, "report-empty-360");
   await assertFits(reader);
 });

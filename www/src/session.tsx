@@ -119,3 +119,8 @@ export function rights({ role, tenant }: Me, policy?: Policy) {
     forget: operates && !bound,
   };
 }
+
+/** Whether keys of a role are this one's to make and revoke: gateways' keys are an admin's. */
+export function handsOut(me: Me, role: Role): boolean {
+  return rights(me).admin || role === "viewer" || role === "operator";
+}

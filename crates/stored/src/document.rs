@@ -162,8 +162,10 @@ impl<T: DeserializeOwned + Serialize> Serialize for Document<T> {
     }
 }
 
+/// By way of text: a serializer into values would generate each shape's writer a second time.
 fn to_value(value: &impl Serialize) -> Result<Value, Unreadable> {
-    serde_json::to_value(value).map_err(|error| Unreadable(error.to_string()))
+    let unreadable = |error: serde_json::Error| Unreadable(error.to_string());
+    serde_json::from_str(&serde_json::to_string(value).map_err(unreadable)?).map_err(unreadable)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 import { useLoad } from "../api/load";
 import type { Key } from "../api/types";
 import { href } from "../route";
-import { useSession } from "../session";
+import { handsOut, useSession } from "../session";
 import { useDialogs } from "../ui/dialog";
 import { Search, wordsOf } from "../ui/filters";
 import { visible } from "../ui/hostile";
@@ -147,7 +147,7 @@ function useColumns(tenant: string | null, keys: Key[], open: (what: Open) => vo
         id: "actions",
         label: "Actions",
         cell: (key) =>
-          (key.role !== "admin" || me.role === "admin") && (
+          handsOut(me, key.role) && (
             <div class="actions">
               {!rotation.has(key.id) && (
                 <button

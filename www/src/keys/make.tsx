@@ -1,7 +1,7 @@
 /** Makes a key, or the successor of one, and shows it the only time that it is shown. */
 import { useState } from "preact/hooks";
 import type { CreatedKey, Key, Role } from "../api/types";
-import { rights, useSession } from "../session";
+import { handsOut, useSession } from "../session";
 import { refuseTenantId } from "../tenant-id";
 import { Dialog } from "../ui/dialog";
 import { Buttons, Choices, Field, useSending } from "../ui/form";
@@ -62,7 +62,7 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
   };
   const known = ["role", "tenant", "name", "gateway.own_hops"].some((field) => errorOf(field));
   const roles = (Object.keys(ROLES) as Role[]).filter(
-    (each) => each !== "admin" || (tenant === null && rights(me).admin),
+    (each) => handsOut(me, each) && (each !== "admin" || tenant === null),
   );
   if (like) {
     return (

@@ -10,13 +10,13 @@ export function NothingYet({ tenant }: { tenant: string }) {
       <p>Servers show here with the first message that they hand over, once a mail gateway asks Tidegate.</p>
       <ol>
         <li>
-          {rights(me).operate ? (
+          {rights(me).admin ? (
             <>
               Make a key for the gateway under{" "}
               <a href={href({ view: "tenant", tenant, tab: "keys" })}>Keys</a>.
             </>
           ) : (
-            "Have an operator make a key for the gateway."
+            "Have an admin make a key for the gateway."
           )}
         </li>
         <li>Let the gateway ask Tidegate: the README says how, for each mail server.</li>

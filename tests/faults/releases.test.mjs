@@ -1,0 +1,245 @@
+/**
+ * What one release leaves another one lives with: state of the release before is opened with all its clocks, and what
+ * only the next one knows is kept, reported by at most, overwritten and deleted.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { event, received, rfc3339, until } from "../support/client.mjs";
+import { published, startEdge } from "../support/edge.mjs";
+import { startKv } from "../support/kv-service.mjs";
+import { LEFT, restore, rewrite } from "../support/stored-state.mjs";
+
+const DAY = 24 * 3600;
+const BEFORE = fileURLToPath(new URL("../stored/67205e3/state", import.meta.url));
+
+/** @type {(() => Promise<void> | void)[]} */
+const ends = [];
+after(async () => {
+  for (const end of ends.reverse()) await end();
+});
+
+/**
+ * A worker on what the release before left.
+ * @param {(document: any, where: string) => any} [change] of each JSON document that lies in KV and the objects
+ */
+async function opened(change) {
+  const stateDir = mkdtempSync(join(tmpdir(), "tidegate-releases-"));
+  ends.push(() => rmSync(stateDir, { recursive: true, force: true }));
+  const kv = await startKv();
+  ends.push(() => kv.stop());
+  await restore(BEFORE, stateDir, kv);
+  if (change) await rewrite(stateDir, kv, change);
+  return { stateDir, kv, edge: await started(stateDir, kv) };
+}
+
+/**
+ * @param {string} stateDir
+ * @param {import("../support/kv-service.mjs").KvService} kv
+ */
+async function started(stateDir, kv) {
+  const edge = await startEdge({ kv, stateDir, ledger: true });
+  ends.push(() => edge.stop());
+  return edge;
+}
+
+/**
+ * @param {import("../support/edge.mjs").Edge} edge
+ * @param {string} host
+ * @param {number} now
+ * @param {"sync" | "async"} [record]
+ */
+function send({ client }, host, now, record = "sync") {
+  return client.decide(event({ tenant: "contoso", record, header: received({ host, now }) }), {
+    now,
+    fresh: true,
+  });
+}
+
+test("an upgrade keeps every clock, exemption, pause, key and policy, and refuses nothing at once", async () => {
+  const { edge } = await opened();
+  const { client } = edge;
+  const shown = async (/** @type {string} */ id) => client.server("contoso", id, { now: LEFT });
+  const blocked = await shown("ex01.contoso.com");
+  assert.deepEqual([blocked.detected_at, blocked.stage.number], ["2026-10-01T08:15:08Z", 8]);
+  assert.equal((await shown("ex03.contoso.com")).exempt_until, "2027-06-30T00:00:00Z");
+  const patched = await shown("ex02.contoso.com");
+  assert.deepEqual(
+    [patched.detected_at, patched.spells.map((/** @type {any} */ { end }) => end)],
+    [null, ["patched"]],
+  );
+  assert.equal((await shown("ex04.contoso.com")).detected_at, null);
+  for (const [path, read, expected] of /** @type {[string, (json: any) => unknown, unknown][]} */ ([
+    [
+      "/v1/tenants/contoso/policy",
+      ({ baseline, mode, delegated }) => [baseline, mode, delegated],
+      ["house", "enforce", ["exempt"]],
+    ],
+    ["/v1/tenants/contoso/pauses", ({ items }) => items.map((/** @type {any} */ pause) => pause.days), [3]],
+    ["/v1/keys", ({ items }) => items.map((/** @type {any} */ key) => key.name).sort(), ["helpdesk", "mx"]],
+    ["/v1/baselines/house", ({ baseline }) => baseline.name, "house"],
+    ["/v1/catalog", ({ version }) => version, 1],
+    ["/v1/control/mode", ({ effective }) => effective, "enforce"],
+  ])) {
+    const { status, json } = await client.ask("GET", path, { now: LEFT });
+    assert.equal(status, 200, path);
+    assert.deepEqual(read(json), expected, path);
+  }
+  assert.equal(
+    (await send(edge, "EX01.contoso.com", LEFT)).action,
+    "accept",
+    "7 days from its first message on",
+  );
+  assert.equal((await send(edge, "EX01.contoso.com", LEFT + 7 * DAY - 60)).action, "accept");
+  const refused = await send(edge, "EX01.contoso.com", LEFT + 7 * DAY + 60);
+  assert.deepEqual([refused.action, refused.stage.number], ["reject", 8]);
+  assert.equal((await send(edge, "EX03.contoso.com", LEFT + 8 * DAY)).action, "accept");
+});
+
+/** Maps by names that mean something: a name more there is no member more. */
+const MAPS = new Set(["waves", "products", "baselines"]);
+
+/**
+ * The document as a next release may write it, that knows a member more everywhere.
+ * @param {any} value
+ * @param {string} [name]
+ * @returns {any}
+ */
+function withMembersOfTheNext(value, name = "") {
+  if (Array.isArray(value)) return value.map((item) => withMembersOfTheNext(item));
+  if (value === null || typeof value !== "object") return value;
+  if ("minimum" in value || "max_lag_days" in value) return value; // one of several kinds, by its only name
+  const members = Object.entries(value).map(([key, member]) => [key, withMembersOfTheNext(member, key)]);
+  return Object.fromEntries(MAPS.has(name) ? members : [...members, ["next", { of: ["next"] }]]);
+}
+
+/** How many members of the next release are in what lies in KV and the objects, by what they are in. */
+async function countNext(
+  /** @type {string} */ stateDir,
+  /** @type {import("../support/kv-service.mjs").KvService} */ kv,
+) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  await rewrite(stateDir, kv, (document, where) => {
+    counts.set(where, JSON.stringify(document).split('"next":{"of":["next"]}').length - 1);
+    return document;
+  });
+  return counts;
+}
+
+const POLICY = { mode: "enforce", operator: "Example Mail", baseline: "house" };
+
+test("members of the next release change no decision, are kept by every change, and stand in no way", async () => {
+  const { edge, stateDir, kv } = await opened(withMembersOfTheNext);
+  const { client } = edge;
+  const later = LEFT + 7 * DAY + 60;
+  await send(edge, "EX01.contoso.com", LEFT);
+  const refused = await send(edge, "EX01.contoso.com", later);
+  assert.deepEqual(
+    [refused.action, refused.stage?.number, refused.degraded],
+    ["reject", 8, false],
+    refused.why,
+  );
+  for (const [method, path, body] of /** @type {[string, string, object?][]} */ ([
+    ["GET", ""],
+    ["GET", "/policy"],
+    ["GET", "/servers"],
+    ["GET", "/servers/ex01.contoso.com"],
+    ["GET", "/audit"],
+    ["GET", "/report?from=2026-10-01&to=2026-12-31"],
+    ["GET", "/notifications"],
+    ["GET", "/webhooks"],
+    ["GET", "/pauses"],
+    ["POST", "/policy/preview", POLICY],
+    ["POST", "/pauses", { days: 1, reason: "a day", starts_on: "2027-03-01" }],
+    ["PUT", "/policy", POLICY],
+    ["PUT", "/servers/ex01.contoso.com/exemption", { reason: "a while", expires_at: "2027-05-01T00:00:00Z" }],
+  ])) {
+    const { status, json } = await client.ask(method, `/v1/tenants/contoso${path}`, { body, now: later });
+    assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(json)}`);
+  }
+  await until("KV has been told", async () => {
+    const found = (await kv.keys()).find(({ name }) => name === "policy/contoso");
+    return found && JSON.parse(found.value).enforcement.pauses.length === 2;
+  });
+  await edge.worker.stop();
+  const left = await countNext(stateDir, kv);
+  assert.ok((left.get("policy/contoso") ?? 0) >= 5, `policy in KV: ${left.get("policy/contoso")}`);
+  assert.ok((left.get("document policy") ?? 0) >= 5, `policy in the ledger: ${left.get("document policy")}`);
+  assert.ok((left.get("server ex01.contoso.com record") ?? 0) >= 5);
+});
+
+test("by what this release does not understand it only reports, until it is put anew", async () => {
+  for (const [what, change] of /** @type {[string, (policy: any) => void][]} */ ([
+    [
+      "a policy that needs a later reader",
+      (record) => {
+        record.needs = 99;
+      },
+    ],
+    [
+      "a mode that only the next release knows",
+      ({ enforcement }) => {
+        enforcement.policy.mode = "quarantine";
+      },
+    ],
+    [
+      "a policy of another shape",
+      (record) => {
+        record.enforcement = [record.enforcement];
+      },
+    ],
+  ])) {
+    const { edge } = await opened((document) => {
+      if (document?.enforcement) change(document);
+      return document;
+    });
+    await send(edge, "EX01.contoso.com", LEFT);
+    const later = LEFT + 8 * DAY;
+    const asked = await send(edge, "EX01.contoso.com", later);
+    assert.deepEqual(
+      [asked.action, asked.mode, asked.degraded, asked.recorded],
+      ["accept", "report", false, true],
+      what,
+    );
+    const put = await edge.client.ask("PUT", "/v1/tenants/contoso/policy", { body: POLICY, now: later });
+    assert.equal(put.status, 200, `${what}: ${put.text}`);
+    const enforced = await until(`${what}: the new policy is in force`, async () => {
+      const decision = await send(edge, "EX01.contoso.com", later + 9 * DAY);
+      return decision.mode === "enforce" && decision;
+    });
+    assert.ok(enforced.stage, rfc3339(later));
+    assert.equal(
+      (await edge.client.ask("DELETE", "/v1/tenants/contoso", { now: later + 9 * DAY })).status,
+      204,
+      what,
+    );
+  }
+});
+
+test("a key, a phase, the ceiling and facts of the next release delay no mail and lock nobody out", async () => {
+  const { edge, kv } = await opened((document, where) => {
+    if (where.startsWith("key/") && document.role === "gateway") document.gateway.colour = "blue";
+    return document;
+  });
+  await send(edge, "EX01.contoso.com", LEFT);
+  const name = "phase/contoso/ex01.contoso.com";
+  const phase = await published(kv, name, ({ phase: { spell } }) => spell.last_in_reach === LEFT);
+  assert.equal((await send(edge, "EX01.contoso.com", LEFT + 9 * DAY, "async")).action, "reject");
+  await kv.put(name, JSON.stringify({ ...phase, needs: 99 }));
+  const spared = await send(edge, "EX01.contoso.com", LEFT + 9 * DAY + 1, "async");
+  assert.deepEqual([spared.action, spared.degraded], ["accept", false]);
+  for (const where of ["control/mode", "catalog", "baseline/house"]) {
+    const { edge: other } = await opened((document, at) => {
+      if (at === where) document.needs = 99;
+      if (at === where && document.json) document.json = { ...document.json, needs: 99 };
+      return document;
+    });
+    await send(other, "EX01.contoso.com", LEFT);
+    const asked = await send(other, "EX01.contoso.com", LEFT + 9 * DAY, "async");
+    assert.deepEqual([asked.action, asked.degraded, asked.mode], ["accept", false, "report"], where);
+  }
+});

@@ -1,0 +1,216 @@
+/**
+ * What a release leaves behind, kept as text: its KV's records and its objects' SQLite databases. `node
+ * tests/support/stored-state.mjs BUILD FOLDER` has a build live through a story and writes that down, once a release;
+ * `restore` lays it out for a later one to open.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
+import { at, Client, event, received, until } from "./client.mjs";
+import { startKv } from "./kv-service.mjs";
+import { startWorkerd } from "./workerd.mjs";
+
+const DAY = 24 * 3600;
+const KEY = "test-admin-key";
+
+/** When the story begins, and when it is written down: `EX01.contoso.com` is at stage 8 then. */
+export const BEGUN = at("2026-10-01T08:15:08Z");
+export const LEFT = BEGUN + 95 * DAY;
+
+/**
+ * The story: a tenant that enforces, with relays, waves, a pause and a baseline of its own; a server at stage 8, one that
+ * was patched, one that is exempt, one with a single witness; keys; a turn of the brake; a catalog and a baseline put.
+ * @param {Client} client
+ */
+async function live(client) {
+  const send = (/** @type {string} */ host, /** @type {number} */ now, build = "15.1.2507.39") =>
+    client.decide(event({ tenant: "contoso", record: "sync", header: received({ host, now, build }) }), {
+      now,
+    });
+  const put = async (
+    /** @type {string} */ path,
+    /** @type {unknown} */ body,
+    now = BEGUN - 20 * DAY,
+    method = "PUT",
+  ) => {
+    const { status, json } = await client.ask(method, path, { body, now });
+    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(json)}`);
+  };
+  await put("/v1/control/mode", { mode: "report" }, BEGUN - 30 * DAY);
+  await put("/v1/control/mode", { mode: "enforce" }, BEGUN - 29 * DAY);
+  const shown = async (/** @type {string} */ path) =>
+    (await client.ask("GET", path, { now: BEGUN - 25 * DAY })).json;
+  await put("/v1/catalog", (await shown("/v1/catalog")).catalog);
+  const { baseline } = await shown("/v1/baselines/microsoft");
+  await put("/v1/baselines/house", { ...baseline, name: "house" });
+  await put("/v1/tenants/contoso/policy", {
+    mode: "enforce",
+    operator: "Example Mail",
+    baseline: "house",
+    trusted_relays: [{ host: "relay.example.net", networks: ["198.51.100.0/24"] }],
+    delegated: ["exempt"],
+  });
+  await put("/v1/tenants/fabrikam/policy", { mode: "report" });
+  await put(
+    "/v1/keys",
+    { role: "gateway", tenant: "contoso", name: "mx", gateway: { own_hops: 1 } },
+    BEGUN,
+    "POST",
+  );
+  await put("/v1/keys", { role: "operator", tenant: "contoso", name: "helpdesk" }, BEGUN, "POST");
+  for (const day of [0, 1, 20, 40, 60, 80, 94]) {
+    await send("EX01.contoso.com", BEGUN + day * DAY);
+    await send("EX03.contoso.com", BEGUN + day * DAY + 60);
+  }
+  for (const day of [10, 11, 30, 50]) await send("EX02.contoso.com", BEGUN + day * DAY);
+  await send("EX02.contoso.com", BEGUN + 60 * DAY, "15.1.2507.61");
+  await send("EX04.contoso.com", BEGUN + 94 * DAY);
+  const exemption = { reason: "migration", expires_at: "2027-06-30T00:00:00Z" };
+  await put("/v1/tenants/contoso/servers/ex03.contoso.com/exemption", exemption, BEGUN + 94 * DAY);
+  const pause = { days: 3, reason: "holidays", starts_on: "2027-02-01" };
+  await put("/v1/tenants/contoso/pauses", pause, BEGUN + 94 * DAY, "POST");
+}
+
+/**
+ * Has a build live through the story, and writes down what it leaves.
+ * @param {string} build
+ * @param {string} folder
+ */
+async function write(build, folder) {
+  const kv = await startKv();
+  const stateDir = mkdtempSync(join(tmpdir(), "tidegate-stored-"));
+  const vars = { ADMIN_KEY: KEY, ENVIRONMENT: "test", AUTO_TENANTS: "on" };
+  const worker = await startWorkerd({ build, kv, stateDir, ledger: true, vars, readyPath: "/v1/health" });
+  try {
+    await live(new Client({ url: worker.url, key: KEY }));
+    await until("KV has it all", async () => {
+      const names = (await kv.keys()).map(({ name }) => name);
+      return ["policy/contoso", "phase/contoso/ex01.contoso.com", "catalog", "baseline/house"].every((name) =>
+        names.includes(name),
+      );
+    });
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "kv.json"), `${JSON.stringify(await kv.keys(), null, 1)}\n`);
+  } finally {
+    await worker.stop();
+    await kv.stop();
+  }
+  const files = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
+  for (const file of files.filter((name) => name.endsWith(".sqlite"))) {
+    const out = join(folder, `${file}.sql`);
+    mkdirSync(dirname(out), { recursive: true });
+    writeFileSync(out, dumped(join(stateDir, file)));
+  }
+  rmSync(stateDir, { recursive: true, force: true });
+}
+
+/**
+ * A database as statements that make it again.
+ * @param {string} file
+ */
+function dumped(file) {
+  const database = new DatabaseSync(file);
+  try {
+    const schema = database
+      .prepare(
+        "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'",
+      )
+      .all();
+    const isTable = (/** @type {Record<string, any>} */ { type }) => type === "table";
+    const rows = schema.filter(isTable).flatMap(({ name }) => inserts(database, String(name)));
+    const others = schema.filter((made) => !isTable(made));
+    const lines = [...schema.filter(isTable).map(({ sql }) => sql), ...rows, ...others.map(({ sql }) => sql)];
+    return `${lines.join(";\n")};\n`;
+  } finally {
+    database.close();
+  }
+}
+
+/**
+ * @param {DatabaseSync} database
+ * @param {string} table
+ */
+function inserts(database, table) {
+  const columns = database
+    .prepare(`SELECT name FROM pragma_table_info(?)`)
+    .all(table)
+    .map(({ name }) => `"${name}"`);
+  const values = columns.map((column) => `quote(${column})`).join(" || ', ' || ");
+  const rows = database.prepare(`SELECT ${values} AS row FROM "${table}"`).all();
+  return rows.map(({ row }) => `INSERT INTO "${table}" (${columns.join(", ")}) VALUES (${row})`);
+}
+
+/**
+ * Lays out what was written down.
+ * @param {string} folder
+ * @param {string} stateDir the objects' files are made there
+ * @param {import("./kv-service.mjs").KvService} kv
+ */
+export async function restore(folder, stateDir, kv) {
+  for (const { name, value, metadata } of JSON.parse(readFileSync(join(folder, "kv.json"), "utf8"))) {
+    await kv.put(name, value, metadata);
+  }
+  const files = /** @type {string[]} */ (readdirSync(folder, { recursive: true }));
+  for (const file of files.filter((name) => name.endsWith(".sql"))) {
+    const out = join(stateDir, file.replace(/\.sql$/, ""));
+    mkdirSync(dirname(out), { recursive: true });
+    const database = new DatabaseSync(out);
+    database.exec(readFileSync(join(folder, file), "utf8"));
+    database.close();
+  }
+}
+
+/** Columns that hold JSON, and how a row of theirs is named. */
+const DOCUMENTS = [
+  { table: "document", key: "name", columns: ["json"] },
+  { table: "server", key: "id", columns: ["record", "phase", "exemptions", "told"] },
+  { table: "pause", key: "id", columns: ["pause"] },
+  { table: "key", key: "id", columns: ["gateway"] },
+  { table: "facts", key: "name", columns: ["json"] },
+];
+
+/**
+ * Changes every JSON document of a state that no worker has open.
+ * @param {string} stateDir
+ * @param {import("./kv-service.mjs").KvService} kv
+ * @param {(document: any, where: string) => any} change `where`: the key in KV; or table, row and column
+ */
+export async function rewrite(stateDir, kv, change) {
+  for (const { name, value, metadata } of await kv.keys()) {
+    await kv.put(name, JSON.stringify(change(JSON.parse(value), name)), metadata);
+  }
+  const files = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
+  for (const file of files.filter((name) => /[0-9a-f]{64}\.sqlite$/.test(name))) {
+    const database = new DatabaseSync(join(stateDir, file));
+    const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+    for (const { table, key, columns } of DOCUMENTS.filter(({ table }) =>
+      tables.some(({ name }) => name === table),
+    )) {
+      for (const column of columns) rewriteColumn(database, { table, key, column }, change);
+    }
+    database.close();
+  }
+}
+
+/**
+ * @param {DatabaseSync} database
+ * @param {{ table: string, key: string, column: string }} place
+ * @param {(document: any, where: string) => any} change
+ */
+function rewriteColumn(database, { table, key, column }, change) {
+  const rows = database.prepare(
+    `SELECT "${key}" AS id, "${column}" AS json FROM "${table}" WHERE "${column}" IS NOT NULL`,
+  );
+  const write = database.prepare(`UPDATE "${table}" SET "${column}" = ? WHERE "${key}" = ?`);
+  for (const { id, json } of rows.all()) {
+    const where = table === "server" ? `server ${id} ${column}` : `${table} ${id}`;
+    write.run(JSON.stringify(change(JSON.parse(String(json)), where)), /** @type {any} */ (id));
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [build = "", folder = ""] = process.argv.slice(2);
+  await write(build, folder);
+}
