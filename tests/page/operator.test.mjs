@@ -291,6 +291,12 @@ suite("the operator's page", () => {
     await region
       .getByText(`${catalog.products.length} products, ${catalog.releases.length + 1} releases`)
       .waitFor();
+    // an update that no server was seen to stamp is listed, since it obliges nobody
+    const unseen = catalog.releases.filter((/** @type {any} */ { stamped }) => stamped === false);
+    assert.ok(unseen.length > 0);
+    await region.getByText(`${unseen.length} releases not seen in mail yet`).click();
+    const listed = region.getByRole("table", { name: "Releases whose number was not seen in mail" });
+    await listed.getByRole("cell", { name: unseen[0].build, exact: true }).first().waitFor();
     await region.getByRole("button", { name: "Go back to an earlier version" }).click();
     const sure = dialog(page, "Catalog: go back");
     await sure

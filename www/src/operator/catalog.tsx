@@ -27,6 +27,9 @@ export function CatalogFacts({
   onRestore,
 }: Props) {
   const rows = catalog.products.map((product) => rowOf(product, catalog.releases)).reverse();
+  const unseen = catalog.releases
+    .filter(({ stamped }) => stamped === false)
+    .toSorted((one, other) => order(other.release_date, one.release_date));
   return (
     <section class="part facts-part" aria-labelledby="catalog">
       <div class="title-row">
@@ -55,6 +58,21 @@ export function CatalogFacts({
           rowKey={({ product }) => product.name}
         />
       </details>
+      {unseen.length > 0 && (
+        <details>
+          <summary>{plural(unseen.length, "release")} not seen in mail yet</summary>
+          <p>
+            Not every update changes the number that a server stamps. Until that of a release was seen in a{" "}
+            <code>Received</code> field, it obliges nobody: the newest one before it that was seen does.
+          </p>
+          <Table
+            caption="Releases whose number was not seen in mail"
+            columns={UNSEEN}
+            rows={unseen}
+            rowKey={({ build, release_date }) => `${build} ${release_date}`}
+          />
+        </details>
+      )}
     </section>
   );
 }
@@ -100,4 +118,11 @@ const COLUMNS: Column<Row>[] = [
     label: "Newest release",
     cell: ({ newest }) => newest && `${releaseName(newest) ?? newest.build} of ${when(newest)}`,
   },
+];
+
+const UNSEEN: Column<Release>[] = [
+  { id: "product", label: "Product", head: true, cell: ({ product }) => product },
+  { id: "release", label: "Release", cell: (release) => releaseName(release) },
+  { id: "date", label: "Published", cell: when },
+  { id: "build", label: "Build", cell: ({ build }) => build },
 ];

@@ -4,6 +4,7 @@ import type { OperatorNotification } from "../api/types";
 import { useSession } from "../session";
 import { visible } from "../ui/hostile";
 import { Empty, Failure, Loading } from "../ui/notice";
+import { Older } from "../ui/older";
 import { Time } from "../ui/time";
 
 const KINDS: Record<OperatorNotification["kind"], string> = {
@@ -48,14 +49,7 @@ export function OperatorNotifications() {
           </li>
         ))}
       </ol>
-      {error !== undefined && <Failure error={error} retry={reload} />}
-      {more && (
-        <p class="actions more">
-          <button type="button" onClick={more} disabled={loading} aria-busy={loading}>
-            {loading ? "Loading …" : "Show older ones"}
-          </button>
-        </p>
-      )}
+      <Older error={error} loading={loading} more={more} reload={reload} />
     </>
   );
 }

@@ -10,6 +10,7 @@ import { weekdayOnly } from "../time";
 import { Select } from "../ui/filters";
 import { visible } from "../ui/hostile";
 import { Empty, Failure, Loading } from "../ui/notice";
+import { Older } from "../ui/older";
 import { order } from "../ui/sort";
 import { Time } from "../ui/time";
 import { number, plural } from "../words";
@@ -68,14 +69,7 @@ export function NotificationList({ tenant, place }: Props) {
           </ol>
         </section>
       ))}
-      {error !== undefined && <Failure error={error} retry={reload} />}
-      {more && (
-        <p class="actions more">
-          <button type="button" onClick={more} disabled={loading} aria-busy={loading}>
-            {loading ? "Loading …" : "Show older ones"}
-          </button>
-        </p>
-      )}
+      <Older error={error} loading={loading} more={more} reload={reload} />
     </>
   );
 }
