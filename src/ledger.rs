@@ -81,7 +81,7 @@ impl DurableObject for Ledger {
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
-        let envelope: Envelope<Call> = serde_json::from_slice(&body)?;
+        let envelope: Envelope<Call> = Envelope::read(&body).map_err(SqlError::Failed)?;
         let Some(common) = self.common().await else {
             return Ok(http::problem(&Problem::unavailable("the catalog or the ceiling cannot be read"))?.into());
         };
@@ -138,7 +138,7 @@ impl Ledger {
     }
 
     fn answer(&self, sql: &Sql, common: &Common, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlError> {
-        let Envelope { name, actor, circumstances, call } = envelope;
+        let Envelope { name, actor, circumstances, call, .. } = envelope;
         let tenant: TenantId = name.parse().map_err(|error| SqlError::Failed(format!("{name}: {error}")))?;
         let now = circumstances.clock.unwrap_or_else(real_now);
         let site = Site { tenant: &tenant, common, actor: &actor, now };

@@ -63,7 +63,7 @@ impl DurableObject for Operator {
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
-        let envelope: Envelope<Call> = serde_json::from_slice(&body)?;
+        let envelope: Envelope<Call> = Envelope::read(&body).map_err(SqlError::Failed)?;
         let circumstances = envelope.circumstances;
         let sql = self.sql()?;
         let response = durable::respond(answer(sql.failing_at(circumstances.fails_at), envelope))?;

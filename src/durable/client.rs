@@ -16,9 +16,17 @@ use crate::platform::within;
 /// Changes and reports may take longer than a decision.
 pub const ADMIN_DEADLINE: Duration = Duration::from_secs(6);
 
+/// The form in which calls travel. A deploy leaves edges and objects of the release before running for minutes: an object
+/// takes this form and the one before, which bears no number; what is added to a call has a default, and a new form is
+/// read a release before it is sent.
+const VERSION: u8 = 1;
+
 /// One call to an object, as it travels.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Envelope<C> {
+    /// [`VERSION`] of the edge.
+    #[serde(default)]
+    version: u8,
     /// The object's own name, which it is not told otherwise.
     pub name: String,
     /// Whose call it is, for the audit trail.
@@ -26,6 +34,20 @@ pub struct Envelope<C> {
     #[serde(default, skip_serializing_if = "Circumstances::is_plain")]
     pub circumstances: Circumstances,
     pub call: C,
+}
+
+impl<C> Envelope<C> {
+    /// A call that an edge of this release or the one before sent.
+    pub fn read(body: &[u8]) -> Result<Self, String>
+    where
+        C: DeserializeOwned,
+    {
+        let envelope: Self = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        match envelope.version {
+            0..=VERSION => Ok(envelope),
+            later => Err(format!("a call of the later form {later}")),
+        }
+    }
 }
 
 /// What tests set.
@@ -122,7 +144,7 @@ impl Client {
 
     async fn ask(&self, call: &impl Serialize) -> Result<Response, JsValue> {
         let Self { name, actor, circumstances, .. } = self.clone();
-        let envelope = Envelope { name, actor, circumstances, call };
+        let envelope = Envelope { version: VERSION, name, actor, circumstances, call };
         let body = serde_json::to_string(&envelope).map_err(|error| JsValue::from_str(&error.to_string()))?;
         let init = RequestInit::new();
         init.set_method("POST");

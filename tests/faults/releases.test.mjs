@@ -3,7 +3,7 @@
  * only the next one knows is kept, reported by at most, overwritten and deleted.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -242,4 +242,17 @@ test("a key, a phase, the ceiling and facts of the next release delay no mail an
     const asked = await send(other, "EX01.contoso.com", LEFT + 9 * DAY, "async");
     assert.deepEqual([asked.action, asked.degraded, asked.mode], ["accept", false, "report"], where);
   }
+});
+
+test("what an edge of the release before sends while a deploy goes on is recorded", async () => {
+  const edge = await startEdge();
+  ends.push(() => edge.stop());
+  const batch = readFileSync(new URL("../stored/67205e3/batch.json", import.meta.url), "utf8");
+  await edge.worker.replay("contoso", batch);
+  await until("both messages are counted", async () => (await edge.client.counted("contoso")) === 2);
+  const { json } = await edge.client.ask("GET", "/v1/tenants/contoso/servers");
+  assert.deepEqual(
+    json.items.map((/** @type {any} */ { id }) => id),
+    ["ex01.contoso.com", "ex02.contoso.com"],
+  );
 });
