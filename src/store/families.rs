@@ -394,6 +394,9 @@ impl Record for TenantRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+    use tidegate_engine::{Baseline, CatalogDocument};
+    use tidegate_stored::Document;
 
     #[test]
     fn what_was_stored_earlier_is_read_and_written_back_the_same() {
@@ -446,6 +449,84 @@ mod tests {
         assert_eq!((rev, spell.detected_at, spell.held), (8, Timestamp(1_790_842_508), 432_000));
         assert_eq!(spell.last_out_of_date, Timestamp(1_793_000_000));
         assert!(phase.nodes.is_empty(), "it accepts");
+    }
+
+    /// What each family's records look like, as 67205e3 left them and as this release writes them.
+    fn each_stored(mut see: impl FnMut(&str, &str)) {
+        #[derive(Deserialize)]
+        struct Entry {
+            name: String,
+            value: String,
+        }
+        let left: Vec<Entry> = serde_json::from_str(include_str!("../../tests/stored/67205e3/state/kv.json")).unwrap();
+        left.iter().for_each(|Entry { name, value }| see(name, value));
+        see("policy/contoso", include_str!("../../tests/stored/policy.json"));
+        see("phase/contoso/ex01.contoso.com", include_str!("../../tests/stored/phase-written.json"));
+        see("peer/contoso/203.0.113.7", include_str!("../../tests/stored/peer.json"));
+        see("control/mode", include_str!("../../tests/stored/control.json"));
+        see("key/0f", include_str!("../../tests/stored/key.json"));
+    }
+
+    /// Whether this release understands a record, and the record as it would write it back.
+    fn read_back(name: &str, json: &str) -> (bool, Value) {
+        fn of<R: Record>(json: &str) -> (bool, Value) {
+            let document = Document::<R>::read(json).unwrap();
+            (document.is_understood(), serde_json::from_str(&document.to_json().unwrap()).unwrap())
+        }
+        let read = match name.split('/').next().unwrap() {
+            "policy" => of::<PolicyRecord>,
+            "phase" => of::<PhaseRecord>,
+            "peer" => of::<PeerRecord>,
+            "control" => of::<ControlRecord>,
+            "key" => of::<KeyRecord>,
+            "tenant" => of::<TenantRecord>,
+            _ => of::<FactsRecord>,
+        };
+        read(json)
+    }
+
+    /// The catalog or baseline in a record is a document of its own.
+    fn facts_are_understood(name: &str, json: &str) -> bool {
+        if name == "catalog" {
+            return Document::<CatalogDocument>::read(json).unwrap().is_understood();
+        }
+        Document::<Baseline>::read(json).unwrap().is_understood()
+    }
+
+    /// Calls `change` with each object in a document that has members of its own, and not names that mean something.
+    fn each_object(value: &mut Value, name: &str, change: &mut impl FnMut(&mut serde_json::Map<String, Value>)) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| each_object(item, "", change)),
+            Value::Object(members) if members.contains_key("minimum") || members.contains_key("max_lag_days") => {}
+            Value::Object(members) => {
+                for (name, member) in members.iter_mut() {
+                    each_object(member, name, change);
+                }
+                if !["waves", "products", "baselines"].contains(&name) {
+                    change(members);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_member_of_the_next_release_anywhere_in_a_record_is_understood_and_kept() {
+        each_stored(|name, json| {
+            let mut next: Value = serde_json::from_str(json).unwrap();
+            let mut places = 0;
+            each_object(&mut next, "", &mut |members| {
+                members.insert("next".to_owned(), serde_json::json!({"of": ["next"]}));
+                places += 1;
+            });
+            let (is_understood, written) = read_back(name, &next.to_string());
+            assert!(is_understood, "{name}");
+            if let Some(facts) = next.get("json") {
+                assert!(facts_are_understood(name, &facts.to_string()), "{name}");
+            }
+            let kept = written.to_string().matches(r#""next":{"of":["next"]}"#).count();
+            assert_eq!(kept, places, "{name}: {written}");
+        });
     }
 
     #[test]

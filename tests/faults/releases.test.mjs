@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { event, received, rfc3339, until } from "../support/client.mjs";
 import { published, startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
-import { LEFT, restore, rewrite } from "../support/stored-state.mjs";
+import { BEGUN, LEFT, restore, rewrite } from "../support/stored-state.mjs";
 
 const DAY = 24 * 3600;
 const BEFORE = fileURLToPath(new URL("../stored/67205e3/state", import.meta.url));
@@ -249,8 +249,13 @@ test("what an edge of the release before sends while a deploy goes on is recorde
   ends.push(() => edge.stop());
   const batch = readFileSync(new URL("../stored/67205e3/batch.json", import.meta.url), "utf8");
   await edge.worker.replay("contoso", batch);
-  await until("both messages are counted", async () => (await edge.client.counted("contoso")) === 2);
-  const { json } = await edge.client.ask("GET", "/v1/tenants/contoso/servers");
+  const { totals } = await edge.client.report("contoso", {
+    from: "2026-10-01",
+    to: "2026-10-01",
+    now: BEGUN,
+  });
+  assert.equal(totals.accept, 2);
+  const { json } = await edge.client.ask("GET", "/v1/tenants/contoso/servers", { now: BEGUN });
   assert.deepEqual(
     json.items.map((/** @type {any} */ { id }) => id),
     ["ex01.contoso.com", "ex02.contoso.com"],

@@ -15,8 +15,8 @@ pub const READER: u64 = 2;
 
 /// The member that names the least reader which may enforce by a document. Absent: any.
 const NEEDS: &str = "needs";
-/// Members and values that are set aside before a document counts as unreadable.
-const MAX_SET_ASIDE: usize = 256;
+/// Kinds of members, and single values, that are set aside before a document counts as unreadable.
+const MAX_SET_ASIDE: usize = 64;
 
 /// A value that is stored as JSON, and what else its JSON holds.
 ///
@@ -71,16 +71,19 @@ impl<T: DeserializeOwned + Serialize> Document<T> {
                 Err(misread) => misread,
             };
             let mut place = misread.place.as_slice();
+            if misread.wrong == Wrong::UnknownMember && rest.set_aside_in_all(&mut document, place) {
+                continue;
+            }
             if misread.wrong == Wrong::MissingMember {
                 // what lacks it cannot be read as a whole
                 place = place.split_last().map_or(&[], |(_, object)| object);
             }
-            rest.is_understood &= misread.wrong == Wrong::UnknownMember;
+            rest.is_understood = false;
             let (place, json) = std::iter::successors(Some(place), |place| place.split_last().map(|(_, above)| above))
                 .take_while(|place| !place.is_empty())
                 .find_map(|place| Some((place, remove(&mut document, place)?)))
                 .ok_or_else(|| Unreadable(format!("{}: {}", misread.path(), misread.detail)))?;
-            rest.set_aside(place, json);
+            rest.set_aside(place.to_vec(), json);
         }
         Err(Unreadable(format!("more than {MAX_SET_ASIDE} members are unknown")))
     }
@@ -216,6 +219,15 @@ mod tests {
         document.mode = Mode::Report;
         let json = r#"{"mode":"report","rev":8,"next":{"a":[1]},"relays":[{"suffix":"a"},{"suffix":"b","next":1}]}"#;
         assert_eq!(written(&document), serde_json::from_str::<Value>(json).unwrap());
+    }
+
+    #[test]
+    fn a_member_more_in_each_of_a_thousand_items_is_no_obstacle() {
+        let relays: Vec<Value> = (0..1_000).map(|number| serde_json::json!({"suffix": "a", "next": number})).collect();
+        let json = serde_json::json!({"mode": "enforce", "rev": 7, "relays": relays});
+        let document = read(&json.to_string());
+        assert!(document.is_understood());
+        assert_eq!(written(&document), json);
     }
 
     #[test]

@@ -31,8 +31,44 @@ impl Default for Rest {
 }
 
 impl Rest {
-    pub fn set_aside(&mut self, place: &[Step], json: Value) {
-        self.parts.push(Part { place: place.to_vec(), json });
+    pub fn set_aside(&mut self, place: Vec<Step>, json: Value) {
+        self.parts.push(Part { place, json });
+    }
+
+    /// Takes the member at `place` out of the document, and the same member of all other items of the arrays on the way.
+    /// Whether there was any.
+    pub fn set_aside_in_all(&mut self, document: &mut Value, place: &[Step]) -> bool {
+        let known = self.parts.len();
+        self.take_all(document, place, &mut Vec::new());
+        self.parts.len() > known
+    }
+
+    fn take_all(&mut self, value: &mut Value, place: &[Step], above: &mut Vec<Step>) {
+        let Some((step, below)) = place.split_first() else { return };
+        match (step, value) {
+            (Step::Member(name), Value::Object(members)) if below.is_empty() => {
+                if let Some(json) = members.remove(name) {
+                    above.push(step.clone());
+                    self.set_aside(above.clone(), json);
+                    above.pop();
+                }
+            }
+            (Step::Member(name), Value::Object(members)) => {
+                if let Some(member) = members.get_mut(name) {
+                    above.push(step.clone());
+                    self.take_all(member, below, above);
+                    above.pop();
+                }
+            }
+            (Step::Item(_), Value::Array(items)) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    above.push(Step::Item(index));
+                    self.take_all(item, below, above);
+                    above.pop();
+                }
+            }
+            _ => {}
+        }
     }
 
     pub fn is_understood(&self) -> bool {
