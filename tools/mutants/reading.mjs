@@ -128,6 +128,11 @@ export default [
         "told.and(self.literal).and_then(parse_address)",
         "self.literal.and_then(parse_address)",
       ],
+      [
+        "an address in two kinds of brackets is none",
+        "return self.literal.and_then(bracketed_address);",
+        "return self.literal.and_then(parse_address);",
+      ],
       ["a comment about encryption hides the address", ' || begins(b"using ")', ""],
       ["a HELO in a comment hides the address", 'begins(b"helo") || begins(b"ehlo")', 'begins(b"ehlo")'],
       [
@@ -185,6 +190,21 @@ export default [
         "itself",
       ],
       ["a relay hands to itself by its socket alone", "(step.is_local || step.peer", "(step.peer"],
+      [
+        "below a hop without FROM the relay's address is forgotten",
+        "vouched = if step.is_local { vouched } else { step.peer };",
+        "vouched = step.peer;",
+      ],
+      [
+        "below a hop without FROM the relay's address vouches for a server",
+        "way = Way { behind_relay: true, peer: step.peer };\n        vouched = if step.is_local { vouched } else { step.peer };",
+        "vouched = if step.is_local { vouched } else { step.peer };\n        way = Way { behind_relay: true, peer: vouched };",
+      ],
+      [
+        "the client's address vouches for every relay",
+        "vouched = if step.is_local { vouched } else { step.peer };",
+        "vouched = vouched.or(step.peer);",
+      ],
       [
         "a relay does not hand to itself by loopback",
         "step.peer.is_some_and(|peer| peer.is_loopback())",
@@ -267,8 +287,18 @@ export default [
       ],
       [
         "a field that was cut is read",
-        "if field.cut { Err(Unreadable::Cut) } else { parse(field.value) }",
-        "parse(field.value)",
+        "    if field.cut {\n        return Err(Unreadable::Cut);\n    }\n",
+        "",
+      ],
+      [
+        "what Exchange Online alone writes is unreadable",
+        "parse_as_other(field.value).filter(|_| unreadable.is_nearly_exchange())",
+        "parse_as_other(field.value).filter(|_| false && unreadable.is_nearly_exchange())",
+      ],
+      [
+        "whatever is nearly Exchange's is other software",
+        "hop.filter(|hop| catalog.is_exchange_online_host(hop.by_host)).ok_or(unreadable)",
+        "hop.ok_or(unreadable)",
       ],
       ["plain IIS is Exchange", "if hop.also_by_iis {", "if false && hop.also_by_iis {"],
     ],

@@ -15,7 +15,9 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use self::clauses::Clauses;
 pub use self::exchange::Deviation;
+use self::legacy::Legacy;
 use crate::build::Build;
 use crate::time::Timestamp;
 
@@ -145,11 +147,20 @@ pub fn parse(value: &[u8]) -> Result<Hop<'_>, Unreadable> {
     if clauses.has_words_of_exchange {
         return Err(deviation);
     }
-    let by_host = clauses.by_host().ok_or(Unreadable::NoBy)?;
     let legacy = legacy::read(&clauses);
-    Ok(Hop {
+    hop(clauses, legacy).ok_or(Unreadable::NoBy)
+}
+
+/// Reads a field by the generous reader alone, whatever words it has: whose it is, and no build. `None` if it names no
+/// BY host that can be believed.
+pub(crate) fn parse_as_other(value: &[u8]) -> Option<Hop<'_>> {
+    hop(clauses::read(value).ok()?, None)
+}
+
+fn hop<'a>(clauses: Clauses<'a>, legacy: Option<Legacy>) -> Option<Hop<'a>> {
+    Some(Hop {
         from_address: clauses.peer(),
-        by_host,
+        by_host: clauses.by_host()?,
         by_address: clauses.by.address(),
         component: if legacy.is_some() { Component::Legacy } else { Component::Other },
         build: legacy.as_ref().map_or(Stamp::Absent, |legacy| legacy.build),

@@ -13,7 +13,7 @@ use crate::evidence::Evidence;
 use crate::header::{Field, Header};
 use crate::identity::{Node, ServerId, Voucher, same_host};
 use crate::network::canonical;
-use crate::received::{Component, Hop, Stamp, Unreadable, parse, parse_exchange, parse_step};
+use crate::received::{Component, Hop, Stamp, Unreadable, parse, parse_as_other, parse_exchange, parse_step};
 use crate::relay::{RelayHost, TrustedRelay};
 use crate::route::{Numbered, Stranger, skip_own_hops, skip_relays};
 use crate::shown::Shown;
@@ -144,7 +144,7 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
     let own = skip_own_hops(&mut fields, event.own_hops, recognition.peer);
     recognition.own_hops = own.hops;
     if let Some(Stranger { index, field, from }) = own.stranger {
-        let evidence = match read(&field) {
+        let evidence = match read(&field, catalog) {
             Ok(hop) => Evidence::of_hop(index, field.value, &hop),
             Err(_) => Evidence::of_unreadable(index, field.value),
         };
@@ -160,7 +160,7 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
         (_, Some(address)) => Voucher::Address(address),
         (_, None) => Voucher::None,
     };
-    recognition.finding = match read(&field) {
+    recognition.finding = match read(&field, catalog) {
         Ok(hop) => {
             let candidate = Candidate { field: index, value: field.value, hop };
             candidate.finding(event.connector, voucher, catalog, fields)
@@ -173,7 +173,7 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
 /// Whether any field shows an on-premises Exchange server, or nearly does, wherever it stands. Mail without one needs no
 /// policy.
 pub fn shows_exchange(header: &Header<'_>, catalog: &Catalog) -> bool {
-    header.received().any(|field| match read(&field) {
+    header.received().any(|field| match read(&field, catalog) {
         Ok(hop) => hop.component != Component::Other && !is_exchange_online(&hop, catalog),
         Err(unreadable) => unreadable.is_nearly_exchange(),
     })
@@ -197,7 +197,7 @@ pub fn traces<'a>(header: &'a Header<'_>, catalog: &Catalog) -> impl Iterator<It
     let mut run: Option<&'a [u8]> = None;
     std::iter::from_fn(move || {
         let (index, field) = fields.next()?;
-        let hop = match read(&field) {
+        let hop = match read(&field, catalog) {
             Ok(hop) => hop,
             Err(unreadable) => {
                 run = None;
@@ -332,8 +332,16 @@ fn same_product(catalog: &Catalog, one: Build, other: Build) -> bool {
     }
 }
 
-fn read<'a>(field: &Field<'a>) -> Result<Hop<'a>, Unreadable> {
-    if field.cut { Err(Unreadable::Cut) } else { parse(field.value) }
+/// Reads a field. Of what is nearly Exchange's, Exchange Online's is told by its host: it writes forms that no server
+/// on-premises does, and none of them can condemn.
+fn read<'a>(field: &Field<'a>, catalog: &Catalog) -> Result<Hop<'a>, Unreadable> {
+    if field.cut {
+        return Err(Unreadable::Cut);
+    }
+    parse(field.value).or_else(|unreadable| {
+        let hop = parse_as_other(field.value).filter(|_| unreadable.is_nearly_exchange());
+        hop.filter(|hop| catalog.is_exchange_online_host(hop.by_host)).ok_or(unreadable)
+    })
 }
 
 /// Exchange Online by the family of its BY host, or by a build of 15.20 or newer, which never ran on-premises.

@@ -69,16 +69,18 @@ pub(crate) struct Way {
 }
 
 /// Skips the hops of trusted relays. Each has to be handed over from one of the relay's networks; below a hop that a
-/// relay has from itself, through loopback or without any FROM clause, the next may be the same relay's again.
+/// relay has from itself, through loopback or without any FROM clause, the next may be the same relay's again. Without
+/// a FROM clause it may be another entry's as well, from the same address: Google writes its hosts' names so.
 pub(crate) fn skip_relays<'a>(
     fields: &mut (impl Iterator<Item = Numbered<'a>> + Clone),
     client: Option<IpAddr>,
     relays: &[TrustedRelay],
 ) -> Way {
     let mut way = Way { behind_relay: false, peer: client };
+    let mut vouched = client;
     let mut itself: Option<&TrustedRelay> = None;
     loop {
-        let connects = |relay: &TrustedRelay| way.peer.is_some_and(|peer| relay.connects_from(peer));
+        let connects = |relay: &TrustedRelay| vouched.is_some_and(|peer| relay.connects_from(peer));
         if itself.is_none() && !relays.iter().any(connects) {
             return way;
         }
@@ -96,6 +98,7 @@ pub(crate) fn skip_relays<'a>(
         let named = || relays.iter().find(|relay| connects(relay) && relay.is_named(step.by_host));
         let Some(relay) = again.or_else(named) else { return way };
         way = Way { behind_relay: true, peer: step.peer };
+        vouched = if step.is_local { vouched } else { step.peer };
         itself = (step.is_local || step.peer.is_some_and(|peer| peer.is_loopback())).then_some(relay);
         *fields = ahead;
     }

@@ -198,17 +198,18 @@ proptest! {
         prop_assert!(recognition.own_hops != OwnHops::Disbelieved && shows_exchange(&event.header, &CATALOG));
         prop_assert_eq!(server.evidence.field, hops.len());
         prop_assert_eq!(recognition.behind_relay, hops.len() > own);
-        let mut peer = client;
+        let (mut peer, mut vouched) = (client, client);
         let mut itself: Option<&TrustedRelay> = None;
         for hop in &hops[own..] {
             let vouches = |relay: &&TrustedRelay| {
                 relay.is_named(hop.by.as_bytes())
-                    && (peer.is_some_and(|peer| relay.connects_from(peer)) || itself == Some(*relay))
+                    && (vouched.is_some_and(|peer| relay.connects_from(peer)) || itself == Some(*relay))
             };
             let relay = relays.iter().find(vouches);
             prop_assert!(relay.is_some(), "nobody vouches for {}", hop.field());
             peer = hop.from;
-            itself = relay.filter(|_| peer.is_some_and(|peer| peer.is_loopback()));
+            vouched = if hop.is_local() { vouched } else { peer };
+            itself = relay.filter(|_| hop.is_local() || peer.is_some_and(|peer| peer.is_loopback()));
         }
         prop_assert_eq!(recognition.peer, peer);
     }
@@ -223,6 +224,11 @@ struct Above {
 }
 
 impl Above {
+    /// It has no FROM clause.
+    fn is_local(&self) -> bool {
+        self.form == 5
+    }
+
     fn field(&self) -> String {
         let (by, from) = (&self.by, self.from.map_or("unknown".to_owned(), |address| address.to_string()));
         let clauses = match self.form {
@@ -230,6 +236,7 @@ impl Above {
             1 => format!("from x ([{from}] helo=[10.1.0.9] ident=[10.1.0.9]) by {by} with esmtps (Exim 4.96) id 1"),
             2 => format!("from unknown (HELO [10.1.0.9]) ({from}) by {by} with SMTP"),
             3 => format!("from x (x [{from}]) by {by} with ESMTP with STARTTLS (version=TLSv1.2, cipher=X) id us-1"),
+            5 => format!("by {by} with SMTP id 1"),
             _ => format!("from x (10.1.0.9[{from}]) (using TLS) by {by} Email with ESMTP id 1 for <b@[10.1.0.9]>"),
         };
         format!("Received: {clauses}; Tue, 6 Oct 2026 10:00:00 +0000\r\n")
@@ -246,7 +253,8 @@ fn host() -> impl Strategy<Value = String> {
 }
 
 fn hop() -> impl Strategy<Value = Above> {
-    (host(), option::weighted(0.9, address()), 0..5usize).prop_map(|(by, from, form)| Above { by, from, form })
+    let hop = (host(), option::weighted(0.9, address()), 0..6usize);
+    hop.prop_map(|(by, from, form)| Above { by, from: from.filter(|_| form != 5), form })
 }
 
 fn relay() -> impl Strategy<Value = TrustedRelay> {

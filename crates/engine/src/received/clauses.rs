@@ -211,24 +211,27 @@ impl<'a> Phrase<'a> {
     }
 
     /// The address that the stamping server wrote: the last literal in the comment, a comment that is nothing but an
-    /// address (doubled brackets occur), or the literal in front of it, unless that can be the peer's HELO.
+    /// address, or the literal in front of it, unless that can be the peer's HELO. Doubled brackets occur in both.
     pub(super) fn address(&self) -> Option<IpAddr> {
         let Some(comment) = self.comment else {
-            return self.literal.and_then(parse_address);
+            return self.literal.and_then(bracketed_address);
         };
         // Exim: `from name ([address] helo=name ident=name)`, `from [address] (port=1234 helo=name)`
         let told = [&b"helo="[..], b"ident=", b"port="].iter().filter_map(|key| position(comment, key)).min();
         let own = comment.get(..told.unwrap_or(comment.len())).unwrap_or_default();
         let inside = match own.iter().rposition(|octet| *octet == b'[') {
             Some(bracket) => own.get(bracket..).and_then(parse_address),
-            None => {
-                let own = own.trim_ascii();
-                let inner = own.strip_prefix(b"(").and_then(|inner| inner.strip_suffix(b")"));
-                parse_address(inner.unwrap_or(own))
-            }
+            None => bracketed_address(own),
         };
         inside.or_else(|| told.and(self.literal).and_then(parse_address))
     }
+}
+
+/// `192.0.2.1` or `(192.0.2.1)`.
+fn bracketed_address(text: &[u8]) -> Option<IpAddr> {
+    let text = text.trim_ascii();
+    let inner = text.strip_prefix(b"(").and_then(|inner| inner.strip_suffix(b")"));
+    parse_address(inner.unwrap_or(text))
 }
 
 fn position(text: &[u8], word: &[u8]) -> Option<usize> {
@@ -262,6 +265,7 @@ mod tests {
             ("[10.0.2.127] (86.200.157.137)", "86.200.157.137"),
             ("h ((192.168.64.154))", "192.168.64.154"),
             ("h [54.240.197.234:21286]", "54.240.197.234"),
+            ("h [(172.21.101.102)]", "172.21.101.102"),
             ("h (x [10.32.18.43]) (using TLSv1.3) (Client CN \"[10.9.9.9]\" (not verified))", "10.32.18.43"),
             ("[170.129.1.10] (using TLSv1.2 with cipher X (256 bits))", "170.129.1.10"),
             ("h ([170.129.1.10] helo=[10.9.9.9])", "170.129.1.10"),
