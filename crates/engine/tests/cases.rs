@@ -3,11 +3,14 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod shapes;
+
 use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+use tidegate_engine::Catalog;
 use tidegate_engine::Context;
 use tidegate_engine::Freezes;
 use tidegate_engine::Header;
@@ -125,6 +128,34 @@ fn every_case_yields_what_it_says() {
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     println!("{count} cases");
+}
+
+#[test]
+fn every_real_shape_of_a_relay_and_of_exchange_yields_what_it_says() {
+    let catalog = Catalog::built_in();
+    let (relays, exchange) = (shapes::cases(shapes::RELAYS), shapes::cases(shapes::EXCHANGE));
+    assert!(relays.len() >= 25 && exchange.len() >= 8, "{} and {}", relays.len(), exchange.len());
+    let cases = relays.iter().chain(&exchange);
+    let problems: Vec<_> = cases.flat_map(|case| shapes::problems(case, &catalog)).collect();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn the_topmost_server_of_a_whole_message_is_found_whatever_stands_around_its_header() {
+    let catalog = Catalog::built_in();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/cases");
+    let cases = shapes::cases(&fs::read_to_string(folder.join("messages.toml")).unwrap());
+    let messages =
+        cases.iter().filter_map(|case| Some((case, case.file.as_ref().filter(|file| file.ends_with(".eml"))?)));
+    let mut count = 0;
+    let problems: Vec<_> = messages
+        .flat_map(|(case, file)| {
+            count += 1;
+            shapes::problems_of(case, &fs::read(folder.join(file)).unwrap(), &catalog)
+        })
+        .collect();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert!(count >= 10, "{count} messages");
 }
 
 fn check(case: &Case, facts: &Facts) -> Vec<String> {

@@ -2,12 +2,14 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
+mod shapes;
 mod support;
 
 use std::borrow::Cow;
 
 use support::{SAMPLES, samples};
 use tidegate_engine::Action;
+use tidegate_engine::Catalog;
 use tidegate_engine::Context;
 use tidegate_engine::Freezes;
 use tidegate_engine::Header;
@@ -109,6 +111,15 @@ fn every_block_of_the_corpus_stands_as_it_says() {
             "block {}",
             sample.number
         );
+    }
+}
+
+#[wasm_bindgen_test]
+fn every_real_shape_of_a_relay_and_of_exchange_yields_what_it_says() {
+    let catalog = Catalog::built_in();
+    for text in [shapes::RELAYS, shapes::EXCHANGE] {
+        let problems: Vec<_> = shapes::cases(text).iter().flat_map(|case| shapes::problems(case, &catalog)).collect();
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
     }
 }
 
