@@ -14,10 +14,10 @@ use tidegate_engine::Header;
 use tidegate_engine::Phase;
 use tidegate_engine::ServerId;
 use tidegate_engine::{Change, hold};
-use tidegate_engine::{ConnectingServer, Finding, recognise};
+use tidegate_engine::{ConnectingServer, Finding, Recognition, recognise};
 use tidegate_engine::{Connector, MailEvent, TenantId};
 use tidegate_engine::{DAY, HOUR, MINUTE, Timestamp};
-use tidegate_engine::{Decision, decide};
+use tidegate_engine::{Decision, decide, decide_without_server};
 use tidegate_engine::{Facts, Mode, Policy, Way};
 use tidegate_engine::{Freeze, Freezes};
 use tidegate_engine::{ServerRecord, Transition};
@@ -72,6 +72,10 @@ struct Step {
     relayed: bool,
     connector: Option<Connector>,
     client: Option<String>,
+    /// As which the gateway verified who connects.
+    login: Option<String>,
+    /// Exchange Online's hops stand there: `above` the server's, which it hands over to the gateway, or `below`.
+    cloud: Option<Cloud>,
     /// It is decided on, and the ledger hears nothing of it.
     #[serde(default)]
     look: bool,
@@ -96,6 +100,13 @@ struct Step {
     /// When the spell that runs began.
     detected: Option<String>,
     held: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum Cloud {
+    Above,
+    Below,
 }
 
 #[derive(Clone, Deserialize)]
@@ -256,15 +267,19 @@ impl<'a> World<'a> {
             tenant: "contoso".parse().unwrap(),
             connector: step.connector.unwrap_or(Connector::OnPremises),
             client_ip: client.parse().ok(),
-            client_auth: None,
+            client_auth: step.login.as_ref().map(|login| login.parse().unwrap()),
             own_hops: 0,
             recipients: vec!["ben@example.org".into()],
             header: Header::Block(header.into_bytes().into()),
         };
         let relays = self.enforcement.policy.trusted_relays.clone();
-        let id = match recognise(&message, &relays, &self.facts.catalog).finding {
-            Finding::Server(server) => server.id,
-            finding => panic!("{}: {}", event.label, finding.as_str()),
+        let id = match recognise(&message, &relays, &self.facts.catalog) {
+            Recognition { finding: Finding::Server(server), .. } => server.id,
+            recognition if step.cloud == Some(Cloud::Above) => {
+                problems.judge(step, &decide_without_server(&message, &recognition).unwrap());
+                return Vec::new();
+            }
+            Recognition { finding, .. } => panic!("{}: {}", event.label, finding.as_str()),
         };
         message.tenant = tenant_at_its_strictest(&id, *at);
         let recognition = recognise(&message, &relays, &self.facts.catalog);
@@ -316,6 +331,16 @@ impl<'a> World<'a> {
             let date = date(stamped);
             writeln!(header, "Received: from {from} by EX01.contoso.com (10.0.0.{node}) with {with}{id}; {date}\r")
                 .unwrap();
+        }
+        let online = format!(
+            "Received: from a (2603:10a6:10:4::8) by VI1PR03CA0051.eurprd03.prod.outlook.com (2603:10a6:803:50::22) with Microsoft SMTP Server id 15.20.9115.{}; {}\r\n",
+            from % 40,
+            date(*at)
+        );
+        match step.cloud {
+            Some(Cloud::Above) => header.insert_str(0, &online),
+            Some(Cloud::Below) => header += &online,
+            None => {}
         }
         let header = match step.message {
             Some(number) => self.messages.entry(number).or_insert(header).clone(),
