@@ -275,7 +275,8 @@ mod tests {
         for value in &nearly_exchange {
             assert!(parse(value.as_bytes()).is_err_and(Unreadable::is_nearly_exchange), "{value}");
         }
-        for value in [format!("from x by fake (y) {real}"), format!("from x (y {real}")] {
+        let behind = format!("by mx.example.net with SMTP id 1 from x (y [203.0.113.9]); {DATE}");
+        for value in [format!("from x by fake (y) {real}"), format!("from x (y {real}"), behind] {
             assert_eq!(parse(value.as_bytes()), Err(Unreadable::Malformed), "{value}");
         }
     }
