@@ -301,6 +301,62 @@ export default [
         "hop.ok_or(unreadable)",
       ],
       ["plain IIS is Exchange", "if hop.also_by_iis {", "if false && hop.also_by_iis {"],
+      [
+        "Exchange Online is looked through",
+        "    let Some((index, field)) = fields.next() else { return recognition };\n",
+        `    let is_online = |field: &Field<'_>| read(field, catalog).is_ok_and(|hop| is_exchange_online(&hop, catalog));
+    let Some((index, field)) = fields.find(|(_, field)| !is_online(field)) else { return recognition };
+`,
+      ],
+      [
+        "who hands over Exchange Online's mail is Exchange Online",
+        "    let Some((index, field)) = fields.next() else { return recognition };\n",
+        `    let is_online = |field: &Field<'_>| read(field, catalog).is_ok_and(|hop| is_exchange_online(&hop, catalog));
+    let online = fields.clone().find(|(_, field)| is_online(field));
+    let Some((index, field)) = online.or_else(|| fields.next()) else { return recognition };
+`,
+      ],
+      [
+        "an address stands before a login",
+        "(Some(name), _) if !way.behind_relay =>",
+        "(Some(name), None) if !way.behind_relay =>",
+      ],
     ],
+  },
+  {
+    file: "identity.rs",
+    first: ["cases", "lib", "life"],
+    faults: [
+      [
+        "on the internet a name alone is a server",
+        "if connector == Connector::OnPremises {",
+        "if connector != Connector::Partner {",
+      ],
+      [
+        "a partner's name alone is a server",
+        "if connector == Connector::OnPremises {",
+        "if connector != Connector::Internet {",
+      ],
+      [
+        "an on-premises server has a clock for each address",
+        "if connector == Connector::OnPremises {",
+        "if connector == Connector::OnPremises && matches!(voucher, Voucher::None) {",
+      ],
+      [
+        "a login alone is a server",
+        'Some(Self(format!("{name}@{}", login.as_str())))',
+        'Some(Self(format!("login@{}", login.as_str())))',
+      ],
+      [
+        "each address of a /64 is a server",
+        'Some(Self(format!("{name}@{}", sender_network(address))))',
+        'Some(Self(format!("{name}@{address}")))',
+      ],
+    ],
+  },
+  {
+    file: "network.rs",
+    first: ["lib", "cases"],
+    faults: [["a sender commands a /48", "v6.to_bits() & !0 << 64", "v6.to_bits() & !0 << 80"]],
   },
 ];

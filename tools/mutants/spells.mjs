@@ -72,6 +72,17 @@ export default [
         ".filter(|_| self.lately(now).next().is_none())",
         ".filter(|_| false)",
       ],
+      [
+        "a machine that takes over makes its mates forgotten",
+        "        self.remember_node(sighting.node, seen);\n",
+        `        let last = self.nodes.iter().max_by_key(|known| known.last_seen).map(|known| known.node);
+        if last.is_some_and(|last| last != sighting.node) {
+            self.builds.clear();
+            self.messages.clear();
+        }
+        self.remember_node(sighting.node, seen);
+`,
+      ],
     ],
   },
   {
@@ -248,6 +259,11 @@ export default [
         "a patch that is heard late ends the clock before its last message",
         "let at = sighting.at.max(spell.last_out_of_date);\n        if",
         "let at = sighting.at;\n        if",
+      ],
+      [
+        "a clock is older than its server's first message",
+        "Spell::begin(rules.failing_since(sighting.shown, first, second))",
+        "Spell::begin(rules.failing_since(sighting.shown, Timestamp(0), second))",
       ],
     ],
   },
