@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tidegate_engine::Enforcement;
 use tidegate_engine::Freezes;
 use tidegate_engine::Mode;
@@ -338,7 +339,7 @@ pub enum FactsKey {
 pub struct FactsRecord {
     pub version: u64,
     /// As it was put, checked; read by [`crate::common`].
-    pub json: Box<serde_json::value::RawValue>,
+    pub json: Box<RawValue>,
     /// Of a catalog, as [`Versions::waves`] has them while it is in force.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub waves: BTreeMap<String, Timestamp>,
@@ -360,6 +361,11 @@ impl Record for FactsRecord {
     fn rev(&self) -> u64 {
         self.version
     }
+
+    /// Without its document: [`crate::common`] takes the built-in one in its place, to report by.
+    fn restrained(known: Option<Self>) -> Option<Self> {
+        Some(Self { json: RawValue::NULL.to_owned(), ..known? })
+    }
 }
 
 /// `tenant/{tenant}`: a tenant's summary, which lies in the key's metadata as well, for the list of tenants.
@@ -369,7 +375,7 @@ pub struct TenantKey<'a>(pub &'a TenantId);
 /// As the API shows it, made by the tenant's ledger.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(transparent)]
-pub struct TenantRecord(pub Box<serde_json::value::RawValue>);
+pub struct TenantRecord(pub Box<RawValue>);
 
 impl TenantKey<'_> {
     /// How the keys of all tenants begin.
