@@ -1,6 +1,10 @@
-//! `POST /v1/decide/batch`: up to 256 messages in one request, decided on side by side.
+//! `POST /v1/decide/batch`: up to 256 messages in one request, decided on side by side. What is to be acknowledged goes to
+//! each tenant's ledger in one call.
+
+use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
+use tidegate_engine::TenantId;
 use tidegate_wire::batch::{Batch, Form};
 use tidegate_wire::native;
 use tidegate_wire::problem::Problem;
@@ -9,9 +13,10 @@ use worker::worker_sys::web_sys::Response;
 use worker::{Context, Env};
 
 use super::auth::Unverified;
-use super::decide::{Fault, Site, decide_event, defaults, read_ahead, undecided};
+use super::decide::{Decided, Fault, Pending, Site, decide, defaults, read_ahead, record, undecided};
 use super::{access_of, auth, circumstances};
 use crate::config::Config;
+use crate::durable::client::CallError;
 use crate::http::{self, MAX_BODY, Request};
 use crate::metrics::Counter;
 
@@ -64,11 +69,32 @@ async fn decide_posted(
     });
     let posted: Vec<_> = posted.collect();
     read_ahead(&site, posted.iter().flatten()).await;
-    let answer = async |posted: &Result<native::Request<'_>, Problem>| match posted {
-        Ok(posted) => decide_event(&site, posted, native::answer).await,
-        Err(problem) => problem.to_json(),
+    Ok((form, decide_all(&site, &posted).await))
+}
+
+/// The answers in the order of the events. Each tenant's ledger is asked once, and all of them side by side.
+async fn decide_all(site: &Site<'_>, posted: &[Result<native::Request<'_>, Problem>]) -> Vec<Vec<u8>> {
+    let decided = join_all(posted.iter().map(async |posted| match posted {
+        Ok(posted) => decide(site, posted, native::answer).await,
+        Err(problem) => Decided::Answered(problem.to_json()),
+    }));
+    let decided = decided.await;
+    let mut by_tenant: BTreeMap<&TenantId, Vec<&Pending<'_>>> = BTreeMap::new();
+    for decided in &decided {
+        if let Decided::AwaitsReceipt(pending) = decided {
+            by_tenant.entry(pending.tenant()).or_default().push(pending);
+        }
+    }
+    let receipts = by_tenant.into_iter().map(async |(tenant, pending)| (tenant, record(site, tenant, &pending).await));
+    let receipts: BTreeMap<_, _> = join_all(receipts).await.into_iter().collect();
+    let answer = |decided: &Decided<'_>| match decided {
+        Decided::Answered(answer) => answer.clone(),
+        Decided::AwaitsReceipt(pending) => {
+            let none = Err(CallError::Failed);
+            pending.answer(receipts.get(pending.tenant()).unwrap_or(&none), native::answer)
+        }
     };
-    Ok((form, join_all(posted.iter().map(answer)).await))
+    decided.iter().map(answer).collect()
 }
 
 fn respond(form: Form, answers: &[Vec<u8>]) -> Result<Response, JsValue> {

@@ -4,16 +4,17 @@
 //! its build is out of date, its server's phase, unless the isolate's cache has them: one KV read at most, two where a
 //! trusted relay of the policy makes another server the connecting one. `"record":"sync"` awaits the ledger too.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use tidegate_engine::MailEvent;
 use tidegate_engine::{Decision, accept_undecided, decide_without_server};
 use tidegate_engine::{Facts, Mode};
+use tidegate_engine::{MailEvent, TenantId};
 
 use tidegate_engine::Action;
 use tidegate_engine::Timestamp;
-use tidegate_engine::{ConnectingServer, Recognition, recognise, shows_exchange};
+use tidegate_engine::{Recognition, recognise, shows_exchange};
 use tidegate_wire::native::{self, Circumstances, Defaults, Record};
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsValue;
@@ -25,7 +26,7 @@ use super::{access_of, circumstances, facts};
 use crate::access::Principal;
 use crate::common;
 use crate::config::Config;
-use crate::durable::client::{self, CallError};
+use crate::durable::client::{self, CallError, Client};
 use crate::http::{self, Request};
 use crate::ledger::{Unbelieved, What};
 use crate::metrics::{self, Counter};
@@ -126,70 +127,169 @@ pub type Render = fn(&Decision<'_>, Circumstances) -> Vec<u8>;
 
 /// Decides on a message, has that written down, and answers.
 pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render: Render) -> Vec<u8> {
+    match decide(site, posted, render).await {
+        Decided::Answered(answer) => answer,
+        Decided::AwaitsReceipt(pending) => {
+            let recorded = record(site, pending.tenant(), &[&pending]).await;
+            pending.answer(&recorded, render)
+        }
+    }
+}
+
+/// How far a message is.
+pub enum Decided<'a> {
+    Answered(Vec<u8>),
+    /// It is answered when its ledger has acknowledged it.
+    AwaitsReceipt(Box<Pending<'a>>),
+}
+
+/// A decision that is to be written down before it is answered.
+pub struct Pending<'a> {
+    posted: &'a native::Request<'a>,
+    deciding: Deciding<'a>,
+    decision: Outcome,
+}
+
+/// What is counted of a decision: another look at the server's phase never changes it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Outcome {
+    action: Action,
+    would: Action,
+}
+
+/// Decides on a message. What need not be acknowledged is written down later.
+pub async fn decide<'a>(site: &Site<'_>, posted: &'a native::Request<'a>, render: Render) -> Decided<'a> {
     let event = &posted.event;
     let now = site.circumstances.clock.unwrap_or_else(real_now);
+    let undecided = |recognition: Option<&Recognition<'_>>, fault| {
+        Decided::Answered(undecided(Some(event), recognition, fault, render))
+    };
+    let internal = |why| Fault::new(Counter::DegradedInternal, why);
     let Some(built_in) = common::built_in() else {
-        let fault = Fault::new(Counter::DegradedInternal, "the catalog is not there");
-        return undecided(Some(event), None, fault, render);
+        return undecided(None, internal("the catalog is not there"));
     };
     let reader = Reader { access: site.access, tenant: &event.tenant };
     let known = match look_up(&reader, event, built_in, now).await {
         Ok(known) => known,
-        Err((recognition, error)) => return undecided(Some(event), Some(&recognition), error.into(), render),
+        Err((recognition, error)) => return undecided(Some(&recognition), error.into()),
     };
-    let Known { recognition, facts: known_facts, policy, control, phase, .. } = &known;
     if known.refresh {
-        reader.refresh_later(site.context, recognition.server().map(|server| &server.id));
+        reader.refresh_later(site.context, known.recognition.server().map(|server| &server.id));
     }
     note_unbelieved(site, event, &known, now);
-    let (Some(server), Some(policy)) = (recognition.server(), policy) else {
+    let recognition = &known.recognition;
+    let (Some(_), Some(policy)) = (recognition.server(), known.policy.clone()) else {
         return match decide_without_server(event, recognition) {
-            Some(decision) => answered(&decision, false, render),
-            None => {
-                let fault = Fault::new(Counter::DegradedInternal, "the policy was not read");
-                undecided(Some(event), Some(recognition), fault, render)
-            }
+            Some(decision) => Decided::Answered(answered(&decision, false, render)),
+            None => undecided(Some(recognition), internal("the policy was not read")),
         };
     };
-    facts::tell_variable_later(site.config, control, site.access.env, site.context, site.circumstances);
-    let enforcement = &policy.enforcement;
-    let frozen = enforcement.frozen(&control.freezes);
-    let decide = |phase: Option<&PhaseRecord>| {
-        let exempt = phase.map(|record| &record.exemptions).filter(|exemptions| !exemptions.is_empty());
-        let frozen = exempt.map_or(std::borrow::Cow::Borrowed(frozen.as_ref()), |exempt| frozen.union(exempt));
-        // policy and phases reach KV apart: one from before a change that held its clock back is none
-        let told = phase.filter(|record| record.policy_rev >= policy.softened_rev).map(|record| &record.phase);
-        let context = tidegate_engine::Context {
-            ceiling: control.ceiling(site.config.mode_ceiling),
-            phase: told,
-            paused_until: enforcement.paused_until(now),
-            exempt_until: exempt.and_then(|exempt| exempt.at(now)?.until),
-            ..tidegate_engine::Context::new(enforcement.rules(known_facts, &frozen)?, now)
-        };
-        Some(tidegate_engine::decide(event, server, recognition.behind_relay, &context))
+    facts::tell_variable_later(site.config, &known.control, site.access.env, site.context, site.circumstances);
+    let ceiling = known.control.ceiling(site.config.mode_ceiling);
+    let deciding = Deciding { event, known, policy, ceiling, now };
+    let Some(decision) = deciding.decide(deciding.known.phase.as_deref()) else {
+        let fault = internal("the policy's baseline is not there");
+        return undecided(Some(&deciding.known.recognition), fault);
     };
-    let Some(decision) = decide(phase.as_deref()) else {
-        let fault = Fault::new(Counter::DegradedInternal, "the policy's baseline is not there");
-        return undecided(Some(event), Some(recognition), fault, render);
-    };
-    match record(site, posted, server, (policy, recognition.behind_relay), &decision, now).await {
-        Ok(Recording::Later) => answered(&decision, false, render),
-        Ok(Recording::Done(phase)) => {
-            // what was written down may say more of the stage, but never other than was counted
-            let after = phase.as_ref().and_then(|phase| decide(Some(phase)));
-            let after = after.filter(|after| (after.action, after.would) == (decision.action, decision.would));
-            answered(after.as_ref().unwrap_or(&decision), true, render)
+    let is_wanted = is_recorded(site, event, &deciding.policy) && decision.mode != Some(Mode::Off);
+    match posted.record {
+        Record::Sync if is_wanted => {
+            let decision = Outcome { action: decision.action, would: decision.would };
+            Decided::AwaitsReceipt(Box::new(Pending { posted, deciding, decision }))
         }
-        Err(error) => undecided(Some(event), Some(recognition), error.into(), render),
+        Record::Async if is_wanted => {
+            if let Some(observation) = deciding.observation(posted, &decision) {
+                let ledger = || ledger_of(site, &event.tenant);
+                observations::record_later(site.context, &event.tenant, observation, ledger);
+            }
+            Decided::Answered(answered(&decision, false, render))
+        }
+        _ => Decided::Answered(answered(&decision, false, render)),
     }
 }
 
-/// How far an observation got by the time of the answer.
-enum Recording {
-    /// Not yet, or nothing to write down, or no room for it.
-    Later,
-    /// With the server's phase, if it changed by that.
-    Done(Option<PhaseRecord>),
+/// What a decision on one message rests on.
+struct Deciding<'a> {
+    event: &'a MailEvent<'a>,
+    known: Known<'a>,
+    policy: Rc<PolicyRecord>,
+    ceiling: Mode,
+    now: Timestamp,
+}
+
+impl Deciding<'_> {
+    /// Decides by that phase. `None` where the policy's baseline is not there.
+    fn decide(&self, phase: Option<&PhaseRecord>) -> Option<Decision<'_>> {
+        let Self { event, known, policy, ceiling, now } = self;
+        let server = known.recognition.server()?;
+        let enforcement = &policy.enforcement;
+        let exempt = phase.map(|record| &record.exemptions).filter(|exemptions| !exemptions.is_empty());
+        let frozen = enforcement.frozen(&known.control.freezes);
+        let frozen = exempt.map_or(Cow::Borrowed(frozen.as_ref()), |exempt| frozen.union(exempt));
+        // policy and phases reach KV apart: one from before a change that held its clock back is none
+        let told = phase.filter(|record| record.policy_rev >= policy.softened_rev).map(|record| &record.phase);
+        let context = tidegate_engine::Context {
+            ceiling: *ceiling,
+            phase: told,
+            paused_until: enforcement.paused_until(*now),
+            exempt_until: exempt.and_then(|exempt| exempt.at(*now)?.until),
+            ..tidegate_engine::Context::new(enforcement.rules(&known.facts, &frozen)?, *now)
+        };
+        Some(tidegate_engine::decide(event, server, known.recognition.behind_relay, &context))
+    }
+
+    /// What is written down of `decision`.
+    fn observation(&self, posted: &native::Request<'_>, decision: &Decision<'_>) -> Option<Observation<'_>> {
+        let Recognition { behind_relay, .. } = self.known.recognition;
+        let server = self.known.recognition.server()?;
+        let event_id = posted.event_id.as_deref();
+        let observation = Observation::new(server, (self.event.connector, behind_relay), decision, event_id, self.now);
+        Some(observation.told_to(self.event, decision))
+    }
+}
+
+impl Pending<'_> {
+    pub fn tenant(&self) -> &TenantId {
+        &self.posted.event.tenant
+    }
+
+    fn observation(&self) -> Option<Observation<'_>> {
+        let decision = self.deciding.decide(self.deciding.known.phase.as_deref())?;
+        self.deciding.observation(self.posted, &decision)
+    }
+
+    /// The answer, once it is known what became of the record. An error is ours, and means accept.
+    pub fn answer(&self, recorded: &Result<Receipt, CallError>, render: Render) -> Vec<u8> {
+        let Deciding { event, known, .. } = &self.deciding;
+        let recognition = &known.recognition;
+        let fault = match recorded {
+            Err(error) => Fault::from(*error),
+            Ok(receipt) => {
+                let server = recognition.server().map(|server| &server.id);
+                let is_recorded = server.is_some_and(|server| receipt.has(server));
+                // what was written down may say more of the stage, but never other than was counted
+                let phase = server.and_then(|server| receipt.phase(server));
+                let after = phase.filter(|_| is_recorded).and_then(|phase| self.deciding.decide(Some(phase)));
+                let same = |after: &Decision<'_>| self.decision == Outcome { action: after.action, would: after.would };
+                let before = || self.deciding.decide(known.phase.as_deref());
+                match after.filter(same).or_else(before) {
+                    Some(decision) => return answered(&decision, is_recorded, render),
+                    None => Fault::new(Counter::DegradedInternal, "the policy's baseline is not there"),
+                }
+            }
+        };
+        undecided(Some(event), Some(recognition), fault, render)
+    }
+}
+
+/// Has one tenant's decisions acknowledged, in one call.
+pub async fn record(site: &Site<'_>, tenant: &TenantId, pending: &[&Pending<'_>]) -> Result<Receipt, CallError> {
+    let observations = pending.iter().filter_map(|pending| pending.observation());
+    observations::record_now(&ledger_of(site, tenant), tenant, observations, site.access.deadline.left()).await
+}
+
+fn ledger_of(site: &Site<'_>, tenant: &TenantId) -> Client {
+    crate::ledger::of(site.access.env, tenant, site.actor, site.circumstances)
 }
 
 fn answered(decision: &Decision<'_>, recorded: bool, render: Render) -> Vec<u8> {
@@ -286,7 +386,7 @@ async fn look_up<'a>(
 /// Counts what of a message is not believed, and has those told whom it concerns.
 fn note_unbelieved(site: &Site<'_>, event: &MailEvent<'_>, known: &Known<'_>, now: Timestamp) {
     let Known { recognition, facts, policy, control, .. } = known;
-    let ledger = || crate::ledger::of(site.access.env, &event.tenant, site.actor, site.circumstances);
+    let ledger = || ledger_of(site, &event.tenant);
     if let Some(Claims { messages, disbelieved }) = unbelieved::claims(site.actor, recognition.own_hops) {
         let actor = site.actor.to_owned();
         if site.is_bound {
@@ -316,35 +416,4 @@ fn note_unbelieved(site: &Site<'_>, event: &MailEvent<'_>, known: &Known<'_>, no
 fn is_recorded(site: &Site<'_>, event: &MailEvent<'_>, policy: &PolicyRecord) -> bool {
     let known_tenant = policy.rev > 0 || site.config.auto_tenants;
     known_tenant && policy.enforcement.policy.scope.contains(&event.connector)
-}
-
-/// Writes down what is answered, now or later. An error is ours, and means accept.
-async fn record(
-    site: &Site<'_>,
-    posted: &native::Request<'_>,
-    server: &ConnectingServer<'_>,
-    (policy, behind_relay): (&PolicyRecord, bool),
-    decision: &Decision<'_>,
-    now: Timestamp,
-) -> Result<Recording, CallError> {
-    let event = &posted.event;
-    if !is_recorded(site, event, policy) || decision.mode == Some(Mode::Off) {
-        return Ok(Recording::Later);
-    }
-    let event_id = posted.event_id.as_deref();
-    let observation = Observation::new(server, (event.connector, behind_relay), decision, event_id, now);
-    let observation = observation.told_to(event, decision);
-    let ledger = || crate::ledger::of(site.access.env, &event.tenant, site.actor, site.circumstances);
-    match posted.record {
-        Record::Async => {
-            observations::record_later(site.context, &event.tenant, observation, ledger);
-            Ok(Recording::Later)
-        }
-        Record::Sync => {
-            let deadline = site.access.deadline.left();
-            let recorded = observations::record_now(&ledger(), &event.tenant, observation, deadline).await;
-            let Receipt { taken, phase } = recorded?;
-            Ok(if taken { Recording::Done(phase) } else { Recording::Later })
-        }
-    }
 }

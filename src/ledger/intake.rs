@@ -47,7 +47,10 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
             }
             match take_in(change, site, &judge, (item, counts), &mut tally)? {
                 Taken::In(phase) => recorded.phases.extend(phase),
-                Taken::Not => recorded.dropped = Some(Dropped::NoPlace),
+                Taken::Not => {
+                    recorded.dropped = Some(Dropped::NoPlace);
+                    recorded.refused.push(item.server.clone());
+                }
             }
         }
         unbelieved::take_in(change, site, &batch.unbelieved)?;

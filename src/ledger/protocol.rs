@@ -151,6 +151,9 @@ pub struct Batch {
     /// Left out where there is none, and by edges of the release before, whose ledgers pass over it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unbelieved: Vec<Unbelieved>,
+    /// Decisions that the isolate had no room for since its batch before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u32,
 }
 
 impl Batch {
@@ -321,6 +324,9 @@ pub struct Recorded {
     /// Not all of it was written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<Dropped>,
+    /// The servers of which nothing was written down for want of room. A ledger of the release before does not tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<ServerId>,
 }
 
 /// Why something was not written down.

@@ -101,6 +101,30 @@ for (const mode of /** @type {const} */ (["throw", "error", "truncated", "hang"]
   });
 }
 
+for (const [mode, ms] of /** @type {["error" | "throw" | "hang", number][]} */ ([
+  ["error", 1_000],
+  ["throw", 1_000],
+  ["hang", 2_500],
+])) {
+  test(`a single message is counted once although no other follows and the ledger fails: ${mode}`, async (t) => {
+    const tenant = `quiet-${mode}`;
+    await post(edge.client, tenant, 1);
+    await until("the first is counted", async () => counted(tenant) === 1);
+    await edge.worker.setLedgerMode(mode);
+    await post(edge.client, tenant, 1);
+    await until("its batch has failed, or hangs", async () => (await edge.worker.ledgerAsked()) > 0);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    assert.equal(counted(tenant), 1);
+    await edge.worker.setLedgerMode("ok");
+    const start = performance.now();
+    await until("it is counted", async () => counted(tenant) === 2, { ms: 12_000 });
+    t.diagnostic(`counted ${Math.round(performance.now() - start)} ms after the ledger was back`);
+    const asked = await edge.worker.ledgerAsked();
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    assert.deepEqual([counted(tenant), await edge.worker.ledgerAsked()], [2, asked], "once, and not sent again");
+  });
+}
+
 test("a batch whose answer never comes is sent again as it was, and counts once", async (t) => {
   const tenant = "dropped";
   await post(edge.client, tenant, 5);

@@ -1,6 +1,6 @@
 /**
  * A worker that stands between the edge and its Durable Objects and fails on demand. Its objects pass each request on to
- * the real ones of the same name; `PUT /{ledger|operator}/{mode}` on the worker itself switches how,
+ * the real ones of the same name; `PUT /{ledger|operator}/{mode}?ms={ms}` on the worker itself switches how,
  * `GET /{ledger|operator}` tells how many requests there were since. Batches are kept as they were passed on:
  * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger. Objects and
  * worker share an isolate.
@@ -10,7 +10,7 @@ import { DurableObject } from "cloudflare:workers";
 const BATCHES_KEPT = 1000;
 
 /** `turn` rises with every switch; `holds`: of which objects this turn has held a batch back. */
-const newRelay = () => ({ mode: "ok", turn: 0, asked: 0, holds: new Set() });
+const newRelay = () => ({ mode: "ok", ms: 0, turn: 0, asked: 0, holds: new Set() });
 /** @typedef {ReturnType<typeof newRelay>} Relay */
 /** @type {Record<string, Relay>} */
 const relays = { ledger: newRelay(), operator: newRelay() };
@@ -29,6 +29,10 @@ const MODES = {
   hang: () =>
     new Promise((resolve) => setTimeout(() => resolve(new Response(null, { status: 504 })), 120_000)),
   error: async () => new Response("the object failed on demand", { status: 500 }),
+  far: async ({ pass, relay }) => {
+    await new Promise((resolve) => setTimeout(resolve, relay.ms));
+    return pass();
+  },
   truncated: async ({ pass }) => {
     const answer = await pass();
     const text = await answer.text();
@@ -95,7 +99,8 @@ export default {
    * @param {{ REAL_LEDGER: any }} env
    */
   async fetch(request, env) {
-    const [, name, wanted] = new URL(request.url).pathname.split("/");
+    const { pathname, searchParams } = new URL(request.url);
+    const [, name, wanted] = pathname.split("/");
     const relay = Object.hasOwn(relays, name) ? relays[name] : undefined;
     if (!relay) return new Response("no such relay", { status: 404 });
     if (request.method === "GET" && wanted === undefined) return Response.json(relay.asked);
@@ -104,7 +109,8 @@ export default {
     if (request.method === "POST") return hand(env.REAL_LEDGER, wanted, await request.text());
     if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))
       return new Response("no such mode", { status: 404 });
-    Object.assign(relay, { mode: wanted, turn: relay.turn + 1, asked: 0, holds: new Set() });
+    const ms = Number(searchParams.get("ms"));
+    Object.assign(relay, { mode: wanted, ms, turn: relay.turn + 1, asked: 0, holds: new Set() });
     return new Response(null, { status: 204 });
   },
 };

@@ -47,8 +47,8 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * What the relay does with what the ledger is asked:
  * `ok`; `throw`; `hang`: never passes on; `error`: 500; `truncated`: passes on, half of the answer comes back; `drop`:
  * passes a batch on, but its answer never comes back; `hold`: holds each tenant's first batch back until the next
- * switch, while everything else passes.
- * @typedef {"ok" | "throw" | "hang" | "error" | "truncated" | "drop" | "hold"} LedgerMode
+ * switch, while everything else passes; `far`: passes on after `ms`.
+ * @typedef {"ok" | "far" | "throw" | "hang" | "error" | "truncated" | "drop" | "hold"} LedgerMode
  */
 
 /**
@@ -59,7 +59,7 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {() => Promise<void>} stop TERM, then KILL after two seconds; removes the temporary folder
  * @property {() => Promise<void>} kill KILL at once, as a crash would
  * @property {() => string} output what workerd and the worker have written so far (the last 64 K)
- * @property {(mode: LedgerMode) => Promise<void>} setLedgerMode how the tenants' ledgers fail; with `faultyLedger` only
+ * @property {(mode: LedgerMode, options?: { ms?: number }) => Promise<void>} setLedgerMode how the tenants' ledgers fail; with `faultyLedger` only
  * @property {() => Promise<number>} ledgerAsked how often they were asked in this mode; with `faultyLedger` only
  * @property {(tenant: string) => Promise<boolean>} ledgerHolds whether mode `hold` has a batch of this tenant to hold; with `faultyLedger` only
  * @property {() => Promise<string[]>} batches the bytes of the latest batches in the order in which the ledger got
@@ -109,7 +109,7 @@ export async function startWorkerd(options) {
       stop: () => endProcess(child),
       kill: () => endProcess(child, { graceMs: 0 }),
       output,
-      setLedgerMode: async (mode) => void (await control("PUT", `ledger/${mode}`)),
+      setLedgerMode: async (mode, { ms = 0 } = {}) => void (await control("PUT", `ledger/${mode}?ms=${ms}`)),
       ledgerAsked: async () => JSON.parse(await control("GET", "ledger")),
       ledgerHolds: async (tenant) => JSON.parse(await control("GET", "ledger/held")).includes(tenant),
       batches: async () => JSON.parse(await control("GET", "ledger/batches")),
