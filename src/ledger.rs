@@ -2,6 +2,7 @@
 
 mod admission;
 mod alerts;
+mod bounds;
 mod counts;
 mod csv;
 mod documents;
@@ -49,7 +50,7 @@ pub use exemptions::ExemptionCall;
 pub use pauses::PauseCall;
 pub use protocol::{
     Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, Filter, Item, Proposal, PutPolicy, Recorded, Sent,
-    ShownDocument, Sight, Step, Unbelieved, What,
+    ShownDocument, Sight, Step, Unbelieved, Unrecorded, What,
 };
 pub use webhooks::{WebhookCall, target};
 
@@ -93,7 +94,9 @@ impl DurableObject for Ledger {
         match self.admission.admits(&sql, &self.env, &tenant, &envelope.call).await {
             Ok(true) => {}
             Ok(false) => {
-                let refused = Recorded { dropped: Some(Dropped::NoPlace), ..Recorded::default() };
+                let tenants = if let Call::Record(batch) = &envelope.call { batch.messages() } else { 0 };
+                let unrecorded = Unrecorded { tenants, ..Unrecorded::default() };
+                let refused = Recorded { dropped: Some(Dropped::NoPlace), unrecorded, ..Recorded::default() };
                 return Ok(durable::respond(json(&refused))?.into());
             }
             Err(error) => return Ok(durable::respond(Err(error))?.into()),

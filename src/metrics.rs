@@ -24,6 +24,9 @@ pub enum Counter {
     DegradedInternal,
     ObservationsDropped,
     BatchesFailed,
+    UnrecordedServers,
+    UnrecordedPeerServers,
+    UnrecordedTenants,
     KeysRefused,
     UnbelievedOwnHops,
     UnbelievedUnreadable,
@@ -36,7 +39,7 @@ pub enum Counter {
 const COUNTERS: usize = SERIES.len();
 
 /// Families with their labels, as Prometheus shows them; the series of one family stand together.
-const SERIES: [(&str, &str); 16] = [
+const SERIES: [(&str, &str); 19] = [
     ("tidegate_decisions_total", "{action=\"accept\"}"),
     ("tidegate_decisions_total", "{action=\"defer\"}"),
     ("tidegate_decisions_total", "{action=\"reject\"}"),
@@ -46,6 +49,9 @@ const SERIES: [(&str, &str); 16] = [
     ("tidegate_degraded_total", "{cause=\"internal\"}"),
     ("tidegate_observations_dropped_total", ""),
     ("tidegate_batches_failed_total", ""),
+    ("tidegate_unrecorded_total", "{bound=\"servers\"}"),
+    ("tidegate_unrecorded_total", "{bound=\"peer_servers\"}"),
+    ("tidegate_unrecorded_total", "{bound=\"tenants\"}"),
     ("tidegate_keys_refused_total", ""),
     ("tidegate_unbelieved_total", "{cause=\"own_hops\"}"),
     ("tidegate_unbelieved_total", "{cause=\"unreadable\"}"),
@@ -55,7 +61,7 @@ const SERIES: [(&str, &str); 16] = [
     ("tidegate_requests_total", "{status=\"5xx\"}"),
 ];
 
-const HELP: [(&str, &str); 7] = [
+const HELP: [(&str, &str); 8] = [
     ("tidegate_decisions_total", "Messages decided on, by what was answered."),
     (
         "tidegate_degraded_total",
@@ -66,6 +72,11 @@ const HELP: [(&str, &str); 7] = [
         "Decisions that were not written down, for want of room while a ledger failed.",
     ),
     ("tidegate_batches_failed_total", "Batches of observations that a ledger did not take; they are sent again."),
+    (
+        "tidegate_unrecorded_total",
+        "Decisions that were not written down because a bound is met: 25,000 servers of a tenant, 8 of one address where \
+         nobody vouches for their names, 10,000 tenants without a policy.",
+    ),
     ("tidegate_keys_refused_total", "Requests without a key that is valid."),
     (
         "tidegate_unbelieved_total",
@@ -86,6 +97,10 @@ thread_local! {
 
 pub fn count(counter: Counter) {
     add(counter as usize, 1);
+}
+
+pub fn count_all(counter: Counter, count: u64) {
+    add(counter as usize, count);
 }
 
 /// Counts an answered request.

@@ -21,7 +21,7 @@ use tidegate_engine::{HOUR, Timestamp};
 use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};
-use crate::ledger::{Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sight, Unbelieved};
+use crate::ledger::{Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sight, Unbelieved, Unrecorded};
 use crate::metrics::{self, Counter};
 use crate::platform::real_millis;
 use crate::store::{self, PeerRecord, PhaseKey, PhaseRecord};
@@ -249,6 +249,10 @@ async fn send_sealed(ledger: &Client, tenant: &TenantId) -> bool {
 
 /// Takes in what a ledger answered to a batch.
 fn take_in(tenant: &TenantId, recorded: Recorded) {
+    let Unrecorded { servers, peer_servers, tenants } = recorded.unrecorded;
+    metrics::count_all(Counter::UnrecordedServers, servers.into());
+    metrics::count_all(Counter::UnrecordedPeerServers, peer_servers.into());
+    metrics::count_all(Counter::UnrecordedTenants, tenants.into());
     for (server, record) in recorded.phases {
         store::remember(&PhaseKey(tenant, &server), record);
     }

@@ -129,7 +129,7 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::Facts(key, version) => facts::show(sql, &key, version, act.at),
         Call::PutFacts(put) => changed(&facts::put(sql, act, put, integer(real_millis()))?),
         Call::Baselines(range) => json(&facts::baselines(sql, &range)?),
-        Call::Admit(tenant, known) => json(&tenants::admit(sql, &tenant, known)?),
+        Call::Admit(tenant, known) => json(&tenants::admit(sql, &tenant, known, act.at)?),
         Call::Note(note) => json(&trail::take(sql, note)?),
         Call::Audit(range) => json(&audit::page(sql, &range)?),
         Call::OwnHops { actor, messages, disbelieved } => json(&own_hops(sql, &actor, (messages, disbelieved), act)?),

@@ -6,20 +6,17 @@ use tidegate_engine::Sighting;
 use tidegate_engine::{HOUR, Timestamp};
 use tidegate_engine::{Mode, Way};
 
+use super::bounds::{Bound, MAX_PEER_SERVERS, MAX_SERVERS};
 use super::counts::Tally;
 use super::events::RecentEvents;
 use super::protocol::{Batch, Counts, Dropped, Item, Recorded};
 use super::servers::{self, Server};
 use super::site::{Judge, Site};
-use super::{alerts, events, peers, policies, unbelieved};
+use super::{alerts, bounds, events, peers, policies, unbelieved};
 use crate::durable::outbox;
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::store::{PhaseKey, PhaseRecord};
 
-/// Servers of one tenant; further ones are answered and not recorded.
-const MAX_SERVERS: i64 = 25_000;
-/// Servers that one peer address may name, where nobody vouches for the names.
-const MAX_PEER_SERVERS: i64 = 8;
 /// Isolates are forgotten so long after their last batch.
 const ISOLATE_SECONDS: i64 = 24 * HOUR;
 const MAX_NODE_EVIDENCE: i64 = 3;
@@ -47,13 +44,19 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
             }
             match take_in(change, site, &judge, (item, counts), &mut tally)? {
                 Taken::In(phase) => recorded.phases.extend(phase),
-                Taken::Not => {
+                Taken::Not(bound) => {
                     recorded.dropped = Some(Dropped::NoPlace);
                     recorded.refused.push(item.server.clone());
+                    recorded.unrecorded.add(bound, counts.messages());
+                    bounds::tell(change, site, bound, item.server.as_str())?;
                 }
             }
         }
         unbelieved::take_in(change, site, &batch.unbelieved)?;
+        if batch.lost > 0 {
+            policies::set_tenant(change, site.tenant)?;
+            bounds::tell(change, site, Bound::Observations, &batch.lost.to_string())?;
+        }
         tally.store(change)?;
         events::store(change, &counted, site.now)?;
         Ok(recorded)
@@ -82,8 +85,8 @@ fn is_new(change: &Change<'_>, batch: &Batch, now: Timestamp) -> Result<bool, Sq
 
 /// What became of one item.
 enum Taken {
-    /// Its server cannot be registered.
-    Not,
+    /// There is no room for its server.
+    Not(Bound),
     /// With the server's phase, if it changed by that.
     In(Option<(ServerId, PhaseRecord)>),
 }
@@ -98,10 +101,11 @@ fn take_in(
     // the earlier of the edge's clock and ours
     let at = |at: Timestamp| at.min(site.now);
     let Some((first, last)) = item.sights.first().zip(item.sights.last()) else {
-        return Ok(Taken::Not);
+        return Ok(Taken::In(None));
     };
-    let Some(mut server) = get_or_register(change, site, item, at(first.at))? else {
-        return Ok(Taken::Not);
+    let mut server = match get_or_register(change, site, item, at(first.at))? {
+        Registered::As(server) => *server,
+        Registered::Not(bound) => return Ok(Taken::Not(bound)),
     };
     alerts::tell_before_change(change, judge, &mut server, site.now)?;
     // batches may come out of order
@@ -134,15 +138,15 @@ fn take_in(
     servers::save(change, site, judge, &mut server, servers::Publish::IfChanged, (&transitions, build)).map(Taken::In)
 }
 
-fn get_or_register(
-    change: &Change<'_>,
-    site: &Site<'_>,
-    item: &Item,
-    now: Timestamp,
-) -> Result<Option<Server>, SqlError> {
+enum Registered {
+    As(Box<Server>),
+    Not(Bound),
+}
+
+fn get_or_register(change: &Change<'_>, site: &Site<'_>, item: &Item, now: Timestamp) -> Result<Registered, SqlError> {
     let mut phase = None;
     match servers::get(change, &item.server) {
-        Ok(Some(server)) => return Ok(Some(server)),
+        Ok(Some(server)) => return Ok(Registered::As(Box::new(server))),
         Ok(None) => {}
         // better a server that begins anew than a batch that comes again for ever
         Err(SqlError::Malformed(error)) => {
@@ -155,24 +159,28 @@ fn get_or_register(
         Err(error) => return Err(error),
     }
     let peer = item.server.as_str().split_once('@').map(|(_, peer)| peer.to_owned());
-    if phase.is_none() && !has_room(change, peer.as_deref())? {
-        return Ok(None);
+    if phase.is_none()
+        && let Some(bound) = met_by_another(change, peer.as_deref())?
+    {
+        return Ok(Registered::Not(bound));
     }
     policies::set_tenant(change, site.tenant)?;
     let server = Server::new(item, peer, now);
-    Ok(Some(match phase {
+    Ok(Registered::As(Box::new(match phase {
         Some(phase) => server.with_phase(phase),
         None => server,
-    }))
+    })))
 }
 
-fn has_room(sql: &Sql, peer: Option<&str>) -> Result<bool, SqlError> {
+/// The bound that another server would go beyond.
+fn met_by_another(sql: &Sql, peer: Option<&str>) -> Result<Option<Bound>, SqlError> {
     let count = sql.number("SELECT SUM(servers) FROM standing", Vec::new())?.unwrap_or(0);
-    let of_peer = match peer {
-        Some(peer) => sql.number("SELECT COUNT(*) FROM server WHERE peer = ?1", values![peer])?.unwrap_or(0),
-        None => 0,
-    };
-    Ok(count < MAX_SERVERS && of_peer < MAX_PEER_SERVERS)
+    if count >= MAX_SERVERS {
+        return Ok(Some(Bound::Servers));
+    }
+    let Some(peer) = peer else { return Ok(None) };
+    let of_peer = sql.number("SELECT COUNT(*) FROM server WHERE peer = ?1", values![peer])?.unwrap_or(0);
+    Ok((of_peer >= MAX_PEER_SERVERS).then_some(Bound::PeerServers))
 }
 
 fn keep_evidence(change: &Change<'_>, item: &Item, build: Option<&str>, at: Timestamp) -> Result<(), SqlError> {

@@ -11,6 +11,7 @@ use tidegate_engine::{Date, Timestamp};
 use tidegate_engine::{Node, ServerId};
 use tidegate_engine::{Policy, Right};
 
+use super::bounds::Bound;
 use super::exemptions::ExemptionCall;
 use super::pauses::PauseCall;
 use super::webhooks::WebhookCall;
@@ -157,6 +158,14 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// How many decisions it tells of, as far as none is told twice.
+    pub fn messages(&self) -> u32 {
+        let of = |item: &Item| {
+            item.events.iter().fold(item.counts.messages(), |sum, event| sum.saturating_add(event.counts.messages()))
+        };
+        self.items.iter().map(of).fold(0, u32::saturating_add)
+    }
+
     pub fn latest(&self) -> Option<Timestamp> {
         let seen = self.items.iter().flat_map(|item| &item.sights).map(|sight| sight.at);
         seen.chain(self.unbelieved.iter().map(|seen| seen.last_at)).max()
@@ -257,6 +266,11 @@ impl From<Counts> for [u32; 5] {
 }
 
 impl Counts {
+    /// How many messages were answered.
+    pub const fn messages(self) -> u32 {
+        self.accept.saturating_add(self.defer).saturating_add(self.reject)
+    }
+
     pub fn add(&mut self, other: Self) {
         self.accept = self.accept.saturating_add(other.accept);
         self.defer = self.defer.saturating_add(other.defer);
@@ -327,6 +341,34 @@ pub struct Recorded {
     /// The servers of which nothing was written down for want of room. A ledger of the release before does not tell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<ServerId>,
+    #[serde(default, skip_serializing_if = "Unrecorded::is_none")]
+    pub unrecorded: Unrecorded,
+}
+
+/// Decisions that were not written down, by the bound that was met.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Unrecorded {
+    /// Of servers for which the tenant has no room.
+    pub servers: u32,
+    /// Of servers of which their address names too many.
+    pub peer_servers: u32,
+    /// Of tenants without a policy, beyond those that are admitted.
+    pub tenants: u32,
+}
+
+impl Unrecorded {
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub const fn add(&mut self, bound: Bound, messages: u32) {
+        match bound {
+            Bound::Servers => self.servers = self.servers.saturating_add(messages),
+            Bound::PeerServers => self.peer_servers = self.peer_servers.saturating_add(messages),
+            Bound::Observations => {}
+        }
+    }
 }
 
 /// Why something was not written down.

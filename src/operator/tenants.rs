@@ -1,9 +1,10 @@
 //! The tenants that are recorded: admitted up to a bound where they have no policy, and told of new facts.
 
 use tidegate_engine::TenantId;
+use tidegate_engine::{Date, Timestamp};
 use worker::Env;
 
-use super::CALLING_MILLIS;
+use super::{CALLING_MILLIS, notifications};
 use crate::durable::audit;
 use crate::durable::client::Circumstances;
 use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
@@ -12,17 +13,22 @@ use crate::platform::real_millis;
 
 /// Tenants without a policy that are recorded.
 const MAX_ADMITTED: i64 = 10_000;
+/// What the operator is told where there is no room, and the document with the day on which it last was.
+const FULL: &str = "bound.tenants";
 /// Tenants that one alarm tells of new facts, if their time suffices; the next follows at once.
 const PAGE: i64 = 50;
 /// Ledgers are told when KV has told their isolates, too.
 const POKE_AFTER_MILLIS: i64 = 90_000;
 
-/// Whether a tenant may be recorded; if so, it is known from now on.
-pub fn admit(sql: &Sql, tenant: &TenantId, is_known: bool) -> Result<bool, SqlError> {
+/// Whether a tenant may be recorded; if so, it is known from now on. That there is no room is told once a day.
+pub fn admit(sql: &Sql, tenant: &TenantId, is_known: bool, now: Timestamp) -> Result<bool, SqlError> {
     sql.change(|change| {
         let known = change.number("SELECT admitted FROM tenant WHERE id = ?1", values![tenant.as_str()])?;
         let admitted = change.number("SELECT COUNT(*) FROM tenant WHERE admitted = 1", values![])?;
         if !is_known && (known.is_some() || admitted.unwrap_or(0) >= MAX_ADMITTED) {
+            if known.is_none() {
+                tell_full(change, tenant, now)?;
+            }
             return Ok(known.is_some());
         }
         change.run(
@@ -32,6 +38,22 @@ pub fn admit(sql: &Sql, tenant: &TenantId, is_known: bool) -> Result<bool, SqlEr
         )?;
         Ok(true)
     })
+}
+
+fn tell_full(change: &Change<'_>, tenant: &TenantId, now: Timestamp) -> Result<(), SqlError> {
+    let today = now.date();
+    let told: Option<Date> = change.row("SELECT json FROM document WHERE name = ?1", values![FULL])?;
+    if told.is_some_and(|told| told >= today) {
+        return Ok(());
+    }
+    super::document(change, FULL, &to_text(&today)?)?;
+    let text = format!(
+        "{MAX_ADMITTED} tenants without a policy are recorded, and there is no room for another: mail of further ones, \
+         as of {tenant}, is accepted and not recorded. Put a policy for tenants that are yours, or delete those that \
+         are not."
+    );
+    worker::console_error!("{FULL}: {text}");
+    notifications::write(change, now, FULL, &text)
 }
 
 /// When the next ones are due, in milliseconds of the real clock, and the last one that was told.

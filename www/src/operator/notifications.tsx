@@ -10,6 +10,7 @@ import { Time } from "../ui/time";
 const KINDS: Record<OperatorNotification["kind"], string> = {
   "catalog.stale": "The catalog is old",
   "gateway.own_hops": "A gateway's own fields",
+  "bound.tenants": "No room for more tenants",
 };
 
 const PAGE = 30;

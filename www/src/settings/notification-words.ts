@@ -18,6 +18,9 @@ export const KINDS: Record<Kind, string> = {
   "message.unreadable": "A field could not be read",
   "gateway.own_hops": "A gateway's own fields",
   "relay.unnamed": "A relay that is not named",
+  "bound.servers": "No room for more servers",
+  "bound.peer_servers": "Too many servers at an address",
+  "bound.observations": "Decisions not recorded",
 };
 
 export function kindOf(text: string | undefined): Kind | null {
