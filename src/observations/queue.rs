@@ -55,6 +55,8 @@ pub struct Queue {
     isolate: String,
     sequence: u64,
     open: Collected,
+    /// The open batch was to be sealed, and there was no room for it.
+    is_overdue: bool,
     sealed: VecDeque<Sealed>,
     /// Decisions for which there was no room since a batch last told the ledger of such.
     lost: u32,
@@ -91,6 +93,7 @@ impl Queue {
             isolate,
             sequence: 0,
             open: Collected::default(),
+            is_overdue: false,
             sealed: VecDeque::new(),
             lost: 0,
             promised_at: 0,
@@ -131,16 +134,16 @@ impl Queue {
 
     pub fn keep_promise(&mut self) {
         self.promised_at = 0;
-        self.seal();
+        self.is_overdue = !self.seal();
     }
 
     fn is_idle(&self) -> bool {
         self.open.is_empty() && self.sealed.is_empty() && self.lost == 0
     }
 
-    /// Whether the ledger has all that was sealed.
+    /// Whether the ledger has all that was to be sent.
     pub fn is_sent(&self) -> bool {
-        self.sealed.is_empty()
+        self.sealed.is_empty() && !self.is_overdue
     }
 
     /// Closes what was added up under the next number. Whether there is room for more.
@@ -165,6 +168,9 @@ impl Queue {
     pub fn next(&mut self, now: u64) -> Option<Sending> {
         if now.saturating_sub(self.sending_since) < MARK_MILLIS {
             return None;
+        }
+        if self.is_overdue {
+            self.is_overdue = !self.seal();
         }
         let batch = self.sealed.front()?.batch.clone();
         self.sending_since = now;

@@ -121,7 +121,11 @@ for (const [mode, ms] of /** @type {["error" | "throw" | "hang", number][]} */ (
     t.diagnostic(`counted ${Math.round(performance.now() - start)} ms after the ledger was back`);
     const asked = await edge.worker.ledgerAsked();
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    assert.deepEqual([counted(tenant), await edge.worker.ledgerAsked()], [2, asked], "once, and not sent again");
+    assert.deepEqual(
+      [counted(tenant), await edge.worker.ledgerAsked()],
+      [2, asked],
+      "once, and not sent again",
+    );
   });
 }
 

@@ -52,6 +52,21 @@ test("a tenant has room for 25,000 servers, and those count on when it is full",
   assert.equal(json.last_day.accept + json.last_day.defer + json.last_day.reject, 3);
 });
 
+test("that there is no room is told once a day, with the name of the first that has none", async () => {
+  const told = async () => {
+    const path = `/v1/tenants/${TENANT}/notifications?limit=1000`;
+    const { items } = (await edge.client.ask("GET", path)).json;
+    return items.filter((/** @type {any} */ { kind }) => kind === "bound.servers");
+  };
+  const [first] = await told();
+  assert.match(first.text, /25000 servers.* one-too-many\.contoso\.com/);
+  assert.equal(await recorded("ANOTHER-TOO-MANY.contoso.com"), false);
+  assert.equal((await told()).length, 1);
+  const { text } = await edge.client.ask("GET", "/metrics");
+  assert.match(text, /^tidegate_unrecorded_total\{bound="servers"\} 2$/m);
+  assert.match(edge.worker.output(), /bound\.servers: /);
+});
+
 test("the room that a server leaves is there for another one", async () => {
   const path = `/v1/tenants/${TENANT}/servers/ex00017.contoso.com`;
   assert.equal((await edge.client.ask("DELETE", path, { now: BLOCKED })).status, 204);

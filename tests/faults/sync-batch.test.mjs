@@ -61,7 +61,10 @@ test("256 messages of as many servers are acknowledged by a ledger 50 ms away", 
   assert.deepEqual(tally(answers), { accept: COUNT, reject: 0, recorded: COUNT, degraded: 0 });
   assert.equal(await edge.worker.ledgerAsked(), 1, "in one call");
   await edge.worker.setLedgerMode("ok");
-  assert.deepEqual([await edge.client.counted("many"), (await edge.client.counts("many")).size], [COUNT, COUNT]);
+  assert.deepEqual(
+    [await edge.client.counted("many"), (await edge.client.counts("many")).size],
+    [COUNT, COUNT],
+  );
   t.diagnostic(`answered after ${Math.round(ms)} ms`);
 });
 
