@@ -18,6 +18,8 @@ pub enum Role {
     Operator,
     /// Everything, for all tenants.
     Admin,
+    /// Reads `/metrics`, and nothing else.
+    Metrics,
 }
 
 impl Role {
@@ -33,6 +35,7 @@ impl Role {
             Self::Viewer => "viewer",
             Self::Operator => "operator",
             Self::Admin => "admin",
+            Self::Metrics => "metrics",
         }
     }
 }
@@ -69,7 +72,12 @@ impl Principal {
 
     /// May read what belongs to no tenant in particular.
     pub fn reads(&self) -> Result<(), Problem> {
-        allow(self.role != Role::Gateway)
+        allow(matches!(self.role, Role::Viewer | Role::Operator | Role::Admin))
+    }
+
+    /// May read what is counted of all tenants together.
+    pub fn reads_metrics(&self) -> Result<(), Problem> {
+        allow(matches!(self.role, Role::Metrics | Role::Admin))
     }
 
     /// May read what says something of all tenants.
@@ -131,7 +139,7 @@ fn allow(allowed: bool) -> Result<(), Problem> {
 mod tests {
     use super::*;
 
-    const ROLES: [Role; 4] = [Role::Gateway, Role::Viewer, Role::Operator, Role::Admin];
+    const ROLES: [Role; 5] = [Role::Gateway, Role::Viewer, Role::Operator, Role::Admin, Role::Metrics];
 
     fn tenant(id: &str) -> TenantId {
         id.parse().unwrap()
@@ -156,6 +164,7 @@ mod tests {
         assert_eq!(who(|holder| holder.changes_tenant(&own)), [Role::Operator, Role::Admin]);
         assert_eq!(who(Principal::handles_keys), [Role::Operator, Role::Admin]);
         assert_eq!(who(Principal::administers), [Role::Admin]);
+        assert_eq!(who(Principal::reads_metrics), [Role::Admin, Role::Metrics]);
     }
 
     #[test]
@@ -184,7 +193,7 @@ mod tests {
         let bound = holder(Role::Operator, Some("contoso"));
         assert_eq!(makes(&bound, Some(&own)), up_to_operator);
         assert!(makes(&bound, Some(&other)).is_empty() && makes(&bound, None).is_empty());
-        for role in [Role::Gateway, Role::Viewer] {
+        for role in [Role::Gateway, Role::Viewer, Role::Metrics] {
             assert!(makes(&holder(role, None), None).is_empty(), "{role:?}");
         }
     }

@@ -1,16 +1,25 @@
-//! What happened, counted for `/metrics`. Each isolate counts on its own and tells the operator's object, which adds up.
+//! What happened, counted for `/metrics`. Each isolate counts on its own, and tells one of the objects that add up within
+//! ten seconds: under a number, so that what is told twice counts once.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt::Write;
+use std::time::Duration;
 
-use worker::{Context, Env};
+use futures_util::future::join_all;
+use worker::{Context, Delay, Env};
 
-use crate::durable::client::Circumstances;
-use crate::operator::{self, Call, Counts};
-use crate::platform::real_millis;
+use crate::durable::client::CallError;
+use crate::operator::{self, Call, Counts, Told};
+use crate::platform::{random_id, real_millis};
 
-/// How often an isolate tells what it has counted.
-const TOLD_EVERY_MILLIS: u64 = 60_000;
+/// How long is counted before it is told.
+const COUNT_FOR: Duration = Duration::from_secs(8);
+/// After these what was not taken is told again by the same request, and then by a later one.
+const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(6)];
+/// What is told is taken within this.
+const TELL_DEADLINE: Duration = Duration::from_secs(2);
+/// A promise to tell expires after this: the request that gave it may be gone.
+const PROMISE_MILLIS: u64 = 10_000;
 
 /// What is counted; the order is that of [`SERIES`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -90,9 +99,9 @@ const NEWEST_RELEASE: (&str, &str) =
     ("tidegate_catalog_newest_release_age_days", "Days since the newest release that the catalog in force knows.");
 
 thread_local! {
-    /// Counted since the operator's object was told.
+    /// Counted since it was last told.
     static COUNTED: RefCell<[u64; COUNTERS]> = const { RefCell::new([0; COUNTERS]) };
-    static TOLD_AT: Cell<u64> = const { Cell::new(0) };
+    static TELLER: RefCell<Teller> = const { RefCell::new(Teller::new()) };
 }
 
 pub fn count(counter: Counter) {
@@ -112,40 +121,102 @@ pub fn count_status(status: u16) {
     });
 }
 
-/// Tells the operator's object after the answer, where that is due.
+/// Sees to it that what is counted is told, after the answer.
 pub fn tell_later(env: &Env, context: &Context) {
     let now = real_millis();
-    if now.saturating_sub(TOLD_AT.get()) < TOLD_EVERY_MILLIS {
+    if !TELLER.with_borrow_mut(|teller| teller.promises(now)) {
         return;
     }
-    TOLD_AT.set(now);
-    let counted = take();
-    if counted.is_empty() {
-        return;
-    }
-    let operator = operator::of(env, crate::durable::audit::SYSTEM, Circumstances::default());
+    let env = env.clone();
     context.wait_until(async move {
-        let told = operator.call::<Counts>(&Call::Count(counted.clone()), operator::DEADLINE).await;
-        if told.is_err() {
-            give_back(&counted);
+        Delay::from(COUNT_FOR).await;
+        TELLER.with_borrow_mut(|teller| teller.promised_at = 0);
+        for wait in RETRY_AFTER {
+            if tell(&env).await.is_ok() {
+                return;
+            }
+            Delay::from(wait).await;
         }
+        let _ = tell(&env).await;
     });
 }
 
+/// What all isolates have told, this one all that it has counted.
+pub async fn sums(env: &Env) -> Result<Counts, CallError> {
+    tell(env).await?;
+    let read = Call::Count(Vec::new());
+    let objects = operator::all_counting(env);
+    let read = join_all(objects.iter().map(|object| object.call::<Counts>(&read, operator::DEADLINE))).await;
+    let mut sums = Counts::new();
+    for counts in read {
+        // a sum without one of them would look as if all had begun anew
+        operator::add(&mut sums, &counts?);
+    }
+    Ok(sums)
+}
+
+/// Tells what was not taken yet, and then what was counted since.
+async fn tell(env: &Env) -> Result<(), CallError> {
+    while let Some(told) = TELLER.with_borrow_mut(Teller::next) {
+        let object = operator::counting(env, &told.isolate);
+        let sequence = told.sequence;
+        object.call::<bool>(&Call::Tell(told), TELL_DEADLINE).await?;
+        TELLER.with_borrow_mut(|teller| teller.taken(sequence));
+    }
+    Ok(())
+}
+
+/// How far this isolate has told what it counts.
+#[derive(Debug)]
+struct Teller {
+    /// Drawn with the first promise.
+    isolate: String,
+    sequence: u64,
+    /// What was told under that number, as long as it is not known to be taken.
+    untaken: Option<Counts>,
+    /// When a request last promised to tell.
+    promised_at: u64,
+}
+
+impl Teller {
+    const fn new() -> Self {
+        Self { isolate: String::new(), sequence: 0, untaken: None, promised_at: 0 }
+    }
+
+    /// Whether the caller is to tell: nobody else has promised it lately.
+    const fn promises(&mut self, now: u64) -> bool {
+        let is_due = now.saturating_sub(self.promised_at) >= PROMISE_MILLIS;
+        if is_due {
+            self.promised_at = now;
+        }
+        is_due
+    }
+
+    /// What is to be told next: the same as before until it is taken.
+    fn next(&mut self) -> Option<Told> {
+        if self.isolate.is_empty() {
+            self.isolate = random_id();
+        }
+        if self.untaken.is_none() {
+            self.untaken = Some(take()).filter(|counts| !counts.is_empty());
+            self.sequence += u64::from(self.untaken.is_some());
+        }
+        let counts = self.untaken.clone()?;
+        Some(Told { isolate: self.isolate.clone(), sequence: self.sequence, counts })
+    }
+
+    fn taken(&mut self, sequence: u64) {
+        if self.sequence == sequence {
+            self.untaken = None;
+        }
+    }
+}
+
 /// What this isolate has counted since it was last asked.
-pub fn take() -> Counts {
+fn take() -> Counts {
     let counted = COUNTED.replace([0; COUNTERS]);
     let counted = SERIES.iter().zip(counted).filter(|(_, count)| *count > 0);
     counted.map(|((family, labels), count)| (format!("{family}{labels}"), count)).collect()
-}
-
-/// Takes back what the operator's object did not take.
-pub fn give_back(counted: &Counts) {
-    for (index, (family, labels)) in SERIES.iter().enumerate() {
-        let name = format!("{family}{labels}");
-        let count = counted.iter().find(|(known, _)| *known == name).map_or(0, |(_, count)| *count);
-        add(index, count);
-    }
 }
 
 /// The sums as Prometheus reads them (text format, version 0.0.4), and how old the catalog's newest row is, if that can
@@ -197,15 +268,30 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_taken_is_counted_again() {
+    fn what_was_not_taken_is_told_again_as_it_was_and_later_counts_follow() {
+        let mut teller = Teller { isolate: "a".to_owned(), ..Teller::new() };
+        assert!(teller.next().is_none(), "nothing was counted");
         count(Counter::Reject);
-        count(Counter::Status5xx);
         count_status(204);
-        let counted = take();
-        assert_eq!(counted.len(), 3);
-        assert!(take().is_empty());
-        give_back(&counted);
+        let first = teller.next().unwrap();
         count(Counter::Reject);
-        assert!(take().contains(&("tidegate_decisions_total{action=\"reject\"}".to_owned(), 2)));
+        let again = teller.next().unwrap();
+        assert_eq!((first.sequence, first.counts.len()), (1, 2));
+        assert_eq!((again.sequence, &again.counts), (1, &first.counts));
+        teller.taken(1);
+        let second = teller.next().unwrap();
+        teller.taken(1);
+        assert_eq!(
+            (second.sequence, second.counts),
+            (2, vec![("tidegate_decisions_total{action=\"reject\"}".to_owned(), 1)])
+        );
+        assert!(teller.next().is_some(), "an answer to the first that comes late takes nothing of the second");
+    }
+
+    #[test]
+    fn a_promise_that_was_not_kept_is_given_by_another_request() {
+        let mut teller = Teller::new();
+        assert!(teller.promises(50_000) && !teller.promises(50_000 + PROMISE_MILLIS - 1));
+        assert!(teller.promises(50_000 + PROMISE_MILLIS));
     }
 }

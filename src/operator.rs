@@ -2,6 +2,7 @@
 //! keys, catalog, baselines and the ceiling. It knows which tenants there are, and adds up what isolates count.
 
 mod control;
+mod counters;
 mod facts;
 mod freshness;
 mod keys;
@@ -28,10 +29,11 @@ use crate::http;
 use crate::platform::{real_millis, real_now};
 use crate::store::{self, ControlKey};
 
+pub use counters::{add, all as all_counting, of_isolate as counting};
 pub use freshness::age_days;
-pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, RevokeKey};
+pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, RevokeKey, Told};
 
-/// The Durable Object's binding, and the name of the only one.
+/// The Durable Object's binding, and the name of the one that does not only add up.
 const BINDING: &str = "OPERATOR";
 const NAME: &str = "operator";
 /// Calls of ledgers that one alarm makes take that long, and the last one a little longer: what KV has to be told does
@@ -66,8 +68,12 @@ impl DurableObject for Operator {
         let envelope: Envelope<Call> = Envelope::read(&body).map_err(SqlError::Failed)?;
         let circumstances = envelope.circumstances;
         let sql = self.sql()?;
+        let adds_up_alone = counters::adds_up_alone(&envelope.name);
         let response = durable::respond(answer(sql.failing_at(circumstances.fails_at), envelope))?;
         sql.failing_at(None);
+        if adds_up_alone {
+            return Ok(response.into());
+        }
         if let Some(clock) = circumstances.clock {
             self.freshness.do_due(&sql, clock)?;
             outbox::publish(&sql, &self.env).await;
@@ -133,7 +139,8 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::Note(note) => json(&trail::take(sql, note)?),
         Call::Audit(range) => json(&audit::page(sql, &range)?),
         Call::OwnHops { actor, messages, disbelieved } => json(&own_hops(sql, &actor, (messages, disbelieved), act)?),
-        Call::Count(counts) => json(&add_up(sql, &counts)?),
+        Call::Count(counts) => json(&counters::count(sql, &counts)?),
+        Call::Tell(told) => json(&counters::take_in(sql, &told, act.at)?),
         Call::Notifications(range) => json(&notifications::page(sql, &range)?),
         Call::Tick => Ok(http::no_content()?),
     }
@@ -152,20 +159,6 @@ fn own_hops(sql: &Sql, actor: &str, claims: (u32, u32), act: Act<'_>) -> Result<
             notifications::write(change, act.at, "gateway.own_hops", &text)?;
         }
         Ok(true)
-    })
-}
-
-/// Adds to the counters, and tells the sums of all.
-fn add_up(sql: &Sql, counts: &Counts) -> Result<Counts, SqlError> {
-    sql.change(|change| {
-        for (name, count) in counts {
-            change.run(
-                "INSERT INTO counter (name, value) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-                values![name.as_str(), integer(*count)],
-            )?;
-        }
-        change.rows("SELECT json_array(name, value) FROM counter", values![])
     })
 }
 

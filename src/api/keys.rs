@@ -58,8 +58,9 @@ async fn create(caller: &Caller<'_>) -> Result<Response, Failure> {
     let body = caller.request.body().await?;
     let Posted { role, tenant, name, gateway } = read_json(&body)?;
     caller.principal.makes_key(role, tenant.as_ref())?;
-    if role == Role::Admin && tenant.is_some() {
-        return Err(Problem::unprocessable("an admin's key is for all tenants").in_field("tenant").into());
+    if matches!(role, Role::Admin | Role::Metrics) && tenant.is_some() {
+        let why = format!("a key of the role {} is for all tenants", role.as_str());
+        return Err(Problem::unprocessable(why).in_field("tenant").into());
     }
     if gateway.and_then(|gateway| gateway.own_hops).is_some_and(|hops| hops > MAX_OWN_HOPS) {
         return Err(Problem::bad_request(format!("at most {MAX_OWN_HOPS}")).in_field("gateway.own_hops").into());

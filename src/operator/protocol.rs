@@ -39,8 +39,10 @@ pub enum Call {
     Notifications(Range),
     /// What a gateway claimed whose key is bound to no tenant. Answered with `true`.
     OwnHops { actor: String, messages: u32, disbelieved: u32 },
-    /// Adds to the counters. Answered with [`Counts`], the sums of all.
+    /// Adds to the counters, as the release before did. Answered with [`Counts`], the sums of this object.
     Count(Counts),
+    /// What an isolate counted. Answered with `true`.
+    Tell(Told),
     /// Does nothing but what is due.
     Tick,
 }
@@ -108,6 +110,15 @@ pub struct Changed {
     pub shown: String,
     /// The version that is in force now, where versions are counted.
     pub version: Option<u64>,
+}
+
+/// What an isolate counted, under a number by which it is known when it comes twice.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Told {
+    pub isolate: String,
+    /// Rises by one with everything that this isolate tells.
+    pub sequence: u64,
+    pub counts: Counts,
 }
 
 /// Series as Prometheus names them, with what was counted.

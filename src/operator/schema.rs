@@ -29,6 +29,7 @@ pub fn create(sql: &Sql) -> Result<(), SqlError> {
     let mut tables = TABLES
         .iter()
         .chain(super::notifications::TABLES)
+        .chain(super::counters::TABLES)
         .chain(own_hops::TABLES)
         .chain(outbox::TABLES)
         .chain(audit::TABLES);
