@@ -221,7 +221,7 @@ impl Ledger {
                 let missing = || Problem::not_found("there is no such server");
                 json(&report::of_server(sql, &id, report::Days { from, to }, step)?.ok_or_else(missing)?)
             }
-            Call::Audit(range) => json(&audit::page(sql, &range)?),
+            Call::Audit(range) => json(&webhooks::trail(sql, &range)?),
             Call::Note(note) => {
                 sql.change(|change| audit::take(change, note))?;
                 json(&true)
@@ -245,7 +245,9 @@ impl Ledger {
                 ExemptionCall::End { needs } => json(&exemptions::end(sql, site, &server, needs)?),
             },
             Call::Webhooks(call) => match call {
-                WebhookCall::List(range) => json(&webhooks::page(sql, &range)?),
+                WebhookCall::List(range) => json(&webhooks::page(sql, &range, false)?),
+                WebhookCall::ListMasked(range) => json(&webhooks::page(sql, &range, true)?),
+                WebhookCall::Rotate { id } => json(&webhooks::rotate(sql, site, &id)?),
                 WebhookCall::Create { url } => json(&webhooks::create(sql, site, &url)?),
                 WebhookCall::Delete { id } => json(&webhooks::delete(sql, site, &id)?),
             },

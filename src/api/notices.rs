@@ -33,11 +33,21 @@ pub async fn webhooks(
     rest: &[&str],
 ) -> Result<Response, Failure> {
     let call = match (method, rest) {
-        ("GET", []) => return Ok(ledger.forward(&Call::Webhooks(WebhookCall::List(caller.range()?))).await?),
+        ("GET", []) => {
+            let range = caller.range()?;
+            // who may make one may see where others lead; an address may be all that a receiver asks for
+            let may_see = caller.principal.changes_tenant(tenant).is_ok();
+            let list = if may_see { WebhookCall::List(range) } else { WebhookCall::ListMasked(range) };
+            return Ok(ledger.forward(&Call::Webhooks(list)).await?);
+        }
         ("POST", []) => {
             caller.principal.changes_tenant(tenant)?;
             let NewWebhook { url } = read_json(&caller.request.body().await?)?;
             WebhookCall::Create { url: target(&url, caller)? }
+        }
+        ("POST", [id, "rotate"]) => {
+            caller.principal.changes_tenant(tenant)?;
+            WebhookCall::Rotate { id: (*id).to_owned() }
         }
         ("DELETE", [id]) => {
             caller.principal.changes_tenant(tenant)?;
@@ -45,9 +55,11 @@ pub async fn webhooks(
         }
         (_, []) => return Err(not_allowed("GET, HEAD, POST")),
         (_, [_]) => return Err(not_allowed("DELETE")),
+        (_, [_, "rotate"]) => return Err(not_allowed("POST")),
         _ => return Err(no_route().into()),
     };
-    change(ledger, tenant, &Call::Webhooks(call), 201).await
+    let status = if matches!(call, WebhookCall::Create { .. }) { 201 } else { 200 };
+    change(ledger, tenant, &Call::Webhooks(call), status).await
 }
 
 /// The address in the runtime's own form, if notifications may be posted to it.

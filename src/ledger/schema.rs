@@ -100,6 +100,7 @@ pub fn create(sql: &Sql) -> Result<(), SqlError> {
         .iter()
         .chain(super::peers::TABLES)
         .chain(super::unbelieved::TABLES)
+        .chain(super::webhooks::TABLES)
         .chain(own_hops::TABLES)
         .chain(outbox::TABLES)
         .chain(audit::TABLES);

@@ -951,6 +951,23 @@ export const OPERATIONS = [
     },
   },
   {
+    id: "rotateWebhook",
+    method: "POST",
+    path: "/v1/tenants/{tenant}/webhooks/{webhook}/rotate",
+    role: "operator",
+    bound: "own",
+    tenant: "path",
+    success: 200,
+    needs: "ledger",
+    prepare: webhook,
+    call: (tenant, { id }) => ({ path: at(tenant, `/webhooks/${id}/rotate`) }),
+    more: {
+      404: ["999999", "none"].map((id) => (_world, tenant) => ({
+        path: at(tenant, `/webhooks/${id}/rotate`),
+      })),
+    },
+  },
+  {
     id: "listNotifications",
     method: "GET",
     path: "/v1/tenants/{tenant}/notifications",
@@ -1326,7 +1343,7 @@ export const OPERATIONS = [
     id: "getMetrics",
     method: "GET",
     path: "/metrics",
-    role: "admin",
+    role: "metrics",
     bound: "no",
     success: 200,
     call: () => ({ path: "/metrics" }),

@@ -28,10 +28,10 @@ export const CURRENT_SERVER = "ex03.contoso.com";
  * @property {number} [announced] octets of a body that never comes, in place of `body`
  */
 
-/** @typedef {"gateway" | "viewer" | "operator" | "admin"} Role */
+/** @typedef {"metrics" | "gateway" | "viewer" | "operator" | "admin"} Role */
 
 /** In the order of what they may do; what a gateway may is beside that. @type {Role[]} */
-export const ROLES = ["gateway", "viewer", "operator", "admin"];
+export const ROLES = ["metrics", "gateway", "viewer", "operator", "admin"];
 
 export class World {
   /** @type {Map<string, Promise<any>>} */
@@ -230,7 +230,10 @@ export class World {
     for (const path of paths) {
       const { status, headers, text } = await this.ask("GET", { path });
       // deliveries go on by themselves
-      const settled = text.replace(/"(pending|failing_since|last_error)":("[^"]*"|[^,}]*)/g, "");
+      const settled = text.replace(
+        /"(pending|failing_since|last_error|off_since|refused)":("[^"]*"|[^,}]*)/g,
+        "",
+      );
       shown[path] = `${status} ${headers.get("etag")} ${settled}`;
     }
     return shown;

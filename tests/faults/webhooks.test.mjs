@@ -140,8 +140,8 @@ test("a receiver that is down loses nothing, and gets all of it in order once it
   const { id } = await hook(tenant, url);
   for (const [mode, error] of /** @type {[import("../support/receiver.mjs").Mode, string][]} */ ([
     [500, "it answered with status 500"],
-    [404, "it answered with status 404"],
-    [410, "it answered with status 410"],
+    [408, "it answered with status 408"],
+    [429, "it answered with status 429"],
     [302, "it answered with status 302"],
     [307, "it answered with status 307"],
     ["reset", "it could not be reached"],
@@ -250,6 +250,10 @@ test("a webhook shows its secret once, gets what happens from then on, and nothi
       pending: 0,
       failing_since: null,
       last_error: null,
+      off_since: null,
+      refused: 0,
+      last_refusal: null,
+      former_secret_until: null,
     },
   ]);
   await notifyTwice(tenant, 2);
@@ -267,6 +271,98 @@ test("a webhook shows its secret once, gets what happens from then on, and nothi
   await notifyTwice(tenant, 3);
   await receiver.takes(other, 2);
   assert.equal(receiver.of(url).length, 2);
+});
+
+test("a notification that is refused for good holds none back, is marked, and told once", async () => {
+  const [tenant, url] = ["refused", "https://hooks.example.com/refused"];
+  const { id } = await hook(tenant, url);
+  receiver.answer(url, 413);
+  await notifyTwice(tenant, 1);
+  const marked = await until("both are refused", async () => {
+    const item = await shown(tenant, id);
+    // and so is the notification of it, of which nothing more is told
+    return item.refused === 3 && item;
+  });
+  assert.deepEqual([marked.pending, marked.failing_since, marked.last_refusal.status], [0, null, 413]);
+  const told = (await notifications(tenant)).filter((/** @type {any} */ item) =>
+    item.kind.startsWith("webhook."),
+  );
+  assert.deepEqual(
+    told.map((/** @type {any} */ { kind }) => kind),
+    ["webhook.refused"],
+  );
+  assert.match(told[0].text, /^The webhook at https:\/\/hooks\.example\.com\/… refused .* status 413/);
+  receiver.answer(url, 204);
+  await notifyTwice(tenant, 2);
+  await receiver.takes(url, 2);
+  assert.deepEqual(numbers(receiver.taken(url)), [4, 5]);
+  assert.equal(receiver.of(url).length, 5, "none was posted twice");
+});
+
+test("a receiver that is gone is switched off, and another one goes on", async () => {
+  const [tenant, gone, other] = ["gone", "https://gone.example.com/secret", "https://hooks.example.com/gone"];
+  const { id } = await hook(tenant, gone);
+  await hook(tenant, other);
+  receiver.answer(gone, 410);
+  await notifyTwice(tenant, 1);
+  await receiver.takes(other, 3);
+  const kinds = receiver.taken(other).map(({ body }) => body.type);
+  assert.ok(kinds.includes("webhook.off"), kinds.join());
+  await edge.client.tick(tenant, { now: START });
+  await notifyTwice(tenant, 2);
+  await receiver.takes(other, 5);
+  assert.equal(receiver.of(gone).length, 1, "nothing more is posted there");
+  const item = await shown(tenant, id);
+  assert.ok(Math.abs(at(item.off_since) - now()) < 60);
+  assert.deepEqual([item.pending, item.refused], [0, 0]);
+});
+
+test("for a day after its change the secret before signs too, and whoever knows one of them believes", async () => {
+  const [tenant, url] = ["rotated", "https://hooks.example.com/rotated"];
+  const made = await hook(tenant, url);
+  const rotated = await ask("POST", tenant, `/webhooks/${made.id}/rotate`, { status: 200 });
+  assert.deepEqual(Object.keys(rotated), ["id", "url", "secret", "created_at"]);
+  assert.notEqual(rotated.secret, made.secret);
+  const { former_secret_until } = await shown(tenant, made.id);
+  assert.ok(Math.abs(at(former_secret_until) - now() - DAY) < 60);
+  for (const [number, secret] of [made.secret, rotated.secret].entries()) {
+    // a fault where the signature is not that secret's
+    receiver.trust(url, secret);
+    await notifyTwice(tenant, number);
+    await receiver.takes(url, 2 * (number + 1));
+  }
+  const second = await ask("POST", tenant, `/webhooks/${made.id}/rotate`, { status: 200 });
+  receiver.trust(url, rotated.secret);
+  await notifyTwice(tenant, 2);
+  await receiver.takes(url, 6);
+  const text = JSON.stringify([
+    await ask("GET", tenant, "/audit", {}),
+    await ask("GET", tenant, "/webhooks", {}),
+  ]);
+  for (const { secret } of [made, rotated, second]) assert.ok(!text.includes(secret.slice(6)));
+});
+
+test("the path of an address is an operator's to see, and in no entry of the audit trail", async () => {
+  const [tenant, url] = ["masked", "https://hooks.example.com/services/T0/secret"];
+  const { id } = await hook(tenant, url);
+  const keyOf = async (/** @type {string} */ role) => {
+    const body = { role, tenant, name: role };
+    return (await edge.client.ask("POST", "/v1/keys", { body })).json.key;
+  };
+  const [viewer, operator] = [await keyOf("viewer"), await keyOf("operator")];
+  const path = `/v1/tenants/${tenant}/webhooks`;
+  assert.equal((await edge.client.ask("GET", path, { key: operator })).json.items[0].url, url);
+  const { items } = (await edge.client.ask("GET", path, { key: viewer })).json;
+  assert.deepEqual([items.length, items[0].url], [1, "https://hooks.example.com/…"]);
+  await ask("POST", tenant, `/webhooks/${id}/rotate`, { status: 200 });
+  await ask("DELETE", tenant, `/webhooks/${id}`, {});
+  const { text, json } = await edge.client.ask("GET", `/v1/tenants/${tenant}/audit`, { key: viewer });
+  assert.ok(!text.includes("services") && !text.includes("secret"), text);
+  const actions = json.items.map((/** @type {any} */ { action }) => action);
+  assert.deepEqual(
+    actions.filter((/** @type {string} */ action) => action.startsWith("webhook.")),
+    ["webhook.delete", "webhook.rotate", "webhook.create"],
+  );
 });
 
 test("addresses that are not on the public Internet are refused, however they are written", async () => {

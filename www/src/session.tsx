@@ -47,12 +47,15 @@ export function SessionProvider({ children }: { children: ComponentChildren }) {
     api.get<Me>("/v1/me", { signal: abort.signal }).then(
       (me) => {
         if (abort.signal.aborted) return;
-        if (me.role === "gateway") {
+        if (me.role === "gateway" || me.role === "metrics") {
           keep(TAB, KEPT_AS, null);
           setKey(null);
           setSignIn({
             state: "out",
-            refused: "This is a gateway's key: it asks for decisions and reads nothing.",
+            refused:
+              me.role === "gateway"
+                ? "This is a gateway's key: it asks for decisions and reads nothing."
+                : "This key reads the counters alone.",
           });
           return;
         }

@@ -1,4 +1,5 @@
-//! How notifications are delivered: in order, one at a time to each webhook, again and again until they are taken.
+//! How notifications are delivered: in order, one at a time to each webhook, again and again until they are taken or
+//! refused for good.
 //!
 //! Its times are the real clock's: they concern the network and its receivers, who check them against their own.
 
@@ -14,7 +15,7 @@ use tidegate_engine::{HOUR, MINUTE, Timestamp};
 use tidegate_wire::native::Shown;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::signature;
+use super::{refusals, signature};
 use crate::durable::sql::{Sql, SqlError, integer, to_text, values};
 use crate::platform::{real_millis, real_now};
 
@@ -79,7 +80,8 @@ pub fn next_due_millis(sql: &Sql, deliveries: &Deliveries) -> Result<Option<i64>
 /// The webhooks that have not taken all notifications, and when the next try is due, in milliseconds.
 fn waiting(sql: &Sql) -> Result<Vec<(String, i64)>, SqlError> {
     let waiting = "SELECT json_array(id, due) FROM webhook
-        WHERE sent < (SELECT MAX(number) FROM notification)";
+        WHERE sent < (SELECT MAX(number) FROM notification)
+        AND id NOT IN (SELECT id FROM webhook_state WHERE off_since IS NOT NULL)";
     sql.rows(waiting, Vec::new())
 }
 
@@ -88,6 +90,8 @@ fn waiting(sql: &Sql) -> Result<Vec<(String, i64)>, SqlError> {
 struct Next {
     url: String,
     secret: String,
+    /// The one before, as long as it signs too.
+    former_secret: Option<String>,
     number: i64,
     at: Timestamp,
     kind: String,
@@ -114,13 +118,14 @@ struct Data<'a> {
 async fn deliver_to(sql: &Sql, deliveries: &Deliveries, tenant: &TenantId, id: &str) -> Result<(), SqlError> {
     for _ in 0..MAX_DELIVERIES {
         let next = "SELECT json_object('url', url, 'secret', secret, 'number', number, 'at', at, 'kind', kind,
-                'server', server, 'text', text)
-            FROM webhook JOIN notification ON number > sent WHERE id = ?1 ORDER BY number LIMIT 1";
-        let Some(next) = sql.row::<Next>(next, values![id])? else { break };
+                'server', server, 'text', text, 'former_secret', CASE WHEN former_until > ?2 THEN former_secret END)
+            FROM webhook JOIN notification ON number > sent LEFT JOIN webhook_state USING (id)
+            WHERE id = ?1 AND off_since IS NULL ORDER BY number LIMIT 1";
+        let Some(next) = sql.row::<Next>(next, values![id, real_now().0])? else { break };
         deliveries.begin(id);
         let outcome = post(tenant, &next).await?;
         settle(sql, id, next.number, outcome)?;
-        if outcome.is_some() {
+        if outcome.is_some_and(|fault| !fault.is_for_good()) {
             break;
         }
     }
@@ -129,11 +134,14 @@ async fn deliver_to(sql: &Sql, deliveries: &Deliveries, tenant: &TenantId, id: &
 
 /// Posts one notification. `None`: it was taken; else what went wrong.
 async fn post(tenant: &TenantId, next: &Next) -> Result<Option<Fault>, SqlError> {
-    let Next { url, secret, number, at, kind, server, text } = next;
+    let Next { url, secret, former_secret, number, at, kind, server, text } = next;
     let data = Data { tenant, id: Shown(*number), server: server.as_ref(), text };
     let body = to_text(&Payload { r#type: kind, timestamp: Shown(*at), data })?;
     let (id, now) = (signature::message_id(tenant.as_str(), *number, at.0), real_now());
-    let signed = signature::from_hex(secret).and_then(|key| signature::sign(&key, &id, now.0, &body));
+    // the present one first; a receiver takes a delivery of which it knows one signature
+    let secrets = [Some(secret), former_secret.as_ref()].into_iter().flatten();
+    let signed = secrets.map(|secret| signature::sign(&signature::from_hex(secret)?, &id, now.0, &body));
+    let signed = signed.collect::<Option<Vec<_>>>().map(|signed| signed.join(" "));
     let signed = signed.ok_or_else(|| SqlError::Malformed("a webhook's secret".to_owned()))?;
     let status = post_json(url, &body, &id, &now.0.to_string(), &signed, DEADLINE_MILLIS);
     let status = JsFuture::from(status).await.ok().and_then(|status| status.as_f64());
@@ -151,6 +159,13 @@ enum Fault {
     Late,
     /// With a status that is no success.
     Answered(u16),
+}
+
+impl Fault {
+    /// Another try would be no other.
+    const fn is_for_good(self) -> bool {
+        matches!(self, Self::Answered(status) if refusals::is_for_good(status))
+    }
 }
 
 impl std::fmt::Display for Fault {
@@ -171,6 +186,10 @@ fn settle(sql: &Sql, id: &str, number: i64, outcome: Option<Fault>) -> Result<()
              WHERE id = ?1 AND sent < ?2",
             values![id, number],
         ),
+        Some(Fault::Answered(status)) if refusals::is_gone(status) => refusals::switch_off(change, id, real_now()),
+        Some(Fault::Answered(status)) if refusals::is_for_good(status) => {
+            refusals::pass_over(change, id, number, status, real_now())
+        }
         Some(fault) => {
             let attempts = change.number("SELECT attempts FROM webhook WHERE id = ?1", values![id])?.unwrap_or(0);
             let wait =
@@ -227,6 +246,6 @@ mod tests {
 
     #[test]
     fn a_fault_is_told_in_our_words() {
-        assert_eq!(Fault::Answered(410).to_string(), "it answered with status 410");
+        assert_eq!(Fault::Answered(503).to_string(), "it answered with status 503");
     }
 }

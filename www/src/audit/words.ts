@@ -10,6 +10,7 @@ export const ACTIONS: Record<AuditEntry["action"], string> = {
   "exemption.end": "Ended an exemption",
   "webhook.create": "Added a webhook",
   "webhook.delete": "Deleted a webhook",
+  "webhook.rotate": "Changed a webhook's secret",
   "server.delete": "Forgot a server",
   "key.create": "Made a key",
   "key.revoke": "Revoked a key",

@@ -62,7 +62,7 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
   };
   const known = ["role", "tenant", "name", "gateway.own_hops"].some((field) => errorOf(field));
   const roles = (Object.keys(ROLES) as Role[]).filter(
-    (each) => handsOut(me, each) && (each !== "admin" || tenant === null),
+    (each) => handsOut(me, each) && ((each !== "admin" && each !== "metrics") || tenant === null),
   );
   if (like) {
     return (

@@ -9,6 +9,7 @@ export const ROLES: Record<Role, { name: string; meaning: string }> = {
     name: "Admin",
     meaning: "Everything, for all tenants: also the emergency brake, catalog and baselines.",
   },
+  metrics: { name: "Metrics", meaning: "Reads /metrics, for Prometheus. Nothing else." },
 };
 
 type Gateway = NonNullable<Key["gateway"]>;

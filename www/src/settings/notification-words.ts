@@ -21,6 +21,8 @@ export const KINDS: Record<Kind, string> = {
   "bound.servers": "No room for more servers",
   "bound.peer_servers": "Too many servers at an address",
   "bound.observations": "Decisions not recorded",
+  "webhook.refused": "A webhook refused one",
+  "webhook.off": "A webhook is gone",
 };
 
 export function kindOf(text: string | undefined): Kind | null {

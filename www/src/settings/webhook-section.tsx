@@ -34,8 +34,8 @@ export function Webhooks({ tenant, webhooks, section }: Props) {
     <section ref={section} tabIndex={-1} aria-labelledby="webhooks">
       <h2 id="webhooks">Webhooks</h2>
       <p class="muted">
-        Notifications are posted there too, in order, each until it is taken: a receiver that is down loses
-        none.
+        Notifications are posted there too, in order, each until it is taken or refused for good: a receiver
+        that is down loses none.
       </p>
       <Said words={words} />
       {error !== undefined && <Failure error={error} retry={reload} />}
@@ -85,7 +85,31 @@ export function Webhooks({ tenant, webhooks, section }: Props) {
   );
 }
 
-function State({ webhook: { pending, failing_since, last_error } }: { webhook: Webhook }) {
+function State({ webhook }: { webhook: Webhook }) {
+  const { refused, last_refusal } = webhook;
+  return (
+    <>
+      <Delivery webhook={webhook} />
+      {last_refusal && (
+        <>
+          {" "}
+          {plural(refused, "notification was", "notifications were")} refused for good, the last one with
+          status {last_refusal.status}, <Time at={last_refusal.at} />.
+        </>
+      )}
+    </>
+  );
+}
+
+function Delivery({ webhook: { pending, failing_since, last_error, off_since } }: { webhook: Webhook }) {
+  if (off_since !== null) {
+    return (
+      <>
+        <strong class="refusal">Off</strong> since <Time at={off_since} countdown="beside" />: its receiver
+        answered that it is gone. Nothing more is posted there.
+      </>
+    );
+  }
   if (failing_since === null) {
     return pending === 0 ? <>All is delivered.</> : <>{plural(pending, "notification")} on the way.</>;
   }

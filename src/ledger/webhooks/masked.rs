@@ -1,0 +1,75 @@
+//! Addresses of webhooks as they are shown to those who may not post there: path and query can be a secret.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::durable::audit;
+use crate::durable::lists::{Page, Range};
+use crate::durable::sql::{Sql, SqlError, to_text};
+
+/// Scheme and host of an address in the runtime's own form; of its path it shows that there is one.
+pub fn masked(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{host}/…")
+}
+
+/// A webhook as the audit trail has it.
+#[derive(Deserialize, Serialize)]
+struct Entry {
+    id: String,
+    url: String,
+}
+
+/// As JSON.
+pub fn entry(id: &str, url: &str) -> Result<String, SqlError> {
+    to_text(&Entry { id: id.to_owned(), url: masked(url) })
+}
+
+/// One page of the tenant's audit trail. Entries of releases before have whole addresses: they are shown without.
+pub fn trail(sql: &Sql, range: &Range) -> Result<Page<Box<RawValue>>, SqlError> {
+    let Page { items, next } = audit::page(sql, range)?;
+    let items = items.into_iter().map(|row| match serde_json::from_str::<Row>(row.get()) {
+        Ok(row) if row.action.starts_with("webhook.") => row.masked(),
+        _ => Ok(row),
+    });
+    Ok(Page { items: items.collect::<Result<_, _>>()?, next })
+}
+
+/// An entry of the trail that concerns a webhook; others have other members in `before` and `after`.
+#[derive(Deserialize, Serialize)]
+struct Row {
+    id: String,
+    at: String,
+    actor: String,
+    action: String,
+    subject: String,
+    before: Option<Entry>,
+    after: Option<Entry>,
+}
+
+impl Row {
+    fn masked(mut self) -> Result<Box<RawValue>, SqlError> {
+        for entry in [&mut self.before, &mut self.after].into_iter().flatten() {
+            entry.url = masked(&entry.url);
+        }
+        serde_json::value::to_raw_value(&self).map_err(|error| SqlError::Failed(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_all_that_shows() {
+        for (url, shown) in [
+            ("https://hooks.example.com/services/T0/B0/secret", "https://hooks.example.com/…"),
+            ("https://hooks.example.com:8443/?key=secret", "https://hooks.example.com:8443/…"),
+            ("https://[2606:4700::1111]/", "https://[2606:4700::1111]/…"),
+            ("https://hooks.example.com/…", "https://hooks.example.com/…"),
+        ] {
+            assert_eq!(masked(url), shown);
+        }
+    }
+}
