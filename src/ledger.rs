@@ -50,7 +50,7 @@ pub use exemptions::ExemptionCall;
 pub use pauses::PauseCall;
 pub use protocol::{
     Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, Filter, Item, Proposal, PutPolicy, Recorded, Sent,
-    ShownDocument, Sight, Step, Unbelieved, Unrecorded, What,
+    ShownDocument, Sight, Step, Stranger, Unbelieved, Unrecorded, What,
 };
 pub use webhooks::{WebhookCall, target};
 

@@ -6,7 +6,9 @@
 
 mod queue;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -14,17 +16,18 @@ use tidegate_engine::Action;
 use tidegate_engine::ConnectingServer;
 use tidegate_engine::Decision;
 use tidegate_engine::ServerId;
-use tidegate_engine::canonical;
-use tidegate_engine::fnv1a;
 use tidegate_engine::{Connector, MailEvent, TenantId};
 use tidegate_engine::{HOUR, Timestamp};
+use tidegate_engine::{fnv1a, sender_network};
 use worker::{Context, Delay};
 
 use crate::durable::client::{CallError, Client};
-use crate::ledger::{Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sight, Unbelieved, Unrecorded};
+use crate::ledger::{
+    Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sight, Stranger, Unbelieved, Unrecorded,
+};
 use crate::metrics::{self, Counter};
 use crate::platform::real_millis;
-use crate::store::{self, PeerRecord, PhaseKey, PhaseRecord};
+use crate::store::{self, PhaseKey, PhaseRecord};
 use queue::{Collected, Flush, Key, Queue, forget_if_idle, with_queue};
 
 /// How long decisions are added up.
@@ -37,8 +40,10 @@ const RETRY_AFTER: [Duration; 4] =
     [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
 /// What failed within that time is not tried again: requests that retry side by side ask as often as one.
 const RETRY_SPACING_MILLIS: u64 = 400;
-/// Addresses of one item to which something was told.
-const MAX_TOLD: usize = 2;
+/// That others than recorded servers are at an address is told so often, in milliseconds.
+const STRANGERS_MILLIS: u64 = 3_600_000;
+/// Addresses of which an isolate knows when that was last told.
+const MAX_STRANGERS: usize = 4_096;
 
 /// One answered message.
 pub struct Observation<'a> {
@@ -48,7 +53,8 @@ pub struct Observation<'a> {
     counts: Counts,
     event: Option<u64>,
     sight: Sight,
-    told: Option<PeerRecord>,
+    peer: Option<IpAddr>,
+    refuses_at_rcpt: bool,
 }
 
 impl<'a> Observation<'a> {
@@ -66,31 +72,15 @@ impl<'a> Observation<'a> {
             counts: counts(decision.action, decision.would),
             event: event_id.map(|id| event_hash(id, server)),
             sight: Sight { at: now, fingerprint: server.evidence.fingerprint() },
-            told: None,
+            peer: None,
+            refuses_at_rcpt: false,
         }
     }
 
-    /// Notes to which address a defer or reject was told, and how long it holds: until the clock or the next stage says
-    /// something else. Behind a relay that address is not the server's.
+    /// From which address the message came, and whether a key's gateway asks for refusals by that.
     #[must_use]
-    pub fn told_to(self, event: &MailEvent<'_>, decision: &Decision<'_>) -> Self {
-        let told = event.client_ip.zip(decision.reply.as_ref()).filter(|_| !self.relayed).map(|(peer, reply)| {
-            let at = self.sight.at;
-            let offset = tidegate_engine::offset(&event.tenant, &self.server.id);
-            let lasts = decision.stage.and_then(|stage| tidegate_engine::lasts(stage.minutes, offset, at));
-            let until = at.plus(lasts.unwrap_or(i64::MAX).min(PeerRecord::REPEATED_SECONDS));
-            let next_stage = decision.stage.and_then(|stage| stage.next?.at);
-            PeerRecord {
-                rev: u64::try_from(at.0).unwrap_or(0),
-                peer: canonical(peer),
-                server: self.server.id.clone(),
-                connector: self.connector,
-                until: next_stage.map_or(until, |next| until.min(next)),
-                reject: decision.action == Action::Reject,
-                text: reply.text.clone(),
-            }
-        });
-        Self { told, ..self }
+    pub fn at_peer(self, event: &MailEvent<'_>, refuses_at_rcpt: bool) -> Self {
+        Self { peer: event.client_ip.map(sender_network), refuses_at_rcpt, ..self }
     }
 
     fn key(&self) -> Key {
@@ -100,6 +90,7 @@ impl<'a> Observation<'a> {
             shown: self.server.shown.into(),
             mapi: self.server.mapi,
             relayed: self.relayed,
+            peer: self.peer,
             hour: self.sight.at.0.div_euclid(HOUR),
         }
     }
@@ -123,7 +114,7 @@ impl<'a> Observation<'a> {
                 telling: self.server.evidence.text(),
                 received: self.server.evidence.field_text(),
             },
-            told: self.told.into_iter().collect(),
+            peer: self.peer,
         }
     }
 }
@@ -189,6 +180,33 @@ pub fn record_later(
 pub fn note_later(context: &Context, tenant: &TenantId, seen: Unbelieved, ledger: impl FnOnce() -> Client) {
     let flush = with_queue(tenant, |queue| queue.note(seen, real_millis()));
     flush_later(context, tenant, flush, ledger);
+}
+
+/// Has the ledger know that others than recorded servers hand mail over from the event's address: whoever is there is
+/// not to be refused for a server's sake.
+pub fn note_stranger(context: &Context, event: &MailEvent<'_>, at: Timestamp, ledger: impl FnOnce() -> Client) {
+    let Some(peer) = event.client_ip.map(sender_network) else { return };
+    let now = real_millis();
+    let is_told = STRANGERS.with_borrow_mut(|told| {
+        let key = (event.tenant.clone(), peer);
+        if told.get(&key).is_some_and(|told_at| now.saturating_sub(*told_at) < STRANGERS_MILLIS) {
+            return true;
+        }
+        if told.len() >= MAX_STRANGERS {
+            told.clear();
+        }
+        told.insert(key, now);
+        false
+    });
+    if !is_told {
+        let flush = with_queue(&event.tenant, |queue| queue.note_stranger(Stranger { peer, at }, now));
+        flush_later(context, &event.tenant, flush, ledger);
+    }
+}
+
+thread_local! {
+    /// When an address was last told.
+    static STRANGERS: RefCell<BTreeMap<(TenantId, IpAddr), u64>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 fn flush_later(context: &Context, tenant: &TenantId, flush: Flush, ledger: impl FnOnce() -> Client) {

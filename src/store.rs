@@ -18,8 +18,8 @@ use worker::{Context, Env};
 use crate::platform::{Deadline, real_millis, within};
 use cache::{Age, Cache};
 pub use families::{
-    ControlKey, ControlRecord, FactsKey, FactsRecord, Family, GatewaySettings, Kept, KeyKey, KeyRecord, PeerKey,
-    PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Record, TenantKey, TenantRecord, Versions,
+    ControlKey, ControlRecord, FactsKey, FactsRecord, Family, GatewaySettings, Kept, KeyKey, KeyRecord, Machine,
+    PeerKey, PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Record, TenantKey, TenantRecord, Versions,
 };
 pub use kv::{Kv, Listed};
 

@@ -62,7 +62,8 @@ async fn decide_posted(
     };
     let defaults = defaults(&principal);
     let (actor, is_bound) = (principal.actor.as_str(), principal.tenant.is_some());
-    let site = Site { config, context, actor, is_bound, circumstances, access };
+    let refuses_at_rcpt = principal.gateway.postfix_refusals;
+    let site = Site { config, context, actor, is_bound, refuses_at_rcpt, circumstances, access };
     let posted = events.into_iter().map(|event| match event.len() {
         0..=MAX_BODY => native::Request::parse(event, &defaults),
         _ => Err(Problem::too_large(MAX_BODY)),

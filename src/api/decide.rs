@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use tidegate_engine::{Decision, accept_undecided, decide_without_server};
 use tidegate_engine::{Facts, Mode};
-use tidegate_engine::{MailEvent, TenantId};
+use tidegate_engine::{MailEvent, Reply, ServerId, TenantId};
 
 use tidegate_engine::Action;
 use tidegate_engine::Timestamp;
@@ -60,7 +60,8 @@ async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &
     let defaults = defaults(&principal);
     let posted = native::Request::parse(&body, &defaults)?;
     let (actor, is_bound) = (principal.actor.as_str(), principal.tenant.is_some());
-    let site = Site { config, context, actor, is_bound, circumstances, access };
+    let refuses_at_rcpt = principal.gateway.postfix_refusals;
+    let site = Site { config, context, actor, is_bound, refuses_at_rcpt, circumstances, access };
     Ok(decide_event(&site, &posted, native::answer).await)
 }
 
@@ -76,6 +77,8 @@ pub struct Site<'a> {
     pub actor: &'a str,
     /// The asking key is bound to the tenant of its events.
     pub is_bound: bool,
+    /// The asking key has Postfix's policy service refuse.
+    pub refuses_at_rcpt: bool,
     pub circumstances: client::Circumstances,
     pub access: Access<'a>,
 }
@@ -179,6 +182,7 @@ pub async fn decide<'a>(site: &Site<'_>, posted: &'a native::Request<'a>, render
     note_unbelieved(site, event, &known, now);
     let recognition = &known.recognition;
     let (Some(_), Some(policy)) = (recognition.server(), known.policy.clone()) else {
+        note_stranger(site, event, now);
         return match decide_without_server(event, recognition) {
             Some(decision) => Decided::Answered(answered(&decision, false, render)),
             None => undecided(Some(recognition), internal("the policy was not read")),
@@ -198,13 +202,45 @@ pub async fn decide<'a>(site: &Site<'_>, posted: &'a native::Request<'a>, render
             Decided::AwaitsReceipt(Box::new(Pending { posted, deciding, decision }))
         }
         Record::Async if is_wanted => {
-            if let Some(observation) = deciding.observation(posted, &decision) {
+            if let Some(observation) = deciding.observation(site, posted, &decision) {
                 let ledger = || ledger_of(site, &event.tenant);
                 observations::record_later(site.context, &event.tenant, observation, ledger);
             }
             Decided::Answered(answered(&decision, false, render))
         }
-        _ => Decided::Answered(answered(&decision, false, render)),
+        _ => {
+            note_stranger(site, event, now);
+            Decided::Answered(answered(&decision, false, render))
+        }
+    }
+}
+
+/// Decides on a message anew, for nobody to be told and nothing to be written down. `None` where it shows no server, or
+/// another one.
+pub async fn decide_again(
+    (config, context): (&Config, &Context),
+    access: Access<'_>,
+    event: &MailEvent<'_>,
+    server: &ServerId,
+    now: Timestamp,
+) -> Result<Option<Reply>, StoreError> {
+    let Some(built_in) = common::built_in() else { return Ok(None) };
+    let reader = Reader { access, tenant: &event.tenant };
+    let known = look_up(&reader, event, built_in, now).await.map_err(|(_, error)| error)?;
+    if known.refresh {
+        reader.refresh_later(context, Some(server));
+    }
+    let is_it = known.recognition.server().is_some_and(|found| found.id == *server);
+    let Some(policy) = known.policy.clone().filter(|_| is_it) else { return Ok(None) };
+    let ceiling = known.control.ceiling(config.mode_ceiling);
+    let deciding = Deciding { event, known, policy, ceiling, now };
+    Ok(deciding.decide(deciding.known.phase.as_deref()).and_then(|decision| decision.reply))
+}
+
+/// Tells the ledger of mail that is not recorded, where Postfix's policy service refuses by addresses.
+fn note_stranger(site: &Site<'_>, event: &MailEvent<'_>, now: Timestamp) {
+    if site.refuses_at_rcpt {
+        observations::note_stranger(site.context, event, now, || ledger_of(site, &event.tenant));
     }
 }
 
@@ -239,12 +275,17 @@ impl Deciding<'_> {
     }
 
     /// What is written down of `decision`.
-    fn observation(&self, posted: &native::Request<'_>, decision: &Decision<'_>) -> Option<Observation<'_>> {
+    fn observation(
+        &self,
+        site: &Site<'_>,
+        posted: &native::Request<'_>,
+        decision: &Decision<'_>,
+    ) -> Option<Observation<'_>> {
         let Recognition { behind_relay, .. } = self.known.recognition;
         let server = self.known.recognition.server()?;
         let event_id = posted.event_id.as_deref();
         let observation = Observation::new(server, (self.event.connector, behind_relay), decision, event_id, self.now);
-        Some(observation.told_to(self.event, decision))
+        Some(observation.at_peer(self.event, site.refuses_at_rcpt))
     }
 }
 
@@ -253,9 +294,9 @@ impl Pending<'_> {
         &self.posted.event.tenant
     }
 
-    fn observation(&self) -> Option<Observation<'_>> {
+    fn observation(&self, site: &Site<'_>) -> Option<Observation<'_>> {
         let decision = self.deciding.decide(self.deciding.known.phase.as_deref())?;
-        self.deciding.observation(self.posted, &decision)
+        self.deciding.observation(site, self.posted, &decision)
     }
 
     /// The answer, once it is known what became of the record. An error is ours, and means accept.
@@ -284,7 +325,7 @@ impl Pending<'_> {
 
 /// Has one tenant's decisions acknowledged, in one call.
 pub async fn record(site: &Site<'_>, tenant: &TenantId, pending: &[&Pending<'_>]) -> Result<Receipt, CallError> {
-    let observations = pending.iter().filter_map(|pending| pending.observation());
+    let observations = pending.iter().filter_map(|pending| pending.observation(site));
     observations::record_now(&ledger_of(site, tenant), tenant, observations, site.access.deadline.left()).await
 }
 

@@ -78,6 +78,7 @@ async fn decide(config: &Config, message: &EmailMessage, env: &Env, context: &Co
     };
     let access = Access { env, fresh: false, deadline: Deadline::for_answer() };
     let circumstances = Circumstances::default();
-    let site = Site { config, context, actor: "email", is_bound: false, circumstances, access };
+    let (actor, is_bound, refuses_at_rcpt) = ("email", false, false);
+    let site = Site { config, context, actor, is_bound, refuses_at_rcpt, circumstances, access };
     String::from_utf8(decide_event(&site, &posted, cloudflare::answer).await).unwrap_or_default()
 }

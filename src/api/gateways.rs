@@ -126,7 +126,8 @@ impl Asking<'_> {
         let access = access_of(self.config, self.request, self.env);
         let (config, context, actor) = (self.config, self.context, principal.actor.as_str());
         let is_bound = principal.tenant.is_some();
-        let site = Site { config, context, actor, is_bound, circumstances, access };
+        let refuses_at_rcpt = principal.gateway.postfix_refusals;
+        let site = Site { config, context, actor, is_bound, refuses_at_rcpt, circumstances, access };
         Ok(decide_event(&site, &posted, render).await)
     }
 

@@ -9,7 +9,7 @@ use tidegate_wire::problem::Problem;
 use super::counts::{DAYS_KEPT_SECONDS, HOURS_KEPT_SECONDS};
 use super::documents::ServerDocument;
 use super::site::Site;
-use super::{policies, servers};
+use super::{peers, policies, servers};
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::durable::{audit, outbox};
 use crate::store::{PeerKey, PhaseKey, PolicyKey, TenantKey};
@@ -117,6 +117,7 @@ fn remove(change: &Change<'_>, site: &Site<'_>, id: &ServerId) -> Result<(), Sql
         outbox::remove(change, &PhaseKey(site.tenant, id))?;
     }
     change.run("DELETE FROM server WHERE id = ?1", values![id.as_str()])?;
+    peers::forget(change, id.as_str())?;
     TABLES
         .iter()
         .try_for_each(|table| change.run(&format!("DELETE FROM {table} WHERE server = ?1"), values![id.as_str()]))
@@ -132,7 +133,7 @@ pub fn delete_tenant(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
         let phases = PhaseKey::all_of(site.tenant);
         outbox::remove_listed(change, "SELECT ?1 || id FROM server WHERE phase IS NOT NULL", values![phases])?;
         let peers = PeerKey::all_of(site.tenant);
-        outbox::remove_listed(change, "SELECT ?1 || address FROM peer", values![peers])?;
+        outbox::remove_listed(change, "SELECT ?1 || address FROM published_peer", values![peers])?;
         let tables =
             "SELECT json_quote(name) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
             AND name NOT LIKE '!_cf!_%' ESCAPE '!' AND name NOT IN ('outbox', 'isolate')";

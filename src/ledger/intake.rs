@@ -33,6 +33,7 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
         }
         let policy = policies::current(change)?;
         let judge = site.judge(&policy);
+        let watches_peers = peers::are_wanted(change, batch.refuses_at_rcpt, site.now)?;
         let mut tally = Tally::default();
         for item in &batch.items {
             let mut counts = item.counts;
@@ -42,7 +43,7 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
                     counted.push(event.hash);
                 }
             }
-            match take_in(change, site, &judge, (item, counts), &mut tally)? {
+            match take_in(change, site, &judge, (item, counts), watches_peers, &mut tally)? {
                 Taken::In(phase) => recorded.phases.extend(phase),
                 Taken::Not(bound) => {
                     recorded.dropped = Some(Dropped::NoPlace);
@@ -53,6 +54,9 @@ pub fn record(sql: &Sql, recent: &mut RecentEvents, site: &Site<'_>, batch: &Bat
             }
         }
         unbelieved::take_in(change, site, &batch.unbelieved)?;
+        if watches_peers {
+            peers::see_strangers(change, site, &batch.strangers)?;
+        }
         if batch.lost > 0 {
             policies::set_tenant(change, site.tenant)?;
             bounds::tell(change, site, Bound::Observations, &batch.lost.to_string())?;
@@ -96,6 +100,7 @@ fn take_in(
     site: &Site<'_>,
     judge: &Judge<'_>,
     (item, counts): (&Item, Counts),
+    watches_peers: bool,
     tally: &mut Tally,
 ) -> Result<Taken, SqlError> {
     // the earlier of the edge's clock and ours
@@ -115,6 +120,7 @@ fn take_in(
     let shown = Shown::from(item.shown);
     let build = shown.build().map(|build| build.to_string());
     let mut transitions = Vec::new();
+    let is_out_of_date;
     {
         let frozen = judge.frozen_with(&server.exemptions);
         let rules = judge.rules(&frozen)?;
@@ -131,10 +137,15 @@ fn take_in(
             };
             transitions.extend(server.record.observe(&sighting, &rules));
         }
+        // behind a relay it is the relay that hands over
+        is_out_of_date = !item.relayed && rules.assess_message(shown, item.mapi, at(last.at)).is_out_of_date();
     }
     tally.count(change, &item.server, build.as_deref(), counts, at(last.at))?;
     keep_evidence(change, item, build.as_deref(), at(last.at))?;
-    peers::tell(change, site, item)?;
+    if watches_peers {
+        let is_refused = counts.defer > 0 || counts.reject > 0;
+        peers::see(change, site, item, peers::Seen { at: at(last.at), is_out_of_date, is_refused })?;
+    }
     servers::save(change, site, judge, &mut server, servers::Publish::IfChanged, (&transitions, build)).map(Taken::In)
 }
 

@@ -17,7 +17,7 @@ use super::pauses::PauseCall;
 use super::webhooks::WebhookCall;
 use crate::durable::audit::Note;
 use crate::durable::lists::Range;
-use crate::store::{PeerRecord, PhaseRecord, PolicyRecord};
+use crate::store::{PhaseRecord, PolicyRecord};
 
 /// One call to a tenant's ledger.
 #[derive(Debug, Deserialize, Serialize)]
@@ -155,6 +155,19 @@ pub struct Batch {
     /// Decisions that the isolate had no room for since its batch before.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost: u32,
+    /// Some of it came by a key that has Postfix's policy service refuse.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refuses_at_rcpt: bool,
+    /// Addresses from which, by such a key, came mail that is recorded of no server: others than Exchange are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strangers: Vec<Stranger>,
+}
+
+/// An address from which others than recorded servers hand mail over.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Stranger {
+    pub peer: IpAddr,
+    pub at: Timestamp,
 }
 
 impl Batch {
@@ -168,7 +181,8 @@ impl Batch {
 
     pub fn latest(&self) -> Option<Timestamp> {
         let seen = self.items.iter().flat_map(|item| &item.sights).map(|sight| sight.at);
-        seen.chain(self.unbelieved.iter().map(|seen| seen.last_at)).max()
+        let others = self.unbelieved.iter().map(|seen| seen.last_at).chain(self.strangers.iter().map(|seen| seen.at));
+        seen.chain(others).max()
     }
 }
 
@@ -230,9 +244,9 @@ pub struct Item {
     /// Messages with one: a repetition within 10 minutes counts once.
     pub events: Vec<Event>,
     pub evidence: Evidence,
-    /// What they told whom: the latest word to the latest addresses.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub told: Vec<PeerRecord>,
+    /// From which address they came; a ledger of the release before passes over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<IpAddr>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -4,11 +4,12 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 
 use tidegate_engine::{Build, Node, ServerId, TenantId};
 
-use super::{MARK_MILLIS, MAX_TOLD, Observation};
-use crate::ledger::{Batch, Event, Item, Sent, ShownDocument, Sight, Unbelieved};
+use super::{MARK_MILLIS, Observation};
+use crate::ledger::{Batch, Event, Item, Sent, ShownDocument, Sight, Stranger, Unbelieved};
 use crate::metrics::{self, Counter};
 use crate::platform::random_id;
 
@@ -23,6 +24,9 @@ const MAX_BYTES: usize = 64 * 1024;
 /// What an item takes beside its texts, and what an event takes, in JSON.
 const ITEM_BYTES: usize = 400;
 const EVENT_BYTES: usize = 48;
+const STRANGER_BYTES: usize = 48;
+/// Addresses of strangers in one batch.
+const MAX_STRANGERS: usize = 1_000;
 /// Tenants whose queues are kept though nothing is in them.
 const MAX_IDLE_QUEUES: usize = 1_000;
 /// Ways of one tenant's mail not to be believed in one batch.
@@ -123,6 +127,11 @@ impl Queue {
         Flush { now: false, soon: self.promise(now) }
     }
 
+    pub fn note_stranger(&mut self, stranger: Stranger, now: u64) -> Flush {
+        self.open.note_stranger(stranger);
+        Flush { now: false, soon: self.promise(now) }
+    }
+
     /// Whether the caller has to see to it that the open batch is sent: nobody else has promised it.
     const fn promise(&mut self, now: u64) -> bool {
         let soon = now.saturating_sub(self.promised_at) >= MARK_MILLIS;
@@ -213,6 +222,7 @@ pub struct Key {
     pub shown: ShownDocument,
     pub mapi: Option<Build>,
     pub relayed: bool,
+    pub peer: Option<IpAddr>,
     pub hour: i64,
 }
 
@@ -221,13 +231,15 @@ pub struct Key {
 pub struct Collected {
     items: BTreeMap<Key, Item>,
     unbelieved: Vec<Unbelieved>,
+    strangers: Vec<Stranger>,
+    refuses_at_rcpt: bool,
     events: usize,
     bytes: usize,
 }
 
 impl Collected {
     fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.unbelieved.is_empty()
+        self.items.is_empty() && self.unbelieved.is_empty() && self.strangers.is_empty()
     }
 
     /// Whether a message with that key belongs into the next batch.
@@ -237,6 +249,7 @@ impl Collected {
     }
 
     pub fn add(&mut self, observation: Observation<'_>) {
+        self.refuses_at_rcpt |= observation.refuses_at_rcpt;
         if observation.event.is_some() {
             self.events += 1;
             self.bytes += EVENT_BYTES;
@@ -263,22 +276,25 @@ impl Collected {
         }
     }
 
+    /// What finds no room is not told: the isolate says it again within an hour.
+    fn note_stranger(&mut self, stranger: Stranger) {
+        self.refuses_at_rcpt = true;
+        if self.strangers.len() < MAX_STRANGERS {
+            self.bytes += STRANGER_BYTES;
+            self.strangers.push(stranger);
+        }
+    }
+
     /// A batch without a number.
     pub fn into_batch(self) -> Batch {
-        let Self { items, unbelieved, .. } = self;
-        Batch { sent: None, not_after: None, items: items.into_values().collect(), unbelieved, lost: 0 }
+        let Self { items, unbelieved, strangers, refuses_at_rcpt, .. } = self;
+        let items = items.into_values().collect();
+        Batch { sent: None, not_after: None, items, unbelieved, lost: 0, refuses_at_rcpt, strangers }
     }
 }
 
 fn merge(observation: Observation<'_>, known: &mut Item) {
     see(&mut known.sights, observation.sight);
-    if let Some(told) = observation.told {
-        known.told.retain(|earlier| earlier.peer != told.peer);
-        if known.told.len() >= MAX_TOLD {
-            known.told.remove(0);
-        }
-        known.told.push(told);
-    }
     match observation.event {
         Some(hash) => {
             if !known.events.iter().rev().take(REPEATS_LOOKED_FOR).any(|seen| seen.hash == hash) {

@@ -11,9 +11,9 @@ use tidegate_engine::Freezes;
 use tidegate_engine::Mode;
 use tidegate_engine::Phase;
 use tidegate_engine::ServerId;
+use tidegate_engine::Timestamp;
 use tidegate_engine::sender_network;
 use tidegate_engine::{Connector, TenantId};
-use tidegate_engine::{MINUTE, Timestamp};
 
 use crate::access::Role;
 
@@ -130,29 +130,31 @@ impl Record for PhaseRecord {
     }
 }
 
-/// `peer/{tenant}/{address}`: what a peer address was last told, for gateways that show no header. IPv6: its /64. KV
-/// drops it by itself an hour after it was put.
+/// `peer/{tenant}/{address}`: which machines hand mail over from a peer address, where all of them are out of date: for
+/// gateways that show no header. IPv6: its /64. KV drops it by itself an hour after it was put.
 #[derive(Clone, Copy, Debug)]
 pub struct PeerKey<'a>(pub &'a TenantId, pub IpAddr);
 
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+/// What the release before kept there reads as no machine: nothing is refused by it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeerRecord {
     pub rev: u64,
-    pub peer: IpAddr,
-    /// Whose message earned it.
-    pub server: ServerId,
-    pub connector: Connector,
-    /// When it ends: 15 minutes after that message, or when the clock or the next stage says something else.
+    /// It says nothing any more from then on.
     pub until: Timestamp,
-    /// Else it was a defer.
-    pub reject: bool,
-    pub text: String,
+    /// All of the last 30 days; none where one of them is acceptable.
+    #[serde(default)]
+    pub machines: Vec<Machine>,
 }
 
-impl PeerRecord {
-    /// How long what a message earned is repeated.
-    pub const REPEATED_SECONDS: i64 = 15 * MINUTE;
+/// One machine, by its last message.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    pub server: ServerId,
+    pub connector: Connector,
+    /// The `Received` field that tells, without its name: what is decided on again.
+    pub received: String,
 }
 
 impl PeerKey<'_> {
@@ -171,7 +173,7 @@ impl PeerKey<'_> {
 
 impl Family for PeerKey<'_> {
     type Record = PeerRecord;
-    const KEPT: Kept = DECIDING;
+    const KEPT: Kept = GUARDING;
 
     fn key(&self) -> String {
         format!("{}{}", Self::all_of(self.0), self.address())
@@ -280,17 +282,48 @@ impl Record for ControlRecord {
 pub struct KeyKey(pub String);
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "StoredKey", into = "StoredKey")]
 pub struct KeyRecord {
     pub id: String,
     pub role: Role,
     /// The one tenant that it is bound to; none: all.
     pub tenant: Option<TenantId>,
     /// None of a key that was made before names were kept here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<GatewaySettings>,
+}
+
+/// A key as it is stored. The release before refuses a gateway's settings with a member that it does not know, so what
+/// came later stands beside them.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct StoredKey {
+    id: String,
+    role: Role,
+    tenant: Option<TenantId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gateway: Option<GatewaySettings>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    postfix_refusals: bool,
+}
+
+impl From<StoredKey> for KeyRecord {
+    fn from(stored: StoredKey) -> Self {
+        let StoredKey { id, role, tenant, name, gateway, postfix_refusals } = stored;
+        let settings = || GatewaySettings { postfix_refusals, ..gateway.unwrap_or_default() };
+        Self { id, role, tenant, name, gateway: if postfix_refusals { Some(settings()) } else { gateway } }
+    }
+}
+
+impl From<KeyRecord> for StoredKey {
+    fn from(key: KeyRecord) -> Self {
+        let KeyRecord { id, role, tenant, name, gateway } = key;
+        let postfix_refusals = gateway.is_some_and(|gateway| gateway.postfix_refusals);
+        let gateway = gateway.map(|gateway| GatewaySettings { postfix_refusals: false, ..gateway });
+        Self { id, role, tenant, name, gateway, postfix_refusals }
+    }
 }
 
 /// What a gateway's key says about its gateway, so that its requests need not.
@@ -304,6 +337,9 @@ pub struct GatewaySettings {
     /// `/checkv2` carries the verdict in a header to be added, not in its action.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rspamd_add_headers: bool,
+    /// `/gateways/postfix` may defer, and does not only report.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub postfix_refusals: bool,
 }
 
 impl Family for KeyKey {
@@ -413,9 +449,39 @@ mod tests {
         }
         keeps::<PolicyRecord>(include_str!("../../tests/stored/policy.json"));
         keeps::<PhaseRecord>(include_str!("../../tests/stored/phase-written.json"));
-        keeps::<PeerRecord>(include_str!("../../tests/stored/peer.json"));
+        keeps::<PeerRecord>(include_str!("../../tests/stored/peer-written.json"));
         keeps::<ControlRecord>(include_str!("../../tests/stored/control.json"));
         keeps::<KeyRecord>(include_str!("../../tests/stored/key.json"));
+        keeps::<KeyRecord>(include_str!("../../tests/stored/key-written.json"));
+    }
+
+    #[test]
+    fn what_the_release_before_kept_of_an_address_refuses_nothing() {
+        let stored: PeerRecord = serde_json::from_str(include_str!("../../tests/stored/peer.json")).unwrap();
+        assert_eq!((stored.rev, stored.machines.len()), (1_790_842_508, 0));
+    }
+
+    #[test]
+    fn the_release_before_reads_a_key_with_settings_that_it_does_not_know() {
+        /// As 67205e3 has them.
+        #[derive(Deserialize)]
+        struct Key {
+            gateway: Option<Gateway>,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Gateway {
+            connector: Option<Connector>,
+            own_hops: Option<u8>,
+            #[serde(default)]
+            rspamd_add_headers: bool,
+        }
+        let written = include_str!("../../tests/stored/key-written.json");
+        let Gateway { connector, own_hops, rspamd_add_headers } =
+            serde_json::from_str::<Key>(written).unwrap().gateway.unwrap();
+        assert_eq!((connector, own_hops, rspamd_add_headers), (Some(Connector::OnPremises), Some(1), false));
+        let now: KeyRecord = serde_json::from_str(written).unwrap();
+        assert!(now.gateway.unwrap().postfix_refusals);
     }
 
     /// `phase.json` is what 67205e3 stored, `phase-written.json` what is written now of the same spell and of one that

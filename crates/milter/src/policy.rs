@@ -1,7 +1,7 @@
 //! Postfix's access policy delegation: requests of `name=value` lines that end with an empty one, answered `action=…`.
 //!
-//! No header is seen there, so nothing can be decided: Tidegate repeats what a message with its header has lately earned
-//! from the same address. Of a request the client's address and the recipient leave the machine.
+//! No header is seen there, so nothing can be decided: Tidegate reports, and defers an address where the key asks for it
+//! and every machine there would be refused. Of a request the client's address and the recipient leave the machine.
 
 use std::net::IpAddr;
 

@@ -1,7 +1,7 @@
 //! `POST /gateways/postfix`: Postfix's access policy delegation, form-encoded as HTTP bridges send it, or as it is.
 //!
-//! No header is visible there, so nothing is judged: what a message with its header earned lately from the same address
-//! is repeated, else the answer is `DUNNO`. Postfix puts a text of its own before ours; the sender sees, at RCPT,
+//! No header is visible there, so nothing is judged: the answer is `DUNNO`, or a defer where the worker was asked for it
+//! and knows every machine at the address. Postfix puts a text of its own before ours; the sender sees, at RCPT,
 //! `450 4.7.230 <RECIPIENT>: Recipient address rejected: TEXT`.
 
 use std::borrow::Cow;
@@ -56,7 +56,7 @@ pub fn request(body: &[u8]) -> Client<'_> {
     client
 }
 
-/// What Postfix is to do: repeat a reply, or go on.
+/// What Postfix is to do: give that reply, or go on.
 pub fn answer(reply: Option<&Reply>, form: Form) -> Vec<u8> {
     let action =
         reply.map_or_else(|| "DUNNO".to_owned(), |reply| format!("{} {} {}", reply.code, reply.enhanced, reply.text));

@@ -1,12 +1,13 @@
-//! `POST /gateways/postfix`: what an address was told lately, for Postfix's policy delegation, which shows no header.
+//! `POST /gateways/postfix`: Postfix's policy delegation, which shows no header.
 //!
-//! Only a message with its header can earn a defer or reject, and these answers are none: they are not recorded and
-//! renew nothing, so that a patched server can show that it is. What is repeated has to hold by what is known now: the
-//! server is still in its spell and not exempt, its tenant enforces without a pause, the ceiling allows it.
+//! Only a message with its header can earn a defer or reject, so this reports: it lets all mail go on to the milter,
+//! which decides. A key's setting asks for more: then an address is deferred from which every machine of the last 30
+//! days is out of date and would be refused in this very minute, each by its last message, decided anew. Every fifth
+//! minute passes all the same, so that who was patched can show it; these answers are not recorded and renew nothing.
 
-use tidegate_engine::Action;
-use tidegate_engine::Mode;
-use tidegate_engine::Reply;
+use std::borrow::Cow;
+
+use tidegate_engine::{Action, Header, MINUTE, MailEvent, Reply, Timestamp};
 use tidegate_wire::gateway::MAX_PREFIX;
 use tidegate_wire::native::Defaults;
 use tidegate_wire::postfix::{self as wire, Client};
@@ -16,20 +17,24 @@ use worker::worker_sys::web_sys::Response;
 
 use super::Asking;
 use crate::api::auth::Unverified;
+use crate::api::decide::decide_again;
 use crate::api::{access_of, circumstances};
 use crate::http::{self, Media};
 use crate::metrics::{self, Counter};
 use crate::platform::{Deadline, real_now};
-use crate::store::{Access, Grounds, PeerKey, Reader, StoreError};
+use crate::store::{Access, PeerKey, StoreError};
+
+/// Of so many minutes the first one passes.
+const PASSES_EVERY: i64 = 5;
 
 pub async fn answer(asking: &Asking<'_>) -> Result<Response, JsValue> {
-    match repeat(asking).await {
+    match report(asking).await {
         Ok(answer) => asking.request.answer(&answer, Media::Text),
         Err(problem) => http::problem(&problem),
     }
 }
 
-async fn repeat(asking: &Asking<'_>) -> Result<Vec<u8>, Problem> {
+async fn report(asking: &Asking<'_>) -> Result<Vec<u8>, Problem> {
     if asking.request.method != "POST" {
         return Err(Problem::method_not_allowed().allowing("POST"));
     }
@@ -42,65 +47,62 @@ async fn repeat(asking: &Asking<'_>) -> Result<Vec<u8>, Problem> {
             None
         }
     };
+    let refuses = principal.as_ref().is_some_and(|principal| principal.gateway.postfix_refusals);
     let defaults = principal.map(|principal| asking.defaults(&principal)).transpose()?;
     let (body, _) = asking.request.prefix(MAX_PREFIX).await?;
     let client = wire::request(&body);
+    let now = circumstances(asking.config, asking.request)?.clock.unwrap_or_else(real_now);
+    let passes = now.0.div_euclid(MINUTE).rem_euclid(PASSES_EVERY) == 0;
     let reply = match defaults {
-        Some(defaults) => told(asking, &defaults, &client).await?.unwrap_or_else(|error| {
-            worker::console_warn!("degraded: {}", error.as_str());
-            metrics::count(Counter::DegradedStore);
-            None
-        }),
-        None => None,
+        Some(defaults) if refuses && !passes => {
+            refusal(asking, &defaults, &client, now).await.unwrap_or_else(|error| {
+                worker::console_warn!("degraded: {}", error.as_str());
+                metrics::count(Counter::DegradedStore);
+                None
+            })
+        }
+        _ => None,
     };
     Ok(wire::answer(reply.as_ref(), client.form))
 }
 
-/// What the client's address was told, if that still holds. The outer error is the caller's.
-async fn told(
+/// The defer that each machine at the client's address would get now, at the least.
+async fn refusal(
     asking: &Asking<'_>,
     defaults: &Defaults,
     client: &Client<'_>,
-) -> Result<Result<Option<Reply>, StoreError>, Problem> {
-    let now = circumstances(asking.config, asking.request)?.clock.unwrap_or_else(real_now);
-    let (Some(tenant), Some(address)) = (&defaults.tenant, client.address) else {
-        return Ok(Ok(None));
-    };
+    now: Timestamp,
+) -> Result<Option<Reply>, StoreError> {
+    let (Some(tenant), Some(address)) = (&defaults.tenant, client.address) else { return Ok(None) };
     let access = access_of(asking.config, asking.request, asking.env);
     let key = PeerKey(tenant, address);
-    let found = async {
-        let (Some(peer), refresh) = access.get(&key).await? else {
-            return Ok(None);
+    let (Some(peer), refresh) = access.get(&key).await? else { return Ok(None) };
+    if refresh {
+        let (env, tenant) = (asking.env.clone(), tenant.clone());
+        asking.context.wait_until(async move {
+            let access = Access { env: &env, fresh: false, deadline: Deadline::for_answer() };
+            access.refresh(&PeerKey(&tenant, address)).await;
+        });
+    }
+    if now >= peer.until {
+        return Ok(None);
+    }
+    let mut text = None;
+    for machine in &peer.machines {
+        let field = format!("Received: {}\r\n", machine.received);
+        let event = MailEvent {
+            tenant: tenant.clone(),
+            connector: machine.connector,
+            client_ip: Some(address),
+            client_auth: None,
+            own_hops: 0,
+            recipients: client.recipient.iter().map(|recipient| Cow::Borrowed(recipient.as_ref())).collect(),
+            header: Header::Block(Cow::Borrowed(field.as_bytes())),
         };
-        if refresh {
-            let (env, tenant) = (asking.env.clone(), tenant.clone());
-            asking.context.wait_until(async move {
-                let access = Access { env: &env, fresh: false, deadline: Deadline::for_answer() };
-                access.refresh(&PeerKey(&tenant, address)).await;
-            });
+        match decide_again((asking.config, asking.context), access, &event, &machine.server, now).await? {
+            Some(reply) => text = text.or(Some(reply.text)),
+            None => return Ok(None),
         }
-        if now >= peer.until {
-            return Ok(None);
-        }
-        let reader = Reader { access, tenant };
-        let Grounds { policy, control, phase, refresh } = reader.read(Some(&peer.server)).await?;
-        if refresh {
-            reader.refresh_later(asking.context, Some(&peer.server));
-        }
-        let (Some(policy), Some(phase)) = (policy, phase) else {
-            return Ok(None);
-        };
-        let (enforcement, control) = (&policy.enforcement, control.unwrap_or_default());
-        let mode = enforcement.policy.mode.min(control.ceiling(asking.config.mode_ceiling));
-        let holds = mode == Mode::Enforce
-            && enforcement.policy.scope.contains(&peer.connector)
-            && enforcement.paused_until(now).is_none()
-            && phase.policy_rev >= policy.softened_rev
-            && phase.phase.running_spell(now).is_some()
-            && phase.exemptions.at(now).is_none()
-            && !enforcement.policy.accepts_always(client.recipient.as_deref().into_iter());
-        let action = if peer.reject { Action::Reject } else { Action::Defer };
-        Ok(Reply::repeated(action, &peer.text).filter(|_| holds))
-    };
-    Ok(found.await)
+    }
+    Ok(text.and_then(|text| Reply::repeated(Action::Defer, &text)))
 }

@@ -23,11 +23,12 @@ export const CONNECTORS: Record<NonNullable<Gateway["connector"]>, string> = {
 /** `on-premises, 1 own field`; empty where a gateway's key says nothing of its gateway */
 export function settings(gateway: Key["gateway"]): string {
   if (!gateway) return "";
-  const { connector, own_hops, rspamd_add_headers } = gateway;
+  const { connector, own_hops, rspamd_add_headers, postfix_refusals } = gateway;
   const parts = [
     connector && CONNECTORS[connector],
     typeof own_hops === "number" && `${own_hops} own ${own_hops === 1 ? "field" : "fields"}`,
     rspamd_add_headers && "rspamd adds headers",
+    postfix_refusals && "defers at RCPT",
   ];
   return parts.filter(Boolean).join(", ");
 }
