@@ -1319,7 +1319,7 @@ export const OPERATIONS = [
           check: ({ json }) => assert.deepEqual(json, { id: null, role: "admin", tenant: null, name: null }),
         }),
         ...ROLES.flatMap((role) =>
-          [null, ...(role === "admin" ? [] : ["alpha"])].map((tenant) => ({ role, tenant })),
+          [null, ...(["admin", "metrics"].includes(role) ? [] : ["alpha"])].map((tenant) => ({ role, tenant })),
         ).map(({ role, tenant }) => async (/** @type {World} */ world) => {
           const name = world.name("me");
           const { id, key } = await world.newKey({ role, tenant, name });
@@ -1377,7 +1377,13 @@ export function provocations(operation) {
   }
   if (role !== "none" && role !== "any") {
     add(403, async (world, tenant) => {
-      const lesser = { gateway: "viewer", viewer: "gateway", operator: "viewer", admin: "operator" };
+      const lesser = {
+        gateway: "viewer",
+        viewer: "gateway",
+        operator: "viewer",
+        admin: "operator",
+        metrics: "operator",
+      };
       const key = await world.key(/** @type {any} */ (lesser[role]));
       return { ...(await succeed(world, tenant)), key };
     });
