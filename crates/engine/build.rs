@@ -25,7 +25,8 @@ fn main() {
     for (name, baseline) in BASELINES.iter().zip(&baselines) {
         write(&format!("{name}.json"), &baseline.to_string());
     }
-    write("tables.rs", &(catalog_tables(&catalog) + &baseline_tables(&baselines)));
+    write("catalog.rs", &catalog_tables(&catalog));
+    write("baselines.rs", &baseline_tables(&baselines));
 }
 
 fn products(path: &Path) -> Value {
@@ -168,7 +169,7 @@ fn requirement_of(requirement: &Value, minimums: &str, tables: &mut String) -> S
 
 fn table(name: &str, item: &str, items: impl Iterator<Item = String>) -> String {
     let items: Vec<String> = items.collect();
-    let mut table = format!("pub(crate) static {name}: [{item}; {}] = [\n", items.len());
+    let mut table = format!("static {name}: [{item}; {}] = [\n", items.len());
     for item in items {
         writeln!(table, "    {item},").expect("writing into a string cannot fail");
     }
@@ -208,8 +209,9 @@ fn build_number(value: &Value) -> u64 {
 fn date(value: &Value) -> String {
     let number = |text: &str| text.trim_start_matches('0').to_owned();
     let numbers: Vec<String> = value.as_str().unwrap_or_default().split('-').map(number).collect();
-    let function = if numbers.len() == 3 { "day" } else { "month" };
-    format!("{function}({})", numbers.join(", "))
+    // of a month, the last day: the later one counts fewer days against a server
+    let function = if numbers.len() == 3 { "new" } else { "last_of_month" };
+    format!("Date::or_max(Date::{function}({}))", numbers.join(", "))
 }
 
 fn kind(value: &Value) -> String {

@@ -6,12 +6,6 @@ export default [
     first: ["lib", "life"],
     faults: [
       ["notice is six days", "NOTICE_SECONDS: i64 = 7 * DAY", "NOTICE_SECONDS: i64 = 6 * DAY"],
-      [
-        "waves are ignored",
-        "start: wave.map(|wave| wave.max(spell.detected_at)),",
-        "start: wave.map(|_| spell.detected_at).or(Some(spell.detected_at)),",
-      ],
-      ["who waited for a wave has no notice", "notice.max(spell.open_until)", "notice.min(spell.open_until)"],
       ["a new requirement gives no grace", "let from = now.plus(-NOTICE_SECONDS);", "let from = now;"],
       [
         "grace lasts a second more",

@@ -1,5 +1,6 @@
 //! Which builds are acceptable: dated requirements for each product, and the standing that follows for a build.
 
+mod built_in;
 mod document;
 mod failed;
 mod standing;
@@ -13,13 +14,12 @@ pub use failed::FailedRequirement;
 pub use standing::{Doubt, Failing, Fault, Pass, Standing};
 
 use crate::build::Build;
-use crate::built_in;
 use crate::catalog::{Catalog, Product};
 use crate::time::Date;
 
 /// Editions that a baseline has at most.
 pub const MAX_EDITIONS: usize = 64;
-/// Days that `max_lag_days` and `superseded_after_days` are at most.
+/// Days that `max_lag_days` is at most.
 pub const MAX_LAG_DAYS: u32 = 3_650;
 
 /// A named, dated list of requirements. The newest edition whose `effective` date has come applies.
@@ -76,11 +76,6 @@ pub enum Requirement {
 }
 
 impl Baseline {
-    /// The presets built in at compile time from `data/baselines/`. They allocate nothing.
-    pub fn built_in() -> impl Iterator<Item = Self> {
-        built_in::BASELINES.iter().cloned()
-    }
-
     /// 1 to 63 of `a-z`, `0-9`, `-`, `_`.
     pub fn name(&self) -> &str {
         &self.name

@@ -3,6 +3,7 @@
 //! A look-up is one binary search over the builds as numbers; all else that is asked of a build are the few rows next
 //! to it. The built-in catalog borrows static tables, another one ([`CatalogDocument`]) owns its own.
 
+mod built_in;
 mod document;
 mod release;
 
@@ -12,7 +13,6 @@ pub use document::{CatalogDocument, CatalogError, CatalogFault};
 pub use release::{Product, Release, ReleaseKind};
 
 use crate::build::{Build, Lane};
-use crate::built_in;
 
 /// Products that a catalog has at most.
 pub const MAX_PRODUCTS: usize = 200;
@@ -20,6 +20,8 @@ pub const MAX_PRODUCTS: usize = 200;
 pub const MAX_RELEASES: usize = 5_000;
 /// Families of hosts that a catalog has at most.
 pub const MAX_EXCHANGE_ONLINE_HOSTS: usize = 200;
+/// Days that `superseded_after_days` is at most.
+pub const MAX_SUPERSEDED_AFTER_DAYS: u32 = 3_650;
 /// Octets of a product's name, of a cumulative or security update's, or of a host's.
 pub const MAX_NAME: usize = 253;
 
@@ -65,16 +67,6 @@ pub enum Place {
 }
 
 impl Catalog {
-    /// The catalog built in at compile time from `data/`. It allocates nothing.
-    pub const fn built_in() -> Self {
-        Self {
-            products: Cow::Borrowed(&built_in::PRODUCTS),
-            releases: Cow::Borrowed(&built_in::RELEASES),
-            numbers: Cow::Borrowed(&built_in::NUMBERS),
-            exchange_online_hosts: Cow::Borrowed(&built_in::EXCHANGE_ONLINE_HOSTS),
-        }
-    }
-
     /// The products by their first builds.
     pub fn products(&self) -> &[Product] {
         &self.products

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use crate::action::Action;
 use crate::baseline::{Doubt, Failing, Fault, Pass, Standing};
 use crate::build::Build;
 use crate::catalog::Catalog;
@@ -19,7 +20,7 @@ use crate::reply::{Reply, Values};
 use crate::rules::Rules;
 use crate::shown::Shown;
 use crate::time::{HOUR, Timestamp};
-use crate::window::{self, Action};
+use crate::window;
 
 /// A message that was stamped so long before it arrived is deferred where it would be rejected.
 pub const QUEUED_SECONDS: i64 = HOUR;
@@ -438,8 +439,9 @@ mod tests {
     use crate::header::Header;
     use crate::policy::{Facts, Policy};
     use crate::recognition::recognise;
+    use crate::record::ServerRecord;
     use crate::shown::Shown;
-    use crate::spell::{ServerRecord, Spell};
+    use crate::spell::Spell;
     use crate::time::{DAY, MINUTE};
     use crate::witness::Sighting;
 

@@ -20,11 +20,11 @@
 //!
 //! All that a sender wrote is hostile: every loop over it is bounded, nothing panics, and doubt always means accept.
 
+mod action;
 mod alert;
 mod baseline;
 mod bounded;
 mod build;
-mod built_in;
 mod catalog;
 mod clock;
 mod decision;
@@ -48,6 +48,7 @@ mod policy;
 mod progress;
 mod received;
 mod recognition;
+mod record;
 mod relay;
 mod reply;
 mod route;
@@ -58,6 +59,7 @@ mod time;
 mod window;
 mod witness;
 
+pub use action::Action;
 pub use alert::{Alert, AlertKind, Course, Told, WARNINGS};
 pub use baseline::{Baseline, BaselineDocument, BaselineError, FailedRequirement, Failing, Standing};
 pub use build::Build;
@@ -86,13 +88,14 @@ pub use received::{Component, Hop, Stamp, Unreadable, parse};
 pub use recognition::{
     ConnectingServer, Finding, OwnHops, Recognition, Trace, recognise, shown_by, shows_exchange, traces,
 };
+pub use record::{End, RESUMES_AFTER_PATCH_SECONDS, ServerRecord, Transition, TransitionKind};
 pub use relay::TrustedRelay;
 pub use reply::{MAX_TEXT, Reply, Template};
 pub use rules::{NOTICE_SECONDS, Rules};
 pub use shown::Shown;
-pub use spell::{End, RESUMES_AFTER_PATCH_SECONDS, ServerRecord, Spell, Transition, TransitionKind};
+pub use spell::Spell;
 pub use time::{DAY, Date, HOUR, MINUTE, Timestamp};
-pub use window::{Action, action, lasts, offset, retry_after};
+pub use window::{action, lasts, offset, retry_after};
 pub use witness::{
     BUILD_SECONDS, MAX_BUILDS, MAX_MESSAGES, MAX_NODE_BUILDS, MAX_NODES, NodeRecord, SeenBuild, Sighting,
     WITNESS_SECONDS,

@@ -3,8 +3,8 @@
 use crate::baseline::Standing;
 use crate::build::Build;
 use crate::identity::Node;
+use crate::record::ServerRecord;
 use crate::rules::Rules;
-use crate::spell::ServerRecord;
 use crate::time::Timestamp;
 use crate::witness::{BUILD_SECONDS, NodeRecord, SeenBuild, best};
 

@@ -6,9 +6,9 @@ use crate::build::Build;
 use crate::clock::{Clock, Freezes};
 use crate::ladder::{Ladder, Minutes};
 use crate::policy::{Mode, Policy, Way};
+use crate::record::ServerRecord;
 use crate::rules::{NOTICE_SECONDS, Rules};
 use crate::shown::Shown;
-use crate::spell::ServerRecord;
 use crate::time::Timestamp;
 
 /// By what a server was judged until now, and is from now on.

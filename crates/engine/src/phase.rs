@@ -104,7 +104,7 @@ mod tests {
     use crate::clock::Freezes;
     use crate::identity::Node;
     use crate::policy::{Facts, Policy};
-    use crate::spell::ServerRecord;
+    use crate::record::ServerRecord;
     use crate::time::HOUR;
     use crate::witness::Sighting;
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::window::Action;
+use crate::action::Action;
 
 /// Octets of a reply's text, codes not counted.
 pub const MAX_TEXT: usize = 400;

@@ -2,10 +2,9 @@
 
 use crate::baseline::{Baseline, Doubt, FailedRequirement, Standing};
 use crate::build::Build;
-use crate::clock::{Clock, Freezes};
+use crate::clock::Freezes;
 use crate::policy::{Facts, FormerBaseline, Policy};
 use crate::shown::Shown;
-use crate::spell::Spell;
 use crate::time::{DAY, Timestamp};
 
 /// A change brings no closed minute within so many seconds: a spell's second witness, its first mail that can be
@@ -116,20 +115,6 @@ impl<'a> Rules<'a> {
         }
         since
     }
-
-    /// The clock of a spell of a server that shows `build`. A spell that waited for its product's wave has its days of
-    /// notice from there on.
-    pub fn clock(&self, spell: &Spell, build: Build) -> Clock<'a> {
-        let wave = self.facts.catalog.product(build).and_then(|product| self.policy.wave(product, self.facts));
-        let notice = wave.filter(|wave| spell.detected_at < *wave).map(|wave| wave.plus(NOTICE_SECONDS));
-        Clock {
-            stopped_at: spell.suspended_since,
-            start: wave.map(|wave| wave.max(spell.detected_at)),
-            freezes: self.freezes,
-            held: spell.held,
-            open_until: notice.map_or(spell.open_until, |notice| notice.max(spell.open_until)),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -199,21 +184,6 @@ mod tests {
             assert!(assess(Some("15.0.1497.4")).is_out_of_date() && assess(None).is_out_of_date());
             let current = rules.assess_message(update("15.0.1497.18"), "15.0.1497.2".parse().ok(), now);
             assert!(current.is_current(), "the store's number condemns nobody");
-        });
-    }
-
-    #[test]
-    fn a_spell_that_waited_for_its_wave_has_seven_days_from_there() {
-        with_rules(r#"{"waves":{"Exchange Server 2016":"2026-12-01"}}"#, |rules| {
-            let (wave, build) = (at("2026-12-01T00:00:00Z"), "15.1.2507.39".parse().unwrap());
-            let clock = |detected| rules.clock(&Spell::begin(detected), build);
-            let waited = clock(at("2026-10-01T00:00:00Z"));
-            assert_eq!((waited.start, waited.open_until), (Some(wave), wave.plus(NOTICE_SECONDS)));
-            let later = wave.plus(DAY);
-            assert_eq!((clock(later).start, clock(later).open_until), (Some(later), later));
-        });
-        with_rules(r#"{"waves":{"Exchange Server 2016":null}}"#, |rules| {
-            assert_eq!(rules.clock(&Spell::begin(Timestamp(0)), "15.1.2507.39".parse().unwrap()).start, None);
         });
     }
 }

@@ -3,31 +3,12 @@
 //! By the clock and never by a token budget, so that a sender's retries cost it nothing. The hour begins at another
 //! minute for each server, so that servers do not all close at once and edge, page and tests agree.
 
+use crate::action::Action;
 use crate::event::TenantId;
 use crate::fnv::{fnv1a, fnv1a_from};
 use crate::identity::ServerId;
 use crate::ladder::Minutes;
 use crate::time::{HOUR, MINUTE, Timestamp};
-
-/// What becomes of a message in this minute.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Action {
-    Accept,
-    /// 450: the sender keeps the message and tries again.
-    Defer,
-    /// 550: the sender gives the message back.
-    Reject,
-}
-
-impl Action {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Defer => "defer",
-            Self::Reject => "reject",
-        }
-    }
-}
 
 /// By how many minutes the server's hour is shifted, 0 to 59.
 pub fn offset(tenant: &TenantId, server: &ServerId) -> u8 {
