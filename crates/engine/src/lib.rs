@@ -20,44 +20,62 @@
 //!
 //! All that a sender wrote is hostile: every loop over it is bounded, nothing panics, and doubt always means accept.
 
-mod action;
-mod alert;
-mod baseline;
+// The layers, lowest first. A module imports from its own layer or one above it here, and no two import each other:
+// `make lint` reads these lines.
+
+// time and other values
 mod bounded;
 mod build;
-mod catalog;
-mod clock;
-mod decision;
-mod enforcement;
-mod event;
-mod evidence;
 mod fnv;
-mod header;
-mod identity;
-mod ladder;
-mod machines;
-mod mime_ole;
-mod named;
 mod network;
-mod notice;
-mod obstacle;
 mod order;
-mod pause;
-mod phase;
-mod policy;
-mod progress;
-mod received;
-mod recognition;
-mod record;
-mod relay;
-mod reply;
-mod route;
-mod rules;
 mod shown;
-mod spell;
 mod time;
-mod window;
+
+// catalog
+mod catalog;
+mod named;
+
+// received
+mod evidence;
+mod header;
+mod received;
+mod relay;
+mod route;
+
+// recognition
+mod event;
+mod identity;
+mod recognition;
+
+// baseline
+mod baseline;
+
+// policy
+mod action;
+mod clock;
+mod ladder;
+mod pause;
+mod policy;
+mod reply;
+
+// clocks
+mod enforcement;
+mod machines;
+mod notice;
+mod phase;
+mod record;
+mod rules;
+mod spell;
 mod witness;
+
+// decision
+mod alert;
+mod decision;
+mod mime_ole;
+mod obstacle;
+mod progress;
+mod window;
 
 pub use action::Action;
 pub use alert::{Alert, AlertKind, Course, Told, WARNINGS};
