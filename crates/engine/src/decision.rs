@@ -1,17 +1,12 @@
 //! The decision on one message, with everything that explains it.
 
-use std::fmt::{self, Write};
-
 use crate::action::Action;
 use crate::baseline::{Doubt, Failing, Fault, Pass, Standing};
 use crate::build::Build;
-use crate::catalog::Catalog;
 use crate::event::MailEvent;
 use crate::evidence::Evidence;
-use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
 use crate::identity::ServerId;
 use crate::named::Named;
-use crate::network::canonical;
 use crate::obstacle::{self, Obstacle};
 use crate::policy::Mode;
 use crate::progress::{Context, Stage, stage};
@@ -20,7 +15,7 @@ use crate::reply::{Reply, Values};
 use crate::rules::Rules;
 use crate::shown::Shown;
 use crate::time::{HOUR, Timestamp};
-use crate::window;
+use crate::{window, words};
 
 /// A message that was stamped so long before it arrived is deferred where it would be rejected.
 pub const QUEUED_SECONDS: i64 = HOUR;
@@ -140,46 +135,19 @@ impl State {
 /// Decides on a message that shows no on-premises Exchange server, which needs no policy.
 /// `None` if it does show one: then [`decide`] has to.
 pub fn decide_without_server<'a>(event: &MailEvent<'_>, recognition: &Recognition<'a>) -> Option<Decision<'a>> {
-    let (state, evidence, why) = match &recognition.finding {
+    let finding = &recognition.finding;
+    let state = match finding {
         Finding::Server(_) => return None,
-        Finding::NoHop => {
-            (State::NotExchange(NotExchange::NoReceived), None, "No `Received` field was found.".to_owned())
-        }
-        Finding::OwnHopsDisagree(from, evidence) => {
-            let why = format!(
-                "The gateway claims {} `Received` field{} as its own, but field {} came from {from}, not from its client{}.",
-                event.own_hops,
-                if event.own_hops == 1 { "" } else { "s" },
-                evidence.field,
-                Prefixed(" ", event.client_ip.map(canonical)),
-            );
-            (State::Unidentified(Unidentified::OwnHopsDisagree), Some(evidence), why)
-        }
-        Finding::Unreadable(unreadable, evidence) => {
-            let why = format!("`Received` field {} proves nothing: {}.", evidence.field, unreadable.as_str());
-            (State::Unidentified(Unidentified::UnreadableField), Some(evidence), why)
-        }
-        Finding::NotExchange(evidence) => {
-            let why = "The connecting server's `Received` field is not Exchange's.".to_owned();
-            (State::NotExchange(NotExchange::OtherSoftware), Some(evidence), why)
-        }
-        Finding::ExchangeOnline(evidence) => (
-            State::NotExchange(NotExchange::ExchangeOnline),
-            Some(evidence),
-            "Handed over by Exchange Online.".to_owned(),
-        ),
-        Finding::LegacySmtp(evidence) => {
-            let why =
-                "The connecting server is Exchange 2000, Exchange 2003 or plain IIS; it shows no build.".to_owned();
-            (State::Unidentified(Unidentified::LegacySmtp), Some(evidence), why)
-        }
-        Finding::Nameless(evidence) => {
-            let why = "The connecting Exchange server cannot be identified by its name and address.".to_owned();
-            (State::Unidentified(Unidentified::Nameless), Some(evidence), why)
-        }
+        Finding::NoHop => State::NotExchange(NotExchange::NoReceived),
+        Finding::NotExchange(_) => State::NotExchange(NotExchange::OtherSoftware),
+        Finding::ExchangeOnline(_) => State::NotExchange(NotExchange::ExchangeOnline),
+        Finding::OwnHopsDisagree(..) => State::Unidentified(Unidentified::OwnHopsDisagree),
+        Finding::Unreadable(..) => State::Unidentified(Unidentified::UnreadableField),
+        Finding::LegacySmtp(_) => State::Unidentified(Unidentified::LegacySmtp),
+        Finding::Nameless(_) => State::Unidentified(Unidentified::Nameless),
     };
-    let evidence = evidence.cloned();
-    Some(accept(Some(event), state, evidence, why))
+    let why = words::without_server(event, finding)?;
+    Some(accept(Some(event), state, finding.evidence().cloned(), why))
 }
 
 /// Accepts for a fault of our own: nothing stored could be had to judge by, or not even the event was read.
@@ -199,7 +167,7 @@ fn accept<'a>(
     mut why: String,
 ) -> Decision<'a> {
     if let Some(event) = event {
-        note_bounds(&mut why, event);
+        words::note_bounds(&mut why, event);
     }
     Decision {
         action: Action::Accept,
@@ -254,12 +222,12 @@ pub fn decide<'a>(
     let named = Server::new(server, &names);
     let retry_after = retry_after.filter(|_| action != Action::Accept);
     let reply = stage.and_then(|stage| reply(action, &named, standing, &stage, retry_after, &rules));
-    let mut why = runs(server, &names, &rules.facts.catalog);
-    explain(&mut why, standing, stage);
+    let mut why = words::runs(server, &names, &rules.facts.catalog);
+    words::explain(&mut why, standing, stage);
     if let Some(obstacle) = obstacle {
         obstacle.explain(&mut why);
     }
-    note_bounds(&mut why, event);
+    words::note_bounds(&mut why, event);
     Decision {
         action,
         reply,
@@ -335,100 +303,13 @@ fn reply(
         help_url: policy.help_url.as_ref().map(|url| url.as_str()),
         minutes,
         server: server.id.as_str(),
-        build: &Or(server.build, "unknown"),
-        required: &Or(required, "a supported version"),
+        build: &words::Or(server.build, "unknown"),
+        required: &words::Or(required, "a supported version"),
         stage: stage.number,
-        next_change: &Or(stage.next.and_then(|next| next.at), "none"),
-        retry_after: &Or(retry_after, "none"),
+        next_change: &words::Or(stage.next.and_then(|next| next.at), "none"),
+        retry_after: &words::Or(retry_after, "none"),
     };
     Reply::new(action, template, &values)
-}
-
-/// What was found in the header, in words, without judging it.
-pub fn describe(event: &MailEvent<'_>, recognition: &Recognition<'_>, catalog: &Catalog) -> String {
-    let Finding::Server(server) = &recognition.finding else {
-        return decide_without_server(event, recognition).map(|decision| decision.why).unwrap_or_default();
-    };
-    let mut why = runs(server, &Named::new(catalog, server.shown), catalog);
-    why.push('.');
-    if recognition.behind_relay {
-        why.push_str(" It stands behind a trusted relay.");
-    }
-    note_bounds(&mut why, event);
-    why
-}
-
-/// Which server runs what; the sentence is open.
-fn runs(server: &ConnectingServer<'_>, named: &Named<'_>, catalog: &Catalog) -> String {
-    let mut why = String::with_capacity(192);
-    // writing into a string cannot fail
-    let _ = write!(why, "{} runs {}", server.name, Or(named.product, "an unknown Exchange version"));
-    for part in [named.cu, named.su].into_iter().flatten() {
-        let _ = write!(why, " {part}");
-    }
-    if let Some(build) = server.shown.build().filter(|build| catalog.release(*build).is_none()) {
-        let _ = write!(why, " (build {build})");
-    }
-    why
-}
-
-fn explain(why: &mut String, standing: Standing, stage: Option<Stage>) {
-    // writing into a string cannot fail
-    let _ = match standing {
-        Standing::Current(Pass::MeetsBaseline) => write!(why, "; it meets the baseline."),
-        Standing::Current(Pass::AheadOfCatalog) => write!(why, "; it is newer than every release known here."),
-        Standing::Current(Pass::NoRequirement) => write!(why, "; the baseline requires nothing of it."),
-        Standing::OutOfDate(Failing { required: Some(required), .. }) => {
-            write!(why, "; {required} or later is required.")
-        }
-        Standing::OutOfDate(_) => write!(why, "; it is no longer supported."),
-        Standing::Unknown(Doubt::NoBuild) => write!(why, "; this message shows no build."),
-        Standing::Unknown(Doubt::ComponentsDisagree) => {
-            write!(why, "; the build that its store stamped meets what is required.")
-        }
-        Standing::Unknown(Doubt::UpdateLevelNotShown) => write!(why, "; this message does not show its update level."),
-        Standing::Unknown(Doubt::ExtendedSupportNotShown) => {
-            write!(why, "; it is out of support, unless what it runs is an update under extended support.")
-        }
-        Standing::Unknown(Doubt::UnknownProduct) => write!(why, "; its build belongs to no known product."),
-        Standing::Unknown(Doubt::UnknownLane) => write!(why, "; its build belongs to no known cumulative update."),
-    };
-    if let Some(stage) = stage {
-        let _ = write!(why, " Stage {} of {}.", stage.number, stage.of);
-    }
-}
-
-fn note_bounds(why: &mut String, event: &MailEvent<'_>) {
-    // writing into a string cannot fail
-    if event.header.has_unread_fields() {
-        let _ = write!(why, " Only the first {MAX_FIELDS} header fields were read.");
-    }
-    if event.header.has_cut_field() {
-        let _ = write!(why, " Of a header field only the first {MAX_FIELD_BYTES} octets were read.");
-    }
-}
-
-/// The value behind a text, nothing for none.
-struct Prefixed<T>(&'static str, Option<T>);
-
-impl<T: fmt::Display> fmt::Display for Prefixed<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.1 {
-            Some(value) => write!(f, "{}{value}", self.0),
-            None => Ok(()),
-        }
-    }
-}
-
-struct Or<T>(Option<T>, &'static str);
-
-impl<T: fmt::Display> fmt::Display for Or<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(value) => value.fmt(f),
-            None => f.write_str(self.1),
-        }
-    }
 }
 
 #[cfg(test)]

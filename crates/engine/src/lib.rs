@@ -76,6 +76,7 @@ mod mime_ole;
 mod obstacle;
 mod progress;
 mod window;
+mod words;
 
 pub use action::Action;
 pub use alert::{Alert, AlertKind, Course, Told, WARNINGS};
@@ -83,7 +84,7 @@ pub use baseline::{Baseline, BaselineDocument, BaselineError, FailedRequirement,
 pub use build::Build;
 pub use catalog::{Catalog, CatalogDocument, CatalogError, CatalogFault, Product, Release, ReleaseKind};
 pub use clock::{Clock, Freeze, Freezes};
-pub use decision::{Decision, State, accept_undecided, decide, decide_without_server, describe};
+pub use decision::{Decision, State, accept_undecided, decide, decide_without_server};
 pub use enforcement::Enforcement;
 pub use event::{Connector, MAX_OWN_HOPS, MailEvent, TenantId};
 pub use evidence::{Evidence, MAX_EVIDENCE_BYTES};
@@ -118,3 +119,4 @@ pub use witness::{
     BUILD_SECONDS, MAX_BUILDS, MAX_MESSAGES, MAX_NODE_BUILDS, MAX_NODES, NodeRecord, SeenBuild, Sighting,
     WITNESS_SECONDS,
 };
+pub use words::describe;

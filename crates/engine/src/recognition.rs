@@ -101,7 +101,20 @@ pub struct RelayToOffer {
     pub peer: IpAddr,
 }
 
-impl Finding<'_> {
+impl<'a> Finding<'a> {
+    /// The field on which it rests; `None` where there is none.
+    pub const fn evidence(&self) -> Option<&Evidence<'a>> {
+        match self {
+            Self::NoHop => None,
+            Self::OwnHopsDisagree(_, evidence) | Self::Unreadable(_, evidence) => Some(evidence),
+            Self::NotExchange(evidence)
+            | Self::ExchangeOnline(evidence)
+            | Self::LegacySmtp(evidence)
+            | Self::Nameless(evidence) => Some(evidence),
+            Self::Server(server) => Some(&server.evidence),
+        }
+    }
+
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::NoHop => "no_hop",
