@@ -12,7 +12,7 @@ use tidegate_engine::Action;
 use tidegate_engine::Build;
 use tidegate_engine::ConnectingServer;
 use tidegate_engine::Decision;
-use tidegate_engine::canonical;
+use tidegate_engine::canonical_address;
 use tidegate_engine::fnv1a;
 use tidegate_engine::{Connector, MailEvent, TenantId};
 use tidegate_engine::{HOUR, Timestamp};
@@ -82,13 +82,14 @@ impl<'a> Observation<'a> {
     pub fn told_to(self, event: &MailEvent<'_>, decision: &Decision<'_>) -> Self {
         let told = event.client_ip.zip(decision.reply.as_ref()).filter(|_| !self.relayed).map(|(peer, reply)| {
             let at = self.sight.at;
-            let offset = tidegate_engine::offset(&event.tenant, &self.server.id);
-            let lasts = decision.stage.and_then(|stage| tidegate_engine::lasts(stage.minutes, offset, at));
+            let offset = tidegate_engine::window_offset(&event.tenant, &self.server.id);
+            let lasts =
+                decision.stage.and_then(|stage| tidegate_engine::window_action_lasts(stage.minutes, offset, at));
             let until = at.plus(lasts.unwrap_or(i64::MAX).min(PeerRecord::REPEATED_SECONDS));
             let next_stage = decision.stage.and_then(|stage| stage.next?.at);
             PeerRecord {
                 rev: u64::try_from(at.0).unwrap_or(0),
-                peer: canonical(peer),
+                peer: canonical_address(peer),
                 server: self.server.id.clone(),
                 connector: self.connector,
                 until: next_stage.map_or(until, |next| until.min(next)),

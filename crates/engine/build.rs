@@ -140,7 +140,7 @@ fn baseline_tables(baselines: &[Value]) -> String {
                         .collect();
                     tables += &table(&list, "ProductRequirement", products.into_iter());
                     format!(
-                        "Edition {{ effective: {}, unsupported_after_end_of_support: {}, \
+                        "BaselineEdition {{ effective: {}, unsupported_after_end_of_support: {}, \
                          products: Requirements(Cow::Borrowed(&{list})) }}",
                         date(&edition["effective"]),
                         edition["unsupported_after_end_of_support"] == true,
@@ -148,7 +148,7 @@ fn baseline_tables(baselines: &[Value]) -> String {
                 })
                 .collect();
             let list = format!("EDITIONS_OF_{index}");
-            tables += &table(&list, "Edition", editions.into_iter());
+            tables += &table(&list, "BaselineEdition", editions.into_iter());
             let name = text(&baseline["name"]);
             format!("Baseline {{ name: Cow::Borrowed({name}), editions: Cow::Borrowed(&{list}) }}")
         })

@@ -159,12 +159,12 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render:
         let frozen = exempt.map_or(std::borrow::Cow::Borrowed(frozen.as_ref()), |exempt| frozen.union(exempt));
         // policy and phases reach KV apart: one from before a change that held its clock back is none
         let told = phase.filter(|record| record.policy_rev >= policy.softened_rev).map(|record| &record.phase);
-        let context = tidegate_engine::Context {
+        let context = tidegate_engine::DecisionContext {
             ceiling: control.ceiling(site.config.mode_ceiling),
             phase: told,
             paused_until: enforcement.paused_until(now),
             exempt_until: exempt.and_then(|exempt| exempt.at(now)?.until),
-            ..tidegate_engine::Context::new(enforcement.rules(known_facts, &frozen)?, now)
+            ..tidegate_engine::DecisionContext::new(enforcement.rules(known_facts, &frozen)?, now)
         };
         Some(tidegate_engine::decide(event, server, recognition.behind_relay, &context))
     };

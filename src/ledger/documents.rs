@@ -4,16 +4,16 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate_engine::Build;
-use tidegate_engine::Effect;
 use tidegate_engine::KeptFree;
+use tidegate_engine::MessageStanding;
 use tidegate_engine::Rules;
 use tidegate_engine::ServerId;
 use tidegate_engine::ServerRecord;
-use tidegate_engine::State;
+use tidegate_engine::StageEffect;
 use tidegate_engine::Timestamp;
-use tidegate_engine::{Context, Stage, stage};
+use tidegate_engine::{DecisionContext, Stage, current_stage};
+use tidegate_engine::{MailRoute, Policy};
 use tidegate_engine::{NodeRecord, SeenBuild};
-use tidegate_engine::{Policy, Way};
 use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocument};
 
 use super::servers::Server;
@@ -36,11 +36,11 @@ pub struct Place {
     pub shows: Option<Build>,
     pub build: Option<String>,
     pub product: Option<String>,
-    pub state: Option<State>,
+    pub state: Option<MessageStanding>,
     /// As long as it is out of date in a spell.
     pub stage: Option<Stage>,
     /// Of that stage.
-    pub effect: Option<Effect>,
+    pub effect: Option<StageEffect>,
 }
 
 impl Place {
@@ -49,23 +49,23 @@ impl Place {
         let record = &server.record;
         let standing = record.standing(rules, now);
         let build = standing.map(|(build, _)| build);
-        let context = Context {
+        let context = DecisionContext {
             ceiling: judge.ceiling(),
             paused_until: judge.policy.enforcement.paused_until(now),
             exempt_until: server.exempt_until(now),
-            ..Context::new(*rules, now)
+            ..DecisionContext::new(*rules, now)
         };
         let product = build.and_then(|build| rules.facts.catalog.product(build));
         let failing = standing.filter(|(_, standing)| standing.is_out_of_date());
-        let stage = record.spell().zip(failing).map(|(spell, (build, _))| stage(Some(spell), build, &context));
-        let way = Way { connector: server.connector, relayed: server.relayed };
+        let stage = record.spell().zip(failing).map(|(spell, (build, _))| current_stage(Some(spell), build, &context));
+        let way = MailRoute { connector: server.connector, relayed: server.relayed };
         let in_reach = record.spell().is_some_and(|spell| spell.is_in_reach(now));
-        let effect = |stage| Effect::of(&stage, way, in_reach, &context);
+        let effect = |stage| StageEffect::of(&stage, way, in_reach, &context);
         Self {
             shows: build,
             build: build.map(|build| build.to_string()),
             product: product.map(|product| product.name.to_string()),
-            state: standing.map(|(_, standing)| State::Judged(standing)),
+            state: standing.map(|(_, standing)| MessageStanding::Judged(standing)),
             stage,
             effect: stage.map(effect),
         }
@@ -73,7 +73,7 @@ impl Place {
 
     /// `current`, `out_of_date` or `unknown`.
     pub fn state_name(&self) -> &'static str {
-        self.state.map_or("unknown", State::as_str)
+        self.state.map_or("unknown", MessageStanding::as_str)
     }
 }
 
@@ -190,7 +190,7 @@ fn nodes(record: &ServerRecord, rules: &Rules<'_>, now: Timestamp) -> Vec<NodeDo
     let node = |node: &NodeRecord| NodeDocument {
         address: node.node.to_string(),
         last_seen: Shown(node.last_seen),
-        standing: node.standing(rules, now).map(|standing| StandingDocument::new(State::Judged(standing))),
+        standing: node.standing(rules, now).map(|standing| StandingDocument::new(MessageStanding::Judged(standing))),
         builds: node.builds.iter().rev().map(build).collect(),
     };
     record.nodes().iter().map(node).collect()

@@ -7,13 +7,13 @@ export default [
     faults: [
       [
         "a stamp without a date shows a build",
-        "read_date(&mut cursor).ok_or(if date.trim_ascii().is_empty() { Deviation::Cut } else { Deviation::Date })?;",
-        "read_date(&mut cursor).or(date.trim_ascii().is_empty().then_some(Timestamp(0))).ok_or(Deviation::Date)?;",
+        "read_date(&mut cursor).ok_or(undated)?;",
+        "read_date(&mut cursor).or(date.trim_ascii().is_empty().then_some(Timestamp(0))).ok_or(StampDeviation::Date)?;",
       ],
       [
         "a stamp whose date cannot be read shows a build",
-        "read_date(&mut cursor).ok_or(if date.trim_ascii().is_empty() { Deviation::Cut } else { Deviation::Date })?;",
-        "read_date(&mut cursor).or((!date.trim_ascii().is_empty()).then_some(Timestamp(0))).ok_or(Deviation::Cut)?;",
+        "read_date(&mut cursor).ok_or(undated)?;",
+        "read_date(&mut cursor).or((!date.trim_ascii().is_empty()).then_some(Timestamp(0))).ok_or(StampDeviation::Cut)?;",
       ],
       [
         "something may stand behind the date",
@@ -68,7 +68,7 @@ export default [
       ],
       [
         "an id that is no build is none at all",
-        "true => Stamp::Build(Build::from_bytes(cursor.word()).ok_or(Deviation::Id)?),",
+        "true => Stamp::Build(Build::from_bytes(cursor.word()).ok_or(StampDeviation::Id)?),",
         "true => Build::from_bytes(cursor.word()).map_or(Stamp::Absent, Stamp::Build),",
       ],
       [
@@ -242,7 +242,7 @@ export default [
       ],
       [
         "a login at the relay vouches for a server behind it",
-        "(Some(name), _) if !way.behind_relay =>",
+        "(Some(name), _) if !skipped.behind_relay =>",
         "(Some(name), _) =>",
       ],
       [
@@ -267,7 +267,7 @@ export default [
       ],
       [
         "a field that was cut is read",
-        "if field.cut { Err(Unreadable::Cut) } else { parse(field.value) }",
+        "if field.cut { Err(Unreadable::Cut) } else { parse_received(field.value) }",
         "parse(field.value)",
       ],
       ["plain IIS is Exchange", "if hop.also_by_iis {", "if false && hop.also_by_iis {"],

@@ -195,13 +195,13 @@ export default [
       ],
       [
         "after silence a spell resumes within 30 days alone",
-        "End::Silent => RESUMES_AFTER_SILENCE_SECONDS",
-        "End::Silent => RESUMES_AFTER_PATCH_SECONDS",
+        "SpellEnd::Silent => RESUMES_AFTER_SILENCE_SECONDS",
+        "SpellEnd::Silent => RESUMES_AFTER_PATCH_SECONDS",
       ],
       [
         "after the patch a spell resumes within 180 days",
-        "End::Patched => RESUMES_AFTER_PATCH_SECONDS",
-        "End::Patched => RESUMES_AFTER_SILENCE_SECONDS",
+        "SpellEnd::Patched => RESUMES_AFTER_PATCH_SECONDS",
+        "SpellEnd::Patched => RESUMES_AFTER_SILENCE_SECONDS",
       ],
       [
         "the time between patch and relapse counts",

@@ -108,13 +108,13 @@ export default [
       ],
       [
         "a lane without its update level is behind",
-        "(true, true) => Standing::Unknown(Doubt::UpdateLevelNotShown),",
-        "(true, true) => self.failing(Fault::BehindOnUpdates, Some(required)),",
+        "(true, true) => Standing::Unknown(UnknownReason::UpdateLevelNotShown),",
+        "(true, true) => self.failing(OutOfDateReason::BehindOnUpdates, Some(required)),",
       ],
-      ["what is ahead of the catalog is judged", "_ if self.known.place == Place::Ahead", "_ if false"],
+      ["what is ahead of the catalog is judged", "_ if self.known.place == CatalogPlace::Ahead", "_ if false"],
       [
         "what lies in no known lane is judged",
-        "            _ if self.known.place == Place::UnknownLane => Standing::Unknown(Doubt::UnknownLane),\n",
+        "            _ if self.known.place == CatalogPlace::UnknownLane => Standing::Unknown(UnknownReason::UnknownLane),\n",
         "",
       ],
       [
@@ -179,7 +179,7 @@ export default [
       ],
       [
         "doubt about support frees",
-        "Standing::Current(_) => Standing::Unknown(Doubt::ExtendedSupportNotShown),",
+        "Standing::Current(_) => Standing::Unknown(UnknownReason::ExtendedSupportNotShown),",
         "Standing::Current(pass) => Standing::Current(pass),",
       ],
     ],

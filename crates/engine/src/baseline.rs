@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use document::{BaselineDocument, BaselineError};
 pub use failed::FailedRequirement;
-pub use standing::{Doubt, Failing, Fault, Pass, Standing};
+pub use standing::{CurrentReason, Failing, OutOfDateReason, Standing, UnknownReason};
 
 use crate::build::Build;
 use crate::catalog::{Catalog, Product};
@@ -28,13 +28,13 @@ pub const MAX_LAG_DAYS: u32 = 3_650;
 pub struct Baseline {
     pub(crate) name: Cow<'static, str>,
     /// Oldest first, no date twice, at least one.
-    pub(crate) editions: Cow<'static, [Edition]>,
+    pub(crate) editions: Cow<'static, [BaselineEdition]>,
 }
 
 /// The requirements in force from a date on. A product that is not named is accepted.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Edition {
+pub struct BaselineEdition {
     /// The first day on which it applies.
     pub effective: Date,
     /// Whatever is out of support is `unsupported`, but for a build released under extended support until that ends.
@@ -82,12 +82,12 @@ impl Baseline {
     }
 
     /// All editions, oldest first.
-    pub fn editions(&self) -> &[Edition] {
+    pub fn editions(&self) -> &[BaselineEdition] {
         &self.editions
     }
 
     /// The edition in force on `day`; `None` before the first.
-    pub fn edition(&self, day: Date) -> Option<&Edition> {
+    pub fn edition(&self, day: Date) -> Option<&BaselineEdition> {
         self.editions.iter().rfind(|edition| edition.effective <= day)
     }
 
@@ -113,7 +113,7 @@ impl Baseline {
     }
 }
 
-impl Edition {
+impl BaselineEdition {
     /// What `product` has to fulfil; `None` if the edition does not name it.
     pub fn requirement(&self, product: &Product) -> Option<&Requirement> {
         let named = |entry: &&ProductRequirement| entry.key == product.key && entry.product == product.name;

@@ -40,7 +40,7 @@ pub struct Catalog {
 
 /// What the catalog knows of a build.
 #[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
+pub struct KnownBuild<'a> {
     /// The build that was looked up.
     pub build: Build,
     /// The product to which it belongs.
@@ -48,14 +48,14 @@ pub struct Known<'a> {
     /// The row it stands for: its own, or the next lower one of its lane; below the first row of its lane, that.
     pub release: Option<&'a Release>,
     /// Its place relative to the rows.
-    pub place: Place,
+    pub place: CatalogPlace,
     /// All rows above the build, of whatever lane.
     above: &'a [Release],
 }
 
 /// Where a build stands relative to the rows of the catalog.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Place {
+pub enum CatalogPlace {
     /// In a known lane, at or above its first row.
     InLane,
     /// In a known lane, below its first row: the lane is certain, the update is not.
@@ -120,25 +120,25 @@ impl Catalog {
     }
 
     /// What is known of a build. `None` for a build of no known product.
-    pub fn look_up(&self, build: Build) -> Option<Known<'_>> {
+    pub fn look_up(&self, build: Build) -> Option<KnownBuild<'_>> {
         let product = self.product(build)?;
         let (below, above) = self.releases.split_at_checked(self.above(build))?;
         let (lane, below) = (build.lane(), below.last());
         let next = above.first().filter(|next| next.build < product.builds.end);
         let is_last_of_lane = next.is_none_or(|next| next.build.lane() != lane);
         let (release, place) = match (below.filter(|below| below.build.lane() == lane), next) {
-            (Some(own), _) if is_last_of_lane && own.build < build => (Some(own), Place::Ahead),
-            (Some(own), _) => (Some(own), Place::InLane),
-            (None, Some(first)) if !is_last_of_lane => (Some(first), Place::BelowLane),
+            (Some(own), _) if is_last_of_lane && own.build < build => (Some(own), CatalogPlace::Ahead),
+            (Some(own), _) => (Some(own), CatalogPlace::InLane),
+            (None, Some(first)) if !is_last_of_lane => (Some(first), CatalogPlace::BelowLane),
             (None, next) => {
                 // rows of another minor version are another service pack or product altogether
                 let is_near = |below: &&Release| {
                     !product.cumulative_updates && product.has(below) && below.build.minor == build.minor
                 };
-                (below.filter(is_near), if next.is_none() { Place::Ahead } else { Place::UnknownLane })
+                (below.filter(is_near), if next.is_none() { CatalogPlace::Ahead } else { CatalogPlace::UnknownLane })
             }
         };
-        Some(Known { build, product, release, place, above })
+        Some(KnownBuild { build, product, release, place, above })
     }
 
     /// Whether `host` is Exchange Online's: equal to or below one of its names, by labels, case and final dot ignored.
@@ -158,7 +158,7 @@ impl Catalog {
     }
 }
 
-impl<'a> Known<'a> {
+impl<'a> KnownBuild<'a> {
     /// The rows of its lane above the build, oldest first.
     pub fn newer(&self) -> impl Iterator<Item = &'a Release> + use<'a> {
         let lane = self.build.lane();
@@ -208,15 +208,15 @@ mod tests {
         let catalog = Catalog::built_in();
         let place = |build: &str| catalog.look_up(build.parse().unwrap()).map(|known| known.place);
         let cases = [
-            ("15.1.2507.6", Some(Place::InLane)),
-            ("15.1.2507.7", Some(Place::InLane)),
-            ("15.1.2507.5", Some(Place::BelowLane)),
-            ("15.1.2507.65535", Some(Place::Ahead)),
-            ("15.1.2508.0", Some(Place::Ahead)),
-            ("15.1.2506.0", Some(Place::UnknownLane)),
-            ("15.1.0.0", Some(Place::UnknownLane)),
-            ("15.2.2562.17", Some(Place::InLane)),
-            ("15.2.2561.17", Some(Place::Ahead)),
+            ("15.1.2507.6", Some(CatalogPlace::InLane)),
+            ("15.1.2507.7", Some(CatalogPlace::InLane)),
+            ("15.1.2507.5", Some(CatalogPlace::BelowLane)),
+            ("15.1.2507.65535", Some(CatalogPlace::Ahead)),
+            ("15.1.2508.0", Some(CatalogPlace::Ahead)),
+            ("15.1.2506.0", Some(CatalogPlace::UnknownLane)),
+            ("15.1.0.0", Some(CatalogPlace::UnknownLane)),
+            ("15.2.2562.17", Some(CatalogPlace::InLane)),
+            ("15.2.2561.17", Some(CatalogPlace::Ahead)),
             ("15.3.0.0", None),
             ("15.20.1.1", None),
             ("7.0.1.1", None),

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::order::ordered;
+use crate::order::order_by_key;
 use crate::time::Timestamp;
 
 /// A time during which clocks stand still.
@@ -26,7 +26,7 @@ impl From<Vec<Freeze>> for Freezes {
     fn from(freezes: Vec<Freeze>) -> Self {
         let lasting = freezes.into_iter().filter(|freeze| freeze.until.is_none_or(|until| until > freeze.from));
         let mut merged: Vec<Freeze> = Vec::new();
-        for freeze in ordered(lasting, |freeze| freeze.from) {
+        for freeze in order_by_key(lasting, |freeze| freeze.from) {
             match merged.last_mut() {
                 Some(last) if last.until.is_none_or(|until| freeze.from <= until) => {
                     last.until = last.until.zip(freeze.until).map(|(one, other)| one.max(other));

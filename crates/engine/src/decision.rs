@@ -1,21 +1,22 @@
 //! The decision on one message, with everything that explains it.
 
 use crate::action::Action;
-use crate::baseline::{Doubt, Failing, Fault, Pass, Standing};
+use crate::baseline::{CurrentReason, Failing, OutOfDateReason, Standing, UnknownReason};
 use crate::build::Build;
 use crate::event::MailEvent;
 use crate::evidence::Evidence;
 use crate::identity::ServerId;
-use crate::named::Named;
+use crate::named::CatalogNames;
 use crate::obstacle::{self, Obstacle};
 use crate::policy::Mode;
-use crate::progress::{Context, Stage, stage};
+use crate::progress::{DecisionContext, Stage, current_stage};
 use crate::recognition::{ConnectingServer, Finding, Recognition};
-use crate::reply::{Reply, Values};
+use crate::reply::{Reply, ReplyValues};
 use crate::rules::Rules;
 use crate::shown::Shown;
 use crate::time::{HOUR, Timestamp};
-use crate::{window, words};
+use crate::window::{window_action, window_offset, window_retry_after};
+use crate::words;
 
 /// A message that was stamped so long before it arrived is deferred where it would be rejected.
 pub const QUEUED_SECONDS: i64 = HOUR;
@@ -28,8 +29,8 @@ pub struct Decision<'a> {
     pub reply: Option<Reply>,
     /// Seconds until the next open minute, for a defer or reject that has one.
     pub retry_after: Option<i64>,
-    pub server: Option<Server<'a>>,
-    pub state: State,
+    pub server: Option<NamedServer<'a>>,
+    pub state: MessageStanding,
     /// Where an out-of-date server stands on the ladder.
     pub stage: Option<Stage>,
     /// `None` where no server was recognised, so that no policy was asked.
@@ -46,7 +47,7 @@ pub struct Decision<'a> {
 
 /// The connecting server as the answer names it.
 #[derive(Clone, Debug)]
-pub struct Server<'a> {
+pub struct NamedServer<'a> {
     pub id: ServerId,
     pub name: &'a str,
     pub build: Option<Build>,
@@ -57,16 +58,16 @@ pub struct Server<'a> {
 
 /// The standing of the connecting server by the build in this message, or why there is none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum State {
+pub enum MessageStanding {
     Judged(Standing),
-    Unidentified(Unidentified),
-    NotExchange(NotExchange),
+    Unidentified(UnidentifiedReason),
+    NotExchange(NotExchangeReason),
     /// Nothing could be judged for a fault of ours.
     Undecided,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Unidentified {
+pub enum UnidentifiedReason {
     UnreadableField,
     /// As many fields as the gateway claims as its own are not its own.
     OwnHopsDisagree,
@@ -75,13 +76,13 @@ pub enum Unidentified {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum NotExchange {
+pub enum NotExchangeReason {
     NoReceived,
     OtherSoftware,
     ExchangeOnline,
 }
 
-impl State {
+impl MessageStanding {
     /// `current`, `out_of_date`, `unknown` or `not_exchange`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -96,30 +97,30 @@ impl State {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Judged(Standing::Current(pass)) => match pass {
-                Pass::MeetsBaseline => "meets_baseline",
-                Pass::AheadOfCatalog => "ahead_of_catalog",
-                Pass::NoRequirement => "no_requirement",
+                CurrentReason::MeetsBaseline => "meets_baseline",
+                CurrentReason::AheadOfCatalog => "ahead_of_catalog",
+                CurrentReason::NoRequirement => "no_requirement",
             },
-            Self::Judged(Standing::OutOfDate(failing)) => match failing.fault {
-                Fault::Unsupported => "unsupported",
-                Fault::BehindOnUpdates => "behind_on_updates",
-                Fault::LaneNotAccepted => "lane_not_accepted",
+            Self::Judged(Standing::OutOfDate(failing)) => match failing.reason {
+                OutOfDateReason::Unsupported => "unsupported",
+                OutOfDateReason::BehindOnUpdates => "behind_on_updates",
+                OutOfDateReason::LaneNotAccepted => "lane_not_accepted",
             },
             Self::Judged(Standing::Unknown(doubt)) => match doubt {
-                Doubt::NoBuild => "no_build",
-                Doubt::ComponentsDisagree => "components_disagree",
-                Doubt::UpdateLevelNotShown => "update_level_not_shown",
-                Doubt::ExtendedSupportNotShown => "extended_support_not_shown",
-                Doubt::UnknownProduct => "unknown_product",
-                Doubt::UnknownLane => "unknown_lane",
+                UnknownReason::NoBuild => "no_build",
+                UnknownReason::ComponentsDisagree => "components_disagree",
+                UnknownReason::UpdateLevelNotShown => "update_level_not_shown",
+                UnknownReason::ExtendedSupportNotShown => "extended_support_not_shown",
+                UnknownReason::UnknownProduct => "unknown_product",
+                UnknownReason::UnknownLane => "unknown_lane",
             },
-            Self::Unidentified(Unidentified::UnreadableField) => "unreadable_field",
-            Self::Unidentified(Unidentified::OwnHopsDisagree) => "own_hops",
-            Self::Unidentified(Unidentified::Nameless) => "nameless_server",
-            Self::Unidentified(Unidentified::LegacySmtp) => "legacy_smtp",
-            Self::NotExchange(NotExchange::NoReceived) => "no_received",
-            Self::NotExchange(NotExchange::OtherSoftware) => "other_software",
-            Self::NotExchange(NotExchange::ExchangeOnline) => "exchange_online",
+            Self::Unidentified(UnidentifiedReason::UnreadableField) => "unreadable_field",
+            Self::Unidentified(UnidentifiedReason::OwnHopsDisagree) => "own_hops",
+            Self::Unidentified(UnidentifiedReason::Nameless) => "nameless_server",
+            Self::Unidentified(UnidentifiedReason::LegacySmtp) => "legacy_smtp",
+            Self::NotExchange(NotExchangeReason::NoReceived) => "no_received",
+            Self::NotExchange(NotExchangeReason::OtherSoftware) => "other_software",
+            Self::NotExchange(NotExchangeReason::ExchangeOnline) => "exchange_online",
             Self::Undecided => "undecided",
         }
     }
@@ -138,13 +139,13 @@ pub fn decide_without_server<'a>(event: &MailEvent<'_>, recognition: &Recognitio
     let finding = &recognition.finding;
     let state = match finding {
         Finding::Server(_) => return None,
-        Finding::NoHop => State::NotExchange(NotExchange::NoReceived),
-        Finding::NotExchange(_) => State::NotExchange(NotExchange::OtherSoftware),
-        Finding::ExchangeOnline(_) => State::NotExchange(NotExchange::ExchangeOnline),
-        Finding::OwnHopsDisagree(..) => State::Unidentified(Unidentified::OwnHopsDisagree),
-        Finding::Unreadable(..) => State::Unidentified(Unidentified::UnreadableField),
-        Finding::LegacySmtp(_) => State::Unidentified(Unidentified::LegacySmtp),
-        Finding::Nameless(_) => State::Unidentified(Unidentified::Nameless),
+        Finding::NoHop => MessageStanding::NotExchange(NotExchangeReason::NoReceived),
+        Finding::NotExchange(_) => MessageStanding::NotExchange(NotExchangeReason::OtherSoftware),
+        Finding::ExchangeOnline(_) => MessageStanding::NotExchange(NotExchangeReason::ExchangeOnline),
+        Finding::OwnHopsDisagree(..) => MessageStanding::Unidentified(UnidentifiedReason::OwnHopsDisagree),
+        Finding::Unreadable(..) => MessageStanding::Unidentified(UnidentifiedReason::UnreadableField),
+        Finding::LegacySmtp(_) => MessageStanding::Unidentified(UnidentifiedReason::LegacySmtp),
+        Finding::Nameless(_) => MessageStanding::Unidentified(UnidentifiedReason::Nameless),
     };
     let why = words::without_server(event, finding)?;
     Some(accept(Some(event), state, finding.evidence().cloned(), why))
@@ -157,12 +158,12 @@ pub fn accept_undecided<'a>(
     why: &str,
 ) -> Decision<'a> {
     let evidence = recognition.and_then(Recognition::server).map(|server| server.evidence.clone());
-    accept(event, State::Undecided, evidence, why.to_owned())
+    accept(event, MessageStanding::Undecided, evidence, why.to_owned())
 }
 
 fn accept<'a>(
     event: Option<&MailEvent<'_>>,
-    state: State,
+    state: MessageStanding,
     evidence: Option<Evidence<'a>>,
     mut why: String,
 ) -> Decision<'a> {
@@ -190,14 +191,14 @@ pub fn decide<'a>(
     event: &MailEvent<'_>,
     server: &ConnectingServer<'a>,
     behind_relay: bool,
-    context: &Context<'_>,
+    context: &DecisionContext<'_>,
 ) -> Decision<'a> {
-    let Context { rules, now, .. } = *context;
+    let DecisionContext { rules, now, .. } = *context;
     let mode = context.mode();
     let standing = rules.assess_message(server.shown, server.mapi, now);
     let spell = context.phase.and_then(|phase| phase.running_spell(now));
     let stage = match (standing, server.shown.build()) {
-        (Standing::OutOfDate(_), Some(build)) => Some(stage(spell, build, context)),
+        (Standing::OutOfDate(_), Some(build)) => Some(current_stage(spell, build, context)),
         _ => None,
     };
     let recipients = event.recipients.iter().map(AsRef::as_ref);
@@ -205,11 +206,11 @@ pub fn decide<'a>(
         let doubt = || doubt(server.shown, context);
         obstacle::shield(&stage, event.connector, context, doubt, || rules.policy.accepts_always(recipients))
     });
-    let offset = window::offset(&event.tenant, &server.id);
+    let offset = window_offset(&event.tenant, &server.id);
     let (would, retry_after) = match stage {
         Some(stage) if obstacle.is_none() => {
-            let action = soften(window::action(stage.minutes, offset, now), server.stamped_at, now);
-            (action, window::retry_after(stage.minutes, offset, now))
+            let action = soften(window_action(stage.minutes, offset, now), server.stamped_at, now);
+            (action, window_retry_after(stage.minutes, offset, now))
         }
         _ => (Action::Accept, None),
     };
@@ -218,8 +219,8 @@ pub fn decide<'a>(
         obstacle = obstacle::lift(behind_relay, in_reach, context);
     }
     let action = if obstacle.is_none() { would } else { Action::Accept };
-    let names = Named::new(&rules.facts.catalog, server.shown);
-    let named = Server::new(server, &names);
+    let names = CatalogNames::new(&rules.facts.catalog, server.shown);
+    let named = NamedServer::new(server, &names);
     let retry_after = retry_after.filter(|_| action != Action::Accept);
     let reply = stage.and_then(|stage| reply(action, &named, standing, &stage, retry_after, &rules));
     let mut why = words::runs(server, &names, &rules.facts.catalog);
@@ -233,7 +234,7 @@ pub fn decide<'a>(
         reply,
         retry_after,
         server: Some(named),
-        state: State::Judged(standing),
+        state: MessageStanding::Judged(standing),
         stage,
         mode: Some(mode),
         would,
@@ -245,8 +246,8 @@ pub fn decide<'a>(
 }
 
 /// Why the stored record does not condemn a server whose message is out of date.
-fn doubt(in_hand: Shown, context: &Context<'_>) -> Option<Obstacle> {
-    let Context { rules, phase, now, .. } = *context;
+fn doubt(in_hand: Shown, context: &DecisionContext<'_>) -> Option<Obstacle> {
+    let DecisionContext { rules, phase, now, .. } = *context;
     let Some((phase, spell)) = phase.and_then(|phase| Some((phase, phase.running_spell(now)?))) else {
         return Some(Obstacle::OneWitness);
     };
@@ -268,8 +269,8 @@ fn soften(action: Action, stamped_at: Option<Timestamp>, now: Timestamp) -> Acti
     if action == Action::Reject && is_old { Action::Defer } else { action }
 }
 
-impl<'a> Server<'a> {
-    fn new(server: &ConnectingServer<'a>, named: &Named<'_>) -> Self {
+impl<'a> NamedServer<'a> {
+    fn new(server: &ConnectingServer<'a>, named: &CatalogNames<'_>) -> Self {
         Self {
             id: server.id.clone(),
             name: server.name,
@@ -283,7 +284,7 @@ impl<'a> Server<'a> {
 
 fn reply(
     action: Action,
-    server: &Server<'_>,
+    server: &NamedServer<'_>,
     standing: Standing,
     stage: &Stage,
     retry_after: Option<i64>,
@@ -297,8 +298,8 @@ fn reply(
         Action::Defer => (&policy.reply.throttle, stage.minutes.throttle()),
         Action::Reject => (&policy.reply.block, stage.minutes.block()),
     };
-    let required = State::Judged(standing).failing().and_then(|failing| failing.required);
-    let values = Values {
+    let required = MessageStanding::Judged(standing).failing().and_then(|failing| failing.required);
+    let values = ReplyValues {
         operator: policy.operator.as_str(),
         help_url: policy.help_url.as_ref().map(|url| url.as_str()),
         minutes,
@@ -396,7 +397,11 @@ mod tests {
             let phase = Some(record.phase(self.now())).filter(|_| self.known);
             let stamped_at = Some(self.now().plus(-self.queued));
             let server = &ConnectingServer { stamped_at, ..server.clone() };
-            let context = Context { ceiling: self.ceiling, phase: phase.as_ref(), ..Context::new(rules, self.now()) };
+            let context = DecisionContext {
+                ceiling: self.ceiling,
+                phase: phase.as_ref(),
+                ..DecisionContext::new(rules, self.now())
+            };
             decide(event, server, self.behind_relay, &context)
         }
     }
@@ -501,7 +506,7 @@ mod tests {
             Finding::Server(server) => server.id,
             _ => panic!("no server"),
         };
-        let offset = window::offset(&event.tenant, &server);
+        let offset = window_offset(&event.tenant, &server);
         let minute = i64::from(60 - offset + 1) % 60; // the second of the five
         world.seconds = (minute * MINUTE - detected().0.rem_euclid(3_600)).rem_euclid(3_600);
         let decision = world.decide(&event);
@@ -561,8 +566,8 @@ mod tests {
         let build = "15.1.2507.39".parse().unwrap();
         let spell = Spell { open_until: detected().plus(7 * DAY), ..Spell::begin(detected()) };
         let at = |seconds: i64| {
-            let context = Context::new(rules, detected().plus(seconds));
-            stage(Some(&spell), build, &context)
+            let context = DecisionContext::new(rules, detected().plus(seconds));
+            current_stage(Some(&spell), build, &context)
         };
         let held = at(7 * DAY - 1);
         assert!(held.minutes.is_open());

@@ -79,44 +79,44 @@ mod window;
 mod words;
 
 pub use action::Action;
-pub use alert::{Alert, AlertKind, Course, Told, WARNINGS};
+pub use alert::{Alert, AlertKind, AlertState, SpellCourse, WARNING_SECONDS};
 pub use baseline::{Baseline, BaselineDocument, BaselineError, FailedRequirement, Failing, Standing};
 pub use build::Build;
 pub use catalog::{Catalog, CatalogDocument, CatalogError, CatalogFault, Product, Release, ReleaseKind};
 pub use clock::{Clock, Freeze, Freezes};
-pub use decision::{Decision, State, accept_undecided, decide, decide_without_server};
+pub use decision::{Decision, MessageStanding, accept_undecided, decide, decide_without_server};
 pub use enforcement::Enforcement;
 pub use event::{Connector, MAX_OWN_HOPS, MailEvent, TenantId};
 pub use evidence::{Evidence, MAX_EVIDENCE_BYTES};
 pub use fnv::fnv1a;
 pub use header::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
 pub use identity::{Node, ServerId};
-pub use ladder::{Ladder, MAX_STAGES, Minutes, Rung};
+pub use ladder::{ClosedMinutes, Ladder, MAX_STAGES, Rung};
 pub use machines::KeptFree;
 pub use mime_ole::produced_by;
-pub use named::Named;
-pub use network::{Network, canonical, parse_address, sender_network};
-pub use notice::{Change, hold};
-pub use obstacle::Effect;
-pub use order::ordered;
+pub use named::CatalogNames;
+pub use network::{Network, canonical_address, parse_address, sender_network};
+pub use notice::{RulesChange, apply_rules_change};
+pub use obstacle::StageEffect;
+pub use order::order_by_key;
 pub use pause::{Pause, PauseError, Pauses};
 pub use phase::{Phase, PhaseBuild};
-pub use policy::{BaselineChoice, Facts, Mode, Policy, PolicyError, Right, Templates, Way};
-pub use progress::{Context, NextStage, Scheduled, Stage, schedule, stage};
-pub use received::{Component, Hop, Stamp, Unreadable, parse};
+pub use policy::{BaselineChoice, DelegatedRight, Facts, MailRoute, Mode, Policy, PolicyError, ReplyTemplates};
+pub use progress::{DecisionContext, NextStage, ScheduledStage, Stage, current_stage, stage_schedule};
+pub use received::{Component, Hop, Stamp, Unreadable, parse_received};
 pub use recognition::{
-    ConnectingServer, Finding, OwnHops, Recognition, Trace, recognise, shown_by, shows_exchange, traces,
+    ConnectingServer, Finding, OwnHops, Recognition, Trace, recognise, shown_by_hop, shows_exchange, traces,
 };
-pub use record::{End, RESUMES_AFTER_PATCH_SECONDS, ServerRecord, Transition, TransitionKind};
+pub use record::{RESUMES_AFTER_PATCH_SECONDS, ServerRecord, SpellEnd, Transition, TransitionKind};
 pub use relay::TrustedRelay;
-pub use reply::{MAX_TEXT, Reply, Template};
+pub use reply::{MAX_REPLY_BYTES, Reply, ReplyTemplate};
 pub use rules::{NOTICE_SECONDS, Rules};
 pub use shown::Shown;
 pub use spell::Spell;
 pub use time::{DAY, Date, HOUR, MINUTE, Timestamp};
-pub use window::{action, lasts, offset, retry_after};
+pub use window::{window_action, window_action_lasts, window_offset, window_retry_after};
 pub use witness::{
     BUILD_SECONDS, MAX_BUILDS, MAX_MESSAGES, MAX_NODE_BUILDS, MAX_NODES, NodeRecord, SeenBuild, Sighting,
     WITNESS_SECONDS,
 };
-pub use words::describe;
+pub use words::describe_recognition;

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use crate::build::Build;
 use crate::event::Connector;
-use crate::ladder::Minutes;
-use crate::policy::{Mode, Way};
-use crate::progress::{Context, Stage};
+use crate::ladder::ClosedMinutes;
+use crate::policy::{MailRoute, Mode};
+use crate::progress::{DecisionContext, Stage};
 use crate::time::Timestamp;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,19 +72,19 @@ impl Obstacle {
 
 /// What a server's mail meets as things stand, apart from what a single message brings along.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Effect {
+pub struct StageEffect {
     /// Minutes of the hour that are closed to it: those of its stage, or none.
-    pub minutes: Minutes,
+    pub minutes: ClosedMinutes,
     /// Why its stage's minutes are not, whether or not it has any.
     pub obstacle: Option<Obstacle>,
 }
 
-impl Effect {
+impl StageEffect {
     /// Of the stage of a server whose mail comes this way. `in_reach`: its last mail could be refused, or there is none.
-    pub fn of(stage: &Stage, way: Way, in_reach: bool, context: &Context<'_>) -> Self {
+    pub fn of(stage: &Stage, way: MailRoute, in_reach: bool, context: &DecisionContext<'_>) -> Self {
         let obstacle = shield(stage, way.connector, context, || None, || false);
         let obstacle = obstacle.or_else(|| lift(way.relayed, in_reach, context));
-        Self { minutes: if obstacle.is_none() { stage.minutes } else { Minutes::default() }, obstacle }
+        Self { minutes: if obstacle.is_none() { stage.minutes } else { ClosedMinutes::default() }, obstacle }
     }
 }
 
@@ -92,7 +92,7 @@ impl Effect {
 pub(crate) fn shield(
     stage: &Stage,
     connector: Connector,
-    context: &Context<'_>,
+    context: &DecisionContext<'_>,
     doubt: impl FnOnce() -> Option<Obstacle>,
     is_always_accepted: impl FnOnce() -> bool,
 ) -> Option<Obstacle> {
@@ -110,7 +110,7 @@ pub(crate) fn shield(
 }
 
 /// What has a message accepted that comes in a closed minute.
-pub(crate) fn lift(behind_relay: bool, in_reach: bool, context: &Context<'_>) -> Option<Obstacle> {
+pub(crate) fn lift(behind_relay: bool, in_reach: bool, context: &DecisionContext<'_>) -> Option<Obstacle> {
     if behind_relay && !context.rules.policy.enforce_behind_relays {
         Some(Obstacle::Relay)
     } else if context.mode() != Mode::Enforce {

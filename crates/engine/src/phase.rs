@@ -8,7 +8,7 @@ use crate::rules::Rules;
 use crate::shown::Shown;
 use crate::spell::Spell;
 use crate::time::{DAY, Timestamp};
-use crate::witness::{Best, Shows, best};
+use crate::witness::{BestBuild, Shows, best};
 
 /// How often a running spell's last message is published.
 pub const PUBLISH_SECONDS: i64 = DAY;
@@ -88,7 +88,7 @@ impl Phase {
     }
 
     /// The second witness: the best of what the name lately showed, with a message in hand that shows this.
-    pub fn best(&self, in_hand: Shown, rules: &Rules<'_>, now: Timestamp) -> Option<Best> {
+    pub fn best(&self, in_hand: Shown, rules: &Rules<'_>, now: Timestamp) -> Option<BestBuild> {
         best(self.lately(now).chain([in_hand]), rules, now)
     }
 

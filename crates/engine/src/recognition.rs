@@ -10,10 +10,10 @@ use crate::build::Build;
 use crate::catalog::Catalog;
 use crate::event::{Connector, MailEvent};
 use crate::evidence::Evidence;
-use crate::header::{Field, Header};
+use crate::header::{Header, HeaderField};
 use crate::identity::{Node, ServerId, Voucher, same_host};
-use crate::network::canonical;
-use crate::received::{Component, Hop, Stamp, Unreadable, parse, parse_exchange, parse_step};
+use crate::network::canonical_address;
+use crate::received::{Component, Hop, Stamp, Unreadable, parse_exchange, parse_received, parse_step};
 use crate::relay::{RelayHost, TrustedRelay};
 use crate::route::{Numbered, Stranger, skip_own_hops, skip_relays};
 use crate::shown::Shown;
@@ -84,7 +84,7 @@ impl<'a> Recognition<'a> {
         let (Finding::NotExchange(evidence), Some(peer)) = (&self.finding, self.peer) else { return None };
         let mut fields = event.header.received().skip(evidence.field);
         let by_host = parse_step(fields.next()?.value)?.by_host;
-        let is_on_premises = |field: Field<'_>| {
+        let is_on_premises = |field: HeaderField<'_>| {
             !field.cut && parse_exchange(field.value).is_ok_and(|hop| !is_exchange_online(&hop, catalog))
         };
         let host = std::str::from_utf8(by_host).ok().and_then(RelayHost::family_of)?;
@@ -152,7 +152,7 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
         finding: Finding::NoHop,
         own_hops: OwnHops::None,
         behind_relay: false,
-        peer: event.client_ip.map(canonical),
+        peer: event.client_ip.map(canonical_address),
     };
     let own = skip_own_hops(&mut fields, event.own_hops, recognition.peer);
     recognition.own_hops = own.hops;
@@ -163,13 +163,13 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
         };
         return Recognition { finding: Finding::OwnHopsDisagree(from, evidence), ..recognition };
     }
-    let way = skip_relays(&mut fields, recognition.peer, relays);
-    recognition.behind_relay = way.behind_relay;
-    recognition.peer = way.peer;
+    let skipped = skip_relays(&mut fields, recognition.peer, relays);
+    recognition.behind_relay = skipped.behind_relay;
+    recognition.peer = skipped.peer;
     let Some((index, field)) = fields.next() else { return recognition };
     let voucher = match (&event.client_auth, recognition.peer) {
         // who proved itself to the gateway is the relay
-        (Some(name), _) if !way.behind_relay => Voucher::Login(name),
+        (Some(name), _) if !skipped.behind_relay => Voucher::Login(name),
         (_, Some(address)) => Voucher::Address(address),
         (_, None) => Voucher::None,
     };
@@ -236,7 +236,7 @@ pub fn traces<'a>(header: &'a Header<'_>, catalog: &Catalog) -> impl Iterator<It
 }
 
 /// What one hop by itself shows of its server's build.
-pub const fn shown_by(hop: &Hop<'_>) -> Shown {
+pub const fn shown_by_hop(hop: &Hop<'_>) -> Shown {
     match (hop.component, hop.build) {
         (_, Stamp::Absent) => Shown::Nothing,
         (Component::Mapi, Stamp::Build(build)) if build.revision == 0 => Shown::Lane(build),
@@ -285,7 +285,7 @@ impl<'a> Candidate<'a> {
             id,
             name,
             node: Node(stamp.hop.by_address),
-            shown: shown_by(&stamp.hop),
+            shown: shown_by_hop(&stamp.hop),
             mapi,
             stamped_at: stamp.hop.at(),
             evidence: stamp.evidence(),
@@ -303,7 +303,7 @@ impl<'a> Candidate<'a> {
         if best.hop.component == Component::Legacy {
             return (best, None);
         }
-        for (field, Field { value, cut, .. }) in below {
+        for (field, HeaderField { value, cut, .. }) in below {
             let Some(hop) = parse_exchange(value).ok().filter(|hop| !cut && same_host(hop.by_host, host)) else {
                 break;
             };
@@ -345,8 +345,8 @@ fn same_product(catalog: &Catalog, one: Build, other: Build) -> bool {
     }
 }
 
-fn read<'a>(field: &Field<'a>) -> Result<Hop<'a>, Unreadable> {
-    if field.cut { Err(Unreadable::Cut) } else { parse(field.value) }
+fn read<'a>(field: &HeaderField<'a>) -> Result<Hop<'a>, Unreadable> {
+    if field.cut { Err(Unreadable::Cut) } else { parse_received(field.value) }
 }
 
 /// Exchange Online by the family of its BY host, or by a build of 15.20 or newer, which never ran on-premises.

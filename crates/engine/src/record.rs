@@ -12,7 +12,7 @@ use crate::rules::Rules;
 use crate::shown::Shown;
 use crate::spell::{SILENCE_SECONDS, Spell};
 use crate::time::{DAY, Timestamp};
-use crate::witness::{Best, NodeRecord, SeenBuild, SeenMessage, Shows, Sighting, WITNESS_SECONDS};
+use crate::witness::{BestBuild, NodeRecord, SeenBuild, SeenMessage, Shows, Sighting, WITNESS_SECONDS};
 
 /// A spell resumes if its first new witness comes so soon after the patch.
 pub const RESUMES_AFTER_PATCH_SECONDS: i64 = 30 * DAY;
@@ -43,14 +43,14 @@ struct EndedSpell {
     spell: Spell,
     /// When the clock stopped: at the patch, or at the last out-of-date message.
     at: Timestamp,
-    reason: End,
+    reason: SpellEnd,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed: Option<FailedRequirement>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum End {
+pub enum SpellEnd {
     Patched,
     Silent,
 }
@@ -133,7 +133,7 @@ impl ServerRecord {
         let is_silent = |spell: &mut Spell| spell.silent_at().is_some_and(|at| at <= now);
         let spell = self.spell.take_if(is_silent)?;
         let (at, failed) = (spell.last_out_of_date, self.failed.take());
-        self.ended = Some(EndedSpell { spell, at, reason: End::Silent, failed });
+        self.ended = Some(EndedSpell { spell, at, reason: SpellEnd::Silent, failed });
         self.witness = None;
         Some(Transition { at: at.plus(SILENCE_SECONDS), kind: TransitionKind::Silent })
     }
@@ -143,7 +143,7 @@ impl ServerRecord {
         self.best(rules, now).map(|best| (best.build, best.standing))
     }
 
-    pub(crate) fn best(&self, rules: &Rules<'_>, now: Timestamp) -> Option<Best> {
+    pub(crate) fn best(&self, rules: &Rules<'_>, now: Timestamp) -> Option<BestBuild> {
         self.shows.best(rules, now)
     }
 
@@ -160,7 +160,7 @@ impl ServerRecord {
 
     fn accuse(&mut self, sighting: &Sighting, rules: &Rules<'_>) -> Option<Transition> {
         let at = sighting.at;
-        let Best { build, shown, .. } = self.best(rules, at).filter(|best| best.standing.is_out_of_date())?;
+        let BestBuild { build, shown, .. } = self.best(rules, at).filter(|best| best.standing.is_out_of_date())?;
         let change = if let Some(spell) = &mut self.spell {
             spell.end_suspension(build, rules, at);
             spell.last_out_of_date = spell.last_out_of_date.max(at);
@@ -211,8 +211,8 @@ impl ServerRecord {
         rules: &Rules<'_>,
     ) -> Option<Spell> {
         let within = match ended.reason {
-            End::Patched => RESUMES_AFTER_PATCH_SECONDS,
-            End::Silent => RESUMES_AFTER_SILENCE_SECONDS,
+            SpellEnd::Patched => RESUMES_AFTER_PATCH_SECONDS,
+            SpellEnd::Silent => RESUMES_AFTER_SILENCE_SECONDS,
         };
         let failed = ended.failed.as_ref()?;
         let fails = |shown: Shown| failed.is_failed_by(&rules.facts.catalog, shown);
@@ -236,7 +236,7 @@ impl ServerRecord {
         if let Some(build) = sighting.shown.build() {
             spell.let_go_on(build, rules, at);
         }
-        self.ended = Some(EndedSpell { spell, at, reason: End::Patched, failed: self.failed.take() });
+        self.ended = Some(EndedSpell { spell, at, reason: SpellEnd::Patched, failed: self.failed.take() });
         Some(Transition { at, kind: TransitionKind::Patched })
     }
 }

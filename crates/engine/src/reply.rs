@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::Action;
 
 /// Octets of a reply's text, codes not counted.
-pub const MAX_TEXT: usize = 400;
+pub const MAX_REPLY_BYTES: usize = 400;
 const MAX_NAME: usize = 100;
 const MAX_URL: usize = 200;
 
@@ -25,7 +25,7 @@ pub struct Reply {
 
 /// What a template may name.
 #[derive(Clone, Copy)]
-pub struct Values<'a> {
+pub struct ReplyValues<'a> {
     pub operator: &'a str,
     pub help_url: Option<&'a str>,
     /// Throttle minutes in a defer, block minutes in a reject.
@@ -40,9 +40,10 @@ pub struct Values<'a> {
 
 impl Reply {
     /// `None` for an accept, which needs no reply.
-    pub fn new(action: Action, template: &Template, values: &Values<'_>) -> Option<Self> {
+    pub fn new(action: Action, template: &ReplyTemplate, values: &ReplyValues<'_>) -> Option<Self> {
         let (code, enhanced) = codes(action)?;
-        let default = if action == Action::Reject { Template::default_block } else { Template::default_throttle };
+        let default =
+            if action == Action::Reject { ReplyTemplate::default_block } else { ReplyTemplate::default_throttle };
         let text = template.fill(values);
         // all of it spoke of an address that is not there
         let text = if text.trim().is_empty() { default().fill(values) } else { text };
@@ -52,7 +53,7 @@ impl Reply {
     /// A reply that was given before. `None` for an accept, and for a text that no reply of ours has.
     pub fn repeated(action: Action, text: &str) -> Option<Self> {
         let (code, enhanced) = codes(action)?;
-        printable(text, MAX_TEXT).ok()?;
+        printable(text, MAX_REPLY_BYTES).ok()?;
         Some(Self { code, enhanced, text: text.to_owned() })
     }
 }
@@ -68,12 +69,12 @@ const fn codes(action: Action) -> Option<(u16, &'static str)> {
 /// The text of a reply with `{placeholders}`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Template(String);
+pub struct ReplyTemplate(String);
 
 const PLACEHOLDERS: [&str; 9] =
     ["operator", "help_url", "n", "server", "build", "required", "stage", "next_change", "retry_after"];
 
-impl Template {
+impl ReplyTemplate {
     pub fn default_throttle() -> Self {
         Self(
             "Connecting Exchange server version is out-of-date; connection to {operator} throttled for {n} mins/hr. \
@@ -98,7 +99,7 @@ impl Template {
         })
     }
 
-    fn fill(&self, values: &Values<'_>) -> String {
+    fn fill(&self, values: &ReplyValues<'_>) -> String {
         use fmt::Write;
         let mut out = Printable(String::with_capacity(self.0.len() + 64));
         let mut ended = false;
@@ -130,11 +131,11 @@ impl Template {
     }
 }
 
-impl TryFrom<String> for Template {
+impl TryFrom<String> for ReplyTemplate {
     type Error = ReplyError;
 
     fn try_from(text: String) -> Result<Self, ReplyError> {
-        printable(&text, MAX_TEXT)?;
+        printable(&text, MAX_REPLY_BYTES)?;
         let mut rest = text.as_str();
         while let Some(at) = rest.find(['{', '}']) {
             let behind = rest.get(at + 1..).unwrap_or_default();
@@ -148,8 +149,8 @@ impl TryFrom<String> for Template {
     }
 }
 
-impl From<Template> for String {
-    fn from(template: Template) -> Self {
+impl From<ReplyTemplate> for String {
+    fn from(template: ReplyTemplate) -> Self {
         template.0
     }
 }
@@ -248,7 +249,7 @@ struct Printable(String);
 
 impl fmt::Write for Printable {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = MAX_TEXT.saturating_sub(self.0.len());
+        let room = MAX_REPLY_BYTES.saturating_sub(self.0.len());
         if text.len() <= room && text.bytes().all(|octet| is_printable(octet.into())) {
             self.0.push_str(text);
             return Ok(());
@@ -262,8 +263,8 @@ impl fmt::Write for Printable {
 mod tests {
     use super::*;
 
-    fn values<'a>(server: &'a str, help_url: Option<&'a str>) -> Values<'a> {
-        Values {
+    fn values<'a>(server: &'a str, help_url: Option<&'a str>) -> ReplyValues<'a> {
+        ReplyValues {
             operator: "Example Mail",
             help_url,
             minutes: 5,
@@ -276,14 +277,14 @@ mod tests {
         }
     }
 
-    fn fill(template: &str, values: &Values<'_>) -> String {
-        Template::try_from(template.to_owned()).unwrap().fill(values)
+    fn fill(template: &str, values: &ReplyValues<'_>) -> String {
+        ReplyTemplate::try_from(template.to_owned()).unwrap().fill(values)
     }
 
     #[test]
     fn the_default_texts_are_the_originals() {
         let reply =
-            Reply::new(Action::Defer, &Template::default_throttle(), &values("x", Some("https://help.example/")));
+            Reply::new(Action::Defer, &ReplyTemplate::default_throttle(), &values("x", Some("https://help.example/")));
         let reply = reply.unwrap();
         assert_eq!((reply.code, reply.enhanced), (450, "4.7.230"));
         assert_eq!(
@@ -291,16 +292,16 @@ mod tests {
             "Connecting Exchange server version is out-of-date; connection to Example Mail throttled for 5 mins/hr. \
              For more information see https://help.example/"
         );
-        let reply = Reply::new(Action::Reject, &Template::default_block(), &values("x", None)).unwrap();
+        let reply = Reply::new(Action::Reject, &ReplyTemplate::default_block(), &values("x", None)).unwrap();
         assert_eq!((reply.code, reply.enhanced), (550, "5.7.230"));
         assert_eq!(
             reply.text,
             "Connecting Exchange server version is out-of-date; connection to Example Mail blocked for 5 mins/hr."
         );
-        assert_eq!(Reply::new(Action::Accept, &Template::default_block(), &values("x", None)), None);
+        assert_eq!(Reply::new(Action::Accept, &ReplyTemplate::default_block(), &values("x", None)), None);
         assert!(
-            Template::try_from(Template::default_block().0).is_ok()
-                && Template::try_from(Template::default_throttle().0).is_ok()
+            ReplyTemplate::try_from(ReplyTemplate::default_block().0).is_ok()
+                && ReplyTemplate::try_from(ReplyTemplate::default_throttle().0).is_ok()
         );
     }
 
@@ -314,7 +315,7 @@ mod tests {
     #[test]
     fn a_sentence_with_an_address_that_is_not_there_is_left_out() {
         let text = |template: &str| {
-            let template = Template::try_from(template.to_owned()).unwrap();
+            let template = ReplyTemplate::try_from(template.to_owned()).unwrap();
             Reply::new(Action::Reject, &template, &values("ex01", None)).unwrap().text
         };
         assert_eq!(text("Blocked. See {help_url}. Ask {operator}."), "Blocked. Ask Example Mail.");
@@ -332,7 +333,7 @@ mod tests {
         let text = fill("by {server}!", &values("a\r\n250 ok%{n}|\u{7f}\0é", None));
         assert_eq!(text, "by a250 ok{n}!");
         let long = "x".repeat(1_000);
-        assert_eq!(fill("{server}{server}", &values(&long, None)).len(), MAX_TEXT);
+        assert_eq!(fill("{server}{server}", &values(&long, None)).len(), MAX_REPLY_BYTES);
     }
 
     #[test]
@@ -349,7 +350,7 @@ mod tests {
     #[test]
     fn templates_that_mail_servers_would_mangle_are_refused() {
         for wrong in ["", "100%", "a|b", "line\nbreak", "ä", "{who}", "{n", "n}", "{{n}}", "{}", &"x".repeat(401)] {
-            assert!(Template::try_from(wrong.to_owned()).is_err(), "{wrong}");
+            assert!(ReplyTemplate::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
         for wrong in ["", "help.example", "https://", "ftp://x", "https://a b", "javascript:alert(1)"] {
             assert!(HelpUrl::try_from(wrong.to_owned()).is_err(), "{wrong}");

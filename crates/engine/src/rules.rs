@@ -1,6 +1,6 @@
 //! By what a server is judged: the facts, the tenant's policy, and when its clocks stand still.
 
-use crate::baseline::{Baseline, Doubt, FailedRequirement, Standing};
+use crate::baseline::{Baseline, FailedRequirement, Standing, UnknownReason};
 use crate::build::Build;
 use crate::clock::Freezes;
 use crate::policy::{Facts, FormerBaseline, Policy};
@@ -62,7 +62,7 @@ impl<'a> Rules<'a> {
         let standing = self.assess(shown, at);
         let disagrees = |mapi: Build| self.assess(Shown::Update(mapi), at).is_current();
         if standing.is_out_of_date() && mapi.is_some_and(disagrees) {
-            return Standing::Unknown(Doubt::ComponentsDisagree);
+            return Standing::Unknown(UnknownReason::ComponentsDisagree);
         }
         standing
     }
@@ -180,7 +180,7 @@ mod tests {
             let assess = |mapi: Option<&str>| {
                 rules.assess_message(update("15.0.1497.2"), mapi.map(|mapi| mapi.parse().unwrap()), now)
             };
-            assert_eq!(assess(Some("15.0.1497.18")), Standing::Unknown(Doubt::ComponentsDisagree));
+            assert_eq!(assess(Some("15.0.1497.18")), Standing::Unknown(UnknownReason::ComponentsDisagree));
             assert!(assess(Some("15.0.1497.4")).is_out_of_date() && assess(None).is_out_of_date());
             let current = rules.assess_message(update("15.0.1497.18"), "15.0.1497.2".parse().ok(), now);
             assert!(current.is_current(), "the store's number condemns nobody");

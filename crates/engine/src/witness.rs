@@ -102,7 +102,7 @@ impl SeenBuild {
 
 /// The best of what a name showed.
 #[derive(Clone, Copy, Debug)]
-pub struct Best {
+pub struct BestBuild {
     pub shown: Shown,
     pub build: Build,
     pub standing: Standing,
@@ -110,9 +110,9 @@ pub struct Best {
 
 /// The better of two builds is the one that meets the requirement, else the one that certainly fails it, else the higher.
 /// Doubt neither clears nor condemns.
-pub(crate) fn best(shown: impl Iterator<Item = Shown>, rules: &Rules<'_>, at: Timestamp) -> Option<Best> {
+pub(crate) fn best(shown: impl Iterator<Item = Shown>, rules: &Rules<'_>, at: Timestamp) -> Option<BestBuild> {
     let judged =
-        shown.filter_map(|shown| Some(Best { shown, build: shown.build()?, standing: rules.assess(shown, at) }));
+        shown.filter_map(|shown| Some(BestBuild { shown, build: shown.build()?, standing: rules.assess(shown, at) }));
     judged.max_by_key(|best| (rank(best.standing), best.build))
 }
 
@@ -159,14 +159,14 @@ impl Shows {
     }
 
     /// The best of what stands for the name, with its standing.
-    pub(crate) fn best(&self, rules: &Rules<'_>, now: Timestamp) -> Option<Best> {
+    pub(crate) fn best(&self, rules: &Rules<'_>, now: Timestamp) -> Option<BestBuild> {
         best(self.stands_for(now), rules, now)
     }
 
     /// What an older release kept, by node alone. Which is the worst is told by the rules: with the next message.
     pub(crate) fn of_nodes(nodes: Vec<NodeRecord>) -> Self {
         let mut builds = Vec::new();
-        for seen in order::ordered(nodes.iter().flat_map(|record| &record.builds).copied(), |seen| seen.at) {
+        for seen in order::order_by_key(nodes.iter().flat_map(|record| &record.builds).copied(), |seen| seen.at) {
             keep_build(&mut builds, seen);
         }
         Self { nodes, builds, messages: Vec::new() }

@@ -2,20 +2,20 @@
 
 use std::fmt::{self, Write};
 
-use crate::baseline::{Doubt, Failing, Pass, Standing};
+use crate::baseline::{CurrentReason, Failing, Standing, UnknownReason};
 use crate::catalog::Catalog;
 use crate::event::MailEvent;
 use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
-use crate::named::Named;
-use crate::network::canonical;
+use crate::named::CatalogNames;
+use crate::network::canonical_address;
 use crate::progress::Stage;
 use crate::recognition::{ConnectingServer, Finding, Recognition};
 
 /// What was found in the header, in words, without judging it.
-pub fn describe(event: &MailEvent<'_>, recognition: &Recognition<'_>, catalog: &Catalog) -> String {
+pub fn describe_recognition(event: &MailEvent<'_>, recognition: &Recognition<'_>, catalog: &Catalog) -> String {
     let mut why = match &recognition.finding {
         Finding::Server(server) => {
-            let mut why = runs(server, &Named::new(catalog, server.shown), catalog);
+            let mut why = runs(server, &CatalogNames::new(catalog, server.shown), catalog);
             why.push('.');
             if recognition.behind_relay {
                 why.push_str(" It stands behind a trusted relay.");
@@ -39,7 +39,7 @@ pub(crate) fn without_server(event: &MailEvent<'_>, finding: &Finding<'_>) -> Op
                 event.own_hops,
                 if event.own_hops == 1 { "" } else { "s" },
                 evidence.field,
-                Prefixed(" ", event.client_ip.map(canonical)),
+                Prefixed(" ", event.client_ip.map(canonical_address)),
             ));
         }
         Finding::Unreadable(unreadable, evidence) => {
@@ -56,7 +56,7 @@ pub(crate) fn without_server(event: &MailEvent<'_>, finding: &Finding<'_>) -> Op
 }
 
 /// Which server runs what; the sentence is open.
-pub(crate) fn runs(server: &ConnectingServer<'_>, named: &Named<'_>, catalog: &Catalog) -> String {
+pub(crate) fn runs(server: &ConnectingServer<'_>, named: &CatalogNames<'_>, catalog: &Catalog) -> String {
     let mut why = String::with_capacity(192);
     // writing into a string cannot fail
     let _ = write!(why, "{} runs {}", server.name, Or(named.product, "an unknown Exchange version"));
@@ -73,23 +73,27 @@ pub(crate) fn runs(server: &ConnectingServer<'_>, named: &Named<'_>, catalog: &C
 pub(crate) fn explain(why: &mut String, standing: Standing, stage: Option<Stage>) {
     // writing into a string cannot fail
     let _ = match standing {
-        Standing::Current(Pass::MeetsBaseline) => write!(why, "; it meets the baseline."),
-        Standing::Current(Pass::AheadOfCatalog) => write!(why, "; it is newer than every release known here."),
-        Standing::Current(Pass::NoRequirement) => write!(why, "; the baseline requires nothing of it."),
+        Standing::Current(CurrentReason::MeetsBaseline) => write!(why, "; it meets the baseline."),
+        Standing::Current(CurrentReason::AheadOfCatalog) => write!(why, "; it is newer than every release known here."),
+        Standing::Current(CurrentReason::NoRequirement) => write!(why, "; the baseline requires nothing of it."),
         Standing::OutOfDate(Failing { required: Some(required), .. }) => {
             write!(why, "; {required} or later is required.")
         }
         Standing::OutOfDate(_) => write!(why, "; it is no longer supported."),
-        Standing::Unknown(Doubt::NoBuild) => write!(why, "; this message shows no build."),
-        Standing::Unknown(Doubt::ComponentsDisagree) => {
+        Standing::Unknown(UnknownReason::NoBuild) => write!(why, "; this message shows no build."),
+        Standing::Unknown(UnknownReason::ComponentsDisagree) => {
             write!(why, "; the build that its store stamped meets what is required.")
         }
-        Standing::Unknown(Doubt::UpdateLevelNotShown) => write!(why, "; this message does not show its update level."),
-        Standing::Unknown(Doubt::ExtendedSupportNotShown) => {
+        Standing::Unknown(UnknownReason::UpdateLevelNotShown) => {
+            write!(why, "; this message does not show its update level.")
+        }
+        Standing::Unknown(UnknownReason::ExtendedSupportNotShown) => {
             write!(why, "; it is out of support, unless what it runs is an update under extended support.")
         }
-        Standing::Unknown(Doubt::UnknownProduct) => write!(why, "; its build belongs to no known product."),
-        Standing::Unknown(Doubt::UnknownLane) => write!(why, "; its build belongs to no known cumulative update."),
+        Standing::Unknown(UnknownReason::UnknownProduct) => write!(why, "; its build belongs to no known product."),
+        Standing::Unknown(UnknownReason::UnknownLane) => {
+            write!(why, "; its build belongs to no known cumulative update.")
+        }
     };
     if let Some(stage) = stage {
         let _ = write!(why, " Stage {} of {}.", stage.number, stage.of);

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use tidegate_engine::Action;
-use tidegate_engine::Context;
+use tidegate_engine::DecisionContext;
 use tidegate_engine::Enforcement;
 use tidegate_engine::Freezes;
 use tidegate_engine::Header;
@@ -15,12 +15,12 @@ use tidegate_engine::Rules;
 use tidegate_engine::ServerRecord;
 use tidegate_engine::Shown;
 use tidegate_engine::Sighting;
-use tidegate_engine::{Change, hold};
 use tidegate_engine::{Connector, MailEvent};
 use tidegate_engine::{DAY, HOUR, MINUTE, Timestamp};
 use tidegate_engine::{Decision, decide};
-use tidegate_engine::{Facts, Mode, Policy, Way};
+use tidegate_engine::{Facts, MailRoute, Mode, Policy};
 use tidegate_engine::{Finding, recognise};
+use tidegate_engine::{RulesChange, apply_rules_change};
 
 /// 2025-11-01: ten months before the newest edition of `microsoft`.
 const EPOCH: Timestamp = Timestamp(1_761_955_200);
@@ -212,9 +212,9 @@ impl Tenant {
         let (was, is) = (old.frozen(&self.none).into_owned(), self.enforcement.frozen(&self.none).into_owned());
         let (before, after) =
             (old.rules(&self.facts, &was).unwrap(), self.enforcement.rules(&self.facts, &is).unwrap());
-        hold(
+        apply_rules_change(
             &mut self.record,
-            &Change { before, after, way: Way { connector: Connector::OnPremises, relayed: false }, now },
+            &RulesChange { before, after, way: MailRoute { connector: Connector::OnPremises, relayed: false }, now },
         );
         self.published = self.record.phase(now);
     }
@@ -236,10 +236,10 @@ impl Tenant {
         };
         let recognition = recognise(&event, &rules.policy.trusted_relays, &self.facts.catalog);
         let Finding::Server(server) = &recognition.finding else { panic!("no server in {header}") };
-        let context = Context { phase: Some(&self.published), ..Context::new(rules, now) };
+        let context = DecisionContext { phase: Some(&self.published), ..DecisionContext::new(rules, now) };
         let decision = decide(&event, server, recognition.behind_relay, &context);
         let was_met = self.met_when_stamped(&rules, mail);
-        let way = Way { connector: event.connector, relayed: recognition.behind_relay };
+        let way = MailRoute { connector: event.connector, relayed: recognition.behind_relay };
         let sighting = Sighting {
             at: now,
             node: server.node,

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use tidegate_engine::Effect;
 use tidegate_engine::Evidence;
 use tidegate_engine::Header;
+use tidegate_engine::StageEffect;
 use tidegate_engine::Timestamp;
 use tidegate_engine::{Connector, MAX_OWN_HOPS, MailEvent, TenantId};
-use tidegate_engine::{Decision, State};
+use tidegate_engine::{Decision, MessageStanding};
 use tidegate_engine::{NextStage, Stage};
 
 use crate::problem::{Problem, read_json};
@@ -295,7 +295,7 @@ pub struct StandingDocument {
 }
 
 impl StandingDocument {
-    pub fn new(state: State) -> Self {
+    pub fn new(state: MessageStanding) -> Self {
         let failing = state.failing();
         Self {
             state: state.as_str(),
@@ -351,8 +351,8 @@ pub struct EffectDocument {
 }
 
 impl EffectDocument {
-    pub fn new(effect: Effect) -> Self {
-        let Effect { minutes, obstacle } = effect;
+    pub fn new(effect: StageEffect) -> Self {
+        let StageEffect { minutes, obstacle } = effect;
         Self {
             throttle_minutes: minutes.throttle(),
             block_minutes: minutes.block(),

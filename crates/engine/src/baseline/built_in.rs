@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Baseline, Edition, ProductRequirement, Requirement, Requirements};
+use super::{Baseline, BaselineEdition, ProductRequirement, Requirement, Requirements};
 use crate::build::Build;
 use crate::fnv::fnv1a;
 use crate::time::Date;
