@@ -42,7 +42,9 @@ pub struct AlertState {
 /// Something to tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Alert {
+    /// When it became due.
     pub at: Timestamp,
+    /// What of the stage it tells.
     pub kind: AlertKind,
     /// The stage before; `None` before a ladder's first one has begun.
     pub from: Option<u8>,
@@ -52,10 +54,14 @@ pub struct Alert {
     pub next: Option<NextStage>,
 }
 
+/// Which of the things that are told of a stage an alert tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AlertKind {
+    /// The stage begins in 7 days or less.
     In7Days,
+    /// The stage begins in a day or less.
     In1Day,
+    /// The stage has begun.
     Changed,
 }
 

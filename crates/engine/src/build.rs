@@ -9,13 +9,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A build number of four parts, each 0 to 65535. The long form (`15.01.2507.061`) is the same build.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Build {
+    /// The product line: 15 since Exchange 2013.
     pub major: u16,
+    /// Tells products of one line apart: 15.0 is 2013, 15.1 is 2016, 15.2 is 2019 and SE.
     pub minor: u16,
+    /// The cumulative update.
     pub build: u16,
+    /// The update within the cumulative update.
     pub revision: u16,
 }
 
 impl Build {
+    /// The build of these four parts.
     pub const fn new(major: u16, minor: u16, build: u16, revision: u16) -> Self {
         Self { major, minor, build, revision }
     }
@@ -25,6 +30,7 @@ impl Build {
         (self.major as u64) << 48 | (self.minor as u64) << 32 | (self.build as u64) << 16 | self.revision as u64
     }
 
+    /// Its cumulative update.
     pub const fn lane(self) -> Lane {
         Lane { major: self.major, minor: self.minor, build: self.build }
     }
@@ -96,17 +102,22 @@ impl<'de> Deserialize<'de> for Build {
 /// A cumulative update: the first three parts of a build. Inside a lane the fourth part orders the updates.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Lane {
+    /// As in [`Build`].
     pub major: u16,
+    /// As in [`Build`].
     pub minor: u16,
+    /// As in [`Build`].
     pub build: u16,
 }
 
 impl Lane {
+    /// The build of this update within the lane.
     pub const fn with_revision(self, revision: u16) -> Build {
         Build { major: self.major, minor: self.minor, build: self.build, revision }
     }
 }
 
+/// The text is no [`Build`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InvalidBuild;
 

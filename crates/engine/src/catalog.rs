@@ -23,7 +23,7 @@ pub const MAX_EXCHANGE_ONLINE_HOSTS: usize = 200;
 /// Days that `superseded_after_days` is at most.
 pub const MAX_SUPERSEDED_AFTER_DAYS: u32 = 3_650;
 /// Octets of a product's name, of a cumulative or security update's, or of a host's.
-pub const MAX_NAME: usize = 253;
+pub const MAX_CATALOG_NAME_BYTES: usize = 253;
 
 /// Known releases and products, checked when it is made.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 /// A time during which clocks stand still.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Freeze {
+    /// When they stop.
     pub from: Timestamp,
     /// `None`: until further notice.
     pub until: Option<Timestamp>,
@@ -45,6 +46,7 @@ impl From<Freezes> for Vec<Freeze> {
 }
 
 impl Freezes {
+    /// Whether nothing is frozen, ever.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -116,6 +118,7 @@ pub struct Clock<'a> {
     pub stopped_at: Option<Timestamp>,
     /// The later of detection and the product's wave; `None` where the product has no wave, and the clock never runs.
     pub start: Option<Timestamp>,
+    /// When it stands still beside that.
     pub freezes: &'a Freezes,
     /// Seconds that do not count beyond the freezes.
     pub held: i64,

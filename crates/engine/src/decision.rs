@@ -19,17 +19,20 @@ use crate::window::{window_action, window_offset, window_retry_after};
 use crate::words;
 
 /// A message that was stamped so long before it arrived is deferred where it would be rejected.
-pub const QUEUED_SECONDS: i64 = HOUR;
+pub(crate) const QUEUED_SECONDS: i64 = HOUR;
 
 /// What becomes of a message, and why.
 #[derive(Clone, Debug)]
 pub struct Decision<'a> {
+    /// What the gateway does with the message.
     pub action: Action,
     /// `None` for an accept.
     pub reply: Option<Reply>,
     /// Seconds until the next open minute, for a defer or reject that has one.
     pub retry_after: Option<i64>,
+    /// The connecting server; `None` where none was recognised.
     pub server: Option<NamedServer<'a>>,
+    /// How it stands by this message, or why that cannot be said.
     pub state: MessageStanding,
     /// Where an out-of-date server stands on the ladder.
     pub stage: Option<Stage>,
@@ -41,44 +44,63 @@ pub struct Decision<'a> {
     pub paused_until: Option<Timestamp>,
     /// The end of the server's exemption.
     pub exempt_until: Option<Timestamp>,
+    /// The `Received` field on which all this rests.
     pub evidence: Option<Evidence<'a>>,
+    /// The same in sentences, for whoever asks why.
     pub why: String,
 }
 
 /// The connecting server as the answer names it.
 #[derive(Clone, Debug)]
 pub struct NamedServer<'a> {
+    /// By what it is told from others of its tenant.
     pub id: ServerId,
+    /// The BY host as stamped.
     pub name: &'a str,
+    /// The build that the message shows; `None` where it shows none, or only its product.
     pub build: Option<Build>,
+    /// Its product, as the catalog names it.
     pub product: Option<String>,
+    /// Its cumulative update or service pack.
     pub cu: Option<String>,
+    /// Its update.
     pub su: Option<String>,
 }
 
 /// The standing of the connecting server by the build in this message, or why there is none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum MessageStanding {
+    /// The standing of its build.
     Judged(Standing),
+    /// The server is Exchange, or may be, and nobody can tell which.
     Unidentified(UnidentifiedReason),
+    /// No on-premises Exchange server hands the message over.
     NotExchange(NotExchangeReason),
     /// Nothing could be judged for a fault of ours.
     Undecided,
 }
 
+/// Why nobody can tell which server it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum UnidentifiedReason {
+    /// Its field cannot be read.
     UnreadableField,
     /// As many fields as the gateway claims as its own are not its own.
     OwnHopsDisagree,
+    /// Its name cannot identify a server, or nobody vouches for it.
     Nameless,
+    /// Exchange 2000, Exchange 2003 or plain IIS, whose fields show no build.
     LegacySmtp,
 }
 
+/// Why the connecting server is not an on-premises Exchange server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum NotExchangeReason {
+    /// There is no `Received` field below the own and the relays'.
     NoReceived,
+    /// Its field is other software's.
     OtherSoftware,
+    /// Its field is Exchange Online's.
     ExchangeOnline,
 }
 
@@ -125,6 +147,7 @@ impl MessageStanding {
         }
     }
 
+    /// What an out-of-date server fails; `None` for any other.
     pub const fn failing(self) -> Option<Failing> {
         match self {
             Self::Judged(Standing::OutOfDate(failing)) => Some(failing),

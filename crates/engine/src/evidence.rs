@@ -14,6 +14,7 @@ pub const MAX_EVIDENCE_BYTES: usize = 2_048;
 pub struct Evidence<'a> {
     /// Counted from 0, the newest, before anything is skipped.
     pub field: usize,
+    /// Who stamped the field; `other` where it cannot be read.
     pub component: Component,
     value: &'a [u8],
     telling: Range<usize>,

@@ -26,6 +26,7 @@ pub enum Header<'a> {
 pub type HeaderPair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 impl Header<'_> {
+    /// The fields, newest first, at most [`MAX_FIELDS`].
     pub fn fields(&self) -> HeaderFields<'_> {
         let source = match self {
             Self::Block(bytes) => Source::Block(bytes),
@@ -60,7 +61,9 @@ impl Header<'_> {
 /// One field. `value` may still be folded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct HeaderField<'a> {
+    /// In front of the colon, as written; empty for a line without one.
     pub name: &'a [u8],
+    /// Behind the colon, at most [`MAX_FIELD_BYTES`].
     pub value: &'a [u8],
     /// The field is longer than [`MAX_FIELD_BYTES`] and `value` is its beginning.
     pub cut: bool,

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::{DAY, MINUTE};
 
+/// Stages that a ladder has at most.
 pub const MAX_STAGES: usize = 32;
 /// The longest a stage may last: ten years.
-pub const MAX_STAGE_MINUTES: u32 = 10 * 366 * 24 * 60;
+pub(crate) const MAX_STAGE_MINUTES: u32 = 10 * 366 * 24 * 60;
 
 /// 1 to [`MAX_STAGES`] stages, the last one without end.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -32,6 +33,7 @@ pub struct ClosedMinutes {
 }
 
 impl ClosedMinutes {
+    /// `None` if they are more than 60 together.
     pub const fn new(throttle: u8, block: u8) -> Option<Self> {
         match throttle.checked_add(block) {
             Some(0..=60) => Some(Self { throttle, block }),
@@ -49,6 +51,7 @@ impl ClosedMinutes {
         self.block
     }
 
+    /// Whether no minute is closed.
     pub const fn is_open(self) -> bool {
         self.throttle == 0 && self.block == 0
     }
@@ -64,6 +67,7 @@ impl ClosedMinutes {
 pub struct Rung {
     /// Counted from 1.
     pub number: u8,
+    /// Minutes of each hour that are closed.
     pub minutes: ClosedMinutes,
     /// Time out of date, in seconds, at which the stage begins.
     pub start: i64,
@@ -78,6 +82,7 @@ impl Ladder {
         self.rungs().nth(index).unwrap_or(Rung { number: 1, minutes: ClosedMinutes::default(), start: 0, end: None })
     }
 
+    /// Its stages, the first one first.
     pub fn rungs(&self) -> impl DoubleEndedIterator<Item = Rung> + ExactSizeIterator {
         (0..self.stages.len()).map(|index| {
             let stage =
@@ -88,10 +93,12 @@ impl Ladder {
         })
     }
 
+    /// How many stages it has: 1 to [`MAX_STAGES`].
     pub fn len(&self) -> usize {
         self.stages.len()
     }
 
+    /// Whether it has no stage, which none is.
     pub fn is_empty(&self) -> bool {
         self.stages.is_empty()
     }
@@ -194,10 +201,15 @@ impl From<Ladder> for Vec<StageDocument> {
 /// What is wrong with a ladder. Stages count from 1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LadderError {
+    /// It has so many stages: none or too many.
     Stages(usize),
+    /// This stage closes more than 60 minutes of an hour.
     Hour(usize),
+    /// This stage has no length, two, or one out of bounds.
     Length(usize),
+    /// The last stage has a length.
     LastEnds,
+    /// This stage is milder than the one before.
     Falls(u8),
 }
 

@@ -13,7 +13,9 @@ use crate::witness::{BUILD_SECONDS, NodeRecord, SeenBuild, best};
 pub struct KeptFree {
     /// `None` where the machine is not known any more: a message of up to 35 days ago.
     pub node: Option<Node>,
+    /// What it showed.
     pub build: Build,
+    /// When it last did.
     pub last_seen: Timestamp,
 }
 

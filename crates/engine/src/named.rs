@@ -7,14 +7,18 @@ use crate::time::Date;
 /// What the catalog calls that which a server shows of its build.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct CatalogNames<'a> {
+    /// The product; `None` if no product has the build.
     pub product: Option<&'a str>,
+    /// The cumulative update or service pack, such as `CU23`.
     pub cu: Option<&'a str>,
+    /// The update, such as `Oct25SU`; `None` for the cumulative update itself, and where it is not shown.
     pub su: Option<&'a str>,
     /// When the build, or the row that it stands for, was released.
     pub released: Option<Date>,
 }
 
 impl<'a> CatalogNames<'a> {
+    /// The names of what is shown, as far as the catalog knows them.
     pub fn new(catalog: &'a Catalog, shown: Shown) -> Self {
         let Some(known) = shown.stamped().and_then(|build| catalog.look_up(build)) else { return Self::default() };
         // a component that lags tells the product, but neither the update nor the cumulative update

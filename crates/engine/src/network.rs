@@ -80,6 +80,7 @@ impl<'de> Deserialize<'de> for Network {
     }
 }
 
+/// The text is no [`Network`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InvalidNetwork;
 

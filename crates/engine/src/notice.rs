@@ -14,10 +14,13 @@ use crate::time::Timestamp;
 /// By what a server was judged until now, and is from now on.
 #[derive(Clone, Copy, Debug)]
 pub struct RulesChange<'a> {
+    /// The rules until now.
     pub before: Rules<'a>,
+    /// The rules from now on.
     pub after: Rules<'a>,
     /// How the server's mail comes in.
     pub way: MailRoute,
+    /// When they change.
     pub now: Timestamp,
 }
 

@@ -9,8 +9,10 @@ use crate::policy::{MailRoute, Mode};
 use crate::progress::{DecisionContext, Stage};
 use crate::time::Timestamp;
 
+/// Why a message that an out-of-date server hands over is accepted all the same.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Obstacle {
+    /// Its connector is not in the policy's scope.
     Scope,
     /// There is no spell yet.
     OneWitness,
@@ -18,17 +20,24 @@ pub enum Obstacle {
     BetterBuild(Build),
     /// The build met the requirement before the one that applies now.
     Grace,
+    /// Its product is not enforced yet.
     Wave,
+    /// All its recipients are always accepted.
     Recipients,
+    /// It comes through a trusted relay, behind which is only reported.
     Relay,
     /// Its mail could not be refused until now.
     Notice,
+    /// The mode in effect is this one.
     Mode(Mode),
+    /// The server is exempt until then.
     Exempt(Timestamp),
+    /// The tenant's enforcement is paused until then.
     Paused(Timestamp),
 }
 
 impl Obstacle {
+    /// As answers write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Scope => "scope",

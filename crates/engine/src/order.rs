@@ -1,7 +1,7 @@
 //! Ordered lists. The standard library's sorts cost 40 KB of WebAssembly; the lists here are short, or come in order.
 
 /// Puts `item` into `list`, which is ordered by `key`, behind its equals.
-pub fn insert<T, K: Ord>(list: &mut Vec<T>, item: T, key: impl Fn(&T) -> K) {
+pub(crate) fn insert<T, K: Ord>(list: &mut Vec<T>, item: T, key: impl Fn(&T) -> K) {
     let own = key(&item);
     let at = list.partition_point(|other| key(other) <= own);
     list.insert(at, item);

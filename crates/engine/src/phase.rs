@@ -11,11 +11,12 @@ use crate::time::{DAY, Timestamp};
 use crate::witness::{BestBuild, Shows, best};
 
 /// How often a running spell's last message is published.
-pub const PUBLISH_SECONDS: i64 = DAY;
+pub(crate) const PUBLISH_SECONDS: i64 = DAY;
 
 /// The published part of a server's record.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Phase {
+    /// `None`: the server is not out of date.
     pub spell: Option<Spell>,
     /// By build. Empty before there is a spell.
     #[serde(default)]
@@ -28,6 +29,7 @@ pub struct Phase {
 /// A build that the server's name showed.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct PhaseBuild {
+    /// The build.
     pub build: Build,
     /// Only the lane is certain.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -21,7 +21,7 @@ pub const MAX_TRUSTED_RELAYS: usize = 64;
 /// Entries that `always_accept` has at most.
 pub const MAX_ALWAYS_ACCEPT: usize = 64;
 /// Octets of a local part (RFC 5321, section 4.5.3.1.1).
-pub const MAX_LOCAL_PART: usize = 64;
+pub(crate) const MAX_LOCAL_PART: usize = 64;
 
 /// What an operator chose for one tenant. Missing members mean the default, a tenant without a policy has all defaults.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -181,6 +181,7 @@ pub enum BaselineChoice {
 /// A baseline that a tenant had.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct FormerBaseline {
+    /// Which one it was.
     pub baseline: BaselineChoice,
     /// When another one took its place.
     pub until: Timestamp,

@@ -12,27 +12,35 @@ use crate::time::Timestamp;
 /// A server's stage and what comes next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stage {
+    /// From 1.
     pub number: u8,
+    /// How many stages the ladder has.
     pub of: u8,
+    /// When it began; of the first stage, when the spell did.
     pub since: Timestamp,
     /// Whether the product is enforced: its wave has come.
     pub has_started: bool,
+    /// Minutes of each hour that are closed; none while they are kept open.
     pub minutes: ClosedMinutes,
     /// `None` in the last stage.
     pub next: Option<NextStage>,
 }
 
+/// The stage that follows, or the one whose minutes are yet kept open.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NextStage {
+    /// From 1; greater than the present one's.
     pub number: u8,
     /// By all freezes known now; `None` while the clock stands still until further notice.
     pub at: Option<Timestamp>,
+    /// Minutes of each hour that it closes.
     pub minutes: ClosedMinutes,
 }
 
 /// What the decision needs beside the message.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionContext<'a> {
+    /// By what the server is judged.
     pub rules: Rules<'a>,
     /// The operator-wide ceiling.
     pub ceiling: Mode,
@@ -42,6 +50,7 @@ pub struct DecisionContext<'a> {
     pub paused_until: Option<Timestamp>,
     /// The end of the server's exemption; `None` if there is none now.
     pub exempt_until: Option<Timestamp>,
+    /// The moment of the decision.
     pub now: Timestamp,
 }
 
@@ -100,11 +109,13 @@ fn first_closing(clock: &Clock<'_>, ladder: &Ladder, rung: Rung) -> NextStage {
 /// A stage of a spell on the time axis.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ScheduledStage {
+    /// From 1.
     pub number: u8,
     /// By all freezes known; `None` while the clock stands still until further notice.
     pub from: Option<Timestamp>,
     /// When the next one begins.
     pub until: Option<Timestamp>,
+    /// Minutes of each hour that it closes.
     pub minutes: ClosedMinutes,
 }
 

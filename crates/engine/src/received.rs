@@ -131,7 +131,10 @@ impl Unreadable {
     }
 }
 
-/// Reads the value of one `Received` field. Bounded by the value's length, without allocation.
+/// Reads the value of one `Received` field (RFC 5321, section 4.4). Bounded by the value's length, without allocation.
+///
+/// # Errors
+/// Why the field proves nothing: it is neither what Exchange writes nor what any mail server does.
 pub fn parse_received(value: &[u8]) -> Result<Hop<'_>, Unreadable> {
     let deviation = match exchange::read(value) {
         Ok(hop) => return Ok(hop),

@@ -15,15 +15,14 @@ use crate::identity::{Node, ServerId, Voucher, same_host};
 use crate::network::canonical_address;
 use crate::received::{Component, Hop, Stamp, Unreadable, parse_exchange, parse_received, parse_step};
 use crate::relay::{RelayHost, TrustedRelay};
-use crate::route::{Numbered, Stranger, skip_own_hops, skip_relays};
+use crate::route::{Numbered, OwnHops, Stranger, skip_own_hops, skip_relays};
 use crate::shown::Shown;
 use crate::time::{HOUR, Timestamp};
-
-pub use crate::route::OwnHops;
 
 /// What the header says of the connecting server.
 #[derive(Clone, Debug)]
 pub struct Recognition<'a> {
+    /// What was found below the own and the relays' hops.
     pub finding: Finding<'a>,
     /// What the fields at the top say of the number that the gateway claims as its own.
     pub own_hops: OwnHops,
@@ -33,6 +32,7 @@ pub struct Recognition<'a> {
     pub peer: Option<IpAddr>,
 }
 
+/// What stands where the connecting server's field is expected.
 #[derive(Clone, Debug)]
 pub enum Finding<'a> {
     /// No `Received` field within the bounds, or none below the gateway's own and its relays'.
@@ -41,12 +41,15 @@ pub enum Finding<'a> {
     OwnHopsDisagree(IpAddr, Evidence<'a>),
     /// The candidate's field cannot be read.
     Unreadable(Unreadable, Evidence<'a>),
+    /// Other software's field.
     NotExchange(Evidence<'a>),
+    /// Exchange Online's field.
     ExchangeOnline(Evidence<'a>),
     /// Windows 2000's or 2003's SMTP service: Exchange 2000 or 2003, or plain IIS.
     LegacySmtp(Evidence<'a>),
     /// Exchange, under a name that cannot identify a server, or without the address that would vouch for it.
     Nameless(Evidence<'a>),
+    /// An on-premises Exchange server's field.
     Server(ConnectingServer<'a>),
 }
 
@@ -115,6 +118,7 @@ impl<'a> Finding<'a> {
         }
     }
 
+    /// As the tests' data and the page write it.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::NoHop => "no_hop",
@@ -132,16 +136,20 @@ impl<'a> Finding<'a> {
 /// An on-premises Exchange server that hands over a message.
 #[derive(Clone, Debug)]
 pub struct ConnectingServer<'a> {
+    /// By what it is told from others of its tenant.
     pub id: ServerId,
     /// The BY host as stamped.
     pub name: &'a str,
+    /// The machine that stamped the field.
     pub node: Node,
+    /// What the message shows of its build.
     pub shown: Shown,
     /// Where `shown` comes from an SMTP stamp: the topmost mapi stamp of the same run of hops whose last part is not 0.
     /// The two components may be of different updates, so that the higher number is the server's true level.
     pub mapi: Option<Build>,
     /// The date in the field on which `shown` rests.
     pub stamped_at: Option<Timestamp>,
+    /// The field on which `shown` rests.
     pub evidence: Evidence<'a>,
 }
 
@@ -195,9 +203,11 @@ pub fn shows_exchange(header: &Header<'_>, catalog: &Catalog) -> bool {
 /// One `Received` field, whoever stamped it.
 #[derive(Clone, Debug)]
 pub struct Trace<'a> {
+    /// What was read, or why nothing was.
     pub hop: Result<Hop<'a>, Unreadable>,
     /// Stamped by Exchange Online, whatever the component.
     pub exchange_online: bool,
+    /// The field.
     pub evidence: Evidence<'a>,
     /// The on-premises Exchange server of which this is the topmost hop in an unbroken run, with the build that
     /// [`recognise`] would read if it were the one to connect. Identified by name: nobody vouches for addresses.

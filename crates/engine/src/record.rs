@@ -17,7 +17,7 @@ use crate::witness::{BestBuild, NodeRecord, SeenBuild, SeenMessage, Shows, Sight
 /// A spell resumes if its first new witness comes so soon after the patch.
 pub const RESUMES_AFTER_PATCH_SECONDS: i64 = 30 * DAY;
 /// A spell that ended in silence resumes if its first new witness comes so soon after its last out-of-date message.
-pub const RESUMES_AFTER_SILENCE_SECONDS: i64 = 180 * DAY;
+pub(crate) const RESUMES_AFTER_SILENCE_SECONDS: i64 = 180 * DAY;
 
 /// What is remembered of one server. The ledger keeps it; [`Phase`] is what the edge needs of it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -48,20 +48,26 @@ struct EndedSpell {
     failed: Option<FailedRequirement>,
 }
 
+/// How a spell ended.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpellEnd {
+    /// By a stamp that met the requirement.
     Patched,
+    /// 60 days after the last out-of-date message.
     Silent,
 }
 
 /// A change in a server's life.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Transition {
+    /// When it took place; what is heard late took place before.
     pub at: Timestamp,
+    /// What changed.
     pub kind: TransitionKind,
 }
 
+/// What changed in a server's life.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransitionKind {
@@ -69,11 +75,14 @@ pub enum TransitionKind {
     Detected,
     /// A spell goes on where it stopped.
     Resumed,
+    /// A spell ended by a stamp that met the requirement.
     Patched,
+    /// A spell ended 60 days after its last out-of-date message.
     Silent,
 }
 
 impl TransitionKind {
+    /// As events and the database write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Detected => "detected",
@@ -85,6 +94,7 @@ impl TransitionKind {
 }
 
 impl ServerRecord {
+    /// The machines behind the name, at most [`MAX_NODES`](crate::MAX_NODES), in no order.
     pub fn nodes(&self) -> &[NodeRecord] {
         &self.shows.nodes
     }
@@ -104,6 +114,7 @@ impl ServerRecord {
         self.shows.lately(now).map(|(seen, _)| seen)
     }
 
+    /// The running spell, also one that is suspended.
     pub const fn spell(&self) -> Option<&Spell> {
         self.spell.as_ref()
     }

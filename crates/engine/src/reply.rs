@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 
-/// Octets of a reply's text, codes not counted.
+/// Octets of a reply's text at most, codes not counted.
 pub const MAX_REPLY_BYTES: usize = 400;
 const MAX_NAME: usize = 100;
 const MAX_URL: usize = 200;
@@ -17,15 +17,17 @@ const MAX_URL: usize = 200;
 /// A reply: `450 4.7.230 text` or `550 5.7.230 text`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reply {
+    /// 450 or 550.
     pub code: u16,
     /// RFC 3463; the detail 230 is the one that Exchange Online uses.
     pub enhanced: &'static str,
+    /// Printable ASCII without `%` and `|`, at most [`MAX_REPLY_BYTES`].
     pub text: String,
 }
 
 /// What a template may name.
 #[derive(Clone, Copy)]
-pub struct ReplyValues<'a> {
+pub(crate) struct ReplyValues<'a> {
     pub operator: &'a str,
     pub help_url: Option<&'a str>,
     /// Throttle minutes in a defer, block minutes in a reject.
@@ -40,7 +42,7 @@ pub struct ReplyValues<'a> {
 
 impl Reply {
     /// `None` for an accept, which needs no reply.
-    pub fn new(action: Action, template: &ReplyTemplate, values: &ReplyValues<'_>) -> Option<Self> {
+    pub(crate) fn new(action: Action, template: &ReplyTemplate, values: &ReplyValues<'_>) -> Option<Self> {
         let (code, enhanced) = codes(action)?;
         let default =
             if action == Action::Reject { ReplyTemplate::default_block } else { ReplyTemplate::default_throttle };
@@ -75,6 +77,7 @@ const PLACEHOLDERS: [&str; 9] =
     ["operator", "help_url", "n", "server", "build", "required", "stage", "next_change", "retry_after"];
 
 impl ReplyTemplate {
+    /// The text of a 450 where the policy has none.
     pub fn default_throttle() -> Self {
         Self(
             "Connecting Exchange server version is out-of-date; connection to {operator} throttled for {n} mins/hr. \
@@ -83,6 +86,7 @@ impl ReplyTemplate {
         )
     }
 
+    /// The text of a 550 where the policy has none.
     pub fn default_block() -> Self {
         Self(
             "Connecting Exchange server version is out-of-date; connection to {operator} blocked for {n} mins/hr. \
@@ -161,6 +165,7 @@ impl From<ReplyTemplate> for String {
 pub struct OperatorName(String);
 
 impl OperatorName {
+    /// As policies write it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -192,6 +197,7 @@ impl From<OperatorName> for String {
 pub struct HelpUrl(String);
 
 impl HelpUrl {
+    /// As policies write it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -213,10 +219,14 @@ impl From<HelpUrl> for String {
     }
 }
 
+/// What is wrong with a text that goes into replies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ReplyError {
+    /// It is empty, longer than so many octets, or has characters that are not allowed.
     Text(usize),
+    /// A brace that belongs to no placeholder.
     Placeholder,
+    /// No `http` or `https` address.
     Url,
 }
 

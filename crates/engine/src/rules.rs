@@ -14,7 +14,9 @@ pub const NOTICE_SECONDS: i64 = 7 * DAY;
 /// By what a server is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
+    /// The catalog and the baselines.
     pub facts: &'a Facts,
+    /// The tenant's policy.
     pub policy: &'a Policy,
     /// When the server's clock stands still.
     pub freezes: &'a Freezes,

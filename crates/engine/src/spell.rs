@@ -8,9 +8,9 @@ use crate::rules::{NOTICE_SECONDS, Rules};
 use crate::time::{DAY, Timestamp};
 
 /// A spell ends so long after its last out-of-date message: who mails once a month stays in it.
-pub const SILENCE_SECONDS: i64 = 60 * DAY;
+pub(crate) const SILENCE_SECONDS: i64 = 60 * DAY;
 /// Mail that can be enforced comes for the first time again after so long without.
-pub const REACH_SECONDS: i64 = 35 * DAY;
+pub(crate) const REACH_SECONDS: i64 = 35 * DAY;
 
 /// One uninterrupted time of being out of date.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

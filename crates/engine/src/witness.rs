@@ -35,7 +35,9 @@ const LATE_SECONDS: i64 = DAY;
 pub struct Sighting {
     /// When it arrived.
     pub at: Timestamp,
+    /// The machine that stamped it.
     pub node: Node,
+    /// What it shows of the build.
     pub shown: Shown,
     /// What the server's store stamped on it.
     pub mapi: Option<Build>,
@@ -48,16 +50,18 @@ pub struct Sighting {
 /// A build and when it was last shown.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SeenBuild {
+    /// The build.
     pub build: Build,
     /// Only the lane is certain.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lane_only: bool,
+    /// The last arrival of a message that showed it.
     pub at: Timestamp,
 }
 
 /// One of the last messages of a name.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct SeenMessage {
+pub(crate) struct SeenMessage {
     pub seen: SeenBuild,
     pub fingerprint: u64,
 }
@@ -65,7 +69,9 @@ pub struct SeenMessage {
 /// One machine behind the name, kept for reports alone.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct NodeRecord {
+    /// Which machine.
     pub node: Node,
+    /// The last arrival of a message of it.
     pub last_seen: Timestamp,
     /// Within 7 days up to the newest, newest last.
     pub builds: Vec<SeenBuild>,
@@ -73,7 +79,7 @@ pub struct NodeRecord {
 
 /// What is remembered of what a name showed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Shows {
+pub(crate) struct Shows {
     pub(crate) nodes: Vec<NodeRecord>,
     /// Oldest first.
     pub(crate) builds: Vec<SeenBuild>,
@@ -91,6 +97,7 @@ impl SeenBuild {
         Some(Self { build, lane_only, at: sighting.at })
     }
 
+    /// As a message shows it.
     pub const fn shown(&self) -> Shown {
         if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }
     }
@@ -103,8 +110,11 @@ impl SeenBuild {
 /// The best of what a name showed.
 #[derive(Clone, Copy, Debug)]
 pub struct BestBuild {
+    /// As it was shown.
     pub shown: Shown,
+    /// Its number.
     pub build: Build,
+    /// How it stands.
     pub standing: Standing,
 }
 

@@ -11,7 +11,7 @@ use crate::time::Date;
 /// One line of products, such as Exchange Server 2016.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Product {
-    /// At most [`MAX_NAME`](super::MAX_NAME) octets; baselines and policies name it so.
+    /// At most [`MAX_CATALOG_NAME_BYTES`](crate::MAX_CATALOG_NAME_BYTES) octets; baselines and policies name it so.
     pub name: Cow<'static, str>,
     /// FNV-1a of `name`, by which baselines find it.
     pub(crate) key: u64,

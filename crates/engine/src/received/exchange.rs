@@ -25,18 +25,24 @@ use crate::time::Timestamp;
 /// Where a field leaves the grammar.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StampDeviation {
+    /// The FROM clause.
     From,
+    /// The BY clause.
     By,
+    /// The WITH clause.
     Protocol,
+    /// The ID clause.
     Id,
     /// Something stands between the build and the semicolon.
     Extra,
     /// The field ends before its date: what was read can be the beginning of something longer.
     Cut,
+    /// The date, or there is something behind it.
     Date,
 }
 
 impl StampDeviation {
+    /// What is wrong, as the end of a sentence about the field.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::From => "its FROM clause is not a host and its address",
