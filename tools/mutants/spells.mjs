@@ -2,6 +2,17 @@
 
 export default [
   {
+    file: "shown.rs",
+    first: ["lib", "life"],
+    faults: [
+      [
+        "a stored lane counts as an update",
+        "if lane_only { Self::Lane(build) } else { Self::Update(build) }",
+        "if lane_only { Self::Update(build) } else { Self::Update(build) }",
+      ],
+    ],
+  },
+  {
     file: "witness.rs",
     first: ["life", "lib", "properties"],
     faults: [
@@ -61,11 +72,6 @@ export default [
         "what a late message needs of messages is forgotten",
         "<= WITNESS_SECONDS + LATE_SECONDS",
         "<= WITNESS_SECONDS",
-      ],
-      [
-        "a lane counts as an update",
-        "if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }",
-        "Shown::Update(self.build)",
       ],
       [
         "nothing stands for a name of which nothing counts any more",

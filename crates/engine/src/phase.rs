@@ -38,12 +38,6 @@ pub struct PhaseBuild {
     pub until: Timestamp,
 }
 
-impl PhaseBuild {
-    const fn shown(&self) -> Shown {
-        if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }
-    }
-}
-
 impl Phase {
     /// Of a running spell, with what its server's name lately showed.
     pub fn of_spell(spell: Spell, builds: Vec<PhaseBuild>) -> Self {
@@ -96,7 +90,8 @@ impl Phase {
 
     /// What of the name's builds counts at `now`.
     pub(crate) fn lately(&self, now: Timestamp) -> impl Iterator<Item = Shown> {
-        self.builds.iter().filter(move |known| now <= known.until).map(PhaseBuild::shown)
+        let counts = self.builds.iter().filter(move |known| now <= known.until);
+        counts.map(|known| Shown::stored(known.build, known.lane_only))
     }
 }
 

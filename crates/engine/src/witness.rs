@@ -99,7 +99,7 @@ impl SeenBuild {
 
     /// As a message shows it.
     pub const fn shown(&self) -> Shown {
-        if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }
+        Shown::stored(self.build, self.lane_only)
     }
 
     fn is_same_build(&self, other: &Self) -> bool {
