@@ -1,6 +1,6 @@
 //! What all tenants have in common: the catalog and the baselines in force, and the operator-wide ceiling.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use tidegate_engine::Baseline;
@@ -42,12 +42,12 @@ pub async fn facts(access: &Access<'_>, versions: &Versions) -> Result<Rc<Facts>
     }
 }
 
-/// Those built in at compile time. `None` only if the build is broken, which tests rule out.
-pub fn built_in() -> Option<Rc<Facts>> {
+/// Those built in at compile time, made once an isolate.
+pub fn built_in() -> Rc<Facts> {
     thread_local! {
-        static FACTS: OnceCell<Option<Rc<Facts>>> = const { OnceCell::new() };
+        static FACTS: Rc<Facts> = Rc::new(Facts::built_in());
     }
-    FACTS.with(|facts| facts.get_or_init(|| Some(Rc::new(Facts::built_in()))).clone())
+    FACTS.with(Rc::clone)
 }
 
 #[derive(Clone)]
@@ -75,7 +75,7 @@ thread_local! {
 /// The facts of exactly these versions, if the isolate has them.
 fn settled(wanted: &Versions) -> Option<Rc<Facts>> {
     if *wanted == Versions::default() {
-        return built_in();
+        return Some(built_in());
     }
     STATE.with_borrow(|state| {
         let loaded = state.as_ref()?.loaded.as_ref()?;
@@ -86,9 +86,6 @@ fn settled(wanted: &Versions) -> Option<Rc<Facts>> {
 async fn load(access: &Access<'_>, wanted: &Versions) -> Result<Loaded, StoreError> {
     if let Some(facts) = settled(wanted) {
         return Ok(Loaded { versions: wanted.clone(), facts });
-    }
-    if *wanted == Versions::default() {
-        return Err(StoreError::Malformed);
     }
     let now = real_millis();
     if !access.fresh
@@ -130,13 +127,12 @@ impl State {
 
 /// The facts that KV has in place of the built-in ones, and their versions.
 async fn read(access: &Access<'_>, wanted: &Versions) -> Result<Loaded, StoreError> {
-    let built_in = built_in().ok_or(StoreError::Malformed)?;
     let keys = wanted.replaced();
     let records = access.read_all(&keys).await?;
     // of the built-in catalog; another one brings its own
     let waves = wanted.waves.clone();
     let mut versions = Versions { waves: waves.clone(), ..Versions::default() };
-    let mut facts = Facts { brought_forward: waves, ..Facts::clone(&built_in) };
+    let mut facts = Facts { brought_forward: waves, ..Facts::clone(&built_in()) };
     for (key, record) in keys.iter().zip(records) {
         let Some(FactsRecord { version, json, waves }) = record else { continue };
         match key {
@@ -162,7 +158,7 @@ mod tests {
 
     #[test]
     fn other_facts_than_those_in_force_serve_for_a_while() {
-        let facts = built_in().unwrap();
+        let facts = built_in();
         let versions = |catalog| Versions { catalog, ..Versions::default() };
         let state = |loaded: Option<u64>| State {
             loaded: loaded.map(|catalog| Loaded { versions: versions(catalog), facts: facts.clone() }),

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use tidegate_engine::MailEvent;
 use tidegate_engine::{Decision, accept_undecided, decide_without_server};
-use tidegate_engine::{Facts, Mode};
+use tidegate_engine::{Facts, MailRoute, Mode};
 
 use tidegate_engine::Action;
 use tidegate_engine::Timestamp;
@@ -106,7 +106,7 @@ impl From<CallError> for Fault {
 
 /// Reads what decisions on many events rest on into the cache, in few requests of KV. What fails is left to each event.
 pub async fn read_ahead<'a>(site: &Site<'_>, posted: impl Iterator<Item = &'a native::Request<'a>>) {
-    let Some(built_in) = common::built_in() else { return };
+    let built_in = common::built_in();
     // one by one: collecting them would sort
     let mut servers = BTreeSet::new();
     for native::Request { event, .. } in posted {
@@ -128,12 +128,8 @@ pub type Render = fn(&Decision<'_>, Circumstances) -> Vec<u8>;
 pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render: Render) -> Vec<u8> {
     let event = &posted.event;
     let now = site.circumstances.clock.unwrap_or_else(real_now);
-    let Some(built_in) = common::built_in() else {
-        let fault = Fault::new(Counter::DegradedInternal, "the catalog is not there");
-        return undecided(Some(event), None, fault, render);
-    };
     let reader = Reader { access: site.access, tenant: &event.tenant };
-    let known = match look_up(&reader, event, built_in, now).await {
+    let known = match look_up(&reader, event, common::built_in(), now).await {
         Ok(known) => known,
         Err((recognition, error)) => return undecided(Some(event), Some(&recognition), error.into(), render),
     };
@@ -172,7 +168,8 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render:
         let fault = Fault::new(Counter::DegradedInternal, "the policy's baseline is not there");
         return undecided(Some(event), Some(recognition), fault, render);
     };
-    match record(site, posted, server, (policy, recognition.behind_relay), &decision, now).await {
+    let route = MailRoute { connector: event.connector, relayed: recognition.behind_relay };
+    match record(&Recorder { site, posted, policy, now }, server, route, &decision).await {
         Ok(Recording::Later) => answered(&decision, false, render),
         Ok(Recording::Done(phase)) => {
             // what was written down may say more of the stage, but never other than was counted
@@ -315,21 +312,28 @@ fn is_recorded(site: &Site<'_>, event: &MailEvent<'_>, policy: &PolicyRecord) ->
     known_tenant && policy.enforcement.policy.scope.contains(&event.connector)
 }
 
+/// For which request, and by which policy, something is written down.
+struct Recorder<'a> {
+    site: &'a Site<'a>,
+    posted: &'a native::Request<'a>,
+    policy: &'a PolicyRecord,
+    now: Timestamp,
+}
+
 /// Writes down what is answered, now or later. An error is ours, and means accept.
 async fn record(
-    site: &Site<'_>,
-    posted: &native::Request<'_>,
+    recorder: &Recorder<'_>,
     server: &ConnectingServer<'_>,
-    (policy, behind_relay): (&PolicyRecord, bool),
+    route: MailRoute,
     decision: &Decision<'_>,
-    now: Timestamp,
 ) -> Result<Recording, CallError> {
+    let Recorder { site, posted, policy, now } = *recorder;
     let event = &posted.event;
     if !is_recorded(site, event, policy) || decision.mode == Some(Mode::Off) {
         return Ok(Recording::Later);
     }
     let event_id = posted.event_id.as_deref();
-    let observation = Observation::new(server, (event.connector, behind_relay), decision, event_id, now);
+    let observation = Observation::new(server, route, decision, event_id, now);
     let observation = observation.told_to(event, decision);
     let ledger = || crate::ledger::of(site.access.env, &event.tenant, site.actor, site.circumstances);
     match posted.record {

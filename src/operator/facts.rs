@@ -2,7 +2,6 @@
 //! one call.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -237,7 +236,7 @@ fn text(sql: &Sql, key: &FactsKey, version: u64) -> Result<Option<String>, SqlEr
     }
     match key {
         FactsKey::Catalog => Ok(Some(to_text(&CatalogDocument::from(&Catalog::built_in()))?)),
-        FactsKey::Baseline(name) => built_in()?.baselines.get(name).map(to_text).transpose(),
+        FactsKey::Baseline(name) => common::built_in().baselines.get(name).map(to_text).transpose(),
     }
 }
 
@@ -249,14 +248,10 @@ fn updated_at(sql: &Sql, key: &FactsKey, version: u64) -> Result<Option<Timestam
 /// All baselines that policies may name, in order.
 fn names(versions: &Versions) -> Result<BTreeSet<String>, SqlError> {
     let mut names = BTreeSet::new();
-    for name in built_in()?.baselines.keys().chain(versions.baselines.keys()) {
+    for name in common::built_in().baselines.keys().chain(versions.baselines.keys()) {
         names.insert(name.clone());
     }
     Ok(names)
-}
-
-fn built_in() -> Result<Rc<Facts>, SqlError> {
-    common::built_in().ok_or_else(|| SqlError::Failed("the catalog is not there".to_owned()))
 }
 
 fn missing(key: &FactsKey) -> Problem {
