@@ -15,10 +15,10 @@ use crate::time::{DAY, Timestamp};
 
 /// How long before a stage it is announced, the earlier one first.
 pub const WARNING_SECONDS: [i64; 2] = [7 * DAY, DAY];
-/// A date that moved by less is no news.
+/// Seconds by which an announced date has to move to be announced again.
 const MOVED_SECONDS: i64 = DAY;
 
-/// How a running spell goes on, as far as is known now.
+/// When a running spell reaches its stages, by all freezes known now.
 #[derive(Clone, Copy, Debug)]
 pub struct SpellCourse<'a> {
     clock: Clock<'a>,

@@ -59,10 +59,10 @@ pub(crate) struct ProductRequirement {
 
 /// What a product has to fulfil.
 ///
-/// A row obliges nobody before its number was seen stamped ([`Release::stamped`](crate::catalog::Release::stamped)). So
-/// what is required, and what is tested, are two things: an owner is told to install what the baseline names; out of date
-/// is who stamps less than the newest row of the lane, at or below that, whose number was seen. In a lane of which no row
-/// was seen nobody is out of date, nor is a lower lane on its account.
+/// What is required and what is tested differ, because not every update moves the number that servers stamp
+/// ([`Release::stamped`](crate::catalog::Release::stamped)). An owner is told to install what the baseline names. A server
+/// is out of date if it stamps less than the newest row of the lane, at or below that, whose number was seen stamped. In
+/// a lane of which no row was seen no server is out of date, and no server of a lower lane is so on its account.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Requirement {

@@ -113,8 +113,8 @@ impl Catalog {
         self.releases.get(from..to).unwrap_or_default()
     }
 
-    /// The row to which a requirement of `required` goes down: the newest row of its lane, at or below it, whose number
-    /// was seen stamped. `None`: none of them was, so that it obliges nobody.
+    /// The row that a requirement of `required` is tested by: the newest row of its lane, at or below it, whose number was
+    /// seen stamped. `None` if none was: then the requirement cannot be tested, and no build fails it.
     pub fn obliging(&self, required: Build) -> Option<&Release> {
         self.between(required.lane().with_revision(0), required).iter().rfind(|row| row.stamped)
     }
@@ -165,8 +165,8 @@ impl<'a> KnownBuild<'a> {
         self.above.iter().take_while(move |row| row.build.lane() == lane)
     }
 
-    /// The cumulative updates that succeed the lane, lowest first. One of whose lane no row was seen stamped is none:
-    /// who installed it may go on stamping the number of the one before.
+    /// The cumulative updates that succeed the lane, lowest first, without those of whose lane no row was seen stamped: a
+    /// server on which one is installed may go on stamping the number of the one before.
     pub(crate) fn successors(&self) -> impl Iterator<Item = &'a Release> + use<'a> {
         let (lane, above, end) = (self.build.lane(), self.above, self.product.builds.end);
         let rows = above.iter().take_while(move |row| row.build < end).enumerate();

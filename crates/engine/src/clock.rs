@@ -81,7 +81,8 @@ impl Freezes {
         self.0.iter().map(earlier).collect::<Vec<_>>().into()
     }
 
-    /// At most `most` freezes: those nearest to each other become one, so that no clock runs the faster for it.
+    /// At most `most` freezes. Those nearest to each other are merged with the gap between them, so that no time that was
+    /// frozen counts after all: the bound may slow a clock, never speed it up.
     #[must_use]
     pub fn at_most(mut self, most: usize) -> Self {
         while self.0.len() > most.max(1) {

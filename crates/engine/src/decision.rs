@@ -18,7 +18,7 @@ use crate::time::{HOUR, Timestamp};
 use crate::window::{window_action, window_offset, window_retry_after};
 use crate::words;
 
-/// A message that was stamped so long before it arrived is deferred where it would be rejected.
+/// Seconds between a message's stamp and its arrival above which it is deferred where it would be rejected.
 pub(crate) const QUEUED_SECONDS: i64 = HOUR;
 
 /// What becomes of a message, and why.
@@ -46,7 +46,7 @@ pub struct Decision<'a> {
     pub exempt_until: Option<Timestamp>,
     /// The `Received` field on which all this rests.
     pub evidence: Option<Evidence<'a>>,
-    /// The same in sentences, for whoever asks why.
+    /// The same in sentences, for people.
     pub why: String,
 }
 
@@ -72,7 +72,7 @@ pub struct NamedServer<'a> {
 pub enum MessageStanding {
     /// The standing of its build.
     Judged(Standing),
-    /// The server is Exchange, or may be, and nobody can tell which.
+    /// The server is Exchange, or may be, and cannot be told from others.
     Unidentified(UnidentifiedReason),
     /// No on-premises Exchange server hands the message over.
     NotExchange(NotExchangeReason),
@@ -80,7 +80,7 @@ pub enum MessageStanding {
     Undecided,
 }
 
-/// Why nobody can tell which server it is.
+/// Why a server cannot be told from others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum UnidentifiedReason {
     /// Its field cannot be read.
@@ -285,8 +285,8 @@ fn doubt(in_hand: Shown, context: &DecisionContext<'_>) -> Option<Obstacle> {
     phase.lately(now).chain([in_hand]).any(|shown| rules.has_grace(shown, now)).then_some(Obstacle::Grace)
 }
 
-/// What has waited in the server's queue since an hour or more may have been stamped before it was patched: it is not
-/// given back, but kept for another try.
+/// Rejects no message that may have been stamped before the server was patched: one that waited in its queue for over an
+/// hour, or bears no date, is deferred, and so not lost.
 fn soften(action: Action, stamped_at: Option<Timestamp>, now: Timestamp) -> Action {
     let is_old = stamped_at.is_none_or(|stamped_at| now.since(stamped_at) > QUEUED_SECONDS);
     if action == Action::Reject && is_old { Action::Defer } else { action }

@@ -30,7 +30,7 @@ pub struct Enforcement {
     pub former_baselines: Vec<FormerBaseline>,
 }
 
-/// Former baselines that are kept; the oldest makes room.
+/// Former baselines that are kept at most; the oldest is dropped.
 const MAX_FORMER_BASELINES: usize = 8;
 
 impl Enforcement {

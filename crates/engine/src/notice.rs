@@ -1,4 +1,5 @@
-//! No surprise: a change of policy, ladder, baseline or wave never makes a running spell stricter at once.
+//! Changes of policy, ladder, baseline or wave, which never make a running spell stricter at once: its owner has the time
+//! that was announced before.
 
 use std::collections::BTreeSet;
 

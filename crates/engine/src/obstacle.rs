@@ -79,7 +79,8 @@ impl Obstacle {
     }
 }
 
-/// What a server's mail meets as things stand, apart from what a single message brings along.
+/// What the mail of a server meets now, as reports show it: without what only a single message can tell, which is the
+/// build it shows and its recipients.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct StageEffect {
     /// Minutes of the hour that are closed to it: those of its stage, or none.

@@ -10,7 +10,7 @@ use crate::spell::Spell;
 use crate::time::{DAY, Timestamp};
 use crate::witness::{BestBuild, Shows, best};
 
-/// How often a running spell's last message is published.
+/// Seconds after which a running spell's last message is published again.
 pub(crate) const PUBLISH_SECONDS: i64 = DAY;
 
 /// The published part of a server's record.
@@ -58,8 +58,9 @@ impl Phase {
         Self::of_spell(spell, builds)
     }
 
-    /// Whether a decision by this record could differ from one by `published`. That a server goes on sending is told
-    /// once a day: until then the edge takes it for silent, or out of reach, a little early, and accepts.
+    /// Whether a decision by this record could differ from one by `published`, so that it has to be published. The time of
+    /// the last message is published once a day, not at each: until then the edge may take a server for silent, or out of
+    /// reach, up to a day early, and accepts.
     pub fn supersedes(&self, published: &Self) -> bool {
         match (&self.spell, &published.spell) {
             (Some(spell), Some(old)) => {

@@ -176,7 +176,7 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
     recognition.peer = skipped.peer;
     let Some((index, field)) = fields.next() else { return recognition };
     let voucher = match (&event.client_auth, recognition.peer) {
-        // who proved itself to the gateway is the relay
+        // behind a relay the login is the relay's own, and says nothing of the server
         (Some(name), _) if !skipped.behind_relay => Voucher::Login(name),
         (_, Some(address)) => Voucher::Address(address),
         (_, None) => Voucher::None,

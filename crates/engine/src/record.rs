@@ -14,9 +14,9 @@ use crate::spell::{SILENCE_SECONDS, Spell};
 use crate::time::{DAY, Timestamp};
 use crate::witness::{BestBuild, NodeRecord, SeenBuild, SeenMessage, Shows, Sighting, WITNESS_SECONDS};
 
-/// A spell resumes if its first new witness comes so soon after the patch.
+/// Seconds after the patch within which the first new witness resumes a spell, rather than beginning a new one.
 pub const RESUMES_AFTER_PATCH_SECONDS: i64 = 30 * DAY;
-/// A spell that ended in silence resumes if its first new witness comes so soon after its last out-of-date message.
+/// The same for a spell that ended in silence, from its last out-of-date message.
 pub(crate) const RESUMES_AFTER_SILENCE_SECONDS: i64 = 180 * DAY;
 
 /// What is remembered of one server. The ledger keeps it; [`Phase`] is what the edge needs of it.

@@ -7,8 +7,8 @@ use crate::policy::{Facts, FormerBaseline, Policy};
 use crate::shown::Shown;
 use crate::time::{DAY, Timestamp};
 
-/// A change brings no closed minute within so many seconds: a spell's second witness, its first mail that can be
-/// enforced, a requirement that applies anew, a wave that comes.
+/// Seconds of notice: no minute is closed within that time after a spell's second witness, after its first mail that can
+/// be refused, after a requirement that applies again, and after its product's wave.
 pub const NOTICE_SECONDS: i64 = 7 * DAY;
 
 /// By what a server is judged.
@@ -81,7 +81,7 @@ impl<'a> Rules<'a> {
         for former in self.former {
             let until = former.until;
             let was = self.facts.chosen(&former.baseline);
-            // of a baseline that is gone nobody can tell what it accepted
+            // a baseline that was deleted may have accepted the build: doubt means accept
             let met = |baseline| self.was_acceptable(shown, InForce { baseline, from: from.max(since), until });
             if from < until && was.is_none_or(met) {
                 return true;
@@ -91,7 +91,8 @@ impl<'a> Rules<'a> {
         false
     }
 
-    /// Requirements change with an edition; within one they only grow.
+    /// It is enough to look at the start of the time and of each edition in it: within an edition requirements only grow,
+    /// so that a build acceptable later in it was so at its start.
     fn was_acceptable(&self, shown: Shown, in_force: InForce<'_>) -> bool {
         let InForce { baseline, from, until } = in_force;
         let is_met = |at: Timestamp| baseline.assess(&self.facts.catalog, shown, at.date()).is_current();

@@ -7,9 +7,11 @@ use crate::clock::Clock;
 use crate::rules::{NOTICE_SECONDS, Rules};
 use crate::time::{DAY, Timestamp};
 
-/// A spell ends so long after its last out-of-date message: who mails once a month stays in it.
+/// Seconds after its last out-of-date message at which a spell ends. Longer than a month, so that a server which mails
+/// once a month stays in its spell.
 pub(crate) const SILENCE_SECONDS: i64 = 60 * DAY;
-/// Mail that can be enforced comes for the first time again after so long without.
+/// Seconds without mail that could be refused after which such mail counts as the first again, and brings its days of
+/// notice.
 pub(crate) const REACH_SECONDS: i64 = 35 * DAY;
 
 /// One uninterrupted time of being out of date.
@@ -33,7 +35,7 @@ pub struct Spell {
 }
 
 impl Spell {
-    /// One that begins with a message at `at`, before anything else is known of it.
+    /// A spell that begins at `at`, as the stage of a server without a spell is computed from.
     pub const fn begin(at: Timestamp) -> Self {
         Self {
             detected_at: at,
@@ -57,7 +59,7 @@ impl Spell {
         self.suspended_since.is_none().then(|| self.last_out_of_date.plus(SILENCE_SECONDS))
     }
 
-    /// Whether mail that could be refused has come lately, so that its sender had its days of notice.
+    /// Whether mail that could be refused came within the last 35 days, so that its days of notice were given.
     pub fn is_in_reach(&self, now: Timestamp) -> bool {
         self.last_in_reach.is_some_and(|last| now.since(last) <= REACH_SECONDS)
     }

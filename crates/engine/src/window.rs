@@ -10,13 +10,14 @@ use crate::identity::ServerId;
 use crate::ladder::ClosedMinutes;
 use crate::time::{HOUR, MINUTE, Timestamp};
 
-/// By how many minutes the server's hour is shifted, 0 to 59.
+/// Minutes by which the server's hour is shifted, 0 to 59: FNV-1a 64 of `tenant \0 server` mod 60.
 pub fn window_offset(tenant: &TenantId, server: &ServerId) -> u8 {
     let hash = fnv1a_from(fnv1a_from(fnv1a(tenant.as_str().as_bytes()), b"\0"), server.as_str().as_bytes());
     u8::try_from(hash % 60).unwrap_or(0)
 }
 
-/// Blocking comes before throttling, so that a deferred message that is retried meets open minutes and not the block.
+/// What becomes of a message at `now`. `offset` is [`window_offset`]. Minutes that reject come before those that defer, so
+/// that the retry of a deferred message meets open minutes and not the block.
 pub fn window_action(minutes: ClosedMinutes, offset: u8, now: Timestamp) -> Action {
     let position = position(offset, now);
     if position < minutes.block() {

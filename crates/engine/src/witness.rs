@@ -22,12 +22,13 @@ pub const MAX_NODE_BUILDS: usize = 8;
 pub const MAX_BUILDS: usize = 16;
 /// Messages kept for a name; the oldest makes room.
 pub const MAX_MESSAGES: usize = 8;
-/// What a name showed counts for so long.
+/// Seconds for which any build that a name showed counts.
 pub const BUILD_SECONDS: i64 = 7 * DAY;
-/// One of the last eight messages counts for so long; two that differ within this time begin a spell.
+/// Seconds for which one of a name's last eight messages counts; two out-of-date messages that differ within this time
+/// begin a spell.
 pub const WITNESS_SECONDS: i64 = 35 * DAY;
 
-/// Messages are heard in any order if not later than this.
+/// Seconds by which a message may be heard late: what counted then is still there to be counted with it.
 const LATE_SECONDS: i64 = DAY;
 
 /// One message as it bears on its server.
@@ -119,7 +120,7 @@ pub struct BestBuild {
 }
 
 /// The better of two builds is the one that meets the requirement, else the one that certainly fails it, else the higher.
-/// Doubt neither clears nor condemns.
+/// A build of unknown standing is the last resort: otherwise a single unreadable number would clear a server.
 pub(crate) fn best(shown: impl Iterator<Item = Shown>, rules: &Rules<'_>, at: Timestamp) -> Option<BestBuild> {
     let judged =
         shown.filter_map(|shown| Some(BestBuild { shown, build: shown.build()?, standing: rules.assess(shown, at) }));
@@ -173,7 +174,8 @@ impl Shows {
         best(self.stands_for(now), rules, now)
     }
 
-    /// What an older release kept, by node alone. Which is the worst is told by the rules: with the next message.
+    /// From what an older release stored, which kept builds by node alone. The bound on builds needs the rules to tell the
+    /// worst, so it is applied with the next message.
     pub(crate) fn of_nodes(nodes: Vec<NodeRecord>) -> Self {
         let mut builds = Vec::new();
         for seen in order::order_by_key(nodes.iter().flat_map(|record| &record.builds).copied(), |seen| seen.at) {

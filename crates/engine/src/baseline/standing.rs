@@ -13,7 +13,7 @@ pub enum Standing {
     Current(CurrentReason),
     /// Not acceptable.
     OutOfDate(Failing),
-    /// Nobody can tell, which is accepted.
+    /// It cannot be told; such mail is accepted.
     Unknown(UnknownReason),
 }
 
@@ -22,7 +22,7 @@ pub enum Standing {
 pub enum CurrentReason {
     /// It is what the baseline requires, or nothing shows that it is less.
     MeetsBaseline,
-    /// Newer than all that is known: never punish a server for being ahead of our data.
+    /// Newer than all rows of the catalog, which may be older than the server.
     AheadOfCatalog,
     /// The baseline does not name its product, or has not begun.
     NoRequirement,
@@ -51,7 +51,7 @@ pub enum OutOfDateReason {
     LaneNotAccepted,
 }
 
-/// Why nobody can tell.
+/// Why it cannot be told whether a build is acceptable.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum UnknownReason {
     /// The message shows no build.
@@ -108,7 +108,7 @@ pub(super) struct Case<'a> {
 
 impl<'a> Case<'a> {
     /// # Errors
-    /// Why nobody can tell.
+    /// Why it cannot be told.
     pub(super) fn new(catalog: &'a Catalog, shown: Shown, day: Date) -> Result<Self, UnknownReason> {
         let stamped = shown.stamped().ok_or(UnknownReason::NoBuild)?;
         let known = catalog.look_up(stamped).ok_or(UnknownReason::UnknownProduct)?;
@@ -245,7 +245,7 @@ impl Case<'_> {
         }
         let is_above_all = self.is_lane || known.place == CatalogPlace::Ahead;
         let ends = self.catalog.lane(known.build.lane()).iter().filter_map(|row| row.extended_support_end);
-        // a catalog that is older than the end of the last period cannot know of another one
+        // a catalog that is older than the end of the last period of extended support cannot know of another one
         is_above_all
             && ends.max().is_some_and(|end| self.catalog.newest_release().is_some_and(|newest| newest.date < end))
     }

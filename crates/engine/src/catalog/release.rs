@@ -51,8 +51,8 @@ pub struct Release {
     pub su: Cow<'static, str>,
     /// What kind of release it is.
     pub kind: ReleaseKind,
-    /// Whether its number was seen in a field that the SMTP component wrote: not every update moves that number, and a
-    /// row obliges nobody before it was seen.
+    /// Whether its number was seen in a field that the SMTP component wrote. Not every update moves that number, so a row
+    /// that was not seen is never what makes a build out of date.
     pub stamped: bool,
     /// Last day of the extended support under which the release came out.
     pub extended_support_end: Option<Date>,
