@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use tidegate_engine::Action;
-use tidegate_engine::Build;
 use tidegate_engine::DecisionContext;
 use tidegate_engine::Freezes;
 use tidegate_engine::MAX_EVIDENCE_BYTES;

@@ -124,7 +124,7 @@ fn lint_modules(root: &Path, faults: &mut Vec<Fault>) {
             }
         }
     }
-    lint_order(&modules, &layers, faults);
+    lint_order(&mut modules, &layers, faults);
     lint_circles(&modules, faults);
     for parts in below.values() {
         lint_circles(parts, faults);
@@ -150,14 +150,17 @@ fn layers(report: &mut Report<'_>) -> BTreeMap<String, usize> {
     layers
 }
 
-fn lint_order(modules: &Imports, layers: &BTreeMap<String, usize>, faults: &mut Vec<Fault>) {
+/// Names the imports from a higher layer, and leaves the others.
+fn lint_order(modules: &mut Imports, layers: &BTreeMap<String, usize>, faults: &mut Vec<Fault>) {
     for (module, imports) in modules {
-        for (imported, Place { file, line }) in imports {
-            if layers.get(imported) > layers.get(module) {
+        imports.retain(|imported, Place { file, line }| {
+            let runs_back = layers.get(imported) > layers.get(module);
+            if runs_back {
                 let message = format!("imports run one way: `{imported}` is of a higher layer than `{module}`");
                 faults.push(Fault { file: file.clone(), line: *line, message });
             }
-        }
+            !runs_back
+        });
     }
 }
 
