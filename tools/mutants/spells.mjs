@@ -3,7 +3,7 @@
 export default [
   {
     file: "shown.rs",
-    first: ["lib", "life"],
+    first: ["properties"],
     faults: [
       [
         "a stored lane counts as an update",
