@@ -8,7 +8,7 @@ use tidegate_engine::Evidence;
 use tidegate_engine::ScheduledStage;
 use tidegate_engine::Shown;
 use tidegate_engine::Timestamp;
-use tidegate_wire::native::Shown as Written;
+use tidegate_wire::native::Written;
 
 pub type Time = Written<Timestamp>;
 

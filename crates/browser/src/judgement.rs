@@ -21,9 +21,7 @@ use tidegate_engine::{Date, HOUR, MINUTE, Timestamp};
 use tidegate_engine::{DecisionContext, Stage, current_stage, stage_schedule};
 use tidegate_engine::{Freeze, Freezes};
 use tidegate_engine::{MessageStanding, decide_without_server};
-use tidegate_wire::native::{
-    self, Circumstances, Defaults, Request, Shown as Written, StageDocument, StandingDocument,
-};
+use tidegate_wire::native::{self, Circumstances, Defaults, Request, StageDocument, StandingDocument, Written};
 
 use crate::document::{Release, ScheduledStageDocument, Time as TimeDocument};
 use crate::error::{Code, Fault};

@@ -12,7 +12,7 @@ use tidegate_engine::TrustedRelay;
 use tidegate_engine::describe_recognition;
 use tidegate_engine::{ConnectingServer, Trace, recognise, shown_by_hop, traces};
 use tidegate_engine::{Connector, MAX_OWN_HOPS, MailEvent};
-use tidegate_wire::native::{EvidenceDocument, Shown as Written};
+use tidegate_wire::native::{EvidenceDocument, Written};
 
 use crate::document::{Marked, Release, Time};
 use crate::error::{Code, Fault};

@@ -17,7 +17,7 @@ use tidegate_engine::order_by_key;
 use tidegate_engine::{BaselineChoice, Facts, Policy};
 use tidegate_engine::{ConnectingServer, traces};
 use tidegate_engine::{Date, Timestamp};
-use tidegate_wire::native::{Shown as Written, StandingDocument};
+use tidegate_wire::native::{StandingDocument, Written};
 
 use super::split::Block;
 use crate::document::{Marked, Release, ScheduledStageDocument, Time as TimeDocument};
