@@ -94,7 +94,12 @@ fn judge<'a>(event: &MailEvent<'_>, server: &ConnectingServer<'a>, behind_relay:
     let phase = Phase::of_spell(Spell::between(NOW.plus(-100 * DAY), NOW), Vec::new());
     let freezes = Freezes::default();
     let rules = Rules::new(&FACTS, &POLICY, &freezes).expect("a preset");
-    let decision = decide(event, server, behind_relay, &DecisionContext { phase: Some(&phase), ..DecisionContext::new(rules, NOW) });
+    let decision = decide(
+        event,
+        server,
+        behind_relay,
+        &DecisionContext { phase: Some(&phase), ..DecisionContext::new(rules, NOW) },
+    );
     assert_eq!(decision.action == Action::Accept, decision.state.as_str() != "out_of_date" || decision.reply.is_none());
     decision
 }
