@@ -89,8 +89,8 @@ test-page: setup worker page ## the tests of the page in Chromium; screenshots i
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)
 scripts := $(wildcard tests benches www tools crates/browser/npm/*.js gateways/haraka/*.js* gateways/haraka/test)
 
-lint: setup package ## the facts under data/, formatting, Clippy, Biome and the types of the page; warnings are errors
-	@cargo run --quiet -p tidegate-lint -- data
+lint: setup package ## the facts under data/, which way imports run, formatting, Clippy, Biome and the types of the page; warnings are errors
+	@cargo run --quiet -p tidegate-lint -- .
 	cargo fmt --all --check
 	@for manifest in $(apart); do cargo fmt --manifest-path $$manifest --check || exit 1; done
 	cargo clippy --workspace --all-targets -- -D warnings

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::TenantId;
-use tidegate_engine::{Policy, Right};
+use tidegate_engine::{DelegatedRight, Policy};
 use tidegate_wire::problem::Problem;
 
 use crate::store::GatewaySettings;
@@ -109,7 +109,7 @@ impl Principal {
     }
 
     /// Whether what the tenant's policy has to delegate to its own operators is open to this one.
-    pub fn needs(&self, right: Right) -> Option<Right> {
+    pub fn needs(&self, right: DelegatedRight) -> Option<DelegatedRight> {
         self.tenant.as_ref().map(|_| right)
     }
 
@@ -127,7 +127,7 @@ impl Principal {
 }
 
 /// A change by a tenant's own operator, as the tenant's policy has to allow it. Checked where the policy lies.
-pub fn delegated(needed: Option<Right>, policy: &Policy) -> Result<(), Problem> {
+pub fn delegated(needed: Option<DelegatedRight>, policy: &Policy) -> Result<(), Problem> {
     allow(needed.is_none_or(|right| policy.delegated.contains(&right)))
 }
 
@@ -175,9 +175,9 @@ mod tests {
             assert!(holder.reads_tenant(&own).is_ok() && holder.reads().is_ok());
             assert!(holder.reads_tenant(&other).is_err() && holder.reads_all().is_err());
             assert!(holder.changes_tenant(&other).is_err());
-            assert_eq!(holder.needs(Right::Policy), Some(Right::Policy));
+            assert_eq!(holder.needs(DelegatedRight::Policy), Some(DelegatedRight::Policy));
         }
-        assert_eq!(holder(Role::Operator, None).needs(Right::Policy), None);
+        assert_eq!(holder(Role::Operator, None).needs(DelegatedRight::Policy), None);
     }
 
     #[test]
@@ -200,10 +200,11 @@ mod tests {
 
     #[test]
     fn what_is_not_delegated_is_left_to_others() {
-        let delegating = |rights: &[Right]| Policy { delegated: rights.iter().copied().collect(), ..Policy::default() };
-        assert!(delegated(Some(Right::Policy), &delegating(&[])).is_err());
-        assert!(delegated(Some(Right::Policy), &delegating(&[Right::Exempt])).is_err());
-        assert!(delegated(Some(Right::Policy), &delegating(&[Right::Policy])).is_ok());
+        let delegating =
+            |rights: &[DelegatedRight]| Policy { delegated: rights.iter().copied().collect(), ..Policy::default() };
+        assert!(delegated(Some(DelegatedRight::Policy), &delegating(&[])).is_err());
+        assert!(delegated(Some(DelegatedRight::Policy), &delegating(&[DelegatedRight::Exempt])).is_err());
+        assert!(delegated(Some(DelegatedRight::Policy), &delegating(&[DelegatedRight::Policy])).is_ok());
         assert!(delegated(None, &delegating(&[])).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! What all tenants have in common: the catalog and the baselines in force, and the operator-wide ceiling.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use serde::Serialize;
@@ -62,12 +62,12 @@ pub async fn facts(access: &Access<'_>, versions: &Versions) -> Result<InForce, 
     }
 }
 
-/// Those built in at compile time. `None` only if the build is broken, which tests rule out.
-pub fn built_in() -> Option<Rc<Facts>> {
+/// Those built in at compile time, made once an isolate.
+pub fn built_in() -> Rc<Facts> {
     thread_local! {
-        static FACTS: OnceCell<Option<Rc<Facts>>> = const { OnceCell::new() };
+        static FACTS: Rc<Facts> = Rc::new(Facts::built_in());
     }
-    FACTS.with(|facts| facts.get_or_init(|| Some(Rc::new(Facts::built_in()))).clone())
+    FACTS.with(Rc::clone)
 }
 
 #[derive(Clone)]
@@ -95,7 +95,7 @@ thread_local! {
 /// The facts of exactly these versions, if the isolate has them.
 fn settled(wanted: &Versions) -> Option<InForce> {
     if *wanted == Versions::default() {
-        return built_in().map(|facts| InForce { facts, is_replaced: false });
+        return Some(InForce { facts: built_in(), is_replaced: false });
     }
     STATE.with_borrow(|state| {
         let loaded = state.as_ref()?.loaded.as_ref()?;
@@ -106,9 +106,6 @@ fn settled(wanted: &Versions) -> Option<InForce> {
 async fn load(access: &Access<'_>, wanted: &Versions) -> Result<Loaded, StoreError> {
     if let Some(in_force) = settled(wanted) {
         return Ok(Loaded { versions: wanted.clone(), in_force });
-    }
-    if *wanted == Versions::default() {
-        return Err(StoreError::Malformed);
     }
     let now = real_millis();
     if !access.fresh
@@ -150,13 +147,12 @@ impl State {
 
 /// The facts that KV has in place of the built-in ones, and their versions.
 async fn read(access: &Access<'_>, wanted: &Versions) -> Result<Loaded, StoreError> {
-    let built_in = built_in().ok_or(StoreError::Malformed)?;
     let keys = wanted.replaced();
     let records = access.read_all(&keys).await?;
     // of the built-in catalog; another one brings its own
     let waves = wanted.waves.clone();
     let mut versions = Versions { waves: waves.clone(), ..Versions::default() };
-    let mut facts = Facts { brought_forward: waves, ..Facts::clone(&built_in) };
+    let mut facts = Facts { brought_forward: waves, ..Facts::clone(&built_in()) };
     let mut is_replaced = false;
     for (key, record) in keys.iter().zip(records) {
         let Some(FactsRecord { version, json, waves }) = record else { continue };
@@ -203,7 +199,7 @@ mod tests {
 
     #[test]
     fn other_facts_than_those_in_force_serve_for_a_while() {
-        let facts = built_in().unwrap();
+        let facts = built_in();
         let versions = |catalog| Versions { catalog, ..Versions::default() };
         let state = |loaded: Option<u64>| State {
             loaded: loaded.map(|catalog| Loaded {

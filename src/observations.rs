@@ -16,7 +16,7 @@ use tidegate_engine::Action;
 use tidegate_engine::ConnectingServer;
 use tidegate_engine::Decision;
 use tidegate_engine::ServerId;
-use tidegate_engine::{Connector, MailEvent, TenantId};
+use tidegate_engine::{Connector, MailEvent, MailRoute, TenantId};
 use tidegate_engine::{HOUR, Timestamp};
 use tidegate_engine::{fnv1a, sender_network};
 use worker::{Context, Delay};
@@ -60,15 +60,15 @@ pub struct Observation<'a> {
 impl<'a> Observation<'a> {
     pub fn new(
         server: &'a ConnectingServer<'a>,
-        (connector, relayed): (Connector, bool),
+        route: MailRoute,
         decision: &Decision<'_>,
         event_id: Option<&str>,
         now: Timestamp,
     ) -> Self {
         Self {
             server,
-            connector,
-            relayed,
+            connector: route.connector,
+            relayed: route.relayed,
             counts: counts(decision.action, decision.would),
             event: event_id.map(|id| event_hash(id, server)),
             sight: Sight { at: now, fingerprint: server.evidence.fingerprint() },

@@ -25,7 +25,8 @@ fn main() {
     for (name, baseline) in BASELINES.iter().zip(&baselines) {
         write(&format!("{name}.json"), &baseline.to_string());
     }
-    write("tables.rs", &(catalog_tables(&catalog) + &baseline_tables(&baselines)));
+    write("catalog.rs", &catalog_tables(&catalog));
+    write("baselines.rs", &baseline_tables(&baselines));
 }
 
 fn products(path: &Path) -> Value {
@@ -139,7 +140,7 @@ fn baseline_tables(baselines: &[Value]) -> String {
                         .collect();
                     tables += &table(&list, "ProductRequirement", products.into_iter());
                     format!(
-                        "Edition {{ effective: {}, unsupported_after_end_of_support: {}, \
+                        "BaselineEdition {{ effective: {}, unsupported_after_end_of_support: {}, \
                          products: Requirements(Cow::Borrowed(&{list})) }}",
                         date(&edition["effective"]),
                         edition["unsupported_after_end_of_support"] == true,
@@ -147,7 +148,7 @@ fn baseline_tables(baselines: &[Value]) -> String {
                 })
                 .collect();
             let list = format!("EDITIONS_OF_{index}");
-            tables += &table(&list, "Edition", editions.into_iter());
+            tables += &table(&list, "BaselineEdition", editions.into_iter());
             let name = text(&baseline["name"]);
             format!("Baseline {{ name: Cow::Borrowed({name}), editions: Cow::Borrowed(&{list}) }}")
         })
@@ -168,7 +169,7 @@ fn requirement_of(requirement: &Value, minimums: &str, tables: &mut String) -> S
 
 fn table(name: &str, item: &str, items: impl Iterator<Item = String>) -> String {
     let items: Vec<String> = items.collect();
-    let mut table = format!("pub(crate) static {name}: [{item}; {}] = [\n", items.len());
+    let mut table = format!("static {name}: [{item}; {}] = [\n", items.len());
     for item in items {
         writeln!(table, "    {item},").expect("writing into a string cannot fail");
     }
@@ -208,8 +209,9 @@ fn build_number(value: &Value) -> u64 {
 fn date(value: &Value) -> String {
     let number = |text: &str| text.trim_start_matches('0').to_owned();
     let numbers: Vec<String> = value.as_str().unwrap_or_default().split('-').map(number).collect();
-    let function = if numbers.len() == 3 { "day" } else { "month" };
-    format!("{function}({})", numbers.join(", "))
+    // of a month, the last day: the later one counts fewer days against a server
+    let function = if numbers.len() == 3 { "new" } else { "last_of_month" };
+    format!("Date::or_max(Date::{function}({}))", numbers.join(", "))
 }
 
 fn kind(value: &Value) -> String {

@@ -6,11 +6,10 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use tidegate_engine::Action;
-use tidegate_engine::Build;
-use tidegate_engine::Context;
+use tidegate_engine::DecisionContext;
 use tidegate_engine::Freezes;
 use tidegate_engine::MAX_EVIDENCE_BYTES;
-use tidegate_engine::MAX_TEXT;
+use tidegate_engine::MAX_REPLY_BYTES;
 use tidegate_engine::Phase;
 use tidegate_engine::Rules;
 use tidegate_engine::Spell;
@@ -76,7 +75,7 @@ fn check(event: &MailEvent<'_>) -> String {
     };
     assert!(decision.why.len() < 800);
     if let Some(reply) = &decision.reply {
-        assert!(reply.text.len() <= MAX_TEXT);
+        assert!(reply.text.len() <= MAX_REPLY_BYTES);
         assert!(reply.text.bytes().all(|octet| matches!(octet, b' '..=b'~') && octet != b'%' && octet != b'|'));
     }
     let mut said = format!("{} {} {}", decision.action.as_str(), decision.state.reason(), decision.why);
@@ -95,7 +94,12 @@ fn judge<'a>(event: &MailEvent<'_>, server: &ConnectingServer<'a>, behind_relay:
     let phase = Phase::of_spell(Spell::between(NOW.plus(-100 * DAY), NOW), Vec::new());
     let freezes = Freezes::default();
     let rules = Rules::new(&FACTS, &POLICY, &freezes).expect("a preset");
-    let decision = decide(event, server, behind_relay, &Context { phase: Some(&phase), ..Context::new(rules, NOW) });
+    let decision = decide(
+        event,
+        server,
+        behind_relay,
+        &DecisionContext { phase: Some(&phase), ..DecisionContext::new(rules, NOW) },
+    );
     assert_eq!(decision.action == Action::Accept, decision.state.as_str() != "out_of_date" || decision.reply.is_none());
     decision
 }

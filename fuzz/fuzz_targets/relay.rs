@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use tidegate_engine::Catalog;
 use tidegate_engine::Header;
 use tidegate_engine::TrustedRelay;
-use tidegate_engine::parse;
+use tidegate_engine::parse_received;
 use tidegate_engine::{Connector, MailEvent};
 use tidegate_engine::{Finding, recognise};
 
@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let value = [before.as_bytes(), &chosen, behind.as_bytes()].concat();
     let peer: IpAddr = PEER.parse().expect("an address");
-    if let Ok(hop) = parse(&value) {
+    if let Ok(hop) = parse_received(&value) {
         assert!(hop.from_address.is_none_or(|seen| seen == peer), "{:?}", hop.from_address);
         assert_eq!(hop.by_host, b"a.relay.example");
     }

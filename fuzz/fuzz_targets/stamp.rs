@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tidegate_engine::{Component, Stamp, parse};
+use tidegate_engine::{Component, Stamp, parse_received};
 
 /// What the server itself writes, from BY on.
 const GENUINE: [&str; 8] = [
@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
     let [which, place, chosen @ ..] = data else { return };
     let own = GENUINE[usize::from(*which) % GENUINE.len()];
     let genuine = format!("from a (10.0.0.9) {own}");
-    let genuine = parse(genuine.as_bytes()).expect("genuine");
+    let genuine = parse_received(genuine.as_bytes()).expect("genuine");
     let (before, behind): (&[u8], &[u8]) = match place % 5 {
         0 => (b"from ", b" (10.0.0.9) "),
         1 => (b"from ", b" "),
@@ -31,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
         _ => (b"from [", b"] (10.0.0.9) "),
     };
     let value = [before, chosen, behind, own.as_bytes()].concat();
-    if let Ok(hop) = parse(&value) {
+    if let Ok(hop) = parse_received(&value) {
         assert_eq!((hop.by_host, hop.build), (genuine.by_host, genuine.build));
         assert_eq!(hop.by_address, genuine.by_address);
     }
@@ -41,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
 
 /// Whoever is taken for an Exchange wrote these words in this order, outside any bracket, and a date at the end.
 fn check(value: &[u8]) {
-    let Ok(hop) = parse(value) else { return };
+    let Ok(hop) = parse_received(value) else { return };
     if matches!(hop.component, Component::Other | Component::Legacy) {
         assert!(hop.component == Component::Legacy || hop.build == Stamp::Absent);
         return;

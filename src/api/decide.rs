@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use tidegate_engine::{Decision, accept_undecided, decide_without_server};
-use tidegate_engine::{Facts, Mode};
+use tidegate_engine::{Facts, MailRoute, Mode};
 use tidegate_engine::{MailEvent, Reply, ServerId, TenantId};
 
 use tidegate_engine::Action;
@@ -110,7 +110,7 @@ impl From<CallError> for Fault {
 
 /// Reads what decisions on many events rest on into the cache, in few requests of KV. What fails is left to each event.
 pub async fn read_ahead<'a>(site: &Site<'_>, posted: impl Iterator<Item = &'a native::Request<'a>>) {
-    let Some(built_in) = common::built_in() else { return };
+    let built_in = common::built_in();
     // one by one: collecting them would sort
     let mut servers = BTreeSet::new();
     for native::Request { event, .. } in posted {
@@ -168,11 +168,8 @@ pub async fn decide<'a>(site: &Site<'_>, posted: &'a native::Request<'a>, render
         Decided::Answered(undecided(Some(event), recognition, fault, render))
     };
     let internal = |why| Fault::new(Counter::DegradedInternal, why);
-    let Some(built_in) = common::built_in() else {
-        return undecided(None, internal("the catalog is not there"));
-    };
     let reader = Reader { access: site.access, tenant: &event.tenant };
-    let known = match look_up(&reader, event, built_in, now).await {
+    let known = match look_up(&reader, event, common::built_in(), now).await {
         Ok(known) => known,
         Err((recognition, error)) => return undecided(Some(&recognition), error.into()),
     };
@@ -224,9 +221,8 @@ pub async fn decide_again(
     server: &ServerId,
     now: Timestamp,
 ) -> Result<Option<Reply>, StoreError> {
-    let Some(built_in) = common::built_in() else { return Ok(None) };
     let reader = Reader { access, tenant: &event.tenant };
-    let known = look_up(&reader, event, built_in, now).await.map_err(|(_, error)| error)?;
+    let known = look_up(&reader, event, common::built_in(), now).await.map_err(|(_, error)| error)?;
     if known.refresh {
         reader.refresh_later(context, Some(server));
     }
@@ -264,12 +260,12 @@ impl Deciding<'_> {
         let frozen = exempt.map_or(Cow::Borrowed(frozen.as_ref()), |exempt| frozen.union(exempt));
         // policy and phases reach KV apart: one from before a change that held its clock back is none
         let told = phase.filter(|record| record.policy_rev >= policy.softened_rev).map(|record| &record.phase);
-        let context = tidegate_engine::Context {
+        let context = tidegate_engine::DecisionContext {
             ceiling: *ceiling,
             phase: told,
             paused_until: enforcement.paused_until(*now),
             exempt_until: exempt.and_then(|exempt| exempt.at(*now)?.until),
-            ..tidegate_engine::Context::new(enforcement.rules(&known.facts, &frozen)?, *now)
+            ..tidegate_engine::DecisionContext::new(enforcement.rules(&known.facts, &frozen)?, *now)
         };
         Some(tidegate_engine::decide(event, server, known.recognition.behind_relay, &context))
     }
@@ -284,7 +280,13 @@ impl Deciding<'_> {
         let Recognition { behind_relay, .. } = self.known.recognition;
         let server = self.known.recognition.server()?;
         let event_id = posted.event_id.as_deref();
-        let observation = Observation::new(server, (self.event.connector, behind_relay), decision, event_id, self.now);
+        let observation = Observation::new(
+            server,
+            MailRoute { connector: self.event.connector, relayed: behind_relay },
+            decision,
+            event_id,
+            self.now,
+        );
         Some(observation.at_peer(self.event, site.refuses_at_rcpt))
     }
 }

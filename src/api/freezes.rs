@@ -1,7 +1,7 @@
 //! What stops the clocks of a tenant: its pauses, and the exemptions of single servers.
 
 use serde::Deserialize;
-use tidegate_engine::Right;
+use tidegate_engine::DelegatedRight;
 use tidegate_engine::ServerId;
 use tidegate_engine::TenantId;
 use tidegate_engine::{Date, Timestamp};
@@ -78,7 +78,7 @@ pub async fn exemption(
     server: ServerId,
 ) -> Result<Response, Failure> {
     let call = |call| Call::Exemption(server, call);
-    let needs = caller.principal.needs(Right::Exempt);
+    let needs = caller.principal.needs(DelegatedRight::Exempt);
     match method {
         "GET" => Ok(ledger.forward(&call(ExemptionCall::Show)).await?),
         "PUT" => {

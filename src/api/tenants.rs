@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use tidegate_engine::MAX_STAGES;
 use tidegate_engine::ServerId;
 use tidegate_engine::TenantId;
-use tidegate_engine::{Policy, Right};
+use tidegate_engine::{DelegatedRight, Policy};
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
@@ -74,7 +74,7 @@ async fn put_policy(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> 
     caller.principal.changes_tenant(tenant)?;
     let if_rev = http::if_match(caller.request)?;
     let proposal = proposal(caller).await?;
-    let needs = caller.principal.needs(Right::Policy);
+    let needs = caller.principal.needs(DelegatedRight::Policy);
     let put = Call::PutPolicy(Box::new(PutPolicy { proposal, if_rev, needs }));
     change(ledger, tenant, &put, 200).await
 }

@@ -1,12 +1,12 @@
 //! Changes of stage and the warnings before them: derived from the clock, written down and told when they are due.
 //!
-//! The engine tells what is to be said ([`Told`]); here it is kept in the server's row, with the time at which something
+//! The engine tells what is to be said ([`AlertState`]); here it is kept in the server's row, with the time at which something
 //! is due next.
 
 use tidegate_engine::Mode;
 use tidegate_engine::Timestamp;
 use tidegate_engine::Transition;
-use tidegate_engine::{Alert, AlertKind, Course, Told, WARNINGS};
+use tidegate_engine::{Alert, AlertKind, AlertState, SpellCourse, WARNING_SECONDS};
 use tidegate_stored::Document;
 
 use super::documents::Place;
@@ -37,7 +37,7 @@ pub enum Cause {
 /// Where a server stands, and what is to be told.
 pub struct Followed {
     pub place: Place,
-    pub told: Option<Document<Told>>,
+    pub told: Option<Document<AlertState>>,
     pub notify_at: Option<Timestamp>,
     pub alerts: Vec<Alert>,
 }
@@ -47,15 +47,15 @@ pub fn follow(server: &Server, judge: &Judge<'_>, cause: Cause, now: Timestamp) 
     let frozen = judge.frozen_with(&server.exemptions);
     let rules = judge.rules(&frozen)?;
     let place = Place::of(server, judge, &rules, now);
-    let course = server.record.spell().zip(place.shows).map(|(spell, build)| Course::new(spell, build, &rules));
+    let course = server.record.spell().zip(place.shows).map(|(spell, build)| SpellCourse::new(spell, build, &rules));
     let Some(course) = course else {
         return Ok(Followed { place, told: None, notify_at: None, alerts: Vec::new() });
     };
     let (mut told, since) = match (cause, server.told.clone()) {
-        (Cause::Begun(at), _) => (Document::new(Told::begin(&course, at)), Some(at)),
+        (Cause::Begun(at), _) => (Document::new(AlertState::begin(&course, at)), Some(at)),
         (Cause::Time, Some(told)) => (told, Some(server.notify_at.unwrap_or(now))),
         (Cause::Change, Some(told)) => (told, None),
-        (Cause::Time | Cause::Change, None) => (Document::new(Told::begin(&course, now)), None),
+        (Cause::Time | Cause::Change, None) => (Document::new(AlertState::begin(&course, now)), None),
     };
     let policy = &judge.policy.enforcement.policy;
     let is_out_of_date = place.state.is_some_and(|state| state.failing().is_some());
@@ -144,13 +144,13 @@ fn next_due(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
 
 /// When the end of a pause or an exemption is to be announced next after `now`, at which it lasts already.
 pub fn next_warning(until: Timestamp, now: Timestamp) -> Option<Timestamp> {
-    WARNINGS.iter().map(|ahead| until.plus(-ahead)).find(|due| *due > now)
+    WARNING_SECONDS.iter().map(|ahead| until.plus(-ahead)).find(|due| *due > now)
 }
 
 /// The warning of an end that counts at `now`, if one of those planned from `due` on still has a point: when it was due,
 /// and which of the two kinds it is.
 pub fn warning_due(due: Timestamp, until: Timestamp, now: Timestamp) -> Option<(Timestamp, usize)> {
-    let mut known = WARNINGS.iter().map(|ahead| until.plus(-ahead)).enumerate();
+    let mut known = WARNING_SECONDS.iter().map(|ahead| until.plus(-ahead)).enumerate();
     let counts = known.rfind(|(_, at)| due <= *at && *at <= now).filter(|_| now < until);
     counts.map(|(kind, at)| (at, kind))
 }

@@ -4,17 +4,17 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate_engine::Build;
-use tidegate_engine::Effect;
 use tidegate_engine::KeptFree;
+use tidegate_engine::MessageStanding;
 use tidegate_engine::Rules;
 use tidegate_engine::ServerId;
 use tidegate_engine::ServerRecord;
-use tidegate_engine::State;
+use tidegate_engine::StageEffect;
 use tidegate_engine::Timestamp;
-use tidegate_engine::{Context, Stage, stage};
+use tidegate_engine::{DecisionContext, Stage, current_stage};
+use tidegate_engine::{MailRoute, Policy};
 use tidegate_engine::{NodeRecord, SeenBuild};
-use tidegate_engine::{Policy, Way};
-use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocument};
+use tidegate_wire::native::{EffectDocument, StageDocument, StandingDocument, Written};
 
 use super::servers::Server;
 use super::site::Judge;
@@ -36,11 +36,11 @@ pub struct Place {
     pub shows: Option<Build>,
     pub build: Option<String>,
     pub product: Option<String>,
-    pub state: Option<State>,
+    pub state: Option<MessageStanding>,
     /// As long as it is out of date in a spell.
     pub stage: Option<Stage>,
     /// Of that stage.
-    pub effect: Option<Effect>,
+    pub effect: Option<StageEffect>,
 }
 
 impl Place {
@@ -49,23 +49,23 @@ impl Place {
         let record = &server.record;
         let standing = record.standing(rules, now);
         let build = standing.map(|(build, _)| build);
-        let context = Context {
+        let context = DecisionContext {
             ceiling: judge.ceiling(),
             paused_until: judge.policy.enforcement.paused_until(now),
             exempt_until: server.exempt_until(now),
-            ..Context::new(*rules, now)
+            ..DecisionContext::new(*rules, now)
         };
         let product = build.and_then(|build| rules.facts.catalog.product(build));
         let failing = standing.filter(|(_, standing)| standing.is_out_of_date());
-        let stage = record.spell().zip(failing).map(|(spell, (build, _))| stage(Some(spell), build, &context));
-        let way = Way { connector: server.connector, relayed: server.relayed };
+        let stage = record.spell().zip(failing).map(|(spell, (build, _))| current_stage(Some(spell), build, &context));
+        let way = MailRoute { connector: server.connector, relayed: server.relayed };
         let in_reach = record.spell().is_some_and(|spell| spell.is_in_reach(now));
-        let effect = |stage| Effect::of(&stage, way, in_reach, &context);
+        let effect = |stage| StageEffect::of(&stage, way, in_reach, &context);
         Self {
             shows: build,
             build: build.map(|build| build.to_string()),
             product: product.map(|product| product.name.to_string()),
-            state: standing.map(|(_, standing)| State::Judged(standing)),
+            state: standing.map(|(_, standing)| MessageStanding::Judged(standing)),
             stage,
             effect: stage.map(effect),
         }
@@ -73,7 +73,7 @@ impl Place {
 
     /// `current`, `out_of_date` or `unknown`.
     pub fn state_name(&self) -> &'static str {
-        self.state.map_or("unknown", State::as_str)
+        self.state.map_or("unknown", MessageStanding::as_str)
     }
 }
 
@@ -83,15 +83,15 @@ pub struct ServerDocument {
     id: ServerId,
     name: String,
     connector: &'static str,
-    first_seen: Shown<Timestamp>,
-    last_seen: Shown<Timestamp>,
+    first_seen: Written<Timestamp>,
+    last_seen: Written<Timestamp>,
     build: Option<String>,
     product: Option<String>,
     standing: Option<StandingDocument>,
     stage: Option<StageDocument>,
     effect: Option<EffectDocument>,
-    detected_at: Option<Shown<Timestamp>>,
-    exempt_until: Option<Shown<Timestamp>>,
+    detected_at: Option<Written<Timestamp>>,
+    exempt_until: Option<Written<Timestamp>>,
     kept_free_by: Option<KeptFreeDocument>,
     nodes: Vec<NodeDocument>,
     /// On its own page alone: newest first, as [`super::servers::history`] reads them.
@@ -120,7 +120,7 @@ pub struct History {
 #[derive(Serialize)]
 struct NodeDocument {
     address: String,
-    last_seen: Shown<Timestamp>,
+    last_seen: Written<Timestamp>,
     /// Of its newest builds, by today's requirements.
     standing: Option<StandingDocument>,
     builds: Vec<BuildDocument>,
@@ -132,13 +132,13 @@ struct KeptFreeDocument {
     /// Of the machine, if it is known.
     node: Option<String>,
     build: String,
-    last_seen: Shown<Timestamp>,
+    last_seen: Written<Timestamp>,
 }
 
 #[derive(Serialize)]
 struct BuildDocument {
     build: String,
-    last_seen: Shown<Timestamp>,
+    last_seen: Written<Timestamp>,
 }
 
 impl ServerDocument {
@@ -149,20 +149,20 @@ impl ServerDocument {
         let Place { build, product, state, stage, effect, .. } = Place::of(&server, judge, &rules, now);
         let nodes = nodes(&server.record, &rules, now);
         let kept_free_by = server.record.kept_free_by(&rules, now).map(KeptFreeDocument::new);
-        let exempt_until = server.exempt_until(now).map(Shown);
+        let exempt_until = server.exempt_until(now).map(Written);
         let Server { id, name, connector, first_seen, last_seen, record, .. } = server;
         Ok(Self {
             id,
             name,
             connector: connector.as_str(),
-            first_seen: Shown(first_seen),
-            last_seen: Shown(last_seen),
+            first_seen: Written(first_seen),
+            last_seen: Written(last_seen),
             build,
             product,
             standing: state.map(StandingDocument::new),
             stage: stage.map(StageDocument::new),
             effect: effect.map(EffectDocument::new),
-            detected_at: record.spell().map(|spell| Shown(spell.detected_at)),
+            detected_at: record.spell().map(|spell| Written(spell.detected_at)),
             exempt_until,
             kept_free_by,
             nodes,
@@ -181,16 +181,16 @@ impl ServerDocument {
 impl KeptFreeDocument {
     fn new(kept: KeptFree) -> Self {
         let KeptFree { node, build, last_seen } = kept;
-        Self { node: node.map(|node| node.to_string()), build: build.to_string(), last_seen: Shown(last_seen) }
+        Self { node: node.map(|node| node.to_string()), build: build.to_string(), last_seen: Written(last_seen) }
     }
 }
 
 fn nodes(record: &ServerRecord, rules: &Rules<'_>, now: Timestamp) -> Vec<NodeDocument> {
-    let build = |seen: &SeenBuild| BuildDocument { build: seen.build.to_string(), last_seen: Shown(seen.at) };
+    let build = |seen: &SeenBuild| BuildDocument { build: seen.build.to_string(), last_seen: Written(seen.at) };
     let node = |node: &NodeRecord| NodeDocument {
         address: node.node.to_string(),
-        last_seen: Shown(node.last_seen),
-        standing: node.standing(rules, now).map(|standing| StandingDocument::new(State::Judged(standing))),
+        last_seen: Written(node.last_seen),
+        standing: node.standing(rules, now).map(|standing| StandingDocument::new(MessageStanding::Judged(standing))),
         builds: node.builds.iter().rev().map(build).collect(),
     };
     record.nodes().iter().map(node).collect()

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tidegate_engine::ServerId;
 use tidegate_engine::{DAY, Timestamp};
+use tidegate_engine::{DelegatedRight, Mode};
 use tidegate_engine::{Freeze, Freezes};
-use tidegate_engine::{Mode, Right};
 use tidegate_wire::problem::Problem;
 
 use super::alerts::{next_warning, warning_due};
@@ -32,10 +32,10 @@ pub enum ExemptionCall {
     Put {
         reason: String,
         expires_at: Timestamp,
-        needs: Option<Right>,
+        needs: Option<DelegatedRight>,
     },
     End {
-        needs: Option<Right>,
+        needs: Option<DelegatedRight>,
     },
 }
 
@@ -55,7 +55,7 @@ pub fn put(
     site: &Site<'_>,
     id: &ServerId,
     (reason, expires_at): (&str, Timestamp),
-    needs: Option<Right>,
+    needs: Option<DelegatedRight>,
 ) -> Result<Changed, SqlError> {
     sql.change(|change| {
         let mut server = changeable(change, site, id, needs)?;
@@ -91,7 +91,7 @@ pub fn put(
 }
 
 /// Ends a server's exemption now.
-pub fn end(sql: &Sql, site: &Site<'_>, id: &ServerId, needs: Option<Right>) -> Result<Changed, SqlError> {
+pub fn end(sql: &Sql, site: &Site<'_>, id: &ServerId, needs: Option<DelegatedRight>) -> Result<Changed, SqlError> {
     sql.change(|change| {
         let mut server = changeable(change, site, id, needs)?;
         let Some(expires_at) = expiry(change, id)? else { return Err(none().into()) };
@@ -144,7 +144,12 @@ fn end_lapsed(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> {
 }
 
 /// A server that the caller may exempt.
-fn changeable(change: &Change<'_>, site: &Site<'_>, id: &ServerId, needs: Option<Right>) -> Result<Server, SqlError> {
+fn changeable(
+    change: &Change<'_>,
+    site: &Site<'_>,
+    id: &ServerId,
+    needs: Option<DelegatedRight>,
+) -> Result<Server, SqlError> {
     access::delegated(needs, &policies::current(change)?.enforcement.policy)?;
     end_lapsed(change, site.now)?;
     let missing = || Problem::not_found("there is no such server").into();

@@ -4,7 +4,7 @@ use tidegate_engine::ServerId;
 use tidegate_engine::Shown;
 use tidegate_engine::Sighting;
 use tidegate_engine::{HOUR, Timestamp};
-use tidegate_engine::{Mode, Way};
+use tidegate_engine::{MailRoute, Mode};
 
 use super::bounds::{Bound, MAX_PEER_SERVERS, MAX_SERVERS};
 use super::counts::Tally;
@@ -124,7 +124,7 @@ fn take_in(
     {
         let frozen = judge.frozen_with(&server.exemptions);
         let rules = judge.rules(&frozen)?;
-        let way = Way { connector: item.connector, relayed: item.relayed };
+        let way = MailRoute { connector: item.connector, relayed: item.relayed };
         let in_reach = judge.mode() == Mode::Enforce && rules.policy.reaches(way);
         for sight in &item.sights {
             let sighting = Sighting {

@@ -2,8 +2,8 @@
 
 use tidegate_engine::TenantId;
 use tidegate_engine::Timestamp;
-use tidegate_engine::hold;
-use tidegate_engine::{Policy, Way};
+use tidegate_engine::apply_rules_change;
+use tidegate_engine::{MailRoute, Policy};
 use tidegate_stored::{Document, Unreadable};
 use tidegate_wire::problem::Problem;
 
@@ -154,9 +154,9 @@ pub fn hold_one(
     now: Timestamp,
 ) -> Result<bool, SqlError> {
     let (was, will_be) = (before.frozen_with(&server.exemptions), after.frozen_with(&server.exemptions));
-    let way = Way { connector: server.connector, relayed: server.relayed };
-    let change = tidegate_engine::Change { before: before.rules(&was)?, after: after.rules(&will_be)?, way, now };
-    Ok(hold(&mut server.record, &change))
+    let way = MailRoute { connector: server.connector, relayed: server.relayed };
+    let change = tidegate_engine::RulesChange { before: before.rules(&was)?, after: after.rules(&will_be)?, way, now };
+    Ok(apply_rules_change(&mut server.record, &change))
 }
 
 /// Keeps what only an admin may change.

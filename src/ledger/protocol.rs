@@ -8,8 +8,8 @@ use tidegate_engine::Component;
 use tidegate_engine::Connector;
 use tidegate_engine::Shown;
 use tidegate_engine::{Date, Timestamp};
+use tidegate_engine::{DelegatedRight, Policy};
 use tidegate_engine::{Node, ServerId};
-use tidegate_engine::{Policy, Right};
 
 use super::bounds::Bound;
 use super::exemptions::ExemptionCall;
@@ -401,7 +401,7 @@ pub struct PutPolicy {
     /// The revision that the caller knows; `None`: whatever it is.
     pub if_rev: Option<u64>,
     /// What the present policy has to delegate to the caller.
-    pub needs: Option<Right>,
+    pub needs: Option<DelegatedRight>,
 }
 
 /// A policy as someone wants to have it.

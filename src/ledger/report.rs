@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use tidegate_engine::Mode;
 use tidegate_engine::ServerId;
 use tidegate_engine::{DAY, Date, Timestamp};
-use tidegate_wire::native::{EffectDocument, Shown, StageDocument, StandingDocument};
+use tidegate_wire::native::{EffectDocument, StageDocument, StandingDocument, Written};
 use worker::SqlStorageValue;
 
 use super::documents::Place;
@@ -61,7 +61,7 @@ pub struct Report {
     transitions: Box<RawValue>,
     servers: Vec<ServerRow>,
     next: Option<String>,
-    paused_until: Option<Shown<Timestamp>>,
+    paused_until: Option<Written<Timestamp>>,
 }
 
 #[derive(Serialize)]
@@ -74,9 +74,9 @@ struct ServerRow {
     standing: Option<StandingDocument>,
     stage: Option<StageDocument>,
     effect: Option<EffectDocument>,
-    detected_at: Option<Shown<Timestamp>>,
-    exempt_until: Option<Shown<Timestamp>>,
-    last_seen: Shown<Timestamp>,
+    detected_at: Option<Written<Timestamp>>,
+    exempt_until: Option<Written<Timestamp>>,
+    last_seen: Written<Timestamp>,
     nodes: usize,
     accept: i64,
     defer: i64,
@@ -107,9 +107,9 @@ pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Rep
             standing: place.state.map(StandingDocument::new),
             stage: place.stage.map(StageDocument::new),
             effect: place.effect.map(EffectDocument::new),
-            detected_at: server.record.spell().map(|spell| Shown(spell.detected_at)),
-            exempt_until: exempt_until.map(Shown),
-            last_seen: Shown(server.last_seen),
+            detected_at: server.record.spell().map(|spell| Written(spell.detected_at)),
+            exempt_until: exempt_until.map(Written),
+            last_seen: Written(server.last_seen),
             nodes: server.record.nodes().len(),
             accept,
             defer,
@@ -144,7 +144,7 @@ pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Rep
         transitions: of_days(transitions)?,
         servers,
         next,
-        paused_until: policy.enforcement.paused_until(site.now).map(Shown),
+        paused_until: policy.enforcement.paused_until(site.now).map(Written),
     })
 }
 

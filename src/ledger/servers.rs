@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tidegate_engine::AlertState;
 use tidegate_engine::Connector;
 use tidegate_engine::Freezes;
 use tidegate_engine::ServerId;
 use tidegate_engine::Timestamp;
-use tidegate_engine::Told;
 use tidegate_engine::{ServerRecord, Transition, TransitionKind};
 use tidegate_stored::Document;
 
@@ -315,7 +315,7 @@ pub struct Server {
     pub exemptions: Document<Freezes>,
     /// What was told of its spell.
     #[serde(default)]
-    pub told: Option<Document<Told>>,
+    pub told: Option<Document<AlertState>>,
     /// When something is to be told next.
     #[serde(default)]
     pub notify_at: Option<Timestamp>,

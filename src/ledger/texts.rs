@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tidegate_engine::Minutes;
+use tidegate_engine::ClosedMinutes;
 use tidegate_engine::Mode;
 use tidegate_engine::NextStage;
 use tidegate_engine::Timestamp;
@@ -123,7 +123,7 @@ impl<'a> Subject<'a> {
     }
 
     /// What becomes of its mail.
-    fn push_effect(&self, text: &mut String, minutes: Minutes, to_come: bool) {
+    fn push_effect(&self, text: &mut String, minutes: ClosedMinutes, to_come: bool) {
         let verb = match (self.enforced, to_come) {
             (false, _) => "would be",
             (true, false) => "is",

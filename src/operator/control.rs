@@ -4,7 +4,7 @@ use serde::Serialize;
 use tidegate_engine::Mode;
 use tidegate_engine::Timestamp;
 use tidegate_engine::{Freeze, Freezes};
-use tidegate_wire::native::Shown;
+use tidegate_wire::native::Written;
 
 use super::protocol::Changed;
 use super::trail;
@@ -24,7 +24,7 @@ struct Document {
     mode: Mode,
     variable: Mode,
     effective: Mode,
-    updated_at: Option<Shown<Timestamp>>,
+    updated_at: Option<Written<Timestamp>>,
 }
 
 /// What an entry of the trail says.
@@ -47,7 +47,7 @@ pub fn set(sql: &Sql, act: Act<'_>, variable: Mode, mode: Option<Mode>) -> Resul
         }
         let (record, updated_at) = stored;
         let (mode, effective) = (ceiling(&record), record.ceiling(variable));
-        let shown = to_text(&Document { mode, variable, effective, updated_at: updated_at.map(Shown) })?;
+        let shown = to_text(&Document { mode, variable, effective, updated_at: updated_at.map(Written) })?;
         Ok(Changed { control: record, shown, version: None })
     })
 }

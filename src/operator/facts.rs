@@ -2,7 +2,6 @@
 //! one call.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -11,7 +10,7 @@ use tidegate_engine::Timestamp;
 use tidegate_engine::{Baseline, BaselineDocument, BaselineError};
 use tidegate_engine::{Catalog, CatalogDocument};
 use tidegate_stored::Document;
-use tidegate_wire::native::Shown;
+use tidegate_wire::native::Written;
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
@@ -34,13 +33,13 @@ const MAX_BASELINES: usize = 32;
 #[derive(Serialize)]
 struct Put {
     version: u64,
-    updated_at: Shown<Timestamp>,
+    updated_at: Written<Timestamp>,
     /// Of a catalog: products that this change brings under enforcement, and since when their clocks may run.
     #[serde(skip_serializing_if = "Option::is_none")]
     waves: Option<Waves>,
 }
 
-type Waves = BTreeMap<String, Shown<Timestamp>>;
+type Waves = BTreeMap<String, Written<Timestamp>>;
 
 /// What the trail says of a version.
 #[derive(Serialize)]
@@ -57,7 +56,7 @@ struct Entry {
 struct BaselineItem {
     name: String,
     version: u64,
-    updated_at: Option<Shown<Timestamp>>,
+    updated_at: Option<Written<Timestamp>>,
 }
 
 /// One version as the API shows it, with its `ETag`; the one in force unless another one is asked for.
@@ -65,7 +64,7 @@ pub fn show(sql: &Sql, key: &FactsKey, version: Option<u64>, now: Timestamp) -> 
     let versions = control::record(sql)?.versions;
     let version = version.unwrap_or_else(|| versions.of(key));
     let json = text(sql, key, version)?.ok_or_else(|| missing(key))?;
-    let updated_at = to_text(&updated_at(sql, key, version)?.map(Shown))?;
+    let updated_at = to_text(&updated_at(sql, key, version)?.map(Written))?;
     let member = if *key == FactsKey::Catalog { "catalog" } else { "baseline" };
     let newest = match key {
         FactsKey::Catalog => {
@@ -100,7 +99,7 @@ pub fn baselines(sql: &Sql, range: &Range) -> Result<Page<impl Serialize>, SqlEr
         }
         let key = FactsKey::Baseline(name.clone());
         let version = versions.of(&key);
-        items.push(BaselineItem { name, version, updated_at: updated_at(sql, &key, version)?.map(Shown) });
+        items.push(BaselineItem { name, version, updated_at: updated_at(sql, &key, version)?.map(Written) });
     }
     Ok(Page::of(items, range, |item| item.name.clone()))
 }
@@ -129,7 +128,7 @@ pub fn put(sql: &Sql, act: Act<'_>, put: PutFacts, now_millis: i64) -> Result<Ch
             _ => store(change, &key, json, &waves, act.at)?,
         };
         let newly = |(name, since): (&String, &Timestamp)| {
-            (versions.waves.get(name) != Some(since)).then(|| (name.clone(), Shown(*since)))
+            (versions.waves.get(name) != Some(since)).then(|| (name.clone(), Written(*since)))
         };
         let shown_waves: Waves = waves.iter().filter_map(newly).collect();
         let shown_waves = (key == FactsKey::Catalog).then_some(shown_waves);
@@ -148,7 +147,7 @@ pub fn put(sql: &Sql, act: Act<'_>, put: PutFacts, now_millis: i64) -> Result<Ch
         );
         trail::write(change, act, action, subject, entries, None)?;
         tenants::poke_all(change, now_millis)?;
-        let shown = to_text(&Put { version, updated_at: Shown(act.at), waves: shown_waves })?;
+        let shown = to_text(&Put { version, updated_at: Written(act.at), waves: shown_waves })?;
         Ok(Changed { control, shown, version: Some(version) })
     })
 }
@@ -241,7 +240,7 @@ fn text(sql: &Sql, key: &FactsKey, version: u64) -> Result<Option<String>, SqlEr
     }
     match key {
         FactsKey::Catalog => Ok(Some(to_text(&CatalogDocument::from(&Catalog::built_in()))?)),
-        FactsKey::Baseline(name) => built_in()?.baselines.get(name).map(to_text).transpose(),
+        FactsKey::Baseline(name) => common::built_in().baselines.get(name).map(to_text).transpose(),
     }
 }
 
@@ -253,14 +252,10 @@ fn updated_at(sql: &Sql, key: &FactsKey, version: u64) -> Result<Option<Timestam
 /// All baselines that policies may name, in order.
 fn names(versions: &Versions) -> Result<BTreeSet<String>, SqlError> {
     let mut names = BTreeSet::new();
-    for name in built_in()?.baselines.keys().chain(versions.baselines.keys()) {
+    for name in common::built_in().baselines.keys().chain(versions.baselines.keys()) {
         names.insert(name.clone());
     }
     Ok(names)
-}
-
-fn built_in() -> Result<Rc<Facts>, SqlError> {
-    common::built_in().ok_or_else(|| SqlError::Failed("the catalog is not there".to_owned()))
 }
 
 fn missing(key: &FactsKey) -> Problem {

@@ -71,7 +71,7 @@ export default [
       ["the ceiling does not hold", "self.rules.policy.mode.min(self.ceiling)", "self.rules.policy.mode"],
       [
         "what is kept open is closed",
-        "minutes: if keeps_open { Minutes::default() } else { rung.minutes },",
+        "minutes: if keeps_open { ClosedMinutes::default() } else { rung.minutes },",
         "minutes: rung.minutes,",
       ],
       [

@@ -7,13 +7,13 @@ export default [
     faults: [
       [
         "a stamp without a date shows a build",
-        "read_date(&mut cursor).ok_or(if date.trim_ascii().is_empty() { Deviation::Cut } else { Deviation::Date })?;",
-        "read_date(&mut cursor).or(date.trim_ascii().is_empty().then_some(Timestamp(0))).ok_or(Deviation::Date)?;",
+        "read_date(&mut cursor).ok_or(undated)?;",
+        "read_date(&mut cursor).or(date.trim_ascii().is_empty().then_some(Timestamp(0))).ok_or(StampDeviation::Date)?;",
       ],
       [
         "a stamp whose date cannot be read shows a build",
-        "read_date(&mut cursor).ok_or(if date.trim_ascii().is_empty() { Deviation::Cut } else { Deviation::Date })?;",
-        "read_date(&mut cursor).or((!date.trim_ascii().is_empty()).then_some(Timestamp(0))).ok_or(Deviation::Cut)?;",
+        "read_date(&mut cursor).ok_or(undated)?;",
+        "read_date(&mut cursor).or((!date.trim_ascii().is_empty()).then_some(Timestamp(0))).ok_or(StampDeviation::Cut)?;",
       ],
       [
         "something may stand behind the date",
@@ -68,7 +68,7 @@ export default [
       ],
       [
         "an id that is no build is none at all",
-        "true => Stamp::Build(Build::from_bytes(cursor.word()).ok_or(Deviation::Id)?),",
+        "true => Stamp::Build(Build::from_bytes(cursor.word()).ok_or(StampDeviation::Id)?),",
         "true => Build::from_bytes(cursor.word()).map_or(Stamp::Absent, Stamp::Build),",
       ],
       [
@@ -197,8 +197,8 @@ export default [
       ],
       [
         "below a hop without FROM the relay's address vouches for a server",
-        "way = Way { behind_relay: true, peer: step.peer };\n        vouched = if step.is_local { vouched } else { step.peer };",
-        "vouched = if step.is_local { vouched } else { step.peer };\n        way = Way { behind_relay: true, peer: vouched };",
+        "skipped = Skipped { behind_relay: true, peer: step.peer };\n        vouched = if step.is_local { vouched } else { step.peer };",
+        "vouched = if step.is_local { vouched } else { step.peer };\n        skipped = Skipped { behind_relay: true, peer: vouched };",
       ],
       [
         "the client's address vouches for every relay",
@@ -262,7 +262,7 @@ export default [
       ],
       [
         "a login at the relay vouches for a server behind it",
-        "(Some(name), _) if !way.behind_relay =>",
+        "(Some(name), _) if !skipped.behind_relay =>",
         "(Some(name), _) =>",
       ],
       [
@@ -304,22 +304,22 @@ export default [
       [
         "Exchange Online is looked through",
         "    let Some((index, field)) = fields.next() else { return recognition };\n",
-        `    let is_online = |field: &Field<'_>| read(field, catalog).is_ok_and(|hop| is_exchange_online(&hop, catalog));
+        `    let is_online = |field: &HeaderField<'_>| read(field, catalog).is_ok_and(|hop| is_exchange_online(&hop, catalog));
     let Some((index, field)) = fields.find(|(_, field)| !is_online(field)) else { return recognition };
 `,
       ],
       [
         "who hands over Exchange Online's mail is Exchange Online",
         "    let Some((index, field)) = fields.next() else { return recognition };\n",
-        `    let is_online = |field: &Field<'_>| read(field, catalog).is_ok_and(|hop| is_exchange_online(&hop, catalog));
+        `    let is_online = |field: &HeaderField<'_>| read(field, catalog).is_ok_and(|hop| is_exchange_online(&hop, catalog));
     let online = fields.clone().find(|(_, field)| is_online(field));
     let Some((index, field)) = online.or_else(|| fields.next()) else { return recognition };
 `,
       ],
       [
         "an address stands before a login",
-        "(Some(name), _) if !way.behind_relay =>",
-        "(Some(name), None) if !way.behind_relay =>",
+        "(Some(name), _) if !skipped.behind_relay =>",
+        "(Some(name), None) if !skipped.behind_relay =>",
       ],
     ],
   },

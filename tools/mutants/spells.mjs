@@ -2,6 +2,17 @@
 
 export default [
   {
+    file: "shown.rs",
+    first: ["properties"],
+    faults: [
+      [
+        "a stored lane counts as an update",
+        "if lane_only { Self::Lane(build) } else { Self::Update(build) }",
+        "if lane_only { Self::Update(build) } else { Self::Update(build) }",
+      ],
+    ],
+  },
+  {
     file: "witness.rs",
     first: ["life", "lib", "properties"],
     faults: [
@@ -63,11 +74,6 @@ export default [
         "<= WITNESS_SECONDS",
       ],
       [
-        "a lane counts as an update",
-        "if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }",
-        "Shown::Update(self.build)",
-      ],
-      [
         "nothing stands for a name of which nothing counts any more",
         ".filter(|_| self.lately(now).next().is_none())",
         ".filter(|_| false)",
@@ -89,8 +95,42 @@ export default [
     file: "spell.rs",
     first: ["life", "lib", "properties"],
     faults: [
+      [
+        "waves are ignored",
+        "start: wave.map(|wave| wave.max(spell.detected_at)),",
+        "start: wave.map(|_| spell.detected_at).or(Some(spell.detected_at)),",
+      ],
+      ["who waited for a wave has no notice", "notice.max(spell.open_until)", "notice.min(spell.open_until)"],
       ["silence takes 61 days", "SILENCE_SECONDS: i64 = 60 * DAY", "SILENCE_SECONDS: i64 = 61 * DAY"],
       ["silence takes 59 days", "SILENCE_SECONDS: i64 = 60 * DAY", "SILENCE_SECONDS: i64 = 59 * DAY"],
+      ["reach lasts 36 days", "REACH_SECONDS: i64 = 35 * DAY", "REACH_SECONDS: i64 = 36 * DAY"],
+      ["reach lasts 34 days", "REACH_SECONDS: i64 = 35 * DAY", "REACH_SECONDS: i64 = 34 * DAY"],
+      [
+        "a suspended spell ends in silence",
+        "self.suspended_since.is_none().then(|| self.last_out_of_date.plus(SILENCE_SECONDS))",
+        "Some(self.last_out_of_date.plus(SILENCE_SECONDS))",
+      ],
+      [
+        "the time of a suspension counts",
+        "self.held = self.held.saturating_add((clock.running(now) - clock.running(since)).max(0));",
+        "let _ = (clock, since);",
+      ],
+      [
+        "the end of a suspension brings no notice",
+        "            self.give_notice(now);\n        }",
+        "        }",
+      ],
+      [
+        "the end of a suspension is no word of its server",
+        "self.last_out_of_date = self.last_out_of_date.max(now);\n            self.give",
+        "self.give",
+      ],
+    ],
+  },
+  {
+    file: "record.rs",
+    first: ["life", "lib", "properties"],
+    faults: [
       [
         "a spell resumes 31 days after the patch",
         "RESUMES_AFTER_PATCH_SECONDS: i64 = 30 * DAY",
@@ -101,8 +141,6 @@ export default [
         "RESUMES_AFTER_SILENCE_SECONDS: i64 = 180 * DAY",
         "RESUMES_AFTER_SILENCE_SECONDS: i64 = 181 * DAY",
       ],
-      ["reach lasts 36 days", "REACH_SECONDS: i64 = 35 * DAY", "REACH_SECONDS: i64 = 36 * DAY"],
-      ["reach lasts 34 days", "REACH_SECONDS: i64 = 35 * DAY", "REACH_SECONDS: i64 = 34 * DAY"],
       [
         "a retry is a second witness",
         "            Some(witness) if witness.fingerprint == sighting.fingerprint => return None,\n",
@@ -174,13 +212,13 @@ export default [
       ],
       [
         "after silence a spell resumes within 30 days alone",
-        "End::Silent => RESUMES_AFTER_SILENCE_SECONDS",
-        "End::Silent => RESUMES_AFTER_PATCH_SECONDS",
+        "SpellEnd::Silent => RESUMES_AFTER_SILENCE_SECONDS",
+        "SpellEnd::Silent => RESUMES_AFTER_PATCH_SECONDS",
       ],
       [
         "after the patch a spell resumes within 180 days",
-        "End::Patched => RESUMES_AFTER_PATCH_SECONDS",
-        "End::Patched => RESUMES_AFTER_SILENCE_SECONDS",
+        "SpellEnd::Patched => RESUMES_AFTER_PATCH_SECONDS",
+        "SpellEnd::Patched => RESUMES_AFTER_SILENCE_SECONDS",
       ],
       [
         "the time between patch and relapse counts",
@@ -202,26 +240,6 @@ export default [
         "a patched server's spell is suspended",
         "!self.failed.as_ref().is_none_or(met)",
         "{ let _ = met; true }",
-      ],
-      [
-        "a suspended spell ends in silence",
-        "self.suspended_since.is_none().then(|| self.last_out_of_date.plus(SILENCE_SECONDS))",
-        "Some(self.last_out_of_date.plus(SILENCE_SECONDS))",
-      ],
-      [
-        "the time of a suspension counts",
-        "self.held = self.held.saturating_add((clock.running(now) - clock.running(since)).max(0));",
-        "let _ = (clock, since);",
-      ],
-      [
-        "the end of a suspension brings no notice",
-        "            self.give_notice(now);\n        }",
-        "        }",
-      ],
-      [
-        "the end of a suspension is no word of its server",
-        "self.last_out_of_date = self.last_out_of_date.max(now);\n            self.give",
-        "self.give",
       ],
       ["no message ends a suspension", "            spell.end_suspension(build, rules, at);\n", ""],
       [

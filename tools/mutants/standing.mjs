@@ -6,12 +6,6 @@ export default [
     first: ["lib", "life"],
     faults: [
       ["notice is six days", "NOTICE_SECONDS: i64 = 7 * DAY", "NOTICE_SECONDS: i64 = 6 * DAY"],
-      [
-        "waves are ignored",
-        "start: wave.map(|wave| wave.max(spell.detected_at)),",
-        "start: wave.map(|_| spell.detected_at).or(Some(spell.detected_at)),",
-      ],
-      ["who waited for a wave has no notice", "notice.max(spell.open_until)", "notice.min(spell.open_until)"],
       ["a new requirement gives no grace", "let from = now.plus(-NOTICE_SECONDS);", "let from = now;"],
       [
         "grace lasts a second more",
@@ -114,13 +108,13 @@ export default [
       ],
       [
         "a lane without its update level is behind",
-        "(true, true) => Standing::Unknown(Doubt::UpdateLevelNotShown),",
-        "(true, true) => self.failing(Fault::BehindOnUpdates, Some(required)),",
+        "(true, true) => Standing::Unknown(UnknownReason::UpdateLevelNotShown),",
+        "(true, true) => self.failing(OutOfDateReason::BehindOnUpdates, Some(required)),",
       ],
-      ["what is ahead of the catalog is judged", "_ if self.known.place == Place::Ahead", "_ if false"],
+      ["what is ahead of the catalog is judged", "_ if self.known.place == CatalogPlace::Ahead", "_ if false"],
       [
         "what lies in no known lane is judged",
-        "            _ if self.known.place == Place::UnknownLane => Standing::Unknown(Doubt::UnknownLane),\n",
+        "            _ if self.known.place == CatalogPlace::UnknownLane => Standing::Unknown(UnknownReason::UnknownLane),\n",
         "",
       ],
       [
@@ -185,7 +179,7 @@ export default [
       ],
       [
         "doubt about support frees",
-        "Standing::Current(_) => Standing::Unknown(Doubt::ExtendedSupportNotShown),",
+        "Standing::Current(_) => Standing::Unknown(UnknownReason::ExtendedSupportNotShown),",
         "Standing::Current(pass) => Standing::Current(pass),",
       ],
     ],

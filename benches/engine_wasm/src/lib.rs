@@ -1,6 +1,6 @@
 //! The engine's whole decision in WebAssembly: from the header's bytes to action, reply and reasons.
 
-use tidegate_engine::Context;
+use tidegate_engine::DecisionContext;
 use tidegate_engine::Freezes;
 use tidegate_engine::Header;
 use tidegate_engine::Phase;
@@ -40,7 +40,7 @@ fn decide_times(decisions: u32) -> Option<u32> {
         header: Header::Block(header.as_bytes().into()),
     };
     let phase = Phase::of_spell(Spell::between(detected, now), Vec::new());
-    let context = Context { phase: Some(&phase), ..Context::new(rules, now) };
+    let context = DecisionContext { phase: Some(&phase), ..DecisionContext::new(rules, now) };
     let rejected = (0..decisions).filter(|_| {
         let recognition = recognise(&event, &policy.trusted_relays, &facts.catalog);
         let Finding::Server(server) = &recognition.finding else { return false };

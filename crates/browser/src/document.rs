@@ -3,12 +3,12 @@
 use serde::Serialize;
 use tidegate_engine::Build;
 use tidegate_engine::Catalog;
+use tidegate_engine::CatalogNames;
 use tidegate_engine::Evidence;
-use tidegate_engine::Named;
-use tidegate_engine::Scheduled;
+use tidegate_engine::ScheduledStage;
 use tidegate_engine::Shown;
 use tidegate_engine::Timestamp;
-use tidegate_wire::native::Shown as Written;
+use tidegate_wire::native::Written;
 
 pub type Time = Written<Timestamp>;
 
@@ -36,13 +36,13 @@ impl Release {
     }
 
     fn of_build(catalog: &Catalog, shown: Shown, build: Option<Build>) -> Self {
-        let Named { product, cu, su, .. } = Named::new(catalog, shown);
+        let CatalogNames { product, cu, su, .. } = CatalogNames::new(catalog, shown);
         Self { build, product: product.map(str::to_owned), cu: cu.map(str::to_owned), su: su.map(str::to_owned) }
     }
 }
 
 #[derive(Serialize)]
-pub struct ScheduledStage {
+pub struct ScheduledStageDocument {
     number: u8,
     from: Option<Time>,
     until: Option<Time>,
@@ -50,8 +50,8 @@ pub struct ScheduledStage {
     block_minutes: u8,
 }
 
-impl From<Scheduled> for ScheduledStage {
-    fn from(stage: Scheduled) -> Self {
+impl From<ScheduledStage> for ScheduledStageDocument {
+    fn from(stage: ScheduledStage) -> Self {
         Self {
             number: stage.number,
             from: stage.from.map(Written),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::Action;
 use tidegate_engine::Build;
+use tidegate_engine::CatalogNames;
 use tidegate_engine::Ladder;
-use tidegate_engine::Named;
 use tidegate_engine::Phase;
 use tidegate_engine::Rules;
 use tidegate_engine::ServerId;
@@ -14,18 +14,16 @@ use tidegate_engine::Shown;
 use tidegate_engine::Spell;
 use tidegate_engine::Standing;
 use tidegate_engine::TenantId;
-use tidegate_engine::ordered;
+use tidegate_engine::order_by_key;
 use tidegate_engine::recognise;
 use tidegate_engine::{BaselineChoice, Facts, Policy};
-use tidegate_engine::{Context, Stage, schedule, stage};
 use tidegate_engine::{Date, HOUR, MINUTE, Timestamp};
+use tidegate_engine::{DecisionContext, Stage, current_stage, stage_schedule};
 use tidegate_engine::{Freeze, Freezes};
-use tidegate_engine::{State, decide_without_server};
-use tidegate_wire::native::{
-    self, Circumstances, Defaults, Request, Shown as Written, StageDocument, StandingDocument,
-};
+use tidegate_engine::{MessageStanding, decide_without_server};
+use tidegate_wire::native::{self, Circumstances, Defaults, Request, StageDocument, StandingDocument, Written};
 
-use crate::document::{Release, ScheduledStage, Time as TimeDocument};
+use crate::document::{Release, ScheduledStageDocument, Time as TimeDocument};
 use crate::error::{Code, Fault};
 use crate::options::{Choices, FreezeDocument, Time, facts, freezes, read};
 
@@ -59,7 +57,7 @@ pub fn catalog() -> Result<CatalogDocument, Fault> {
         extended_support_end: catalog.releases_of(product).iter().filter_map(|row| row.extended_support_end).max(),
         wave: product.wave,
     });
-    let rows = ordered(catalog.releases().iter(), |row| (row.date, row.build));
+    let rows = order_by_key(catalog.releases().iter(), |row| (row.date, row.build));
     let releases = rows
         .into_iter()
         .rev()
@@ -99,8 +97,8 @@ pub fn assess(build: &str, options: &str, now: Timestamp) -> Result<Assessment, 
     let standing = facts.assess(&policy, shown, at.date()).ok_or_else(Fault::internal)?;
     Ok(Assessment {
         release: Release::new(&facts.catalog, shown),
-        released: Named::new(&facts.catalog, shown).released,
-        standing: StandingDocument::new(State::Judged(standing)),
+        released: CatalogNames::new(&facts.catalog, shown).released,
+        standing: StandingDocument::new(MessageStanding::Judged(standing)),
     })
 }
 
@@ -132,11 +130,11 @@ pub fn decide(event: &str, context: &str, now: Timestamp) -> Result<Vec<u8>, Fau
             // a spell of which the caller knows, confirmed by what this message shows
             let last_seen = given.last_seen.map_or(now, |seen| seen.0);
             let phase = given.detected_at.map(|at| Phase::of_spell(Spell::between(at.0, last_seen), Vec::new()));
-            let context = Context {
+            let context = DecisionContext {
                 phase: phase.as_ref(),
                 paused_until: pauses.at(now).and_then(|pause| pause.until),
                 exempt_until: exemptions.at(now).and_then(|exemption| exemption.until),
-                ..Context::new(rules, now)
+                ..DecisionContext::new(rules, now)
             };
             tidegate_engine::decide(&event, server, recognition.behind_relay, &context)
         }
@@ -162,7 +160,7 @@ struct SimulateInput {
 #[derive(Serialize)]
 pub struct Simulation {
     standing: StandingDocument,
-    stages: Vec<ScheduledStage>,
+    stages: Vec<ScheduledStageDocument>,
     frozen: Vec<FrozenDocument>,
     at: Option<Moment>,
     hour: Vec<&'static str>,
@@ -189,7 +187,7 @@ pub fn simulate(input: &str, now: Timestamp) -> Result<Simulation, Fault> {
     let (frozen, at) = (freezes(pauses, "pauses")?, at.map_or(now, |at| at.0));
     let server = server.map(|name| server_id(&name)).transpose()?;
     let offset = match (tenant, server) {
-        (Some(tenant), Some(server)) => tidegate_engine::offset(&tenant, &server),
+        (Some(tenant), Some(server)) => tidegate_engine::window_offset(&tenant, &server),
         _ => 0,
     };
     let rules = Rules::new(facts, &policy, &frozen).ok_or_else(Fault::internal)?;
@@ -199,7 +197,7 @@ pub fn simulate(input: &str, now: Timestamp) -> Result<Simulation, Fault> {
     let hour = (0..60).map(|minute| life.action(begin.plus(minute * MINUTE), offset).as_str()).collect();
     let frozen_list: Vec<Freeze> = frozen.clone().into();
     Ok(Simulation {
-        standing: StandingDocument::new(State::Judged(standing)),
+        standing: StandingDocument::new(MessageStanding::Judged(standing)),
         stages: stages(build, standing, detected_at.0, &rules),
         frozen: frozen_list
             .iter()
@@ -218,12 +216,17 @@ fn server_id(name: &str) -> Result<ServerId, Fault> {
 }
 
 /// When enforcement that detected the server then reaches each stage; none where it is not out of date.
-pub fn stages(build: Build, standing: Standing, detected_at: Timestamp, rules: &Rules<'_>) -> Vec<ScheduledStage> {
+pub fn stages(
+    build: Build,
+    standing: Standing,
+    detected_at: Timestamp,
+    rules: &Rules<'_>,
+) -> Vec<ScheduledStageDocument> {
     if !standing.is_out_of_date() {
         return Vec::new();
     }
     let spell = Spell::between(detected_at, detected_at);
-    schedule(&spell, build, rules).map(ScheduledStage::from).collect()
+    stage_schedule(&spell, build, rules).map(ScheduledStageDocument::from).collect()
 }
 
 /// A server that shows the same build all the time.
@@ -237,13 +240,14 @@ impl Life<'_> {
     fn stage(&self, at: Timestamp) -> Option<Stage> {
         let out_of_date = self.rules.assess(Shown::Update(self.build), at).is_out_of_date();
         let spell = Spell::between(self.detected_at, at);
-        (out_of_date && self.detected_at <= at).then(|| stage(Some(&spell), self.build, &Context::new(self.rules, at)))
+        (out_of_date && self.detected_at <= at)
+            .then(|| current_stage(Some(&spell), self.build, &DecisionContext::new(self.rules, at)))
     }
 
     fn action(&self, at: Timestamp, offset: u8) -> Action {
         match self.stage(at) {
             Some(stage) if stage.has_started && self.rules.freezes.at(at).is_none() => {
-                tidegate_engine::action(stage.minutes, offset, at)
+                tidegate_engine::window_action(stage.minutes, offset, at)
             }
             _ => Action::Accept,
         }

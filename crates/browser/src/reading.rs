@@ -9,10 +9,10 @@ use tidegate_engine::Component;
 use tidegate_engine::Header;
 use tidegate_engine::Shown;
 use tidegate_engine::TrustedRelay;
-use tidegate_engine::describe;
-use tidegate_engine::{ConnectingServer, Trace, recognise, shown_by, traces};
+use tidegate_engine::describe_recognition;
+use tidegate_engine::{ConnectingServer, Trace, recognise, shown_by_hop, traces};
 use tidegate_engine::{Connector, MAX_OWN_HOPS, MailEvent};
-use tidegate_wire::native::{EvidenceDocument, Shown as Written};
+use tidegate_wire::native::{EvidenceDocument, Written};
 
 use crate::document::{Marked, Release, Time};
 use crate::error::{Code, Fault};
@@ -89,7 +89,7 @@ pub fn read_header(header: &[u8], cut: bool, options: &str) -> Result<Reading, F
         finding: recognition.finding.as_str(),
         server: recognition.server().map(|server| Server::new(server, &facts.catalog)),
         evidence: recognition.evidence().map(EvidenceDocument::new),
-        why: describe(&event, &recognition, &facts.catalog),
+        why: describe_recognition(&event, &recognition, &facts.catalog),
         hops,
         truncated: (cut && !has_end(header)) || event.header.has_unread_fields() || event.header.has_cut_field(),
     })
@@ -121,7 +121,7 @@ impl Server {
 impl HeaderHop {
     fn new(trace: &Trace<'_>, catalog: &Catalog) -> Self {
         let hop = trace.hop.as_ref();
-        let shown = hop.map_or(Shown::Nothing, shown_by);
+        let shown = hop.map_or(Shown::Nothing, shown_by_hop);
         let release = Release::stamped(catalog, shown);
         Self {
             field: trace.evidence.field,

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark stops where it cannot run")]
 
 use divan::{Bencher, black_box};
-use tidegate_engine::Context;
+use tidegate_engine::CatalogNames;
+use tidegate_engine::DecisionContext;
 use tidegate_engine::Freezes;
 use tidegate_engine::Header;
-use tidegate_engine::Named;
 use tidegate_engine::Phase;
 use tidegate_engine::Rules;
 use tidegate_engine::Shown;
@@ -34,7 +34,7 @@ fn whole_decision(bencher: Bencher<'_, '_>) {
     let detected: Timestamp = "2026-09-10T08:15:08Z".parse().unwrap();
     let now = detected.plus(95 * DAY);
     let phase = Phase::of_spell(Spell::between(detected, now), Vec::new());
-    let context = Context { phase: Some(&phase), ..Context::new(rules, now) };
+    let context = DecisionContext { phase: Some(&phase), ..DecisionContext::new(rules, now) };
     bencher.bench_local(|| {
         let event = event(black_box(header.as_bytes()));
         let recognition = recognise(&event, &policy.trusted_relays, &facts.catalog);
@@ -68,7 +68,7 @@ fn assess(bencher: Bencher<'_, '_>, (baseline, build): (&str, &str)) {
 fn named(bencher: Bencher<'_, '_>) {
     let facts = Facts::built_in();
     let shown = Shown::Update("15.1.2507.39".parse().unwrap());
-    bencher.bench_local(|| black_box(Named::new(black_box(&facts.catalog), black_box(shown)).su.map(str::len)));
+    bencher.bench_local(|| black_box(CatalogNames::new(black_box(&facts.catalog), black_box(shown)).su.map(str::len)));
 }
 
 /// What a sender can write at most, each of which has to be read in under 50 ms.

@@ -1,26 +1,26 @@
 //! What is to be told about a running spell, and when: 7 days and 1 day before each stage, and when it begins.
 //!
 //! The dates are derived from the clock, so they move when it is frozen, held or let go on. What was told is kept in
-//! [`Told`]: a date is announced once, and again only if it has moved by a day.
+//! [`AlertState`]: a date is announced once, and again only if it has moved by a day.
 
 use serde::{Deserialize, Serialize};
 
 use crate::build::Build;
 use crate::clock::Clock;
-use crate::ladder::{Ladder, Minutes};
+use crate::ladder::{ClosedMinutes, Ladder};
 use crate::progress::{NextStage, next_stage};
 use crate::rules::Rules;
 use crate::spell::Spell;
 use crate::time::{DAY, Timestamp};
 
 /// How long before a stage it is announced, the earlier one first.
-pub const WARNINGS: [i64; 2] = [7 * DAY, DAY];
-/// A date that moved by less is no news.
+pub const WARNING_SECONDS: [i64; 2] = [7 * DAY, DAY];
+/// Seconds by which an announced date has to move to be announced again.
 const MOVED_SECONDS: i64 = DAY;
 
-/// How a running spell goes on, as far as is known now.
+/// When a running spell reaches its stages, by all freezes known now.
 #[derive(Clone, Copy, Debug)]
-pub struct Course<'a> {
+pub struct SpellCourse<'a> {
     clock: Clock<'a>,
     ladder: &'a Ladder,
     /// Nothing happens from then on unless more is heard.
@@ -29,20 +29,22 @@ pub struct Course<'a> {
 
 /// What was told about a spell.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Told {
+pub struct AlertState {
     /// The last step that was told: the number of a stage, or 0 while a ladder that begins with closed minutes has yet
     /// to begin.
     step: u8,
     /// When it began.
     since: Timestamp,
-    /// For which date each of [`WARNINGS`] was given.
+    /// For which date each of [`WARNING_SECONDS`] was given.
     said: [Option<Timestamp>; 2],
 }
 
 /// Something to tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Alert {
+    /// When it became due.
     pub at: Timestamp,
+    /// What of the stage it tells.
     pub kind: AlertKind,
     /// The stage before; `None` before a ladder's first one has begun.
     pub from: Option<u8>,
@@ -52,14 +54,18 @@ pub struct Alert {
     pub next: Option<NextStage>,
 }
 
+/// Which of the things that are told of a stage an alert tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AlertKind {
+    /// The stage begins in 7 days or less.
     In7Days,
+    /// The stage begins in a day or less.
     In1Day,
+    /// The stage has begun.
     Changed,
 }
 
-impl<'a> Course<'a> {
+impl<'a> SpellCourse<'a> {
     /// Of a spell of a server that shows `build`.
     pub fn new(spell: &Spell, build: Build, rules: &Rules<'a>) -> Self {
         Self {
@@ -90,9 +96,9 @@ impl<'a> Course<'a> {
     }
 }
 
-impl Told {
+impl AlertState {
     /// Of a spell whose beginning, or going on, was told at `at`.
-    pub fn begin(course: &Course<'_>, at: Timestamp) -> Self {
+    pub fn begin(course: &SpellCourse<'_>, at: Timestamp) -> Self {
         let mut told = Self { step: course.step(at), since: at, said: [None; 2] };
         told.take_as_said(course);
         told
@@ -100,7 +106,7 @@ impl Told {
 
     /// What the clock alone brought about by `now`: each stage that began, with its own time, and the warning that
     /// counts now. Nothing of it was due before `since`.
-    pub fn advance(&mut self, course: &Course<'_>, since: Timestamp, now: Timestamp) -> Vec<Alert> {
+    pub fn advance(&mut self, course: &SpellCourse<'_>, since: Timestamp, now: Timestamp) -> Vec<Alert> {
         let now = self.clock(course, now);
         let mut alerts = Vec::new();
         while self.step < course.step(now) {
@@ -112,29 +118,35 @@ impl Told {
     }
 
     /// What is to be told now that the rules, the freezes or the spell have changed.
-    pub fn rebase(&mut self, course: &Course<'_>, now: Timestamp) -> Vec<Alert> {
+    pub fn rebase(&mut self, course: &SpellCourse<'_>, now: Timestamp) -> Vec<Alert> {
         let now = self.clock(course, now);
         self.jump(course, now, now, Vec::new())
     }
 
     /// When something is to be told next, after all that is due by `now` was.
-    pub fn next_due(&self, course: &Course<'_>, now: Timestamp) -> Option<Timestamp> {
+    pub fn next_due(&self, course: &SpellCourse<'_>, now: Timestamp) -> Option<Timestamp> {
         let date = course.after(self.step)?.at?;
-        let unsaid = WARNINGS.iter().zip(&self.said).filter(|(_, said)| !is_said(**said, date));
+        let unsaid = WARNING_SECONDS.iter().zip(&self.said).filter(|(_, said)| !is_said(**said, date));
         let due = unsaid.map(|(ahead, _)| course.due(date, *ahead)).chain([date]).filter(|due| *due > now).min();
         due.filter(|due| *due < course.silent_at)
     }
 
     /// The time by which things are told: not behind what was told, where a clock was set back, and not beyond the spell.
-    fn clock(&self, course: &Course<'_>, now: Timestamp) -> Timestamp {
+    fn clock(&self, course: &SpellCourse<'_>, now: Timestamp) -> Timestamp {
         now.max(self.since).min(course.silent_at.plus(-1))
     }
 
-    fn jump(&mut self, course: &Course<'_>, since: Timestamp, now: Timestamp, mut alerts: Vec<Alert>) -> Vec<Alert> {
+    fn jump(
+        &mut self,
+        course: &SpellCourse<'_>,
+        since: Timestamp,
+        now: Timestamp,
+        mut alerts: Vec<Alert>,
+    ) -> Vec<Alert> {
         let step = course.step(now);
         let stage = match step.checked_sub(1) {
             Some(before) => course.after(before),
-            None => Some(NextStage { number: 1, at: None, minutes: Minutes::default() }),
+            None => Some(NextStage { number: 1, at: None, minutes: ClosedMinutes::default() }),
         };
         if let Some(stage) = stage.filter(|_| step != self.step) {
             alerts.push(self.enter(course, step, stage, now));
@@ -143,7 +155,7 @@ impl Told {
         alerts
     }
 
-    fn enter(&mut self, course: &Course<'_>, step: u8, stage: NextStage, at: Timestamp) -> Alert {
+    fn enter(&mut self, course: &SpellCourse<'_>, step: u8, stage: NextStage, at: Timestamp) -> Alert {
         let from = self.stage();
         *self = Self { step, since: at, said: [None; 2] };
         self.take_as_said(course);
@@ -156,9 +168,9 @@ impl Told {
     }
 
     /// The beginning of a stage tells the next one's date, too.
-    fn take_as_said(&mut self, course: &Course<'_>) {
+    fn take_as_said(&mut self, course: &SpellCourse<'_>) {
         let Some(date) = course.after(self.step).and_then(|next| next.at) else { return };
-        for (ahead, said) in WARNINGS.iter().zip(&mut self.said) {
+        for (ahead, said) in WARNING_SECONDS.iter().zip(&mut self.said) {
             if date.plus(-ahead) <= self.since {
                 *said = Some(date);
             }
@@ -166,12 +178,12 @@ impl Told {
     }
 
     /// The nearest warning that is due; those before it have had their time.
-    fn warn(&mut self, course: &Course<'_>, since: Timestamp, now: Timestamp) -> Option<Alert> {
+    fn warn(&mut self, course: &SpellCourse<'_>, since: Timestamp, now: Timestamp) -> Option<Alert> {
         let stage = course.after(self.step)?;
         let (date, from) = (stage.at?, self.stage());
         let mut alert = None;
         let kinds = [AlertKind::In7Days, AlertKind::In1Day];
-        for ((ahead, said), kind) in WARNINGS.iter().zip(&mut self.said).zip(kinds) {
+        for ((ahead, said), kind) in WARNING_SECONDS.iter().zip(&mut self.said).zip(kinds) {
             let due = course.due(date, *ahead);
             if due <= now {
                 let news = Alert { at: due.max(since), kind, from, stage, next: None };
@@ -201,9 +213,9 @@ mod tests {
         START.plus(days * DAY)
     }
 
-    fn course<'a>(freezes: &'a Freezes, ladder: &'a Ladder, held: i64) -> Course<'a> {
+    fn course<'a>(freezes: &'a Freezes, ladder: &'a Ladder, held: i64) -> SpellCourse<'a> {
         let clock = Clock { stopped_at: None, start: Some(START), freezes, held, open_until: START };
-        Course { clock, ladder, silent_at: day(1_000) }
+        SpellCourse { clock, ladder, silent_at: day(1_000) }
     }
 
     fn freezes(list: &[(i64, Option<i64>)]) -> Freezes {
@@ -217,7 +229,7 @@ mod tests {
     }
 
     /// All alerts up to a day, each told when it is due.
-    fn follow(told: &mut Told, course: &Course<'_>, from: i64, to: i64) -> Vec<(i64, AlertKind, u8)> {
+    fn follow(told: &mut AlertState, course: &SpellCourse<'_>, from: i64, to: i64) -> Vec<(i64, AlertKind, u8)> {
         let (mut now, mut all) = (day(from), Vec::new());
         while let Some(due) = told.next_due(course, now).filter(|due| *due <= day(to)) {
             assert!(due > now, "time goes on");
@@ -235,7 +247,7 @@ mod tests {
     fn each_stage_is_announced_twice_and_told_when_it_begins() {
         let (none, ladder) = (Freezes::default(), Ladder::default());
         let course = course(&none, &ladder, 0);
-        let mut told = Told::begin(&course, START);
+        let mut told = AlertState::begin(&course, START);
         let expected: Vec<_> = (2..=8)
             .flat_map(|stage| {
                 let begins = 10 * (i64::from(stage) + 1);
@@ -250,7 +262,7 @@ mod tests {
     fn stages_that_passed_unseen_are_told_with_their_own_times_and_only_the_warning_that_counts() {
         let (pause, ladder) = (freezes(&[(35, Some(45))]), Ladder::default());
         let course = course(&pause, &ladder, 0);
-        let mut told = Told::begin(&course, START);
+        let mut told = AlertState::begin(&course, START);
         let alerts = told.advance(&course, day(23), day(69).plus(HOUR));
         assert_eq!(seen(&alerts), [(30, Changed, 2), (50, Changed, 3), (60, Changed, 4), (69, In1Day, 5)]);
         assert_eq!(
@@ -265,9 +277,9 @@ mod tests {
     fn a_date_that_moved_by_a_day_is_announced_again_and_one_that_moved_less_is_not() {
         let (none, ladder) = (Freezes::default(), Ladder::default());
         let plain = course(&none, &ladder, 0);
-        let mut told = Told::begin(&plain, START);
+        let mut told = AlertState::begin(&plain, START);
         assert_eq!(follow(&mut told, &plain, 0, 24), [(23, In7Days, 2)]);
-        let hours = Course { clock: Clock { held: 23 * HOUR, ..plain.clock }, ..plain };
+        let hours = SpellCourse { clock: Clock { held: 23 * HOUR, ..plain.clock }, ..plain };
         assert_eq!(told.rebase(&hours, day(24)), []);
         let pause = freezes(&[(24, Some(29))]);
         let paused = course(&pause, &ladder, 0);
@@ -283,21 +295,21 @@ mod tests {
     fn nothing_is_due_while_the_clock_stands_still_without_end_or_the_product_has_no_wave() {
         let (open, ladder) = (freezes(&[(10, None)]), Ladder::default());
         let frozen = course(&open, &ladder, 0);
-        assert_eq!(Told::begin(&frozen, START).next_due(&frozen, START), None);
+        assert_eq!(AlertState::begin(&frozen, START).next_due(&frozen, START), None);
         let none = Freezes::default();
         let plain = course(&none, &ladder, 0);
-        let never = Course { clock: Clock { start: None, ..plain.clock }, ..plain };
-        let mut told = Told::begin(&never, START);
+        let never = SpellCourse { clock: Clock { start: None, ..plain.clock }, ..plain };
+        let mut told = AlertState::begin(&never, START);
         assert_eq!((told.next_due(&never, START), told.advance(&never, START, day(400))), (None, Vec::new()));
-        let later = Course { clock: Clock { start: Some(day(100)), ..plain.clock }, ..plain };
+        let later = SpellCourse { clock: Clock { start: Some(day(100)), ..plain.clock }, ..plain };
         assert_eq!(told.next_due(&later, day(50)), Some(day(123)));
     }
 
     #[test]
     fn a_spell_that_falls_silent_is_told_nothing_more() {
         let (none, ladder) = (Freezes::default(), Ladder::default());
-        let course = Course { silent_at: day(29), ..course(&none, &ladder, 0) };
-        let mut told = Told::begin(&course, START);
+        let course = SpellCourse { silent_at: day(29), ..course(&none, &ladder, 0) };
+        let mut told = AlertState::begin(&course, START);
         assert_eq!(follow(&mut told, &course, 0, 100), [(23, In7Days, 2)], "a day before is too late");
         assert_eq!(told.advance(&course, day(29), day(100)), []);
     }
@@ -306,7 +318,7 @@ mod tests {
     fn a_clock_that_is_set_back_takes_back_no_stage_and_tells_none_twice() {
         let (none, ladder) = (Freezes::default(), Ladder::default());
         let course = course(&none, &ladder, 0);
-        let mut told = Told::begin(&course, START);
+        let mut told = AlertState::begin(&course, START);
         assert_eq!(seen(&told.advance(&course, day(23), day(40))), [(30, Changed, 2), (40, Changed, 3)]);
         let known = told.clone();
         for back in [day(40).plus(-1), day(31), day(3)] {
@@ -325,7 +337,7 @@ mod tests {
         .unwrap();
         let none = Freezes::default();
         let course = course(&none, &ladder, 0);
-        let mut told = Told::begin(&course, START);
+        let mut told = AlertState::begin(&course, START);
         assert_eq!(follow(&mut told, &course, 0, 100), [(2, In1Day, 2), (3, Changed, 2), (3, Changed, 3)]);
         assert_eq!(told.since, day(3).plus(90 * MINUTE));
     }
@@ -335,9 +347,9 @@ mod tests {
         let ladder: Ladder = serde_json::from_str(r#"[{"throttle_minutes":0,"block_minutes":60}]"#).unwrap();
         let none = Freezes::default();
         let at_once = course(&none, &ladder, 0);
-        assert_eq!(Told::begin(&at_once, START).next_due(&at_once, START), None);
+        assert_eq!(AlertState::begin(&at_once, START).next_due(&at_once, START), None);
         let waits = course(&none, &ladder, 10 * DAY);
-        let mut told = Told::begin(&waits, START);
+        let mut told = AlertState::begin(&waits, START);
         assert_eq!(follow(&mut told, &waits, 0, 100), [(3, In7Days, 1), (9, In1Day, 1), (10, Changed, 1)]);
         // enforced for the first time: what would have been closed opens, and says until when
         let held = course(&none, &ladder, 107 * DAY);
@@ -352,7 +364,7 @@ mod tests {
     fn another_ladder_is_told_as_one_change() {
         let (none, ladder) = (Freezes::default(), Ladder::default());
         let plain = course(&none, &ladder, 0);
-        let mut told = Told::begin(&plain, START);
+        let mut told = AlertState::begin(&plain, START);
         told.advance(&plain, day(23), day(65));
         let held = course(&none, &ladder, 42 * DAY);
         let alerts = told.rebase(&held, day(65));
@@ -363,9 +375,9 @@ mod tests {
 
     #[test]
     fn what_was_told_is_stored_so() {
-        let told = Told { step: 3, since: START, said: [Some(day(10)), None] };
+        let told = AlertState { step: 3, since: START, said: [Some(day(10)), None] };
         let stored = r#"{"step":3,"since":1790842508,"said":[1791706508,null]}"#;
         assert_eq!(serde_json::to_string(&told).unwrap(), stored);
-        assert_eq!(serde_json::from_str::<Told>(stored).unwrap(), told);
+        assert_eq!(serde_json::from_str::<AlertState>(stored).unwrap(), told);
     }
 }

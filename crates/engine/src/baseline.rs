@@ -1,5 +1,6 @@
 //! Which builds are acceptable: dated requirements for each product, and the standing that follows for a build.
 
+mod built_in;
 mod document;
 mod failed;
 mod standing;
@@ -10,16 +11,15 @@ use serde::{Deserialize, Serialize};
 
 pub use document::{BaselineDocument, BaselineError};
 pub use failed::FailedRequirement;
-pub use standing::{Doubt, Failing, Fault, Pass, Standing};
+pub use standing::{CurrentReason, Failing, OutOfDateReason, Standing, UnknownReason};
 
 use crate::build::Build;
-use crate::built_in;
 use crate::catalog::{Catalog, Product};
 use crate::time::Date;
 
 /// Editions that a baseline has at most.
 pub const MAX_EDITIONS: usize = 64;
-/// Days that `max_lag_days` and `superseded_after_days` are at most.
+/// Days that `max_lag_days` is at most.
 pub const MAX_LAG_DAYS: u32 = 3_650;
 
 /// A named, dated list of requirements. The newest edition whose `effective` date has come applies.
@@ -28,13 +28,13 @@ pub const MAX_LAG_DAYS: u32 = 3_650;
 pub struct Baseline {
     pub(crate) name: Cow<'static, str>,
     /// Oldest first, no date twice, at least one.
-    pub(crate) editions: Cow<'static, [Edition]>,
+    pub(crate) editions: Cow<'static, [BaselineEdition]>,
 }
 
 /// The requirements in force from a date on. A product that is not named is accepted.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Edition {
+pub struct BaselineEdition {
     /// The first day on which it applies.
     pub effective: Date,
     /// Whatever is out of support is `unsupported`, but for a build released under extended support until that ends.
@@ -59,10 +59,10 @@ pub(crate) struct ProductRequirement {
 
 /// What a product has to fulfil.
 ///
-/// A row obliges nobody before its number was seen stamped ([`Release::stamped`](crate::catalog::Release::stamped)). So
-/// what is required, and what is tested, are two things: an owner is told to install what the baseline names; out of date
-/// is who stamps less than the newest row of the lane, at or below that, whose number was seen. In a lane of which no row
-/// was seen nobody is out of date, nor is a lower lane on its account.
+/// What is required and what is tested differ, because not every update moves the number that servers stamp
+/// ([`Release::stamped`](crate::catalog::Release::stamped)). An owner is told to install what the baseline names. A server
+/// is out of date if it stamps less than the newest row of the lane, at or below that, whose number was seen stamped. In
+/// a lane of which no row was seen no server is out of date, and no server of a lower lane is so on its account.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Requirement {
@@ -76,23 +76,18 @@ pub enum Requirement {
 }
 
 impl Baseline {
-    /// The presets built in at compile time from `data/baselines/`. They allocate nothing.
-    pub fn built_in() -> impl Iterator<Item = Self> {
-        built_in::BASELINES.iter().cloned()
-    }
-
     /// 1 to 63 of `a-z`, `0-9`, `-`, `_`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// All editions, oldest first.
-    pub fn editions(&self) -> &[Edition] {
+    pub fn editions(&self) -> &[BaselineEdition] {
         &self.editions
     }
 
     /// The edition in force on `day`; `None` before the first.
-    pub fn edition(&self, day: Date) -> Option<&Edition> {
+    pub fn edition(&self, day: Date) -> Option<&BaselineEdition> {
         self.editions.iter().rfind(|edition| edition.effective <= day)
     }
 
@@ -118,7 +113,7 @@ impl Baseline {
     }
 }
 
-impl Edition {
+impl BaselineEdition {
     /// What `product` has to fulfil; `None` if the edition does not name it.
     pub fn requirement(&self, product: &Product) -> Option<&Requirement> {
         let named = |entry: &&ProductRequirement| entry.key == product.key && entry.product == product.name;

@@ -9,13 +9,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A build number of four parts, each 0 to 65535. The long form (`15.01.2507.061`) is the same build.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Build {
+    /// The product line: 15 since Exchange 2013.
     pub major: u16,
+    /// Tells products of one line apart: 15.0 is 2013, 15.1 is 2016, 15.2 is 2019 and SE.
     pub minor: u16,
+    /// The cumulative update.
     pub build: u16,
+    /// The update within the cumulative update.
     pub revision: u16,
 }
 
 impl Build {
+    /// The build of these four parts.
     pub const fn new(major: u16, minor: u16, build: u16, revision: u16) -> Self {
         Self { major, minor, build, revision }
     }
@@ -25,24 +30,25 @@ impl Build {
         (self.major as u64) << 48 | (self.minor as u64) << 32 | (self.build as u64) << 16 | self.revision as u64
     }
 
+    /// Its cumulative update.
     pub const fn lane(self) -> Lane {
         Lane { major: self.major, minor: self.minor, build: self.build }
     }
 
     /// Reads a build number of one to four parts, the missing ones being 0, as the catalog writes old products and the
     /// borders between products.
-    pub(crate) fn parse_padded(text: &str) -> Result<Self, NotABuild> {
+    pub(crate) fn parse_padded(text: &str) -> Result<Self, InvalidBuild> {
         let mut parts = [0; 4];
         let mut rest = text.split('.');
         for (index, part) in parts.iter_mut().enumerate() {
             match rest.next() {
-                Some(digits) => *part = parse_part(digits.as_bytes()).ok_or(NotABuild)?,
+                Some(digits) => *part = parse_part(digits.as_bytes()).ok_or(InvalidBuild)?,
                 None if index > 0 => break,
-                None => return Err(NotABuild),
+                None => return Err(InvalidBuild),
             }
         }
         let [major, minor, build, revision] = parts;
-        if rest.next().is_some() { Err(NotABuild) } else { Ok(Self { major, minor, build, revision }) }
+        if rest.next().is_some() { Err(InvalidBuild) } else { Ok(Self { major, minor, build, revision }) }
     }
 
     /// Reads exactly four parts from bytes that a sender may have written.
@@ -73,10 +79,10 @@ impl fmt::Display for Build {
 }
 
 impl FromStr for Build {
-    type Err = NotABuild;
+    type Err = InvalidBuild;
 
-    fn from_str(text: &str) -> Result<Self, NotABuild> {
-        Self::from_bytes(text.as_bytes()).ok_or(NotABuild)
+    fn from_str(text: &str) -> Result<Self, InvalidBuild> {
+        Self::from_bytes(text.as_bytes()).ok_or(InvalidBuild)
     }
 }
 
@@ -96,27 +102,32 @@ impl<'de> Deserialize<'de> for Build {
 /// A cumulative update: the first three parts of a build. Inside a lane the fourth part orders the updates.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Lane {
+    /// As in [`Build`].
     pub major: u16,
+    /// As in [`Build`].
     pub minor: u16,
+    /// As in [`Build`].
     pub build: u16,
 }
 
 impl Lane {
+    /// The build of this update within the lane.
     pub const fn with_revision(self, revision: u16) -> Build {
         Build { major: self.major, minor: self.minor, build: self.build, revision }
     }
 }
 
+/// The text is no [`Build`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct NotABuild;
+pub struct InvalidBuild;
 
-impl fmt::Display for NotABuild {
+impl fmt::Display for InvalidBuild {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not a build number of four parts up to 65535, such as `15.1.2507.61`")
     }
 }
 
-impl std::error::Error for NotABuild {}
+impl std::error::Error for InvalidBuild {}
 
 fn parse_part(digits: &[u8]) -> Option<u16> {
     if digits.is_empty() {
@@ -150,9 +161,9 @@ mod tests {
         for wrong in
             ["", "15", "15.1.2507", "15.2.2562.53.1", "15.2.65536.1", "15.2..1", "15.2.1.-1", "15.2.1.1 ", "a.b.c.d"]
         {
-            assert_eq!(wrong.parse::<Build>(), Err(NotABuild), "{wrong}");
+            assert_eq!(wrong.parse::<Build>(), Err(InvalidBuild), "{wrong}");
         }
-        assert_eq!("15.2.99999999999999999999.1".parse::<Build>(), Err(NotABuild));
+        assert_eq!("15.2.99999999999999999999.1".parse::<Build>(), Err(InvalidBuild));
         assert_eq!("15.2.65535.65535".parse(), Ok(Build::new(15, 2, 65535, 65535)));
     }
 
@@ -160,7 +171,7 @@ mod tests {
     fn catalog_builds_may_leave_parts_out() {
         assert_eq!(Build::parse_padded("15.2.2562"), Ok(Build::new(15, 2, 2562, 0)));
         assert_eq!(Build::parse_padded("6.5.6944"), Ok(Build::new(6, 5, 6944, 0)));
-        assert_eq!(Build::parse_padded(""), Err(NotABuild));
-        assert_eq!(Build::parse_padded("1.2.3.4.5"), Err(NotABuild));
+        assert_eq!(Build::parse_padded(""), Err(InvalidBuild));
+        assert_eq!(Build::parse_padded("1.2.3.4.5"), Err(InvalidBuild));
     }
 }

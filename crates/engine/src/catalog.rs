@@ -3,6 +3,7 @@
 //! A look-up is one binary search over the builds as numbers; all else that is asked of a build are the few rows next
 //! to it. The built-in catalog borrows static tables, another one ([`CatalogDocument`]) owns its own.
 
+mod built_in;
 mod document;
 mod release;
 
@@ -12,7 +13,6 @@ pub use document::{CatalogDocument, CatalogError, CatalogFault};
 pub use release::{Product, Release, ReleaseKind};
 
 use crate::build::{Build, Lane};
-use crate::built_in;
 
 /// Products that a catalog has at most.
 pub const MAX_PRODUCTS: usize = 200;
@@ -20,8 +20,10 @@ pub const MAX_PRODUCTS: usize = 200;
 pub const MAX_RELEASES: usize = 5_000;
 /// Families of hosts that a catalog has at most.
 pub const MAX_EXCHANGE_ONLINE_HOSTS: usize = 200;
+/// Days that `superseded_after_days` is at most.
+pub const MAX_SUPERSEDED_AFTER_DAYS: u32 = 3_650;
 /// Octets of a product's name, of a cumulative or security update's, or of a host's.
-pub const MAX_NAME: usize = 253;
+pub const MAX_CATALOG_NAME_BYTES: usize = 253;
 
 /// Known releases and products, checked when it is made.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,7 +40,7 @@ pub struct Catalog {
 
 /// What the catalog knows of a build.
 #[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
+pub struct KnownBuild<'a> {
     /// The build that was looked up.
     pub build: Build,
     /// The product to which it belongs.
@@ -46,14 +48,14 @@ pub struct Known<'a> {
     /// The row it stands for: its own, or the next lower one of its lane; below the first row of its lane, that.
     pub release: Option<&'a Release>,
     /// Its place relative to the rows.
-    pub place: Place,
+    pub place: CatalogPlace,
     /// All rows above the build, of whatever lane.
     above: &'a [Release],
 }
 
 /// Where a build stands relative to the rows of the catalog.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Place {
+pub enum CatalogPlace {
     /// In a known lane, at or above its first row.
     InLane,
     /// In a known lane, below its first row: the lane is certain, the update is not.
@@ -65,16 +67,6 @@ pub enum Place {
 }
 
 impl Catalog {
-    /// The catalog built in at compile time from `data/`. It allocates nothing.
-    pub const fn built_in() -> Self {
-        Self {
-            products: Cow::Borrowed(&built_in::PRODUCTS),
-            releases: Cow::Borrowed(&built_in::RELEASES),
-            numbers: Cow::Borrowed(&built_in::NUMBERS),
-            exchange_online_hosts: Cow::Borrowed(&built_in::EXCHANGE_ONLINE_HOSTS),
-        }
-    }
-
     /// The products by their first builds.
     pub fn products(&self) -> &[Product] {
         &self.products
@@ -121,32 +113,32 @@ impl Catalog {
         self.releases.get(from..to).unwrap_or_default()
     }
 
-    /// The row to which a requirement of `required` goes down: the newest row of its lane, at or below it, whose number
-    /// was seen stamped. `None`: none of them was, so that it obliges nobody.
+    /// The row that a requirement of `required` is tested by: the newest row of its lane, at or below it, whose number was
+    /// seen stamped. `None` if none was: then the requirement cannot be tested, and no build fails it.
     pub fn obliging(&self, required: Build) -> Option<&Release> {
         self.between(required.lane().with_revision(0), required).iter().rfind(|row| row.stamped)
     }
 
     /// What is known of a build. `None` for a build of no known product.
-    pub fn look_up(&self, build: Build) -> Option<Known<'_>> {
+    pub fn look_up(&self, build: Build) -> Option<KnownBuild<'_>> {
         let product = self.product(build)?;
         let (below, above) = self.releases.split_at_checked(self.above(build))?;
         let (lane, below) = (build.lane(), below.last());
         let next = above.first().filter(|next| next.build < product.builds.end);
         let is_last_of_lane = next.is_none_or(|next| next.build.lane() != lane);
         let (release, place) = match (below.filter(|below| below.build.lane() == lane), next) {
-            (Some(own), _) if is_last_of_lane && own.build < build => (Some(own), Place::Ahead),
-            (Some(own), _) => (Some(own), Place::InLane),
-            (None, Some(first)) if !is_last_of_lane => (Some(first), Place::BelowLane),
+            (Some(own), _) if is_last_of_lane && own.build < build => (Some(own), CatalogPlace::Ahead),
+            (Some(own), _) => (Some(own), CatalogPlace::InLane),
+            (None, Some(first)) if !is_last_of_lane => (Some(first), CatalogPlace::BelowLane),
             (None, next) => {
                 // rows of another minor version are another service pack or product altogether
                 let is_near = |below: &&Release| {
                     !product.cumulative_updates && product.has(below) && below.build.minor == build.minor
                 };
-                (below.filter(is_near), if next.is_none() { Place::Ahead } else { Place::UnknownLane })
+                (below.filter(is_near), if next.is_none() { CatalogPlace::Ahead } else { CatalogPlace::UnknownLane })
             }
         };
-        Some(Known { build, product, release, place, above })
+        Some(KnownBuild { build, product, release, place, above })
     }
 
     /// Whether `host` is Exchange Online's: equal to or below one of its names, by labels, case and final dot ignored.
@@ -166,15 +158,15 @@ impl Catalog {
     }
 }
 
-impl<'a> Known<'a> {
+impl<'a> KnownBuild<'a> {
     /// The rows of its lane above the build, oldest first.
     pub fn newer(&self) -> impl Iterator<Item = &'a Release> + use<'a> {
         let lane = self.build.lane();
         self.above.iter().take_while(move |row| row.build.lane() == lane)
     }
 
-    /// The cumulative updates that succeed the lane, lowest first. One of whose lane no row was seen stamped is none:
-    /// who installed it may go on stamping the number of the one before.
+    /// The cumulative updates that succeed the lane, lowest first, without those of whose lane no row was seen stamped: a
+    /// server on which one is installed may go on stamping the number of the one before.
     pub(crate) fn successors(&self) -> impl Iterator<Item = &'a Release> + use<'a> {
         let (lane, above, end) = (self.build.lane(), self.above, self.product.builds.end);
         let rows = above.iter().take_while(move |row| row.build < end).enumerate();
@@ -216,15 +208,15 @@ mod tests {
         let catalog = Catalog::built_in();
         let place = |build: &str| catalog.look_up(build.parse().unwrap()).map(|known| known.place);
         let cases = [
-            ("15.1.2507.6", Some(Place::InLane)),
-            ("15.1.2507.7", Some(Place::InLane)),
-            ("15.1.2507.5", Some(Place::BelowLane)),
-            ("15.1.2507.65535", Some(Place::Ahead)),
-            ("15.1.2508.0", Some(Place::Ahead)),
-            ("15.1.2506.0", Some(Place::UnknownLane)),
-            ("15.1.0.0", Some(Place::UnknownLane)),
-            ("15.2.2562.17", Some(Place::InLane)),
-            ("15.2.2561.17", Some(Place::Ahead)),
+            ("15.1.2507.6", Some(CatalogPlace::InLane)),
+            ("15.1.2507.7", Some(CatalogPlace::InLane)),
+            ("15.1.2507.5", Some(CatalogPlace::BelowLane)),
+            ("15.1.2507.65535", Some(CatalogPlace::Ahead)),
+            ("15.1.2508.0", Some(CatalogPlace::Ahead)),
+            ("15.1.2506.0", Some(CatalogPlace::UnknownLane)),
+            ("15.1.0.0", Some(CatalogPlace::UnknownLane)),
+            ("15.2.2562.17", Some(CatalogPlace::InLane)),
+            ("15.2.2561.17", Some(CatalogPlace::Ahead)),
             ("15.3.0.0", None),
             ("15.20.1.1", None),
             ("7.0.1.1", None),

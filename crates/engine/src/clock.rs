@@ -6,12 +6,13 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::order::ordered;
+use crate::order::order_by_key;
 use crate::time::Timestamp;
 
 /// A time during which clocks stand still.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Freeze {
+    /// When they stop.
     pub from: Timestamp,
     /// `None`: until further notice.
     pub until: Option<Timestamp>,
@@ -26,7 +27,7 @@ impl From<Vec<Freeze>> for Freezes {
     fn from(freezes: Vec<Freeze>) -> Self {
         let lasting = freezes.into_iter().filter(|freeze| freeze.until.is_none_or(|until| until > freeze.from));
         let mut merged: Vec<Freeze> = Vec::new();
-        for freeze in ordered(lasting, |freeze| freeze.from) {
+        for freeze in order_by_key(lasting, |freeze| freeze.from) {
             match merged.last_mut() {
                 Some(last) if last.until.is_none_or(|until| freeze.from <= until) => {
                     last.until = last.until.zip(freeze.until).map(|(one, other)| one.max(other));
@@ -45,6 +46,7 @@ impl From<Freezes> for Vec<Freeze> {
 }
 
 impl Freezes {
+    /// Whether nothing is frozen, ever.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -79,7 +81,8 @@ impl Freezes {
         self.0.iter().map(earlier).collect::<Vec<_>>().into()
     }
 
-    /// At most `most` freezes: those nearest to each other become one, so that no clock runs the faster for it.
+    /// At most `most` freezes. Those nearest to each other are merged with the gap between them, so that no time that was
+    /// frozen counts after all: the bound may slow a clock, never speed it up.
     #[must_use]
     pub fn at_most(mut self, most: usize) -> Self {
         while self.0.len() > most.max(1) {
@@ -116,6 +119,7 @@ pub struct Clock<'a> {
     pub stopped_at: Option<Timestamp>,
     /// The later of detection and the product's wave; `None` where the product has no wave, and the clock never runs.
     pub start: Option<Timestamp>,
+    /// When it stands still beside that.
     pub freezes: &'a Freezes,
     /// Seconds that do not count beyond the freezes.
     pub held: i64,

@@ -1,39 +1,39 @@
 //! The decision on one message, with everything that explains it.
 
-use std::fmt::{self, Write};
-
-use crate::baseline::{Doubt, Failing, Fault, Pass, Standing};
+use crate::action::Action;
+use crate::baseline::{CurrentReason, Failing, OutOfDateReason, Standing, UnknownReason};
 use crate::build::Build;
-use crate::catalog::Catalog;
 use crate::event::MailEvent;
 use crate::evidence::Evidence;
-use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
 use crate::identity::ServerId;
-use crate::named::Named;
-use crate::network::canonical;
+use crate::named::CatalogNames;
 use crate::obstacle::{self, Obstacle};
 use crate::policy::Mode;
-use crate::progress::{Context, Stage, stage};
+use crate::progress::{DecisionContext, Stage, current_stage};
 use crate::recognition::{ConnectingServer, Finding, Recognition};
-use crate::reply::{Reply, Values};
+use crate::reply::{Reply, ReplyValues};
 use crate::rules::Rules;
 use crate::shown::Shown;
 use crate::time::{HOUR, Timestamp};
-use crate::window::{self, Action};
+use crate::window::{window_action, window_offset, window_retry_after};
+use crate::words;
 
-/// A message that was stamped so long before it arrived is deferred where it would be rejected.
-pub const QUEUED_SECONDS: i64 = HOUR;
+/// Seconds between a message's stamp and its arrival above which it is deferred where it would be rejected.
+pub(crate) const QUEUED_SECONDS: i64 = HOUR;
 
 /// What becomes of a message, and why.
 #[derive(Clone, Debug)]
 pub struct Decision<'a> {
+    /// What the gateway does with the message.
     pub action: Action,
     /// `None` for an accept.
     pub reply: Option<Reply>,
     /// Seconds until the next open minute, for a defer or reject that has one.
     pub retry_after: Option<i64>,
-    pub server: Option<Server<'a>>,
-    pub state: State,
+    /// The connecting server; `None` where none was recognised.
+    pub server: Option<NamedServer<'a>>,
+    /// How it stands by this message, or why that cannot be said.
+    pub state: MessageStanding,
     /// Where an out-of-date server stands on the ladder.
     pub stage: Option<Stage>,
     /// `None` where no server was recognised, so that no policy was asked.
@@ -44,48 +44,67 @@ pub struct Decision<'a> {
     pub paused_until: Option<Timestamp>,
     /// The end of the server's exemption.
     pub exempt_until: Option<Timestamp>,
+    /// The `Received` field on which all this rests.
     pub evidence: Option<Evidence<'a>>,
+    /// The same in sentences, for people.
     pub why: String,
 }
 
 /// The connecting server as the answer names it.
 #[derive(Clone, Debug)]
-pub struct Server<'a> {
+pub struct NamedServer<'a> {
+    /// By what it is told from others of its tenant.
     pub id: ServerId,
+    /// The BY host as stamped.
     pub name: &'a str,
+    /// The build that the message shows; `None` where it shows none, or only its product.
     pub build: Option<Build>,
+    /// Its product, as the catalog names it.
     pub product: Option<String>,
+    /// Its cumulative update or service pack.
     pub cu: Option<String>,
+    /// Its update.
     pub su: Option<String>,
 }
 
 /// The standing of the connecting server by the build in this message, or why there is none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum State {
+pub enum MessageStanding {
+    /// The standing of its build.
     Judged(Standing),
-    Unidentified(Unidentified),
-    NotExchange(NotExchange),
+    /// The server is Exchange, or may be, and cannot be told from others.
+    Unidentified(UnidentifiedReason),
+    /// No on-premises Exchange server hands the message over.
+    NotExchange(NotExchangeReason),
     /// Nothing could be judged for a fault of ours.
     Undecided,
 }
 
+/// Why a server cannot be told from others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Unidentified {
+pub enum UnidentifiedReason {
+    /// Its field cannot be read.
     UnreadableField,
     /// As many fields as the gateway claims as its own are not its own.
     OwnHopsDisagree,
+    /// Its name cannot identify a server, or nobody vouches for it.
     Nameless,
+    /// Exchange 2000, Exchange 2003 or plain IIS, whose fields show no build.
     LegacySmtp,
 }
 
+/// Why the connecting server is not an on-premises Exchange server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum NotExchange {
+pub enum NotExchangeReason {
+    /// There is no `Received` field below the own and the relays'.
     NoReceived,
+    /// Its field is other software's.
     OtherSoftware,
+    /// Its field is Exchange Online's.
     ExchangeOnline,
 }
 
-impl State {
+impl MessageStanding {
     /// `current`, `out_of_date`, `unknown` or `not_exchange`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -100,34 +119,35 @@ impl State {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Judged(Standing::Current(pass)) => match pass {
-                Pass::MeetsBaseline => "meets_baseline",
-                Pass::AheadOfCatalog => "ahead_of_catalog",
-                Pass::NoRequirement => "no_requirement",
+                CurrentReason::MeetsBaseline => "meets_baseline",
+                CurrentReason::AheadOfCatalog => "ahead_of_catalog",
+                CurrentReason::NoRequirement => "no_requirement",
             },
-            Self::Judged(Standing::OutOfDate(failing)) => match failing.fault {
-                Fault::Unsupported => "unsupported",
-                Fault::BehindOnUpdates => "behind_on_updates",
-                Fault::LaneNotAccepted => "lane_not_accepted",
+            Self::Judged(Standing::OutOfDate(failing)) => match failing.reason {
+                OutOfDateReason::Unsupported => "unsupported",
+                OutOfDateReason::BehindOnUpdates => "behind_on_updates",
+                OutOfDateReason::LaneNotAccepted => "lane_not_accepted",
             },
             Self::Judged(Standing::Unknown(doubt)) => match doubt {
-                Doubt::NoBuild => "no_build",
-                Doubt::ComponentsDisagree => "components_disagree",
-                Doubt::UpdateLevelNotShown => "update_level_not_shown",
-                Doubt::ExtendedSupportNotShown => "extended_support_not_shown",
-                Doubt::UnknownProduct => "unknown_product",
-                Doubt::UnknownLane => "unknown_lane",
+                UnknownReason::NoBuild => "no_build",
+                UnknownReason::ComponentsDisagree => "components_disagree",
+                UnknownReason::UpdateLevelNotShown => "update_level_not_shown",
+                UnknownReason::ExtendedSupportNotShown => "extended_support_not_shown",
+                UnknownReason::UnknownProduct => "unknown_product",
+                UnknownReason::UnknownLane => "unknown_lane",
             },
-            Self::Unidentified(Unidentified::UnreadableField) => "unreadable_field",
-            Self::Unidentified(Unidentified::OwnHopsDisagree) => "own_hops",
-            Self::Unidentified(Unidentified::Nameless) => "nameless_server",
-            Self::Unidentified(Unidentified::LegacySmtp) => "legacy_smtp",
-            Self::NotExchange(NotExchange::NoReceived) => "no_received",
-            Self::NotExchange(NotExchange::OtherSoftware) => "other_software",
-            Self::NotExchange(NotExchange::ExchangeOnline) => "exchange_online",
+            Self::Unidentified(UnidentifiedReason::UnreadableField) => "unreadable_field",
+            Self::Unidentified(UnidentifiedReason::OwnHopsDisagree) => "own_hops",
+            Self::Unidentified(UnidentifiedReason::Nameless) => "nameless_server",
+            Self::Unidentified(UnidentifiedReason::LegacySmtp) => "legacy_smtp",
+            Self::NotExchange(NotExchangeReason::NoReceived) => "no_received",
+            Self::NotExchange(NotExchangeReason::OtherSoftware) => "other_software",
+            Self::NotExchange(NotExchangeReason::ExchangeOnline) => "exchange_online",
             Self::Undecided => "undecided",
         }
     }
 
+    /// What an out-of-date server fails; `None` for any other.
     pub const fn failing(self) -> Option<Failing> {
         match self {
             Self::Judged(Standing::OutOfDate(failing)) => Some(failing),
@@ -139,46 +159,19 @@ impl State {
 /// Decides on a message that shows no on-premises Exchange server, which needs no policy.
 /// `None` if it does show one: then [`decide`] has to.
 pub fn decide_without_server<'a>(event: &MailEvent<'_>, recognition: &Recognition<'a>) -> Option<Decision<'a>> {
-    let (state, evidence, why) = match &recognition.finding {
+    let finding = &recognition.finding;
+    let state = match finding {
         Finding::Server(_) => return None,
-        Finding::NoHop => {
-            (State::NotExchange(NotExchange::NoReceived), None, "No `Received` field was found.".to_owned())
-        }
-        Finding::OwnHopsDisagree(from, evidence) => {
-            let why = format!(
-                "The gateway claims {} `Received` field{} as its own, but field {} came from {from}, not from its client{}.",
-                event.own_hops,
-                if event.own_hops == 1 { "" } else { "s" },
-                evidence.field,
-                Prefixed(" ", event.client_ip.map(canonical)),
-            );
-            (State::Unidentified(Unidentified::OwnHopsDisagree), Some(evidence), why)
-        }
-        Finding::Unreadable(unreadable, evidence) => {
-            let why = format!("`Received` field {} proves nothing: {}.", evidence.field, unreadable.as_str());
-            (State::Unidentified(Unidentified::UnreadableField), Some(evidence), why)
-        }
-        Finding::NotExchange(evidence) => {
-            let why = "The connecting server's `Received` field is not Exchange's.".to_owned();
-            (State::NotExchange(NotExchange::OtherSoftware), Some(evidence), why)
-        }
-        Finding::ExchangeOnline(evidence) => (
-            State::NotExchange(NotExchange::ExchangeOnline),
-            Some(evidence),
-            "Handed over by Exchange Online.".to_owned(),
-        ),
-        Finding::LegacySmtp(evidence) => {
-            let why =
-                "The connecting server is Exchange 2000, Exchange 2003 or plain IIS; it shows no build.".to_owned();
-            (State::Unidentified(Unidentified::LegacySmtp), Some(evidence), why)
-        }
-        Finding::Nameless(evidence) => {
-            let why = "The connecting Exchange server cannot be identified by its name and address.".to_owned();
-            (State::Unidentified(Unidentified::Nameless), Some(evidence), why)
-        }
+        Finding::NoHop => MessageStanding::NotExchange(NotExchangeReason::NoReceived),
+        Finding::NotExchange(_) => MessageStanding::NotExchange(NotExchangeReason::OtherSoftware),
+        Finding::ExchangeOnline(_) => MessageStanding::NotExchange(NotExchangeReason::ExchangeOnline),
+        Finding::OwnHopsDisagree(..) => MessageStanding::Unidentified(UnidentifiedReason::OwnHopsDisagree),
+        Finding::Unreadable(..) => MessageStanding::Unidentified(UnidentifiedReason::UnreadableField),
+        Finding::LegacySmtp(_) => MessageStanding::Unidentified(UnidentifiedReason::LegacySmtp),
+        Finding::Nameless(_) => MessageStanding::Unidentified(UnidentifiedReason::Nameless),
     };
-    let evidence = evidence.cloned();
-    Some(accept(Some(event), state, evidence, why))
+    let why = words::without_server(event, finding)?;
+    Some(accept(Some(event), state, finding.evidence().cloned(), why))
 }
 
 /// Accepts for a fault of our own: nothing stored could be had to judge by, or not even the event was read.
@@ -188,17 +181,17 @@ pub fn accept_undecided<'a>(
     why: &str,
 ) -> Decision<'a> {
     let evidence = recognition.and_then(Recognition::server).map(|server| server.evidence.clone());
-    accept(event, State::Undecided, evidence, why.to_owned())
+    accept(event, MessageStanding::Undecided, evidence, why.to_owned())
 }
 
 fn accept<'a>(
     event: Option<&MailEvent<'_>>,
-    state: State,
+    state: MessageStanding,
     evidence: Option<Evidence<'a>>,
     mut why: String,
 ) -> Decision<'a> {
     if let Some(event) = event {
-        note_bounds(&mut why, event);
+        words::note_bounds(&mut why, event);
     }
     Decision {
         action: Action::Accept,
@@ -221,14 +214,14 @@ pub fn decide<'a>(
     event: &MailEvent<'_>,
     server: &ConnectingServer<'a>,
     behind_relay: bool,
-    context: &Context<'_>,
+    context: &DecisionContext<'_>,
 ) -> Decision<'a> {
-    let Context { rules, now, .. } = *context;
+    let DecisionContext { rules, now, .. } = *context;
     let mode = context.mode();
     let standing = rules.assess_message(server.shown, server.mapi, now);
     let spell = context.phase.and_then(|phase| phase.running_spell(now));
     let stage = match (standing, server.shown.build()) {
-        (Standing::OutOfDate(_), Some(build)) => Some(stage(spell, build, context)),
+        (Standing::OutOfDate(_), Some(build)) => Some(current_stage(spell, build, context)),
         _ => None,
     };
     let recipients = event.recipients.iter().map(AsRef::as_ref);
@@ -236,11 +229,11 @@ pub fn decide<'a>(
         let doubt = || doubt(server.shown, context);
         obstacle::shield(&stage, event.connector, context, doubt, || rules.policy.accepts_always(recipients))
     });
-    let offset = window::offset(&event.tenant, &server.id);
+    let offset = window_offset(&event.tenant, &server.id);
     let (would, retry_after) = match stage {
         Some(stage) if obstacle.is_none() => {
-            let action = soften(window::action(stage.minutes, offset, now), server.stamped_at, now);
-            (action, window::retry_after(stage.minutes, offset, now))
+            let action = soften(window_action(stage.minutes, offset, now), server.stamped_at, now);
+            (action, window_retry_after(stage.minutes, offset, now))
         }
         _ => (Action::Accept, None),
     };
@@ -249,22 +242,22 @@ pub fn decide<'a>(
         obstacle = obstacle::lift(behind_relay, in_reach, context);
     }
     let action = if obstacle.is_none() { would } else { Action::Accept };
-    let names = Named::new(&rules.facts.catalog, server.shown);
-    let named = Server::new(server, &names);
+    let names = CatalogNames::new(&rules.facts.catalog, server.shown);
+    let named = NamedServer::new(server, &names);
     let retry_after = retry_after.filter(|_| action != Action::Accept);
     let reply = stage.and_then(|stage| reply(action, &named, standing, &stage, retry_after, &rules));
-    let mut why = runs(server, &names, &rules.facts.catalog);
-    explain(&mut why, standing, stage);
+    let mut why = words::runs(server, &names, &rules.facts.catalog);
+    words::explain(&mut why, standing, stage);
     if let Some(obstacle) = obstacle {
         obstacle.explain(&mut why);
     }
-    note_bounds(&mut why, event);
+    words::note_bounds(&mut why, event);
     Decision {
         action,
         reply,
         retry_after,
         server: Some(named),
-        state: State::Judged(standing),
+        state: MessageStanding::Judged(standing),
         stage,
         mode: Some(mode),
         would,
@@ -276,8 +269,8 @@ pub fn decide<'a>(
 }
 
 /// Why the stored record does not condemn a server whose message is out of date.
-fn doubt(in_hand: Shown, context: &Context<'_>) -> Option<Obstacle> {
-    let Context { rules, phase, now, .. } = *context;
+fn doubt(in_hand: Shown, context: &DecisionContext<'_>) -> Option<Obstacle> {
+    let DecisionContext { rules, phase, now, .. } = *context;
     let Some((phase, spell)) = phase.and_then(|phase| Some((phase, phase.running_spell(now)?))) else {
         return Some(Obstacle::OneWitness);
     };
@@ -292,15 +285,15 @@ fn doubt(in_hand: Shown, context: &Context<'_>) -> Option<Obstacle> {
     phase.lately(now).chain([in_hand]).any(|shown| rules.has_grace(shown, now)).then_some(Obstacle::Grace)
 }
 
-/// What has waited in the server's queue since an hour or more may have been stamped before it was patched: it is not
-/// given back, but kept for another try.
+/// Rejects no message that may have been stamped before the server was patched: one that waited in its queue for over an
+/// hour, or bears no date, is deferred, and so not lost.
 fn soften(action: Action, stamped_at: Option<Timestamp>, now: Timestamp) -> Action {
     let is_old = stamped_at.is_none_or(|stamped_at| now.since(stamped_at) > QUEUED_SECONDS);
     if action == Action::Reject && is_old { Action::Defer } else { action }
 }
 
-impl<'a> Server<'a> {
-    fn new(server: &ConnectingServer<'a>, named: &Named<'_>) -> Self {
+impl<'a> NamedServer<'a> {
+    fn new(server: &ConnectingServer<'a>, named: &CatalogNames<'_>) -> Self {
         Self {
             id: server.id.clone(),
             name: server.name,
@@ -314,7 +307,7 @@ impl<'a> Server<'a> {
 
 fn reply(
     action: Action,
-    server: &Server<'_>,
+    server: &NamedServer<'_>,
     standing: Standing,
     stage: &Stage,
     retry_after: Option<i64>,
@@ -328,106 +321,19 @@ fn reply(
         Action::Defer => (&policy.reply.throttle, stage.minutes.throttle()),
         Action::Reject => (&policy.reply.block, stage.minutes.block()),
     };
-    let required = State::Judged(standing).failing().and_then(|failing| failing.required);
-    let values = Values {
+    let required = MessageStanding::Judged(standing).failing().and_then(|failing| failing.required);
+    let values = ReplyValues {
         operator: policy.operator.as_str(),
         help_url: policy.help_url.as_ref().map(|url| url.as_str()),
         minutes,
         server: server.id.as_str(),
-        build: &Or(server.build, "unknown"),
-        required: &Or(required, "a supported version"),
+        build: &words::Or(server.build, "unknown"),
+        required: &words::Or(required, "a supported version"),
         stage: stage.number,
-        next_change: &Or(stage.next.and_then(|next| next.at), "none"),
-        retry_after: &Or(retry_after, "none"),
+        next_change: &words::Or(stage.next.and_then(|next| next.at), "none"),
+        retry_after: &words::Or(retry_after, "none"),
     };
     Reply::new(action, template, &values)
-}
-
-/// What was found in the header, in words, without judging it.
-pub fn describe(event: &MailEvent<'_>, recognition: &Recognition<'_>, catalog: &Catalog) -> String {
-    let Finding::Server(server) = &recognition.finding else {
-        return decide_without_server(event, recognition).map(|decision| decision.why).unwrap_or_default();
-    };
-    let mut why = runs(server, &Named::new(catalog, server.shown), catalog);
-    why.push('.');
-    if recognition.behind_relay {
-        why.push_str(" It stands behind a trusted relay.");
-    }
-    note_bounds(&mut why, event);
-    why
-}
-
-/// Which server runs what; the sentence is open.
-fn runs(server: &ConnectingServer<'_>, named: &Named<'_>, catalog: &Catalog) -> String {
-    let mut why = String::with_capacity(192);
-    // writing into a string cannot fail
-    let _ = write!(why, "{} runs {}", server.name, Or(named.product, "an unknown Exchange version"));
-    for part in [named.cu, named.su].into_iter().flatten() {
-        let _ = write!(why, " {part}");
-    }
-    if let Some(build) = server.shown.build().filter(|build| catalog.release(*build).is_none()) {
-        let _ = write!(why, " (build {build})");
-    }
-    why
-}
-
-fn explain(why: &mut String, standing: Standing, stage: Option<Stage>) {
-    // writing into a string cannot fail
-    let _ = match standing {
-        Standing::Current(Pass::MeetsBaseline) => write!(why, "; it meets the baseline."),
-        Standing::Current(Pass::AheadOfCatalog) => write!(why, "; it is newer than every release known here."),
-        Standing::Current(Pass::NoRequirement) => write!(why, "; the baseline requires nothing of it."),
-        Standing::OutOfDate(Failing { required: Some(required), .. }) => {
-            write!(why, "; {required} or later is required.")
-        }
-        Standing::OutOfDate(_) => write!(why, "; it is no longer supported."),
-        Standing::Unknown(Doubt::NoBuild) => write!(why, "; this message shows no build."),
-        Standing::Unknown(Doubt::ComponentsDisagree) => {
-            write!(why, "; the build that its store stamped meets what is required.")
-        }
-        Standing::Unknown(Doubt::UpdateLevelNotShown) => write!(why, "; this message does not show its update level."),
-        Standing::Unknown(Doubt::ExtendedSupportNotShown) => {
-            write!(why, "; it is out of support, unless what it runs is an update under extended support.")
-        }
-        Standing::Unknown(Doubt::UnknownProduct) => write!(why, "; its build belongs to no known product."),
-        Standing::Unknown(Doubt::UnknownLane) => write!(why, "; its build belongs to no known cumulative update."),
-    };
-    if let Some(stage) = stage {
-        let _ = write!(why, " Stage {} of {}.", stage.number, stage.of);
-    }
-}
-
-fn note_bounds(why: &mut String, event: &MailEvent<'_>) {
-    // writing into a string cannot fail
-    if event.header.has_unread_fields() {
-        let _ = write!(why, " Only the first {MAX_FIELDS} header fields were read.");
-    }
-    if event.header.has_cut_field() {
-        let _ = write!(why, " Of a header field only the first {MAX_FIELD_BYTES} octets were read.");
-    }
-}
-
-/// The value behind a text, nothing for none.
-struct Prefixed<T>(&'static str, Option<T>);
-
-impl<T: fmt::Display> fmt::Display for Prefixed<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.1 {
-            Some(value) => write!(f, "{}{value}", self.0),
-            None => Ok(()),
-        }
-    }
-}
-
-struct Or<T>(Option<T>, &'static str);
-
-impl<T: fmt::Display> fmt::Display for Or<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(value) => value.fmt(f),
-            None => f.write_str(self.1),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -438,8 +344,9 @@ mod tests {
     use crate::header::Header;
     use crate::policy::{Facts, Policy};
     use crate::recognition::recognise;
+    use crate::record::ServerRecord;
     use crate::shown::Shown;
-    use crate::spell::{ServerRecord, Spell};
+    use crate::spell::Spell;
     use crate::time::{DAY, MINUTE};
     use crate::witness::Sighting;
 
@@ -513,7 +420,11 @@ mod tests {
             let phase = Some(record.phase(self.now())).filter(|_| self.known);
             let stamped_at = Some(self.now().plus(-self.queued));
             let server = &ConnectingServer { stamped_at, ..server.clone() };
-            let context = Context { ceiling: self.ceiling, phase: phase.as_ref(), ..Context::new(rules, self.now()) };
+            let context = DecisionContext {
+                ceiling: self.ceiling,
+                phase: phase.as_ref(),
+                ..DecisionContext::new(rules, self.now())
+            };
             decide(event, server, self.behind_relay, &context)
         }
     }
@@ -618,7 +529,7 @@ mod tests {
             Finding::Server(server) => server.id,
             _ => panic!("no server"),
         };
-        let offset = window::offset(&event.tenant, &server);
+        let offset = window_offset(&event.tenant, &server);
         let minute = i64::from(60 - offset + 1) % 60; // the second of the five
         world.seconds = (minute * MINUTE - detected().0.rem_euclid(3_600)).rem_euclid(3_600);
         let decision = world.decide(&event);
@@ -678,8 +589,8 @@ mod tests {
         let build = "15.1.2507.39".parse().unwrap();
         let spell = Spell { open_until: detected().plus(7 * DAY), ..Spell::begin(detected()) };
         let at = |seconds: i64| {
-            let context = Context::new(rules, detected().plus(seconds));
-            stage(Some(&spell), build, &context)
+            let context = DecisionContext::new(rules, detected().plus(seconds));
+            current_stage(Some(&spell), build, &context)
         };
         let held = at(7 * DAY - 1);
         assert!(held.minutes.is_open());

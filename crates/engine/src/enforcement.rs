@@ -12,12 +12,14 @@ use crate::time::Timestamp;
 /// What a tenant chose, and the times during which its clocks stood or will stand still.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Enforcement {
+    /// What applies now.
     pub policy: Policy,
     /// Since the tenant enforced for the first time. Before that its clocks run as if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enforced_since: Option<Timestamp>,
     /// Times after `enforced_since` in another mode.
     pub out_of_enforce: Freezes,
+    /// The tenant's pauses, begun or planned.
     pub pauses: Freezes,
     /// Since when the tenant has had its baseline. The release before kept here when anything changed that a spell
     /// meets, and reads it so.
@@ -28,7 +30,7 @@ pub struct Enforcement {
     pub former_baselines: Vec<FormerBaseline>,
 }
 
-/// Former baselines that are kept; the oldest makes room.
+/// Former baselines that are kept at most; the oldest is dropped.
 const MAX_FORMER_BASELINES: usize = 8;
 
 impl Enforcement {

@@ -15,7 +15,9 @@ pub const MAX_OWN_HOPS: u8 = 16;
 /// One inbound message as a gateway describes it. The envelope and the header are what the sender wrote.
 #[derive(Clone, Debug)]
 pub struct MailEvent<'a> {
+    /// Whose server it is said to be.
     pub tenant: TenantId,
+    /// How the server connects.
     pub connector: Connector,
     /// The peer that hands the message to the gateway.
     pub client_ip: Option<IpAddr>,
@@ -23,7 +25,9 @@ pub struct MailEvent<'a> {
     pub client_auth: Option<Login>,
     /// `Received` fields at the top that the asking gateway added itself, at most [`MAX_OWN_HOPS`].
     pub own_hops: u8,
+    /// The envelope's recipients, as the RCPT commands gave them.
     pub recipients: Vec<Cow<'a, str>>,
+    /// The message's header.
     pub header: Header<'a>,
 }
 
@@ -33,6 +37,7 @@ pub struct MailEvent<'a> {
 pub struct TenantId(String);
 
 impl TenantId {
+    /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -64,6 +69,7 @@ impl<'de> Deserialize<'de> for TenantId {
     }
 }
 
+/// The text is no [`TenantId`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InvalidTenantId;
 
@@ -76,7 +82,7 @@ impl fmt::Display for InvalidTenantId {
 impl std::error::Error for InvalidTenantId {}
 
 /// Characters of a login that are told apart.
-pub const MAX_LOGIN: usize = 128;
+pub(crate) const MAX_LOGIN: usize = 128;
 
 /// A verified login, or a name out of a verified certificate, in lower case: `[a-z0-9._@+=-]{1,128}`, and no address.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -119,13 +125,17 @@ impl std::error::Error for InvalidLogin {}
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Connector {
+    /// A connector of the tenant's own servers: it vouches for their names.
     OnPremises,
+    /// A connector of another organisation.
     Partner,
+    /// No connector: anybody.
     #[default]
     Internet,
 }
 
 impl Connector {
+    /// As policies and events write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OnPremises => "on_premises",

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::fnv::{FNV_START, fnv1a_from};
-use crate::order::ordered;
+use crate::order::order_by_key;
 use crate::received::{Component, Hop, recipient_comments};
 
 /// Octets of evidence text that are kept.
@@ -14,6 +14,7 @@ pub const MAX_EVIDENCE_BYTES: usize = 2_048;
 pub struct Evidence<'a> {
     /// Counted from 0, the newest, before anything is skipped.
     pub field: usize,
+    /// Who stamped the field; `other` where it cannot be read.
     pub component: Component,
     value: &'a [u8],
     telling: Range<usize>,
@@ -68,7 +69,7 @@ impl<'a> Evidence<'a> {
         let beside = |comment: &Range<usize>| {
             clause.as_ref().is_none_or(|clause| comment.end <= clause.start || comment.start >= clause.end)
         };
-        ordered(recipient_comments(self.value).filter(beside).chain(clause.clone()), |part| part.start)
+        order_by_key(recipient_comments(self.value).filter(beside).chain(clause.clone()), |part| part.start)
     }
 
     /// Tells one message from another: a retry of the same message carries the same field, whichever gateway hands it
@@ -187,12 +188,12 @@ fn find_recipient(value: &[u8]) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::received::parse;
+    use crate::received::parse_received;
 
     const FIELD: &str = "from a (10.0.0.1) by b (10.0.0.2) with\r\n Microsoft SMTP Server id 15.1.2507.6; Mon, 7 Sep 2026 10:00:00 +0000";
 
     fn of(value: &str) -> Evidence<'_> {
-        parse(value.as_bytes()).map_or_else(
+        parse_received(value.as_bytes()).map_or_else(
             |_| Evidence::of_unreadable(0, value.as_bytes()),
             |hop| Evidence::of_hop(0, value.as_bytes(), &hop),
         )

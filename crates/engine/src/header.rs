@@ -19,23 +19,24 @@ pub enum Header<'a> {
     /// ends with LF; a CR before it is dropped.
     Block(Cow<'a, [u8]>),
     /// Names and values in order of appearance.
-    Pairs(Vec<Pair<'a>>),
+    Pairs(Vec<HeaderPair<'a>>),
 }
 
 /// A field's name and value.
-pub type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+pub type HeaderPair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 impl Header<'_> {
-    pub fn fields(&self) -> Fields<'_> {
+    /// The fields, newest first, at most [`MAX_FIELDS`].
+    pub fn fields(&self) -> HeaderFields<'_> {
         let source = match self {
             Self::Block(bytes) => Source::Block(bytes),
             Self::Pairs(pairs) => Source::Pairs(pairs.iter()),
         };
-        Fields { source, left: MAX_FIELDS }
+        HeaderFields { source, left: MAX_FIELDS }
     }
 
     /// The `Received` fields, newest first.
-    pub fn received(&self) -> impl Iterator<Item = Field<'_>> + Clone {
+    pub fn received(&self) -> impl Iterator<Item = HeaderField<'_>> + Clone {
         self.fields().filter(|field| field.name.eq_ignore_ascii_case(b"received"))
     }
 
@@ -59,8 +60,10 @@ impl Header<'_> {
 
 /// One field. `value` may still be folded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Field<'a> {
+pub struct HeaderField<'a> {
+    /// In front of the colon, as written; empty for a line without one.
     pub name: &'a [u8],
+    /// Behind the colon, at most [`MAX_FIELD_BYTES`].
     pub value: &'a [u8],
     /// The field is longer than [`MAX_FIELD_BYTES`] and `value` is its beginning.
     pub cut: bool,
@@ -68,7 +71,7 @@ pub struct Field<'a> {
 
 /// Yields at most [`MAX_FIELDS`] fields.
 #[derive(Clone, Debug)]
-pub struct Fields<'a> {
+pub struct HeaderFields<'a> {
     source: Source<'a>,
     left: usize,
 }
@@ -76,10 +79,10 @@ pub struct Fields<'a> {
 #[derive(Clone, Debug)]
 enum Source<'a> {
     Block(&'a [u8]),
-    Pairs(std::slice::Iter<'a, Pair<'a>>),
+    Pairs(std::slice::Iter<'a, HeaderPair<'a>>),
 }
 
-impl Fields<'_> {
+impl HeaderFields<'_> {
     fn source_has_more(&self) -> bool {
         match &self.source {
             Source::Block(rest) => !matches!(rest, [] | [b'\n', ..] | [b'\r', b'\n', ..]),
@@ -88,10 +91,10 @@ impl Fields<'_> {
     }
 }
 
-impl<'a> Iterator for Fields<'a> {
-    type Item = Field<'a>;
+impl<'a> Iterator for HeaderFields<'a> {
+    type Item = HeaderField<'a>;
 
-    fn next(&mut self) -> Option<Field<'a>> {
+    fn next(&mut self) -> Option<HeaderField<'a>> {
         self.left = self.left.checked_sub(1)?;
         let field = match &mut self.source {
             Source::Block(rest) => next_line_field(rest),
@@ -109,7 +112,7 @@ fn line_ends(bytes: &[u8]) -> usize {
 }
 
 /// Takes one line and the continuation lines below it. A line without a colon is a field without a name.
-fn next_line_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
+fn next_line_field<'a>(rest: &mut &'a [u8]) -> Option<HeaderField<'a>> {
     if matches!(rest, [] | [b'\n', ..] | [b'\r', b'\n', ..]) {
         return None;
     }
@@ -124,7 +127,7 @@ fn next_line_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
         Some((name, value)) => (name.trim_ascii_end(), value.get(1..).unwrap_or_default()),
         None => (&[][..], read),
     };
-    Some(Field { name, value, cut: read.len() < field.len() })
+    Some(HeaderField { name, value, cut: read.len() < field.len() })
 }
 
 /// The octet behind the field's last line: the first LF that no blank or tab follows.
@@ -135,9 +138,9 @@ fn end_of_field(bytes: &[u8]) -> usize {
         .unwrap_or(bytes.len())
 }
 
-fn cut<'a>(name: &'a [u8], value: &'a [u8]) -> Field<'a> {
+fn cut<'a>(name: &'a [u8], value: &'a [u8]) -> HeaderField<'a> {
     let read = value.get(..MAX_FIELD_BYTES).unwrap_or(value);
-    Field { name: name.trim_ascii_end(), value: read, cut: read.len() < value.len() }
+    HeaderField { name: name.trim_ascii_end(), value: read, cut: read.len() < value.len() }
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ impl ServerId {
         }
     }
 
+    /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -71,6 +72,7 @@ impl From<ServerId> for String {
     }
 }
 
+/// The text is no [`ServerId`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InvalidServerId;
 

@@ -6,32 +6,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::{DAY, MINUTE};
 
+/// Stages that a ladder has at most.
 pub const MAX_STAGES: usize = 32;
 /// The longest a stage may last: ten years.
-pub const MAX_STAGE_MINUTES: u32 = 10 * 366 * 24 * 60;
+pub(crate) const MAX_STAGE_MINUTES: u32 = 10 * 366 * 24 * 60;
 
 /// 1 to [`MAX_STAGES`] stages, the last one without end.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "Vec<StageDocument>", into = "Vec<StageDocument>")]
 pub struct Ladder {
-    stages: Vec<Stage>,
+    stages: Vec<LadderStage>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Stage {
+struct LadderStage {
     /// Time out of date, in seconds, at which the stage begins.
     start: i64,
-    minutes: Minutes,
+    minutes: ClosedMinutes,
 }
 
 /// Minutes of the hour that a stage closes: at most 60 together.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Minutes {
+pub struct ClosedMinutes {
     throttle: u8,
     block: u8,
 }
 
-impl Minutes {
+impl ClosedMinutes {
+    /// `None` if they are more than 60 together.
     pub const fn new(throttle: u8, block: u8) -> Option<Self> {
         match throttle.checked_add(block) {
             Some(0..=60) => Some(Self { throttle, block }),
@@ -49,6 +51,7 @@ impl Minutes {
         self.block
     }
 
+    /// Whether no minute is closed.
     pub const fn is_open(self) -> bool {
         self.throttle == 0 && self.block == 0
     }
@@ -64,7 +67,8 @@ impl Minutes {
 pub struct Rung {
     /// Counted from 1.
     pub number: u8,
-    pub minutes: Minutes,
+    /// Minutes of each hour that are closed.
+    pub minutes: ClosedMinutes,
     /// Time out of date, in seconds, at which the stage begins.
     pub start: i64,
     /// When the next stage begins; `None` for the last.
@@ -75,22 +79,26 @@ impl Ladder {
     /// The rung reached after `elapsed` seconds out of date.
     pub fn at(&self, elapsed: i64) -> Rung {
         let index = self.stages.iter().rposition(|stage| stage.start <= elapsed).unwrap_or(0);
-        self.rungs().nth(index).unwrap_or(Rung { number: 1, minutes: Minutes::default(), start: 0, end: None })
+        self.rungs().nth(index).unwrap_or(Rung { number: 1, minutes: ClosedMinutes::default(), start: 0, end: None })
     }
 
+    /// Its stages, the first one first.
     pub fn rungs(&self) -> impl DoubleEndedIterator<Item = Rung> + ExactSizeIterator {
         (0..self.stages.len()).map(|index| {
-            let stage = self.stages.get(index).copied().unwrap_or(Stage { start: 0, minutes: Minutes::default() });
+            let stage =
+                self.stages.get(index).copied().unwrap_or(LadderStage { start: 0, minutes: ClosedMinutes::default() });
             let number = u8::try_from(index + 1).unwrap_or(u8::MAX);
             let end = self.stages.get(index + 1).map(|next| next.start);
             Rung { number, minutes: stage.minutes, start: stage.start, end }
         })
     }
 
+    /// How many stages it has: 1 to [`MAX_STAGES`].
     pub fn len(&self) -> usize {
         self.stages.len()
     }
 
+    /// Whether it has no stage, which none is.
     pub fn is_empty(&self) -> bool {
         self.stages.is_empty()
     }
@@ -123,7 +131,7 @@ impl Default for Ladder {
         let stages = steps
             .into_iter()
             .map(|(days, throttle, block)| {
-                let stage = Stage { start, minutes: Minutes { throttle, block } };
+                let stage = LadderStage { start, minutes: ClosedMinutes { throttle, block } };
                 start += days * DAY;
                 stage
             })
@@ -155,8 +163,8 @@ impl TryFrom<Vec<StageDocument>> for Ladder {
         let mut start = 0;
         let mut stages = Vec::with_capacity(documents.len());
         for (number, document) in (1..).zip(&documents) {
-            let minutes = Minutes::new(document.throttle_minutes, document.block_minutes);
-            stages.push(Stage { start, minutes: minutes.ok_or(LadderError::Hour(number))? });
+            let minutes = ClosedMinutes::new(document.throttle_minutes, document.block_minutes);
+            stages.push(LadderStage { start, minutes: minutes.ok_or(LadderError::Hour(number))? });
             let length = match (document.days, document.minutes) {
                 (None, None) if number == last => 0,
                 (Some(days), None) => days.checked_mul(24 * 60).ok_or(LadderError::Length(number))?,
@@ -193,10 +201,15 @@ impl From<Ladder> for Vec<StageDocument> {
 /// What is wrong with a ladder. Stages count from 1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LadderError {
+    /// It has so many stages: none or too many.
     Stages(usize),
+    /// This stage closes more than 60 minutes of an hour.
     Hour(usize),
+    /// This stage has no length, two, or one out of bounds.
     Length(usize),
+    /// The last stage has a length.
     LastEnds,
+    /// This stage is milder than the one before.
     Falls(u8),
 }
 

@@ -3,8 +3,8 @@
 use crate::baseline::Standing;
 use crate::build::Build;
 use crate::identity::Node;
+use crate::record::ServerRecord;
 use crate::rules::Rules;
-use crate::spell::ServerRecord;
 use crate::time::Timestamp;
 use crate::witness::{BUILD_SECONDS, NodeRecord, SeenBuild, best};
 
@@ -13,7 +13,9 @@ use crate::witness::{BUILD_SECONDS, NodeRecord, SeenBuild, best};
 pub struct KeptFree {
     /// `None` where the machine is not known any more: a message of up to 35 days ago.
     pub node: Option<Node>,
+    /// What it showed.
     pub build: Build,
+    /// When it last did.
     pub last_seen: Timestamp,
 }
 

@@ -10,6 +10,7 @@ use crate::header::Header;
 /// What the topmost `X-MimeOLE` field names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProducedBy<'a> {
+    /// Exchange 2000 or 2003.
     pub product: &'a Product,
     /// `None` where only the version stands there, as in `V6.5`.
     pub build: Option<Build>,

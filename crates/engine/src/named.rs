@@ -1,26 +1,30 @@
 //! What the catalog calls that which a server shows of its build.
 
-use crate::catalog::{Catalog, Place};
+use crate::catalog::{Catalog, CatalogPlace};
 use crate::shown::Shown;
 use crate::time::Date;
 
 /// What the catalog calls that which a server shows of its build.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Named<'a> {
+pub struct CatalogNames<'a> {
+    /// The product; `None` if no product has the build.
     pub product: Option<&'a str>,
+    /// The cumulative update or service pack, such as `CU23`.
     pub cu: Option<&'a str>,
+    /// The update, such as `Oct25SU`; `None` for the cumulative update itself, and where it is not shown.
     pub su: Option<&'a str>,
     /// When the build, or the row that it stands for, was released.
     pub released: Option<Date>,
 }
 
-impl<'a> Named<'a> {
+impl<'a> CatalogNames<'a> {
+    /// The names of what is shown, as far as the catalog knows them.
     pub fn new(catalog: &'a Catalog, shown: Shown) -> Self {
         let Some(known) = shown.stamped().and_then(|build| catalog.look_up(build)) else { return Self::default() };
         // a component that lags tells the product, but neither the update nor the cumulative update
         let release = known.release.filter(|_| shown.build().is_some());
         // without cumulative updates, the lane itself is the update
-        let above_lane = known.place != Place::BelowLane && matches!(shown, Shown::Update(_));
+        let above_lane = known.place != CatalogPlace::BelowLane && matches!(shown, Shown::Update(_));
         let update = release.filter(|_| above_lane || !known.product.cumulative_updates);
         let text = |text: &'a str| Some(text).filter(|text| !text.is_empty());
         Self {
@@ -28,7 +32,7 @@ impl<'a> Named<'a> {
             cu: release.and_then(|release| text(&release.cu)),
             su: update.and_then(|release| text(&release.su)),
             // what is newer than all rows came out later than any of them
-            released: update.filter(|_| known.place == Place::InLane).map(|release| release.date),
+            released: update.filter(|_| known.place == CatalogPlace::InLane).map(|release| release.date),
         }
     }
 }

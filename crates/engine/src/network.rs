@@ -22,11 +22,11 @@ pub fn parse_address(text: &[u8]) -> Option<IpAddr> {
         let (address, _port) = text.split_once(':')?;
         address.parse::<std::net::Ipv4Addr>().ok().map(IpAddr::V4)
     })?;
-    Some(canonical(address))
+    Some(canonical_address(address))
 }
 
 /// An IPv4-mapped IPv6 address as the IPv4 address it stands for.
-pub fn canonical(address: IpAddr) -> IpAddr {
+pub fn canonical_address(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
         IpAddr::V4(_) => address,
@@ -35,7 +35,7 @@ pub fn canonical(address: IpAddr) -> IpAddr {
 
 /// The /64 of an IPv6 address, an IPv4 address itself: what one sender commands.
 pub fn sender_network(address: IpAddr) -> IpAddr {
-    match canonical(address) {
+    match canonical_address(address) {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !0 << 64)),
         v4 => v4,
     }
@@ -48,16 +48,16 @@ pub struct Network(IpNet);
 impl Network {
     /// Whether `address` lies in it; an IPv4-mapped IPv6 address is the IPv4 address it stands for.
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.0.contains(&canonical(address))
+        self.0.contains(&canonical_address(address))
     }
 }
 
 impl FromStr for Network {
-    type Err = NotANetwork;
+    type Err = InvalidNetwork;
 
-    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+    fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
         let alone = || text.parse::<IpAddr>().map(IpNet::from);
-        text.parse().or_else(|_| alone()).map(Self).map_err(|_| NotANetwork)
+        text.parse().or_else(|_| alone()).map(Self).map_err(|_| InvalidNetwork)
     }
 }
 
@@ -80,16 +80,17 @@ impl<'de> Deserialize<'de> for Network {
     }
 }
 
+/// The text is no [`Network`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct NotANetwork;
+pub struct InvalidNetwork;
 
-impl fmt::Display for NotANetwork {
+impl fmt::Display for InvalidNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not a network such as `10.0.0.0/8` or `2001:db8::/32`")
     }
 }
 
-impl std::error::Error for NotANetwork {}
+impl std::error::Error for InvalidNetwork {}
 
 #[cfg(test)]
 mod tests {
@@ -125,7 +126,7 @@ mod tests {
         assert!(!contains("2001:db8::/33", "2001:db8:8000::1"));
         assert!(contains("192.0.2.7", "192.0.2.7") && !contains("192.0.2.7", "192.0.2.6"));
         for wrong in ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "::/129", "ten/8"] {
-            assert_eq!(wrong.parse::<Network>(), Err(NotANetwork), "{wrong}");
+            assert_eq!(wrong.parse::<Network>(), Err(InvalidNetwork), "{wrong}");
         }
     }
 

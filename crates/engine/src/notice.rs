@@ -1,27 +1,31 @@
-//! No surprise: a change of policy, ladder, baseline or wave never makes a running spell stricter at once.
+//! Changes of policy, ladder, baseline or wave, which never make a running spell stricter at once: its owner has the time
+//! that was announced before.
 
 use std::collections::BTreeSet;
 
 use crate::build::Build;
 use crate::clock::{Clock, Freezes};
-use crate::ladder::{Ladder, Minutes};
-use crate::policy::{Mode, Policy, Way};
+use crate::ladder::{ClosedMinutes, Ladder};
+use crate::policy::{MailRoute, Mode, Policy};
+use crate::record::ServerRecord;
 use crate::rules::{NOTICE_SECONDS, Rules};
 use crate::shown::Shown;
-use crate::spell::ServerRecord;
 use crate::time::Timestamp;
 
 /// By what a server was judged until now, and is from now on.
 #[derive(Clone, Copy, Debug)]
-pub struct Change<'a> {
+pub struct RulesChange<'a> {
+    /// The rules until now.
     pub before: Rules<'a>,
+    /// The rules from now on.
     pub after: Rules<'a>,
     /// How the server's mail comes in.
-    pub way: Way,
+    pub way: MailRoute,
+    /// When they change.
     pub now: Timestamp,
 }
 
-impl Change<'_> {
+impl RulesChange<'_> {
     /// Whether its mail can be refused from now on, and could not before.
     fn brings_into_reach(&self) -> bool {
         let reaches = |policy: &Policy| policy.mode == Mode::Enforce && policy.reaches(self.way);
@@ -32,8 +36,8 @@ impl Change<'_> {
 /// Holds back the clock of a server's running spell, so that after the change it loses no more than before for as long as
 /// its stage would have lasted. Where the change makes the server's best build acceptable, the spell is suspended; where
 /// it makes it fail again, nothing is closed for 7 days. Whether any of that was needed.
-pub fn hold(server: &mut ServerRecord, change: &Change<'_>) -> bool {
-    let Change { before, after, now, .. } = *change;
+pub fn apply_rules_change(server: &mut ServerRecord, change: &RulesChange<'_>) -> bool {
+    let RulesChange { before, after, now, .. } = *change;
     let Some(known) = server.spell().copied() else { return false };
     // machines of one name may run different products, whose waves differ
     let builds: BTreeSet<Build> = server.stands_for(now).filter_map(Shown::build).collect();
@@ -76,7 +80,7 @@ struct Climb<'a> {
 
 /// What a spell loses, and for how many more seconds that count.
 struct Met {
-    minutes: Minutes,
+    minutes: ClosedMinutes,
     /// `None`: for good.
     left: Option<i64>,
 }
@@ -94,7 +98,7 @@ impl Climb<'_> {
         let rung = self.ladder.at(counted);
         let is_closed = counted >= 0 && self.clock.has_started(now);
         let (minutes, end) = if !is_closed && !rung.minutes.is_open() {
-            (Minutes::default(), Some(0))
+            (ClosedMinutes::default(), Some(0))
         } else {
             (rung.minutes, rung.end)
         };
@@ -122,11 +126,11 @@ mod tests {
     use crate::clock::Freezes;
     use crate::event::Connector;
     use crate::policy::{Facts, Policy};
-    use crate::progress::{Context, stage};
+    use crate::progress::{DecisionContext, current_stage};
     use crate::spell::Spell;
     use crate::time::{DAY, HOUR};
 
-    const WAY: Way = Way { connector: Connector::OnPremises, relayed: false };
+    const WAY: MailRoute = MailRoute { connector: Connector::OnPremises, relayed: false };
 
     /// 2026-10-01T08:00:00Z, when the spell began.
     const START: Timestamp = Timestamp(1_790_841_600);
@@ -168,7 +172,8 @@ mod tests {
         let spell = Spell { held, ..Spell::between(START, now) };
         let stored = serde_json::json!({"nodes": [], "builds": [{"build": BUILD, "at": now}], "spell": spell});
         let mut server: ServerRecord = serde_json::from_value(stored).unwrap();
-        let is_told = hold(&mut server, &Change { before: rules(from), after: rules(to), way: WAY, now });
+        let is_told =
+            apply_rules_change(&mut server, &RulesChange { before: rules(from), after: rules(to), way: WAY, now });
         Held { is_told, spell: *server.spell().unwrap() }
     }
 
@@ -176,7 +181,7 @@ mod tests {
     fn meets(spell: &Spell, policy: &Policy, now: Timestamp) -> (u8, u8, Option<i64>) {
         let (facts, freezes) = (Facts::built_in(), Freezes::default());
         let rules = Rules::new(&facts, policy, &freezes).unwrap();
-        let stage = stage(Some(spell), BUILD.parse().unwrap(), &Context::new(rules, now));
+        let stage = current_stage(Some(spell), BUILD.parse().unwrap(), &DecisionContext::new(rules, now));
         let next = stage.next.and_then(|next| next.at).map(|at| at.since(now) / DAY);
         (stage.number, stage.minutes.throttle() + stage.minutes.block(), next)
     }
@@ -311,7 +316,10 @@ mod tests {
         let mut server: ServerRecord =
             serde_json::from_value(serde_json::json!({"nodes": [], "builds": builds, "spell": spell})).unwrap();
         let rules = |policy| Rules::new(&facts, policy, &freezes).unwrap();
-        assert!(hold(&mut server, &Change { before: rules(&from), after: rules(&to), way: WAY, now: day(50) }));
+        assert!(apply_rules_change(
+            &mut server,
+            &RulesChange { before: rules(&from), after: rules(&to), way: WAY, now: day(50) }
+        ));
         assert_eq!(meets(server.spell().unwrap(), &to, day(50)), (1, 0, Some(30)));
     }
 }

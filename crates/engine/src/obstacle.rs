@@ -4,13 +4,15 @@ use std::fmt::Write;
 
 use crate::build::Build;
 use crate::event::Connector;
-use crate::ladder::Minutes;
-use crate::policy::{Mode, Way};
-use crate::progress::{Context, Stage};
+use crate::ladder::ClosedMinutes;
+use crate::policy::{MailRoute, Mode};
+use crate::progress::{DecisionContext, Stage};
 use crate::time::Timestamp;
 
+/// Why a message that an out-of-date server hands over is accepted all the same.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Obstacle {
+    /// Its connector is not in the policy's scope.
     Scope,
     /// There is no spell yet.
     OneWitness,
@@ -18,17 +20,24 @@ pub enum Obstacle {
     BetterBuild(Build),
     /// The build met the requirement before the one that applies now.
     Grace,
+    /// Its product is not enforced yet.
     Wave,
+    /// All its recipients are always accepted.
     Recipients,
+    /// It comes through a trusted relay, behind which is only reported.
     Relay,
     /// Its mail could not be refused until now.
     Notice,
+    /// The mode in effect is this one.
     Mode(Mode),
+    /// The server is exempt until then.
     Exempt(Timestamp),
+    /// The tenant's enforcement is paused until then.
     Paused(Timestamp),
 }
 
 impl Obstacle {
+    /// As answers write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Scope => "scope",
@@ -70,21 +79,22 @@ impl Obstacle {
     }
 }
 
-/// What a server's mail meets as things stand, apart from what a single message brings along.
+/// What the mail of a server meets now, as reports show it: without what only a single message can tell, which is the
+/// build it shows and its recipients.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Effect {
+pub struct StageEffect {
     /// Minutes of the hour that are closed to it: those of its stage, or none.
-    pub minutes: Minutes,
+    pub minutes: ClosedMinutes,
     /// Why its stage's minutes are not, whether or not it has any.
     pub obstacle: Option<Obstacle>,
 }
 
-impl Effect {
+impl StageEffect {
     /// Of the stage of a server whose mail comes this way. `in_reach`: its last mail could be refused, or there is none.
-    pub fn of(stage: &Stage, way: Way, in_reach: bool, context: &Context<'_>) -> Self {
+    pub fn of(stage: &Stage, way: MailRoute, in_reach: bool, context: &DecisionContext<'_>) -> Self {
         let obstacle = shield(stage, way.connector, context, || None, || false);
         let obstacle = obstacle.or_else(|| lift(way.relayed, in_reach, context));
-        Self { minutes: if obstacle.is_none() { stage.minutes } else { Minutes::default() }, obstacle }
+        Self { minutes: if obstacle.is_none() { stage.minutes } else { ClosedMinutes::default() }, obstacle }
     }
 }
 
@@ -92,7 +102,7 @@ impl Effect {
 pub(crate) fn shield(
     stage: &Stage,
     connector: Connector,
-    context: &Context<'_>,
+    context: &DecisionContext<'_>,
     doubt: impl FnOnce() -> Option<Obstacle>,
     is_always_accepted: impl FnOnce() -> bool,
 ) -> Option<Obstacle> {
@@ -110,7 +120,7 @@ pub(crate) fn shield(
 }
 
 /// What has a message accepted that comes in a closed minute.
-pub(crate) fn lift(behind_relay: bool, in_reach: bool, context: &Context<'_>) -> Option<Obstacle> {
+pub(crate) fn lift(behind_relay: bool, in_reach: bool, context: &DecisionContext<'_>) -> Option<Obstacle> {
     if behind_relay && !context.rules.policy.enforce_behind_relays {
         Some(Obstacle::Relay)
     } else if context.mode() != Mode::Enforce {

@@ -9,15 +9,16 @@ use crate::clock::{Freeze, Freezes};
 use crate::time::{Date, Timestamp};
 
 /// The longest pause, and how far ahead it may begin.
-pub const MAX_DAYS: u16 = 366;
+pub(crate) const MAX_DAYS: u16 = 366;
 /// Days of pause a calendar year unless the policy says otherwise.
-pub const DEFAULT_DAYS_PER_YEAR: u16 = 90;
+pub(crate) const DEFAULT_DAYS_PER_YEAR: u16 = 90;
 /// Pauses that may touch one calendar year: each may end the moment it begins, so that days alone are no bound.
-pub const MAX_PAUSES_A_YEAR: usize = 400;
+pub(crate) const MAX_PAUSES_A_YEAR: usize = 400;
 
 /// One pause. It freezes clocks from `from` to `until`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Pause {
+    /// By which the tenant's pauses are told apart.
     pub id: u64,
     /// Its creation, or 00:00 of the day on which it was to start.
     pub from: Timestamp,
@@ -28,14 +29,19 @@ pub struct Pause {
     pub ended_at: Option<Timestamp>,
 }
 
+/// How far a pause has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PauseState {
+    /// It has not begun.
     Scheduled,
+    /// Clocks stand still.
     Running,
+    /// It is over, or was withdrawn.
     Ended,
 }
 
 impl PauseState {
+    /// As answers write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",
@@ -51,18 +57,22 @@ impl Pause {
         self.ended_at.map_or(self.planned_until, |ended| ended.clamp(self.from, self.planned_until))
     }
 
+    /// The UTC day in which it begins.
     pub fn first_day(&self) -> Date {
         self.from.date()
     }
 
+    /// The last UTC day that was planned.
     pub fn last_day(&self) -> Date {
         self.planned_until.plus(-1).date()
     }
 
+    /// How many UTC days were planned.
     pub fn days(&self) -> u16 {
         u16::try_from(self.last_day().days_since(self.first_day()) + 1).unwrap_or(0)
     }
 
+    /// How far it has come at `now`.
     pub fn state(&self, now: Timestamp) -> PauseState {
         if self.ended_at.is_some() || self.planned_until <= now {
             PauseState::Ended
@@ -93,6 +103,7 @@ impl From<Vec<Pause>> for Pauses {
 }
 
 impl Pauses {
+    /// All of them, in the order in which they were granted or last changed.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Pause> {
         self.0.iter()
     }
@@ -149,6 +160,7 @@ impl Pauses {
         u16::try_from(days.len()).unwrap_or(u16::MAX)
     }
 
+    /// When clocks stand still.
     pub fn freezes(&self) -> Freezes {
         let freeze = |pause: &Pause| Freeze { from: pause.from, until: Some(pause.until()) };
         self.0.iter().map(freeze).collect::<Vec<_>>().into()
@@ -193,18 +205,28 @@ fn end_of(first: Date, days: u16) -> Result<Timestamp, PauseError> {
 /// Why a pause is not granted, changed or ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PauseError {
+    /// Its days are none, or more than a year.
     Days,
+    /// It would start before today.
     StartsInPast,
+    /// It would start more than a year ahead.
     StartsTooLate,
+    /// Its last day would be over.
     EndsInPast,
     /// So many days are left in that year.
     OverBudget {
+        /// The calendar year.
         year: i32,
+        /// Days that are left in it.
         left: u16,
     },
+    /// That year is touched by too many pauses.
     TooMany(i32),
+    /// It overlaps the pause of this id.
     Overlaps(u64),
+    /// It has ended.
     Ended,
+    /// There is no pause of this id.
     Unknown,
 }
 

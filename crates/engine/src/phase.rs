@@ -8,14 +8,15 @@ use crate::rules::Rules;
 use crate::shown::Shown;
 use crate::spell::Spell;
 use crate::time::{DAY, Timestamp};
-use crate::witness::{Best, Shows, best};
+use crate::witness::{BestBuild, Shows, best};
 
-/// How often a running spell's last message is published.
-pub const PUBLISH_SECONDS: i64 = DAY;
+/// Seconds after which a running spell's last message is published again.
+pub(crate) const PUBLISH_SECONDS: i64 = DAY;
 
 /// The published part of a server's record.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Phase {
+    /// `None`: the server is not out of date.
     pub spell: Option<Spell>,
     /// By build. Empty before there is a spell.
     #[serde(default)]
@@ -28,18 +29,13 @@ pub struct Phase {
 /// A build that the server's name showed.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct PhaseBuild {
+    /// The build.
     pub build: Build,
     /// Only the lane is certain.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lane_only: bool,
     /// It counts until then; rounded up to the day, since it clears.
     pub until: Timestamp,
-}
-
-impl PhaseBuild {
-    const fn shown(&self) -> Shown {
-        if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }
-    }
 }
 
 impl Phase {
@@ -62,8 +58,9 @@ impl Phase {
         Self::of_spell(spell, builds)
     }
 
-    /// Whether a decision by this record could differ from one by `published`. That a server goes on sending is told
-    /// once a day: until then the edge takes it for silent, or out of reach, a little early, and accepts.
+    /// Whether a decision by this record could differ from one by `published`, so that it has to be published. The time of
+    /// the last message is published once a day, not at each: until then the edge may take a server for silent, or out of
+    /// reach, up to a day early, and accepts.
     pub fn supersedes(&self, published: &Self) -> bool {
         match (&self.spell, &published.spell) {
             (Some(spell), Some(old)) => {
@@ -88,13 +85,14 @@ impl Phase {
     }
 
     /// The second witness: the best of what the name lately showed, with a message in hand that shows this.
-    pub fn best(&self, in_hand: Shown, rules: &Rules<'_>, now: Timestamp) -> Option<Best> {
+    pub fn best(&self, in_hand: Shown, rules: &Rules<'_>, now: Timestamp) -> Option<BestBuild> {
         best(self.lately(now).chain([in_hand]), rules, now)
     }
 
     /// What of the name's builds counts at `now`.
     pub(crate) fn lately(&self, now: Timestamp) -> impl Iterator<Item = Shown> {
-        self.builds.iter().filter(move |known| now <= known.until).map(PhaseBuild::shown)
+        let counts = self.builds.iter().filter(move |known| now <= known.until);
+        counts.map(|known| Shown::stored(known.build, known.lane_only))
     }
 }
 
@@ -104,7 +102,7 @@ mod tests {
     use crate::clock::Freezes;
     use crate::identity::Node;
     use crate::policy::{Facts, Policy};
-    use crate::spell::ServerRecord;
+    use crate::record::ServerRecord;
     use crate::time::HOUR;
     use crate::witness::Sighting;
 

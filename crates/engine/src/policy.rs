@@ -12,7 +12,7 @@ use crate::event::Connector;
 use crate::ladder::Ladder;
 use crate::pause;
 use crate::relay::TrustedRelay;
-use crate::reply::{HelpUrl, OperatorName, Template};
+use crate::reply::{HelpUrl, OperatorName, ReplyTemplate};
 use crate::shown::Shown;
 use crate::time::{Date, Timestamp};
 
@@ -21,7 +21,7 @@ pub const MAX_TRUSTED_RELAYS: usize = 64;
 /// Entries that `always_accept` has at most.
 pub const MAX_ALWAYS_ACCEPT: usize = 64;
 /// Octets of a local part (RFC 5321, section 4.5.3.1.1).
-pub const MAX_LOCAL_PART: usize = 64;
+pub(crate) const MAX_LOCAL_PART: usize = 64;
 
 /// What an operator chose for one tenant. Missing members mean the default, a tenant without a policy has all defaults.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -50,9 +50,9 @@ pub struct Policy {
     /// Named in replies.
     pub help_url: Option<HelpUrl>,
     /// The texts of the replies.
-    pub reply: Templates,
+    pub reply: ReplyTemplates,
     /// What the tenant's own operators may do beside pausing. Set by an admin.
-    pub delegated: BTreeSet<Right>,
+    pub delegated: BTreeSet<DelegatedRight>,
     /// Days of pause that a calendar year has. Set by an admin.
     #[serde(deserialize_with = "days_per_year")]
     pub pause_days_per_year: u16,
@@ -71,7 +71,7 @@ impl Default for Policy {
             always_accept: vec!["postmaster".to_owned(), "abuse".to_owned()],
             operator: OperatorName::default(),
             help_url: None,
-            reply: Templates::default(),
+            reply: ReplyTemplates::default(),
             delegated: BTreeSet::new(),
             pause_days_per_year: pause::DEFAULT_DAYS_PER_YEAR,
         }
@@ -81,7 +81,7 @@ impl Default for Policy {
 /// What a policy can leave to the operators of its tenant.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Right {
+pub enum DelegatedRight {
     /// Exempt servers.
     Exempt,
     /// Change the policy, but for what an admin sets.
@@ -119,7 +119,7 @@ impl Policy {
     }
 
     /// Whether mail that comes so can be deferred and rejected, and not only reported.
-    pub fn reaches(&self, way: Way) -> bool {
+    pub fn reaches(&self, way: MailRoute) -> bool {
         self.scope.contains(&way.connector) && (!way.relayed || self.enforce_behind_relays)
     }
 
@@ -137,7 +137,7 @@ impl Policy {
 
 /// How a server's mail comes in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Way {
+pub struct MailRoute {
     /// How the server connects.
     pub connector: Connector,
     /// Through a trusted relay.
@@ -181,6 +181,7 @@ pub enum BaselineChoice {
 /// A baseline that a tenant had.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct FormerBaseline {
+    /// Which one it was.
     pub baseline: BaselineChoice,
     /// When another one took its place.
     pub until: Timestamp,
@@ -217,16 +218,16 @@ impl<'de> Deserialize<'de> for BaselineChoice {
 /// The texts of the two replies, without their codes.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Templates {
+pub struct ReplyTemplates {
     /// Of a 450.
-    pub throttle: Template,
+    pub throttle: ReplyTemplate,
     /// Of a 550.
-    pub block: Template,
+    pub block: ReplyTemplate,
 }
 
-impl Default for Templates {
+impl Default for ReplyTemplates {
     fn default() -> Self {
-        Self { throttle: Template::default_throttle(), block: Template::default_block() }
+        Self { throttle: ReplyTemplate::default_throttle(), block: ReplyTemplate::default_block() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::build::Build;
 use crate::clock::Clock;
-use crate::ladder::{Ladder, Minutes, Rung};
+use crate::ladder::{ClosedMinutes, Ladder, Rung};
 use crate::phase::Phase;
 use crate::policy::Mode;
 use crate::rules::Rules;
@@ -12,27 +12,35 @@ use crate::time::Timestamp;
 /// A server's stage and what comes next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stage {
+    /// From 1.
     pub number: u8,
+    /// How many stages the ladder has.
     pub of: u8,
+    /// When it began; of the first stage, when the spell did.
     pub since: Timestamp,
     /// Whether the product is enforced: its wave has come.
     pub has_started: bool,
-    pub minutes: Minutes,
+    /// Minutes of each hour that are closed; none while they are kept open.
+    pub minutes: ClosedMinutes,
     /// `None` in the last stage.
     pub next: Option<NextStage>,
 }
 
+/// The stage that follows, or the one whose minutes are yet kept open.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NextStage {
+    /// From 1; greater than the present one's.
     pub number: u8,
     /// By all freezes known now; `None` while the clock stands still until further notice.
     pub at: Option<Timestamp>,
-    pub minutes: Minutes,
+    /// Minutes of each hour that it closes.
+    pub minutes: ClosedMinutes,
 }
 
 /// What the decision needs beside the message.
 #[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
+pub struct DecisionContext<'a> {
+    /// By what the server is judged.
     pub rules: Rules<'a>,
     /// The operator-wide ceiling.
     pub ceiling: Mode,
@@ -42,10 +50,11 @@ pub struct Context<'a> {
     pub paused_until: Option<Timestamp>,
     /// The end of the server's exemption; `None` if there is none now.
     pub exempt_until: Option<Timestamp>,
+    /// The moment of the decision.
     pub now: Timestamp,
 }
 
-impl<'a> Context<'a> {
+impl<'a> DecisionContext<'a> {
     /// Without phase, pause, exemption or ceiling.
     pub const fn new(rules: Rules<'a>, now: Timestamp) -> Self {
         Self { rules, ceiling: Mode::Enforce, phase: None, paused_until: None, exempt_until: None, now }
@@ -58,7 +67,7 @@ impl<'a> Context<'a> {
 }
 
 /// The stage of a spell; before there is one, the stage that it would begin with.
-pub fn stage(spell: Option<&Spell>, build: Build, context: &Context<'_>) -> Stage {
+pub fn current_stage(spell: Option<&Spell>, build: Build, context: &DecisionContext<'_>) -> Stage {
     let now = context.now;
     let begun = Spell::begin(now);
     let spell = spell.unwrap_or(&begun);
@@ -71,7 +80,7 @@ pub fn stage(spell: Option<&Spell>, build: Build, context: &Context<'_>) -> Stag
         of: u8::try_from(ladder.len()).unwrap_or(u8::MAX),
         since: clock.reaches(rung.start).filter(|_| rung.number > 1).unwrap_or(spell.detected_at),
         has_started: clock.has_started(now),
-        minutes: if keeps_open { Minutes::default() } else { rung.minutes },
+        minutes: if keeps_open { ClosedMinutes::default() } else { rung.minutes },
         next: if keeps_open {
             Some(first_closing(&clock, ladder, rung))
         } else {
@@ -99,18 +108,24 @@ fn first_closing(clock: &Clock<'_>, ladder: &Ladder, rung: Rung) -> NextStage {
 
 /// A stage of a spell on the time axis.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Scheduled {
+pub struct ScheduledStage {
+    /// From 1.
     pub number: u8,
     /// By all freezes known; `None` while the clock stands still until further notice.
     pub from: Option<Timestamp>,
     /// When the next one begins.
     pub until: Option<Timestamp>,
-    pub minutes: Minutes,
+    /// Minutes of each hour that it closes.
+    pub minutes: ClosedMinutes,
 }
 
 /// When a spell of a server that shows `build` reaches each stage. A stage whose minutes are kept open begins when they
 /// can be closed; one that is over by then is left out.
-pub fn schedule<'a>(spell: &Spell, build: Build, rules: &Rules<'a>) -> impl Iterator<Item = Scheduled> + use<'a> {
+pub fn stage_schedule<'a>(
+    spell: &Spell,
+    build: Build,
+    rules: &Rules<'a>,
+) -> impl Iterator<Item = ScheduledStage> + use<'a> {
     let clock = rules.clock(spell, build);
     let detected_at = spell.detected_at;
     rules.policy.ladder.rungs().filter_map(move |rung| {
@@ -122,6 +137,6 @@ pub fn schedule<'a>(spell: &Spell, build: Build, rules: &Rules<'a>) -> impl Iter
             from => from.map(|from| from.max(clock.open_until)),
         };
         let is_over = from.zip(until).is_some_and(|(from, until)| until <= from && !rung.minutes.is_open());
-        (!is_over).then_some(Scheduled { number: rung.number, from, until, minutes: rung.minutes })
+        (!is_over).then_some(ScheduledStage { number: rung.number, from, until, minutes: rung.minutes })
     })
 }

@@ -16,7 +16,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use self::clauses::Clauses;
-pub use self::exchange::Deviation;
+pub use self::exchange::StampDeviation;
 use self::legacy::Legacy;
 use crate::build::Build;
 use crate::time::Timestamp;
@@ -113,7 +113,7 @@ pub enum Unreadable {
     /// FROM or BY twice, an open bracket, text where none belongs.
     Malformed,
     /// It has Exchange's words, but is not what Exchange writes.
-    NotAsExchangeWrites(Deviation),
+    NotAsExchangeWrites(StampDeviation),
 }
 
 impl Unreadable {
@@ -133,8 +133,11 @@ impl Unreadable {
     }
 }
 
-/// Reads the value of one `Received` field. Bounded by the value's length, without allocation.
-pub fn parse(value: &[u8]) -> Result<Hop<'_>, Unreadable> {
+/// Reads the value of one `Received` field (RFC 5321, section 4.4). Bounded by the value's length, without allocation.
+///
+/// # Errors
+/// Why the field proves nothing: it is neither what Exchange writes nor what any mail server does.
+pub fn parse_received(value: &[u8]) -> Result<Hop<'_>, Unreadable> {
     let deviation = match exchange::read(value) {
         Ok(hop) => return Ok(hop),
         Err(deviation) => Unreadable::NotAsExchangeWrites(deviation),
@@ -173,7 +176,7 @@ fn hop<'a>(clauses: Clauses<'a>, legacy: Option<Legacy>) -> Option<Hop<'a>> {
 }
 
 /// Reads a field by the strict grammar alone: what an Exchange 2007 or later wrote, and nothing else.
-pub(crate) fn parse_exchange(value: &[u8]) -> Result<Hop<'_>, Deviation> {
+pub(crate) fn parse_exchange(value: &[u8]) -> Result<Hop<'_>, StampDeviation> {
     exchange::read(value)
 }
 
@@ -220,7 +223,7 @@ mod tests {
     const DATE: &str = "Tue, 6 Oct 2026 10:00:00 +0000";
 
     fn hop(value: &str) -> Hop<'_> {
-        parse(value.as_bytes()).unwrap_or_else(|error| panic!("{error:?}: {value}"))
+        parse_received(value.as_bytes()).unwrap_or_else(|error| panic!("{error:?}: {value}"))
     }
 
     fn build(text: &str) -> Stamp {
@@ -273,11 +276,11 @@ mod tests {
             ),
         ];
         for value in &nearly_exchange {
-            assert!(parse(value.as_bytes()).is_err_and(Unreadable::is_nearly_exchange), "{value}");
+            assert!(parse_received(value.as_bytes()).is_err_and(Unreadable::is_nearly_exchange), "{value}");
         }
         let behind = format!("by mx.example.net with SMTP id 1 from x (y [203.0.113.9]); {DATE}");
         for value in [format!("from x by fake (y) {real}"), format!("from x (y {real}"), behind] {
-            assert_eq!(parse(value.as_bytes()), Err(Unreadable::Malformed), "{value}");
+            assert_eq!(parse_received(value.as_bytes()), Err(Unreadable::Malformed), "{value}");
         }
     }
 
@@ -324,7 +327,7 @@ mod tests {
         for value in
             ["", "(qmail 84907 invoked from network); 13 Feb 2003", "from x with ESMTP id 1; y", "from x by; y"]
         {
-            assert_eq!(parse(value.as_bytes()), Err(Unreadable::NoBy), "{value}");
+            assert_eq!(parse_received(value.as_bytes()), Err(Unreadable::NoBy), "{value}");
         }
     }
 
@@ -341,11 +344,11 @@ mod tests {
     #[test]
     fn hostile_bytes_cost_no_more_than_their_length() {
         let open = "(".repeat(50_000);
-        assert_eq!(parse(format!("from {open} by b").as_bytes()), Err(Unreadable::Malformed));
+        assert_eq!(parse_received(format!("from {open} by b").as_bytes()), Err(Unreadable::Malformed));
         let nested = format!("from x {open}{} by b; y", ")".repeat(50_000));
         assert_eq!(hop(&nested).by_host, b"b");
-        assert_eq!(parse(b"from \xff\x00 by \xfe with \xc3\x80; x").map(|hop| hop.by_host.len()), Ok(1));
-        assert_eq!(parse(&b"\\".repeat(1000)), Err(Unreadable::NoBy));
-        assert!(parse(b"from a (\\").is_err());
+        assert_eq!(parse_received(b"from \xff\x00 by \xfe with \xc3\x80; x").map(|hop| hop.by_host.len()), Ok(1));
+        assert_eq!(parse_received(&b"\\".repeat(1000)), Err(Unreadable::NoBy));
+        assert!(parse_received(b"from a (\\").is_err());
     }
 }

@@ -10,20 +10,19 @@ use crate::build::Build;
 use crate::catalog::Catalog;
 use crate::event::{Connector, MailEvent};
 use crate::evidence::Evidence;
-use crate::header::{Field, Header};
+use crate::header::{Header, HeaderField};
 use crate::identity::{Node, ServerId, Voucher, same_host};
-use crate::network::canonical;
-use crate::received::{Component, Hop, Stamp, Unreadable, parse, parse_as_other, parse_exchange, parse_step};
+use crate::network::canonical_address;
+use crate::received::{Component, Hop, Stamp, Unreadable, parse_as_other, parse_exchange, parse_received, parse_step};
 use crate::relay::{RelayHost, TrustedRelay};
-use crate::route::{Numbered, Stranger, skip_own_hops, skip_relays};
+use crate::route::{Numbered, OwnHops, Stranger, skip_own_hops, skip_relays};
 use crate::shown::Shown;
 use crate::time::{HOUR, Timestamp};
-
-pub use crate::route::OwnHops;
 
 /// What the header says of the connecting server.
 #[derive(Clone, Debug)]
 pub struct Recognition<'a> {
+    /// What was found below the own and the relays' hops.
     pub finding: Finding<'a>,
     /// What the fields at the top say of the number that the gateway claims as its own.
     pub own_hops: OwnHops,
@@ -33,6 +32,7 @@ pub struct Recognition<'a> {
     pub peer: Option<IpAddr>,
 }
 
+/// What stands where the connecting server's field is expected.
 #[derive(Clone, Debug)]
 pub enum Finding<'a> {
     /// No `Received` field within the bounds, or none below the gateway's own and its relays'.
@@ -41,12 +41,15 @@ pub enum Finding<'a> {
     OwnHopsDisagree(IpAddr, Evidence<'a>),
     /// The candidate's field cannot be read.
     Unreadable(Unreadable, Evidence<'a>),
+    /// Other software's field.
     NotExchange(Evidence<'a>),
+    /// Exchange Online's field.
     ExchangeOnline(Evidence<'a>),
     /// Windows 2000's or 2003's SMTP service: Exchange 2000 or 2003, or plain IIS.
     LegacySmtp(Evidence<'a>),
     /// Exchange, under a name that cannot identify a server, or without the address that would vouch for it.
     Nameless(Evidence<'a>),
+    /// An on-premises Exchange server's field.
     Server(ConnectingServer<'a>),
 }
 
@@ -84,7 +87,7 @@ impl<'a> Recognition<'a> {
         let (Finding::NotExchange(evidence), Some(peer)) = (&self.finding, self.peer) else { return None };
         let mut fields = event.header.received().skip(evidence.field);
         let by_host = parse_step(fields.next()?.value)?.by_host;
-        let is_on_premises = |field: Field<'_>| {
+        let is_on_premises = |field: HeaderField<'_>| {
             !field.cut && parse_exchange(field.value).is_ok_and(|hop| !is_exchange_online(&hop, catalog))
         };
         let host = std::str::from_utf8(by_host).ok().and_then(RelayHost::family_of)?;
@@ -101,7 +104,21 @@ pub struct RelayToOffer {
     pub peer: IpAddr,
 }
 
-impl Finding<'_> {
+impl<'a> Finding<'a> {
+    /// The field on which it rests; `None` where there is none.
+    pub const fn evidence(&self) -> Option<&Evidence<'a>> {
+        match self {
+            Self::NoHop => None,
+            Self::OwnHopsDisagree(_, evidence) | Self::Unreadable(_, evidence) => Some(evidence),
+            Self::NotExchange(evidence)
+            | Self::ExchangeOnline(evidence)
+            | Self::LegacySmtp(evidence)
+            | Self::Nameless(evidence) => Some(evidence),
+            Self::Server(server) => Some(&server.evidence),
+        }
+    }
+
+    /// As the tests' data and the page write it.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::NoHop => "no_hop",
@@ -119,16 +136,20 @@ impl Finding<'_> {
 /// An on-premises Exchange server that hands over a message.
 #[derive(Clone, Debug)]
 pub struct ConnectingServer<'a> {
+    /// By what it is told from others of its tenant.
     pub id: ServerId,
     /// The BY host as stamped.
     pub name: &'a str,
+    /// The machine that stamped the field.
     pub node: Node,
+    /// What the message shows of its build.
     pub shown: Shown,
     /// Where `shown` comes from an SMTP stamp: the topmost mapi stamp of the same run of hops whose last part is not 0.
     /// The two components may be of different updates, so that the higher number is the server's true level.
     pub mapi: Option<Build>,
     /// The date in the field on which `shown` rests.
     pub stamped_at: Option<Timestamp>,
+    /// The field on which `shown` rests.
     pub evidence: Evidence<'a>,
 }
 
@@ -139,7 +160,7 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
         finding: Finding::NoHop,
         own_hops: OwnHops::None,
         behind_relay: false,
-        peer: event.client_ip.map(canonical),
+        peer: event.client_ip.map(canonical_address),
     };
     let own = skip_own_hops(&mut fields, event.own_hops, recognition.peer);
     recognition.own_hops = own.hops;
@@ -150,13 +171,13 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
         };
         return Recognition { finding: Finding::OwnHopsDisagree(from, evidence), ..recognition };
     }
-    let way = skip_relays(&mut fields, recognition.peer, relays);
-    recognition.behind_relay = way.behind_relay;
-    recognition.peer = way.peer;
+    let skipped = skip_relays(&mut fields, recognition.peer, relays);
+    recognition.behind_relay = skipped.behind_relay;
+    recognition.peer = skipped.peer;
     let Some((index, field)) = fields.next() else { return recognition };
     let voucher = match (&event.client_auth, recognition.peer) {
-        // who proved itself to the gateway is the relay
-        (Some(name), _) if !way.behind_relay => Voucher::Login(name),
+        // behind a relay the login is the relay's own, and says nothing of the server
+        (Some(name), _) if !skipped.behind_relay => Voucher::Login(name),
         (_, Some(address)) => Voucher::Address(address),
         (_, None) => Voucher::None,
     };
@@ -182,9 +203,11 @@ pub fn shows_exchange(header: &Header<'_>, catalog: &Catalog) -> bool {
 /// One `Received` field, whoever stamped it.
 #[derive(Clone, Debug)]
 pub struct Trace<'a> {
+    /// What was read, or why nothing was.
     pub hop: Result<Hop<'a>, Unreadable>,
     /// Stamped by Exchange Online, whatever the component.
     pub exchange_online: bool,
+    /// The field.
     pub evidence: Evidence<'a>,
     /// The on-premises Exchange server of which this is the topmost hop in an unbroken run, with the build that
     /// [`recognise`] would read if it were the one to connect. Identified by name: nobody vouches for addresses.
@@ -223,7 +246,7 @@ pub fn traces<'a>(header: &'a Header<'_>, catalog: &Catalog) -> impl Iterator<It
 }
 
 /// What one hop by itself shows of its server's build.
-pub const fn shown_by(hop: &Hop<'_>) -> Shown {
+pub const fn shown_by_hop(hop: &Hop<'_>) -> Shown {
     match (hop.component, hop.build) {
         (_, Stamp::Absent) => Shown::Nothing,
         (Component::Mapi, Stamp::Build(build)) if build.revision == 0 => Shown::Lane(build),
@@ -272,7 +295,7 @@ impl<'a> Candidate<'a> {
             id,
             name,
             node: Node(stamp.hop.by_address),
-            shown: shown_by(&stamp.hop),
+            shown: shown_by_hop(&stamp.hop),
             mapi,
             stamped_at: stamp.hop.at(),
             evidence: stamp.evidence(),
@@ -290,7 +313,7 @@ impl<'a> Candidate<'a> {
         if best.hop.component == Component::Legacy {
             return (best, None);
         }
-        for (field, Field { value, cut, .. }) in below {
+        for (field, HeaderField { value, cut, .. }) in below {
             let Some(hop) = parse_exchange(value).ok().filter(|hop| !cut && same_host(hop.by_host, host)) else {
                 break;
             };
@@ -334,11 +357,11 @@ fn same_product(catalog: &Catalog, one: Build, other: Build) -> bool {
 
 /// Reads a field. Of what is nearly Exchange's, Exchange Online's is told by its host: it writes forms that no server
 /// on-premises does, and none of them can condemn.
-fn read<'a>(field: &Field<'a>, catalog: &Catalog) -> Result<Hop<'a>, Unreadable> {
+fn read<'a>(field: &HeaderField<'a>, catalog: &Catalog) -> Result<Hop<'a>, Unreadable> {
     if field.cut {
         return Err(Unreadable::Cut);
     }
-    parse(field.value).or_else(|unreadable| {
+    parse_received(field.value).or_else(|unreadable| {
         let hop = parse_as_other(field.value).filter(|_| unreadable.is_nearly_exchange());
         hop.filter(|hop| catalog.is_exchange_online_host(hop.by_host)).ok_or(unreadable)
     })

@@ -9,7 +9,7 @@ use crate::catalog::is_at_or_below;
 use crate::network::Network;
 
 /// Networks of one relay.
-pub const MAX_RELAY_NETWORKS: usize = 64;
+pub(crate) const MAX_RELAY_NETWORKS: usize = 64;
 
 /// A relay of the operator's own in front of the gateway, whose hops are looked through.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

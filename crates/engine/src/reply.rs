@@ -7,25 +7,27 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::window::Action;
+use crate::action::Action;
 
-/// Octets of a reply's text, codes not counted.
-pub const MAX_TEXT: usize = 400;
+/// Octets of a reply's text at most, codes not counted.
+pub const MAX_REPLY_BYTES: usize = 400;
 const MAX_NAME: usize = 100;
 const MAX_URL: usize = 200;
 
 /// A reply: `450 4.7.230 text` or `550 5.7.230 text`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reply {
+    /// 450 or 550.
     pub code: u16,
     /// RFC 3463; the detail 230 is the one that Exchange Online uses.
     pub enhanced: &'static str,
+    /// Printable ASCII without `%` and `|`, at most [`MAX_REPLY_BYTES`].
     pub text: String,
 }
 
 /// What a template may name.
 #[derive(Clone, Copy)]
-pub struct Values<'a> {
+pub(crate) struct ReplyValues<'a> {
     pub operator: &'a str,
     pub help_url: Option<&'a str>,
     /// Throttle minutes in a defer, block minutes in a reject.
@@ -40,9 +42,10 @@ pub struct Values<'a> {
 
 impl Reply {
     /// `None` for an accept, which needs no reply.
-    pub fn new(action: Action, template: &Template, values: &Values<'_>) -> Option<Self> {
+    pub(crate) fn new(action: Action, template: &ReplyTemplate, values: &ReplyValues<'_>) -> Option<Self> {
         let (code, enhanced) = codes(action)?;
-        let default = if action == Action::Reject { Template::default_block } else { Template::default_throttle };
+        let default =
+            if action == Action::Reject { ReplyTemplate::default_block } else { ReplyTemplate::default_throttle };
         let text = template.fill(values);
         // all of it spoke of an address that is not there
         let text = if text.trim().is_empty() { default().fill(values) } else { text };
@@ -52,7 +55,7 @@ impl Reply {
     /// A reply that was given before. `None` for an accept, and for a text that no reply of ours has.
     pub fn repeated(action: Action, text: &str) -> Option<Self> {
         let (code, enhanced) = codes(action)?;
-        printable(text, MAX_TEXT).ok()?;
+        printable(text, MAX_REPLY_BYTES).ok()?;
         Some(Self { code, enhanced, text: text.to_owned() })
     }
 }
@@ -68,12 +71,13 @@ const fn codes(action: Action) -> Option<(u16, &'static str)> {
 /// The text of a reply with `{placeholders}`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Template(String);
+pub struct ReplyTemplate(String);
 
 const PLACEHOLDERS: [&str; 9] =
     ["operator", "help_url", "n", "server", "build", "required", "stage", "next_change", "retry_after"];
 
-impl Template {
+impl ReplyTemplate {
+    /// The text of a 450 where the policy has none.
     pub fn default_throttle() -> Self {
         Self(
             "Connecting Exchange server version is out-of-date; connection to {operator} throttled for {n} mins/hr. \
@@ -82,6 +86,7 @@ impl Template {
         )
     }
 
+    /// The text of a 550 where the policy has none.
     pub fn default_block() -> Self {
         Self(
             "Connecting Exchange server version is out-of-date; connection to {operator} blocked for {n} mins/hr. \
@@ -98,7 +103,7 @@ impl Template {
         })
     }
 
-    fn fill(&self, values: &Values<'_>) -> String {
+    fn fill(&self, values: &ReplyValues<'_>) -> String {
         use fmt::Write;
         let mut out = Printable(String::with_capacity(self.0.len() + 64));
         let mut ended = false;
@@ -130,11 +135,11 @@ impl Template {
     }
 }
 
-impl TryFrom<String> for Template {
+impl TryFrom<String> for ReplyTemplate {
     type Error = ReplyError;
 
     fn try_from(text: String) -> Result<Self, ReplyError> {
-        printable(&text, MAX_TEXT)?;
+        printable(&text, MAX_REPLY_BYTES)?;
         let mut rest = text.as_str();
         while let Some(at) = rest.find(['{', '}']) {
             let behind = rest.get(at + 1..).unwrap_or_default();
@@ -148,8 +153,8 @@ impl TryFrom<String> for Template {
     }
 }
 
-impl From<Template> for String {
-    fn from(template: Template) -> Self {
+impl From<ReplyTemplate> for String {
+    fn from(template: ReplyTemplate) -> Self {
         template.0
     }
 }
@@ -160,6 +165,7 @@ impl From<Template> for String {
 pub struct OperatorName(String);
 
 impl OperatorName {
+    /// As policies write it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -191,6 +197,7 @@ impl From<OperatorName> for String {
 pub struct HelpUrl(String);
 
 impl HelpUrl {
+    /// As policies write it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -212,10 +219,14 @@ impl From<HelpUrl> for String {
     }
 }
 
+/// What is wrong with a text that goes into replies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ReplyError {
+    /// It is empty, longer than so many octets, or has characters that are not allowed.
     Text(usize),
+    /// A brace that belongs to no placeholder.
     Placeholder,
+    /// No `http` or `https` address.
     Url,
 }
 
@@ -248,7 +259,7 @@ struct Printable(String);
 
 impl fmt::Write for Printable {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = MAX_TEXT.saturating_sub(self.0.len());
+        let room = MAX_REPLY_BYTES.saturating_sub(self.0.len());
         if text.len() <= room && text.bytes().all(|octet| is_printable(octet.into())) {
             self.0.push_str(text);
             return Ok(());
@@ -262,8 +273,8 @@ impl fmt::Write for Printable {
 mod tests {
     use super::*;
 
-    fn values<'a>(server: &'a str, help_url: Option<&'a str>) -> Values<'a> {
-        Values {
+    fn values<'a>(server: &'a str, help_url: Option<&'a str>) -> ReplyValues<'a> {
+        ReplyValues {
             operator: "Example Mail",
             help_url,
             minutes: 5,
@@ -276,14 +287,14 @@ mod tests {
         }
     }
 
-    fn fill(template: &str, values: &Values<'_>) -> String {
-        Template::try_from(template.to_owned()).unwrap().fill(values)
+    fn fill(template: &str, values: &ReplyValues<'_>) -> String {
+        ReplyTemplate::try_from(template.to_owned()).unwrap().fill(values)
     }
 
     #[test]
     fn the_default_texts_are_the_originals() {
         let reply =
-            Reply::new(Action::Defer, &Template::default_throttle(), &values("x", Some("https://help.example/")));
+            Reply::new(Action::Defer, &ReplyTemplate::default_throttle(), &values("x", Some("https://help.example/")));
         let reply = reply.unwrap();
         assert_eq!((reply.code, reply.enhanced), (450, "4.7.230"));
         assert_eq!(
@@ -291,16 +302,16 @@ mod tests {
             "Connecting Exchange server version is out-of-date; connection to Example Mail throttled for 5 mins/hr. \
              For more information see https://help.example/"
         );
-        let reply = Reply::new(Action::Reject, &Template::default_block(), &values("x", None)).unwrap();
+        let reply = Reply::new(Action::Reject, &ReplyTemplate::default_block(), &values("x", None)).unwrap();
         assert_eq!((reply.code, reply.enhanced), (550, "5.7.230"));
         assert_eq!(
             reply.text,
             "Connecting Exchange server version is out-of-date; connection to Example Mail blocked for 5 mins/hr."
         );
-        assert_eq!(Reply::new(Action::Accept, &Template::default_block(), &values("x", None)), None);
+        assert_eq!(Reply::new(Action::Accept, &ReplyTemplate::default_block(), &values("x", None)), None);
         assert!(
-            Template::try_from(Template::default_block().0).is_ok()
-                && Template::try_from(Template::default_throttle().0).is_ok()
+            ReplyTemplate::try_from(ReplyTemplate::default_block().0).is_ok()
+                && ReplyTemplate::try_from(ReplyTemplate::default_throttle().0).is_ok()
         );
     }
 
@@ -314,7 +325,7 @@ mod tests {
     #[test]
     fn a_sentence_with_an_address_that_is_not_there_is_left_out() {
         let text = |template: &str| {
-            let template = Template::try_from(template.to_owned()).unwrap();
+            let template = ReplyTemplate::try_from(template.to_owned()).unwrap();
             Reply::new(Action::Reject, &template, &values("ex01", None)).unwrap().text
         };
         assert_eq!(text("Blocked. See {help_url}. Ask {operator}."), "Blocked. Ask Example Mail.");
@@ -332,7 +343,7 @@ mod tests {
         let text = fill("by {server}!", &values("a\r\n250 ok%{n}|\u{7f}\0é", None));
         assert_eq!(text, "by a250 ok{n}!");
         let long = "x".repeat(1_000);
-        assert_eq!(fill("{server}{server}", &values(&long, None)).len(), MAX_TEXT);
+        assert_eq!(fill("{server}{server}", &values(&long, None)).len(), MAX_REPLY_BYTES);
     }
 
     #[test]
@@ -349,7 +360,7 @@ mod tests {
     #[test]
     fn templates_that_mail_servers_would_mangle_are_refused() {
         for wrong in ["", "100%", "a|b", "line\nbreak", "ä", "{who}", "{n", "n}", "{{n}}", "{}", &"x".repeat(401)] {
-            assert!(Template::try_from(wrong.to_owned()).is_err(), "{wrong}");
+            assert!(ReplyTemplate::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
         for wrong in ["", "help.example", "https://", "ftp://x", "https://a b", "javascript:alert(1)"] {
             assert!(HelpUrl::try_from(wrong.to_owned()).is_err(), "{wrong}");

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use crate::header::Field;
+use crate::header::HeaderField;
 use crate::received::{is_comment_only, parse_step};
 use crate::relay::TrustedRelay;
 
 /// A `Received` field, counted from 0.
-pub(crate) type Numbered<'a> = (usize, Field<'a>);
+pub(crate) type Numbered<'a> = (usize, HeaderField<'a>);
 
 /// Whether as many fields at the top are the gateway's own as it says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,7 +32,7 @@ pub(crate) struct Own<'a> {
 /// A field that the gateway claims, and that came from elsewhere than its client.
 pub(crate) struct Stranger<'a> {
     pub(crate) index: usize,
-    pub(crate) field: Field<'a>,
+    pub(crate) field: HeaderField<'a>,
     pub(crate) from: IpAddr,
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn skip_own_hops<'a>(
 
 /// Where the hops of trusted relays end.
 #[derive(Clone, Copy)]
-pub(crate) struct Way {
+pub(crate) struct Skipped {
     pub(crate) behind_relay: bool,
     /// Who handed the message over there.
     pub(crate) peer: Option<IpAddr>,
@@ -75,29 +75,29 @@ pub(crate) fn skip_relays<'a>(
     fields: &mut (impl Iterator<Item = Numbered<'a>> + Clone),
     client: Option<IpAddr>,
     relays: &[TrustedRelay],
-) -> Way {
-    let mut way = Way { behind_relay: false, peer: client };
+) -> Skipped {
+    let mut skipped = Skipped { behind_relay: false, peer: client };
     let mut vouched = client;
     let mut itself: Option<&TrustedRelay> = None;
     loop {
         let connects = |relay: &TrustedRelay| vouched.is_some_and(|peer| relay.connects_from(peer));
         if itself.is_none() && !relays.iter().any(connects) {
-            return way;
+            return skipped;
         }
         let mut ahead = fields.clone();
-        let Some((_, mut field)) = ahead.next() else { return way };
+        let Some((_, mut field)) = ahead.next() else { return skipped };
         // qmail, and what descends from it, writes two fields a hop; the upper one names no host
         if is_comment_only(field.value) {
             match ahead.next() {
                 Some((_, lower)) => field = lower,
-                None => return way,
+                None => return skipped,
             }
         }
-        let Some(step) = parse_step(field.value).filter(|_| !field.cut) else { return way };
+        let Some(step) = parse_step(field.value).filter(|_| !field.cut) else { return skipped };
         let again = itself.filter(|relay| relay.is_named(step.by_host));
         let named = || relays.iter().find(|relay| connects(relay) && relay.is_named(step.by_host));
-        let Some(relay) = again.or_else(named) else { return way };
-        way = Way { behind_relay: true, peer: step.peer };
+        let Some(relay) = again.or_else(named) else { return skipped };
+        skipped = Skipped { behind_relay: true, peer: step.peer };
         vouched = if step.is_local { vouched } else { step.peer };
         itself = (step.is_local || step.peer.is_some_and(|peer| peer.is_loopback())).then_some(relay);
         *fields = ahead;

@@ -1,21 +1,22 @@
 //! By what a server is judged: the facts, the tenant's policy, and when its clocks stand still.
 
-use crate::baseline::{Baseline, Doubt, FailedRequirement, Standing};
+use crate::baseline::{Baseline, FailedRequirement, Standing, UnknownReason};
 use crate::build::Build;
-use crate::clock::{Clock, Freezes};
+use crate::clock::Freezes;
 use crate::policy::{Facts, FormerBaseline, Policy};
 use crate::shown::Shown;
-use crate::spell::Spell;
 use crate::time::{DAY, Timestamp};
 
-/// A change brings no closed minute within so many seconds: a spell's second witness, its first mail that can be
-/// enforced, a requirement that applies anew, a wave that comes.
+/// Seconds of notice: no minute is closed within that time after a spell's second witness, after its first mail that can
+/// be refused, after a requirement that applies again, and after its product's wave.
 pub const NOTICE_SECONDS: i64 = 7 * DAY;
 
 /// By what a server is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
+    /// The catalog and the baselines.
     pub facts: &'a Facts,
+    /// The tenant's policy.
     pub policy: &'a Policy,
     /// When the server's clock stands still.
     pub freezes: &'a Freezes,
@@ -63,7 +64,7 @@ impl<'a> Rules<'a> {
         let standing = self.assess(shown, at);
         let disagrees = |mapi: Build| self.assess(Shown::Update(mapi), at).is_current();
         if standing.is_out_of_date() && mapi.is_some_and(disagrees) {
-            return Standing::Unknown(Doubt::ComponentsDisagree);
+            return Standing::Unknown(UnknownReason::ComponentsDisagree);
         }
         standing
     }
@@ -80,7 +81,7 @@ impl<'a> Rules<'a> {
         for former in self.former {
             let until = former.until;
             let was = self.facts.chosen(&former.baseline);
-            // of a baseline that is gone nobody can tell what it accepted
+            // a baseline that was deleted may have accepted the build: doubt means accept
             let met = |baseline| self.was_acceptable(shown, InForce { baseline, from: from.max(since), until });
             if from < until && was.is_none_or(met) {
                 return true;
@@ -90,7 +91,8 @@ impl<'a> Rules<'a> {
         false
     }
 
-    /// Requirements change with an edition; within one they only grow.
+    /// It is enough to look at the start of the time and of each edition in it: within an edition requirements only grow,
+    /// so that a build acceptable later in it was so at its start.
     fn was_acceptable(&self, shown: Shown, in_force: InForce<'_>) -> bool {
         let InForce { baseline, from, until } = in_force;
         let is_met = |at: Timestamp| baseline.assess(&self.facts.catalog, shown, at.date()).is_current();
@@ -115,20 +117,6 @@ impl<'a> Rules<'a> {
             midnight = midnight.plus(-DAY);
         }
         since
-    }
-
-    /// The clock of a spell of a server that shows `build`. A spell that waited for its product's wave has its days of
-    /// notice from there on.
-    pub fn clock(&self, spell: &Spell, build: Build) -> Clock<'a> {
-        let wave = self.facts.catalog.product(build).and_then(|product| self.policy.wave(product, self.facts));
-        let notice = wave.filter(|wave| spell.detected_at < *wave).map(|wave| wave.plus(NOTICE_SECONDS));
-        Clock {
-            stopped_at: spell.suspended_since,
-            start: wave.map(|wave| wave.max(spell.detected_at)),
-            freezes: self.freezes,
-            held: spell.held,
-            open_until: notice.map_or(spell.open_until, |notice| notice.max(spell.open_until)),
-        }
     }
 }
 
@@ -195,25 +183,10 @@ mod tests {
             let assess = |mapi: Option<&str>| {
                 rules.assess_message(update("15.0.1497.2"), mapi.map(|mapi| mapi.parse().unwrap()), now)
             };
-            assert_eq!(assess(Some("15.0.1497.18")), Standing::Unknown(Doubt::ComponentsDisagree));
+            assert_eq!(assess(Some("15.0.1497.18")), Standing::Unknown(UnknownReason::ComponentsDisagree));
             assert!(assess(Some("15.0.1497.4")).is_out_of_date() && assess(None).is_out_of_date());
             let current = rules.assess_message(update("15.0.1497.18"), "15.0.1497.2".parse().ok(), now);
             assert!(current.is_current(), "the store's number condemns nobody");
-        });
-    }
-
-    #[test]
-    fn a_spell_that_waited_for_its_wave_has_seven_days_from_there() {
-        with_rules(r#"{"waves":{"Exchange Server 2016":"2026-12-01"}}"#, |rules| {
-            let (wave, build) = (at("2026-12-01T00:00:00Z"), "15.1.2507.39".parse().unwrap());
-            let clock = |detected| rules.clock(&Spell::begin(detected), build);
-            let waited = clock(at("2026-10-01T00:00:00Z"));
-            assert_eq!((waited.start, waited.open_until), (Some(wave), wave.plus(NOTICE_SECONDS)));
-            let later = wave.plus(DAY);
-            assert_eq!((clock(later).start, clock(later).open_until), (Some(later), later));
-        });
-        with_rules(r#"{"waves":{"Exchange Server 2016":null}}"#, |rules| {
-            assert_eq!(rules.clock(&Spell::begin(Timestamp(0)), "15.1.2507.39".parse().unwrap()).start, None);
         });
     }
 }

@@ -16,6 +16,11 @@ pub enum Shown {
 }
 
 impl Shown {
+    /// What a stored build was shown as: builds are stored with a mark where only the lane is certain.
+    pub(crate) const fn stored(build: Build, lane_only: bool) -> Self {
+        if lane_only { Self::Lane(build) } else { Self::Update(build) }
+    }
+
     /// The number that the server itself can be said to show.
     pub const fn build(self) -> Option<Build> {
         match self {

@@ -6,8 +6,11 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, SecondsFormat};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Seconds of a minute.
 pub const MINUTE: i64 = 60;
+/// Seconds of an hour.
 pub const HOUR: i64 = 60 * MINUTE;
+/// Seconds of a day.
 pub const DAY: i64 = 24 * HOUR;
 
 /// Seconds since 1970-01-01T00:00:00Z. Stored as that number; shown as RFC 3339 by `Display`.
@@ -33,6 +36,7 @@ impl Timestamp {
         Self(self.0.saturating_sub(self.0.rem_euclid(DAY)))
     }
 
+    /// So many seconds later, or earlier if they are negative; at most the last or first moment there is.
     pub fn plus(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
@@ -93,6 +97,16 @@ impl Date {
         }
     }
 
+    /// For tables that are written at compile time: a day that is none is far in the future, and caught by the test that
+    /// compares the tables to their JSON.
+    pub(crate) const fn or_max(day: Option<Self>) -> Self {
+        match day {
+            Some(day) => day,
+            None => Self::MAX,
+        }
+    }
+
+    /// The calendar year.
     pub fn year(self) -> i32 {
         self.0.year()
     }
@@ -169,7 +183,7 @@ impl<'de> Deserialize<'de> for Date {
 /// that month's last day: the later day counts fewer days against a server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct ReleaseDate(pub Date);
+pub(crate) struct ReleaseDate(pub Date);
 
 impl FromStr for ReleaseDate {
     type Err = TimeError;
@@ -190,9 +204,12 @@ impl<'de> Deserialize<'de> for ReleaseDate {
     }
 }
 
+/// What a text was expected to be, and is not.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TimeError {
+    /// A [`Date`].
     NotADate,
+    /// A [`Timestamp`].
     NotRfc3339,
 }
 

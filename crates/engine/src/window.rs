@@ -3,40 +3,22 @@
 //! By the clock and never by a token budget, so that a sender's retries cost it nothing. The hour begins at another
 //! minute for each server, so that servers do not all close at once and edge, page and tests agree.
 
+use crate::action::Action;
 use crate::event::TenantId;
 use crate::fnv::{fnv1a, fnv1a_from};
 use crate::identity::ServerId;
-use crate::ladder::Minutes;
+use crate::ladder::ClosedMinutes;
 use crate::time::{HOUR, MINUTE, Timestamp};
 
-/// What becomes of a message in this minute.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Action {
-    Accept,
-    /// 450: the sender keeps the message and tries again.
-    Defer,
-    /// 550: the sender gives the message back.
-    Reject,
-}
-
-impl Action {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Defer => "defer",
-            Self::Reject => "reject",
-        }
-    }
-}
-
-/// By how many minutes the server's hour is shifted, 0 to 59.
-pub fn offset(tenant: &TenantId, server: &ServerId) -> u8 {
+/// Minutes by which the server's hour is shifted, 0 to 59: FNV-1a 64 of `tenant \0 server` mod 60.
+pub fn window_offset(tenant: &TenantId, server: &ServerId) -> u8 {
     let hash = fnv1a_from(fnv1a_from(fnv1a(tenant.as_str().as_bytes()), b"\0"), server.as_str().as_bytes());
     u8::try_from(hash % 60).unwrap_or(0)
 }
 
-/// Blocking comes before throttling, so that a deferred message that is retried meets open minutes and not the block.
-pub fn action(minutes: Minutes, offset: u8, now: Timestamp) -> Action {
+/// What becomes of a message at `now`. `offset` is [`window_offset`]. Minutes that reject come before those that defer, so
+/// that the retry of a deferred message meets open minutes and not the block.
+pub fn window_action(minutes: ClosedMinutes, offset: u8, now: Timestamp) -> Action {
     let position = position(offset, now);
     if position < minutes.block() {
         Action::Reject
@@ -48,14 +30,14 @@ pub fn action(minutes: Minutes, offset: u8, now: Timestamp) -> Action {
 }
 
 /// Seconds until the next minute that accepts; `None` where every minute is closed, or where this one is open.
-pub fn retry_after(minutes: Minutes, offset: u8, now: Timestamp) -> Option<i64> {
+pub fn window_retry_after(minutes: ClosedMinutes, offset: u8, now: Timestamp) -> Option<i64> {
     let closed = minutes.block() + minutes.throttle();
     let position = position(offset, now);
     (position < closed && closed < 60).then(|| i64::from(closed - position) * MINUTE - now.0.rem_euclid(MINUTE))
 }
 
 /// Seconds until the action is another one; `None` where every minute has the same.
-pub fn lasts(minutes: Minutes, offset: u8, now: Timestamp) -> Option<i64> {
+pub fn window_action_lasts(minutes: ClosedMinutes, offset: u8, now: Timestamp) -> Option<i64> {
     let (block, closed) = (minutes.block(), minutes.block() + minutes.throttle());
     if closed == 0 || block == 60 || minutes.throttle() == 60 {
         return None;
@@ -83,7 +65,7 @@ mod tests {
 
     #[test]
     fn blocking_comes_before_throttling_and_both_before_the_open_minutes() {
-        let minutes = Minutes::new(20, 10).unwrap();
+        let minutes = ClosedMinutes::new(20, 10).unwrap();
         let at = |minute: i64, second: i64| Timestamp(minute * MINUTE + second);
         let cases = [
             (0, Action::Reject, Some(30 * 60)),
@@ -94,21 +76,26 @@ mod tests {
             (59, Action::Accept, None),
         ];
         for (minute, expected, retry) in cases {
-            assert_eq!(action(minutes, 0, at(minute, 0)), expected, "minute {minute}");
-            assert_eq!(retry_after(minutes, 0, at(minute, 0)), retry, "minute {minute}");
+            assert_eq!(window_action(minutes, 0, at(minute, 0)), expected, "minute {minute}");
+            assert_eq!(window_retry_after(minutes, 0, at(minute, 0)), retry, "minute {minute}");
         }
-        assert_eq!(retry_after(minutes, 0, at(29, 59)), Some(1));
-        assert_eq!(action(minutes, 31, at(29, 59)), Action::Reject);
-        assert_eq!(retry_after(Minutes::new(0, 60).unwrap(), 7, at(5, 5)), None);
+        assert_eq!(window_retry_after(minutes, 0, at(29, 59)), Some(1));
+        assert_eq!(window_action(minutes, 31, at(29, 59)), Action::Reject);
+        assert_eq!(window_retry_after(ClosedMinutes::new(0, 60).unwrap(), 7, at(5, 5)), None);
     }
 
     #[test]
     fn an_action_lasts_until_the_clock_shows_another() {
         for (throttle, block) in [(5, 0), (20, 10), (30, 30), (0, 20), (0, 60), (60, 0), (0, 0)] {
-            let minutes = Minutes::new(throttle, block).unwrap();
+            let minutes = ClosedMinutes::new(throttle, block).unwrap();
             for now in (0..HOUR).step_by(61).map(Timestamp) {
-                let is_other = |after: i64| action(minutes, 11, now.plus(after)) != action(minutes, 11, now);
-                assert_eq!(lasts(minutes, 11, now), (1..=HOUR).find(|after| is_other(*after)), "{minutes:?} {now}");
+                let is_other =
+                    |after: i64| window_action(minutes, 11, now.plus(after)) != window_action(minutes, 11, now);
+                assert_eq!(
+                    window_action_lasts(minutes, 11, now),
+                    (1..=HOUR).find(|after| is_other(*after)),
+                    "{minutes:?} {now}"
+                );
             }
         }
     }

@@ -22,12 +22,13 @@ pub const MAX_NODE_BUILDS: usize = 8;
 pub const MAX_BUILDS: usize = 16;
 /// Messages kept for a name; the oldest makes room.
 pub const MAX_MESSAGES: usize = 8;
-/// What a name showed counts for so long.
+/// Seconds for which any build that a name showed counts.
 pub const BUILD_SECONDS: i64 = 7 * DAY;
-/// One of the last eight messages counts for so long; two that differ within this time begin a spell.
+/// Seconds for which one of a name's last eight messages counts; two out-of-date messages that differ within this time
+/// begin a spell.
 pub const WITNESS_SECONDS: i64 = 35 * DAY;
 
-/// Messages are heard in any order if not later than this.
+/// Seconds by which a message may be heard late: what counted then is still there to be counted with it.
 const LATE_SECONDS: i64 = DAY;
 
 /// One message as it bears on its server.
@@ -35,7 +36,9 @@ const LATE_SECONDS: i64 = DAY;
 pub struct Sighting {
     /// When it arrived.
     pub at: Timestamp,
+    /// The machine that stamped it.
     pub node: Node,
+    /// What it shows of the build.
     pub shown: Shown,
     /// What the server's store stamped on it.
     pub mapi: Option<Build>,
@@ -48,16 +51,18 @@ pub struct Sighting {
 /// A build and when it was last shown.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SeenBuild {
+    /// The build.
     pub build: Build,
     /// Only the lane is certain.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lane_only: bool,
+    /// The last arrival of a message that showed it.
     pub at: Timestamp,
 }
 
 /// One of the last messages of a name.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct SeenMessage {
+pub(crate) struct SeenMessage {
     pub seen: SeenBuild,
     pub fingerprint: u64,
 }
@@ -65,7 +70,9 @@ pub struct SeenMessage {
 /// One machine behind the name, kept for reports alone.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct NodeRecord {
+    /// Which machine.
     pub node: Node,
+    /// The last arrival of a message of it.
     pub last_seen: Timestamp,
     /// Within 7 days up to the newest, newest last.
     pub builds: Vec<SeenBuild>,
@@ -73,7 +80,7 @@ pub struct NodeRecord {
 
 /// What is remembered of what a name showed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Shows {
+pub(crate) struct Shows {
     pub(crate) nodes: Vec<NodeRecord>,
     /// Oldest first.
     pub(crate) builds: Vec<SeenBuild>,
@@ -91,8 +98,9 @@ impl SeenBuild {
         Some(Self { build, lane_only, at: sighting.at })
     }
 
+    /// As a message shows it.
     pub const fn shown(&self) -> Shown {
-        if self.lane_only { Shown::Lane(self.build) } else { Shown::Update(self.build) }
+        Shown::stored(self.build, self.lane_only)
     }
 
     fn is_same_build(&self, other: &Self) -> bool {
@@ -102,17 +110,20 @@ impl SeenBuild {
 
 /// The best of what a name showed.
 #[derive(Clone, Copy, Debug)]
-pub struct Best {
+pub struct BestBuild {
+    /// As it was shown.
     pub shown: Shown,
+    /// Its number.
     pub build: Build,
+    /// How it stands.
     pub standing: Standing,
 }
 
 /// The better of two builds is the one that meets the requirement, else the one that certainly fails it, else the higher.
-/// Doubt neither clears nor condemns.
-pub(crate) fn best(shown: impl Iterator<Item = Shown>, rules: &Rules<'_>, at: Timestamp) -> Option<Best> {
+/// A build of unknown standing is the last resort: otherwise a single unreadable number would clear a server.
+pub(crate) fn best(shown: impl Iterator<Item = Shown>, rules: &Rules<'_>, at: Timestamp) -> Option<BestBuild> {
     let judged =
-        shown.filter_map(|shown| Some(Best { shown, build: shown.build()?, standing: rules.assess(shown, at) }));
+        shown.filter_map(|shown| Some(BestBuild { shown, build: shown.build()?, standing: rules.assess(shown, at) }));
     judged.max_by_key(|best| (rank(best.standing), best.build))
 }
 
@@ -159,14 +170,15 @@ impl Shows {
     }
 
     /// The best of what stands for the name, with its standing.
-    pub(crate) fn best(&self, rules: &Rules<'_>, now: Timestamp) -> Option<Best> {
+    pub(crate) fn best(&self, rules: &Rules<'_>, now: Timestamp) -> Option<BestBuild> {
         best(self.stands_for(now), rules, now)
     }
 
-    /// What an older release kept, by node alone. Which is the worst is told by the rules: with the next message.
+    /// From what an older release stored, which kept builds by node alone. The bound on builds needs the rules to tell the
+    /// worst, so it is applied with the next message.
     pub(crate) fn of_nodes(nodes: Vec<NodeRecord>) -> Self {
         let mut builds = Vec::new();
-        for seen in order::ordered(nodes.iter().flat_map(|record| &record.builds).copied(), |seen| seen.at) {
+        for seen in order::order_by_key(nodes.iter().flat_map(|record| &record.builds).copied(), |seen| seen.at) {
             keep_build(&mut builds, seen);
         }
         Self { nodes, builds, messages: Vec::new() }

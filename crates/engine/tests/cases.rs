@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use tidegate_engine::Catalog;
-use tidegate_engine::Context;
+use tidegate_engine::DecisionContext;
 use tidegate_engine::Freezes;
 use tidegate_engine::Header;
 use tidegate_engine::Phase;
@@ -261,7 +261,12 @@ fn judge<'a>(
     let phase = seen_for_100_days(server, &rules, now);
     // a message with a date arrives as it is stamped
     let server = &ConnectingServer { stamped_at: server.stamped_at.map(|_| now), ..server.clone() };
-    decide(event, server, recognition.behind_relay, &Context { phase: Some(&phase), ..Context::new(rules, now) })
+    decide(
+        event,
+        server,
+        recognition.behind_relay,
+        &DecisionContext { phase: Some(&phase), ..DecisionContext::new(rules, now) },
+    )
 }
 
 fn seen_for_100_days(server: &ConnectingServer<'_>, rules: &Rules<'_>, now: Timestamp) -> Phase {

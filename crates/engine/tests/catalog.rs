@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tidegate_engine::Build;
 use tidegate_engine::Facts;
+use tidegate_engine::MessageStanding;
 use tidegate_engine::Shown;
-use tidegate_engine::State;
 use tidegate_engine::{Baseline, FailedRequirement, Failing, Standing};
 use tidegate_engine::{Catalog, CatalogDocument, Product, Release, ReleaseKind};
 
@@ -261,7 +261,7 @@ fn standing(preset: &str, day: &str, shown: Shown) -> String {
 
 fn standing_by(catalog: &Catalog, preset: &str, day: &str, shown: Shown) -> String {
     let standing = baseline(preset).assess(catalog, shown, day.parse().unwrap());
-    let state = State::Judged(standing);
+    let state = MessageStanding::Judged(standing);
     let mut text = format!("{}:{}", state.as_str(), state.reason());
     if let Standing::OutOfDate(Failing { required, behind_days, .. }) = standing {
         required.inspect(|build| text += &format!(" <{build}"));

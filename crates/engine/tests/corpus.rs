@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use support::{SAMPLES, Sample, samples};
-use tidegate_engine::Context;
+use tidegate_engine::DecisionContext;
 use tidegate_engine::Freezes;
 use tidegate_engine::Header;
 use tidegate_engine::Rules;
@@ -15,9 +15,9 @@ use tidegate_engine::Shown;
 use tidegate_engine::Standing;
 use tidegate_engine::Timestamp;
 use tidegate_engine::produced_by;
-use tidegate_engine::{Component, Stamp, parse};
+use tidegate_engine::{Component, Stamp, parse_received};
 use tidegate_engine::{Connector, MailEvent};
-use tidegate_engine::{Decision, State, decide, decide_without_server};
+use tidegate_engine::{Decision, MessageStanding, decide, decide_without_server};
 use tidegate_engine::{Facts, Policy};
 use tidegate_engine::{Finding, Recognition, recognise};
 
@@ -43,7 +43,8 @@ fn every_genuine_stamp_of_exchange_is_read_as_one() {
     let mut read = 0;
     for sample in samples(SAMPLES).iter().filter(|sample| GENUINE.contains(&sample.metadata("kind").unwrap())) {
         for field in Header::Block(sample.header.as_bytes().into()).received() {
-            let hop = parse(field.value).unwrap_or_else(|unreadable| panic!("{}: {unreadable:?}", sample.number));
+            let hop =
+                parse_received(field.value).unwrap_or_else(|unreadable| panic!("{}: {unreadable:?}", sample.number));
             assert!(!matches!(hop.component, Component::Legacy | Component::Other), "block {}", sample.number);
             read += 1;
         }
@@ -161,7 +162,7 @@ fn run(sample: &Sample<'_>, facts: &Facts) -> Yields {
     };
     let mut yields = Yields::new();
     let mut note = |key: &str, value: String| yields.insert(key.to_owned(), value);
-    if let Some(Ok(hop)) = event.header.received().next().map(|field| parse(field.value)) {
+    if let Some(Ok(hop)) = event.header.received().next().map(|field| parse_received(field.value)) {
         note("component", hop.component.as_str().into());
         note("by", String::from_utf8_lossy(hop.by_host).into_owned());
         hop.by_address.map(|address| note("node", address.to_string()));
@@ -204,9 +205,9 @@ fn judge<'a>(event: &MailEvent<'_>, recognition: &Recognition<'a>, facts: &Facts
     let freezes = Freezes::default();
     let rules = Rules::new(facts, &policy, &freezes).unwrap();
     let now: Timestamp = TODAY.parse().unwrap();
-    let decision = decide(event, server, false, &Context::new(rules, now));
+    let decision = decide(event, server, false, &DecisionContext::new(rules, now));
     assert_eq!(decision.action.as_str(), "accept");
-    assert_eq!(decision.stage.is_some(), matches!(decision.state, State::Judged(Standing::OutOfDate(_))));
+    assert_eq!(decision.stage.is_some(), matches!(decision.state, MessageStanding::Judged(Standing::OutOfDate(_))));
     decision
 }
 

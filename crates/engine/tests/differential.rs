@@ -12,7 +12,7 @@ use mail_parser::{HeaderValue, Host, MessageParser};
 use support::{SAMPLES, samples};
 use tidegate_engine::Build;
 use tidegate_engine::Header;
-use tidegate_engine::{Component, Stamp, parse};
+use tidegate_engine::{Component, Stamp, parse_received};
 
 /// Blocks that the two read differently, and why the engine's reading is meant.
 const DIFFERENCES: &[(u32, &str)] = &[(
@@ -62,7 +62,7 @@ fn both_parsers_read_the_corpus_alike() {
 fn ours(header: &str) -> Vec<Option<Reading>> {
     let header = Header::Block(header.as_bytes().into());
     let read = |value| {
-        let hop = parse(value).ok()?;
+        let hop = parse_received(value).ok()?;
         let build = match hop.build {
             Stamp::Build(build) if hop.component != Component::Legacy => Some(build),
             _ => None,

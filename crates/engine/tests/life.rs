@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Deserialize;
-use tidegate_engine::Context;
+use tidegate_engine::DecisionContext;
 use tidegate_engine::Enforcement;
 use tidegate_engine::Header;
 use tidegate_engine::Phase;
 use tidegate_engine::ServerId;
-use tidegate_engine::{Change, hold};
 use tidegate_engine::{ConnectingServer, Finding, Recognition, recognise};
 use tidegate_engine::{Connector, MailEvent, TenantId};
 use tidegate_engine::{DAY, HOUR, MINUTE, Timestamp};
 use tidegate_engine::{Decision, decide, decide_without_server};
-use tidegate_engine::{Facts, Mode, Policy, Way};
+use tidegate_engine::{Facts, MailRoute, Mode, Policy};
 use tidegate_engine::{Freeze, Freezes};
+use tidegate_engine::{RulesChange, apply_rules_change};
 use tidegate_engine::{ServerRecord, Transition};
 
 use tidegate_engine::Sighting;
@@ -288,17 +288,17 @@ impl<'a> World<'a> {
         let frozen = self.enforcement.frozen(&Freezes::default()).into_owned();
         let rules = self.enforcement.rules(self.facts, &frozen).unwrap();
         let known = self.servers.entry(id).or_default();
-        let context = Context {
+        let context = DecisionContext {
             phase: Some(&known.published),
             paused_until: self.enforcement.paused_until(*at),
-            ..Context::new(rules, *at)
+            ..DecisionContext::new(rules, *at)
         };
         let decision = decide(&message, server, recognition.behind_relay, &context);
         problems.judge(step, &decision);
         if step.look {
             return Vec::new();
         }
-        let way = Way { connector: message.connector, relayed: recognition.behind_relay };
+        let way = MailRoute { connector: message.connector, relayed: recognition.behind_relay };
         let policy = &self.enforcement.policy;
         let in_reach = policy.reaches(way) && policy.mode == Mode::Enforce;
         let ConnectingServer { node, shown, mapi, .. } = *server;
@@ -361,9 +361,14 @@ impl<'a> World<'a> {
         let before = self.enforcement.rules(self.facts, &was).unwrap();
         let after = new.rules(self.facts, &will_be).unwrap();
         for known in self.servers.values_mut() {
-            hold(
+            apply_rules_change(
                 &mut known.record,
-                &Change { before, after, way: Way { connector: Connector::OnPremises, relayed: false }, now },
+                &RulesChange {
+                    before,
+                    after,
+                    way: MailRoute { connector: Connector::OnPremises, relayed: false },
+                    now,
+                },
             );
         }
         drop((was, will_be));
@@ -404,7 +409,10 @@ fn changed(policy: &Policy, members: &toml::Table) -> Policy {
 fn tenant_at_its_strictest(server: &ServerId, now: Timestamp) -> TenantId {
     let minute = u8::try_from(now.0.rem_euclid(HOUR) / MINUTE).unwrap();
     let tenants = (0..).map(|number| format!("t{number}").parse().unwrap());
-    tenants.into_iter().find(|tenant| (minute + tidegate_engine::offset(tenant, server)).is_multiple_of(60)).unwrap()
+    tenants
+        .into_iter()
+        .find(|tenant| (minute + tidegate_engine::window_offset(tenant, server)).is_multiple_of(60))
+        .unwrap()
 }
 
 #[derive(Default)]

@@ -13,21 +13,21 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
 use tidegate_engine::Action;
-use tidegate_engine::Context;
+use tidegate_engine::ClosedMinutes;
+use tidegate_engine::DecisionContext;
 use tidegate_engine::Enforcement;
 use tidegate_engine::Header;
-use tidegate_engine::Minutes;
 use tidegate_engine::Node;
 use tidegate_engine::Phase;
 use tidegate_engine::Shown;
 use tidegate_engine::Sighting;
 use tidegate_engine::Standing;
-use tidegate_engine::hold;
+use tidegate_engine::apply_rules_change;
 use tidegate_engine::{ConnectingServer, Finding, recognise};
 use tidegate_engine::{Connector, MailEvent};
 use tidegate_engine::{DAY, HOUR, Timestamp};
-use tidegate_engine::{Decision, State, decide};
-use tidegate_engine::{Facts, Mode, Policy, Way};
+use tidegate_engine::{Decision, MessageStanding, decide};
+use tidegate_engine::{Facts, MailRoute, Mode, Policy};
 use tidegate_engine::{Freeze, Freezes};
 use tidegate_engine::{PauseError, Pauses};
 use tidegate_engine::{ServerRecord, Transition, TransitionKind};
@@ -414,7 +414,7 @@ impl Engine {
         let frozen = self.frozen();
         let rules = self.enforcement.rules(facts(), &frozen).unwrap();
         let Message { at, shown, mapi, evidence, .. } = *message;
-        let way = Way { connector: Connector::OnPremises, relayed: message.relayed };
+        let way = MailRoute { connector: Connector::OnPremises, relayed: message.relayed };
         let in_reach = rules.policy.mode.min(self.ceiling) == Mode::Enforce && rules.policy.reaches(way);
         let sighting = Sighting { at, node: address(message.node), shown, mapi, fingerprint: evidence, in_reach };
         let transitions = self.record.observe(&sighting, &rules);
@@ -431,14 +431,14 @@ impl Engine {
     }
 
     fn put_policy(&mut self, policy: Policy, relayed: bool, now: Timestamp) {
-        let way = Way { connector: Connector::OnPremises, relayed };
+        let way = MailRoute { connector: Connector::OnPremises, relayed };
         let (old, frozen_before) = (self.enforcement.clone(), self.frozen());
         self.enforcement = old.with_policy(policy, now);
         let frozen_after = self.frozen();
         let before = old.rules(facts(), &frozen_before).unwrap();
         let after = self.enforcement.rules(facts(), &frozen_after).unwrap();
         let known = self.record.spell().copied();
-        let needed = hold(&mut self.record, &tidegate_engine::Change { before, after, way, now });
+        let needed = apply_rules_change(&mut self.record, &tidegate_engine::RulesChange { before, after, way, now });
         assert_eq!(needed, self.record.spell().copied() != known, "the answer lists whom it concerns");
         self.publish(now);
     }
@@ -446,7 +446,7 @@ impl Engine {
     fn decide(&self, phase: &Phase, event: &MailEvent<'_>, server: &ConnectingServer<'_>, look: Look) -> Answer {
         let frozen = self.frozen();
         let rules = self.enforcement.rules(facts(), &frozen).unwrap();
-        let mut context = Context::new(rules, look.now);
+        let mut context = DecisionContext::new(rules, look.now);
         context.ceiling = self.ceiling;
         context.phase = Some(phase);
         context.paused_until = self.enforcement.paused_until(look.now);
@@ -478,8 +478,8 @@ fn answer(decision: &Decision<'_>) -> Answer {
         Action::Defer => Fate::Defer,
         Action::Reject => Fate::Reject,
     };
-    let closed = |minutes: Minutes| Closed { throttle: minutes.throttle(), block: minutes.block() };
-    let State::Judged(standing) = decision.state else { panic!("{:?}", decision.state) };
+    let closed = |minutes: ClosedMinutes| Closed { throttle: minutes.throttle(), block: minutes.block() };
+    let MessageStanding::Judged(standing) = decision.state else { panic!("{:?}", decision.state) };
     assert_eq!(decision.reply.is_some(), decision.action != Action::Accept);
     Answer {
         standing: standing_of(standing),

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use farm::{Life, Mail, Outside, Random, Route, Runs};
 use tidegate_engine::Action;
 use tidegate_engine::Connector;
-use tidegate_engine::Context;
+use tidegate_engine::DecisionContext;
 use tidegate_engine::Enforcement;
 use tidegate_engine::Freezes;
 use tidegate_engine::Phase;
@@ -19,11 +19,11 @@ use tidegate_engine::Rules;
 use tidegate_engine::ServerRecord;
 use tidegate_engine::Shown;
 use tidegate_engine::Sighting;
-use tidegate_engine::{Change, hold};
 use tidegate_engine::{DAY, Timestamp};
 use tidegate_engine::{Decision, decide, decide_without_server};
-use tidegate_engine::{Facts, Mode, Policy, Way};
+use tidegate_engine::{Facts, MailRoute, Mode, Policy};
 use tidegate_engine::{Finding, recognise};
+use tidegate_engine::{RulesChange, apply_rules_change};
 
 const LIVES: u64 = 4_000;
 
@@ -59,8 +59,8 @@ impl Tenant {
         let (before, after) =
             (old.rules(&self.facts, &was).unwrap(), self.enforcement.rules(&self.facts, &is).unwrap());
         for known in self.servers.values_mut() {
-            let change = Change { before, after, way: Way { connector, relayed: false }, now };
-            hold(&mut known.record, &change);
+            let change = RulesChange { before, after, way: MailRoute { connector, relayed: false }, now };
+            apply_rules_change(&mut known.record, &change);
             known.published = known.record.phase(now);
         }
     }
@@ -79,12 +79,12 @@ impl Tenant {
         assert_ne!(mail.route, Route::ThroughCloud, "Exchange Online handed it over");
         assert_eq!(server.id.as_str(), life.server(mail));
         let known = self.servers.entry(server.id.to_string()).or_default();
-        let context = Context { phase: Some(&known.published), ..Context::new(rules, now) };
+        let context = DecisionContext { phase: Some(&known.published), ..DecisionContext::new(rules, now) };
         let decision = decide(&event, server, recognition.behind_relay, &context);
         let met_when_stamped = met_when_stamped(&self.enforcement, &rules, mail);
         let mut outcome = Outcome { met_when_stamped, ..Outcome::without_server(&decision) };
         known.hear(&rules, mail, &mut outcome);
-        let way = Way { connector: event.connector, relayed: recognition.behind_relay };
+        let way = MailRoute { connector: event.connector, relayed: recognition.behind_relay };
         let sighting = Sighting {
             at: now,
             node: server.node,

@@ -16,23 +16,23 @@ use tidegate_engine::Node;
 use tidegate_engine::Shown;
 use tidegate_engine::Standing;
 use tidegate_engine::TrustedRelay;
-use tidegate_engine::parse;
+use tidegate_engine::parse_received;
 use tidegate_engine::produced_by;
 use tidegate_engine::{BUILD_SECONDS, MAX_BUILDS, MAX_MESSAGES, MAX_NODE_BUILDS, MAX_NODES, Sighting, WITNESS_SECONDS};
-use tidegate_engine::{Change, hold};
 use tidegate_engine::{Clock, Freeze, Freezes};
+use tidegate_engine::{ClosedMinutes, Ladder};
 use tidegate_engine::{Connector, MailEvent};
-use tidegate_engine::{Context, schedule, stage};
 use tidegate_engine::{DAY, HOUR, MINUTE, Timestamp};
-use tidegate_engine::{Decision, State, decide, decide_without_server};
-use tidegate_engine::{Facts, Mode, Policy, Templates, Way};
+use tidegate_engine::{Decision, MessageStanding, decide, decide_without_server};
+use tidegate_engine::{DecisionContext, current_stage, stage_schedule};
+use tidegate_engine::{Facts, MailRoute, Mode, Policy, ReplyTemplates};
 use tidegate_engine::{Finding, recognise, shows_exchange, traces};
 use tidegate_engine::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
-use tidegate_engine::{Ladder, Minutes};
-use tidegate_engine::{MAX_TEXT, Template};
+use tidegate_engine::{MAX_REPLY_BYTES, ReplyTemplate};
 use tidegate_engine::{NOTICE_SECONDS, Rules};
 use tidegate_engine::{Phase, PhaseBuild};
 use tidegate_engine::{RESUMES_AFTER_PATCH_SECONDS, ServerRecord, Spell, TransitionKind};
+use tidegate_engine::{RulesChange, apply_rules_change};
 
 /// On 2026-09-10; the newest edition of the baseline is in force.
 const START: i64 = 1_789_000_000;
@@ -48,10 +48,10 @@ fn build(text: &str) -> Build {
     text.parse().unwrap()
 }
 
-fn minutes() -> impl Strategy<Value = Minutes> {
+fn minutes() -> impl Strategy<Value = ClosedMinutes> {
     (0..=60u8)
         .prop_flat_map(|block| (Just(block), 0..=60 - block))
-        .prop_map(|(block, throttle)| Minutes::new(throttle, block).unwrap())
+        .prop_map(|(block, throttle)| ClosedMinutes::new(throttle, block).unwrap())
 }
 
 /// A ladder whose first stage closes no minute, and which never goes down.
@@ -61,9 +61,9 @@ fn ladder() -> impl Strategy<Value = Ladder> {
         for minutes in middle.iter_mut().map(|(_, minutes)| minutes).chain([&mut last]) {
             block = block.max(minutes.block());
             closed = closed.max(minutes.block() + minutes.throttle());
-            *minutes = Minutes::new(closed - block, block).unwrap();
+            *minutes = ClosedMinutes::new(closed - block, block).unwrap();
         }
-        let closed = |minutes: Minutes| (minutes.throttle(), minutes.block());
+        let closed = |minutes: ClosedMinutes| (minutes.throttle(), minutes.block());
         let rows = [(Some(first), (0, 0))].into_iter();
         let rows = rows.chain(middle.into_iter().map(|(length, minutes)| (Some(length), closed(minutes))));
         let rows = rows.chain([(None, closed(last))]);
@@ -224,7 +224,7 @@ fn decide_on<'a>(
         return decide_without_server(event, &recognition).unwrap();
     };
     let rules = Rules::new(facts, policy, freezes).unwrap();
-    decide(event, server, recognition.behind_relay, &Context { phase, ..Context::new(rules, now) })
+    decide(event, server, recognition.behind_relay, &DecisionContext { phase, ..DecisionContext::new(rules, now) })
 }
 
 /// What may be known of the server that `hop` shows, right or wrong.
@@ -271,7 +271,7 @@ proptest! {
         let (facts, policy, freezes) = (facts(), Policy { ladder, ..enforcing() }, Freezes::from(freezes));
         let rules = Rules::new(facts, &policy, &freezes).unwrap();
         times.sort();
-        let stage = |now| stage(Some(&spell), build(OLD), &Context::new(rules, now));
+        let stage = |now| current_stage(Some(&spell), build(OLD), &DecisionContext::new(rules, now));
         let stages: Vec<_> = times.iter().map(|now| stage(*now)).collect();
         prop_assert!(stages.is_sorted_by_key(|stage| stage.number));
         for (stage, now) in stages.iter().zip(&times) {
@@ -287,7 +287,7 @@ proptest! {
 
     #[test]
     fn an_hour_has_the_minutes_of_its_stage(minutes in minutes(), offset in 0..60u8, start in moment()) {
-        let actions: Vec<_> = (0..60).map(|minute| tidegate_engine::action(minutes, offset, start.plus(minute * MINUTE))).collect();
+        let actions: Vec<_> = (0..60).map(|minute| tidegate_engine::window_action(minutes, offset, start.plus(minute * MINUTE))).collect();
         let count = |action| u8::try_from(actions.iter().filter(|found| **found == action).count()).unwrap();
         prop_assert_eq!((count(Action::Reject), count(Action::Defer)), (minutes.block(), minutes.throttle()));
     }
@@ -296,7 +296,7 @@ proptest! {
     fn a_window_never_blocks_after_it_throttled(minutes in minutes(), offset in 0..60u8, hour in 0..1_000_000i64) {
         // position 0 of the cycle
         let start = Timestamp(hour * HOUR + i64::from((60 - offset) % 60) * MINUTE);
-        let action = |minute: i64, second| tidegate_engine::action(minutes, offset, start.plus(minute * MINUTE + second));
+        let action = |minute: i64, second| tidegate_engine::window_action(minutes, offset, start.plus(minute * MINUTE + second));
         let strictness = |action| match action { Action::Reject => 0, Action::Defer => 1, Action::Accept => 2 };
         let cycle: Vec<_> = (0..60).map(|minute| strictness(action(minute, 0))).collect();
         prop_assert!(cycle.is_sorted(), "{cycle:?}");
@@ -305,8 +305,8 @@ proptest! {
 
     #[test]
     fn a_retry_after_its_time_is_accepted_and_no_second_earlier(minutes in minutes(), offset in 0..60u8, now in moment()) {
-        let action = |now| tidegate_engine::action(minutes, offset, now);
-        match tidegate_engine::retry_after(minutes, offset, now) {
+        let action = |now| tidegate_engine::window_action(minutes, offset, now);
+        match tidegate_engine::window_retry_after(minutes, offset, now) {
             Some(seconds) => {
                 prop_assert!(seconds > 0 && action(now.plus(seconds)) == Action::Accept);
                 prop_assert!((0..seconds).step_by(7).chain([seconds - 1]).all(|earlier| action(now.plus(earlier)) != Action::Accept));
@@ -323,7 +323,7 @@ proptest! {
         for form in forms {
             prop_assert_eq!(form.parse(), Ok(expected));
             let value = format!("from a by b with mapi id {form}; Mon, 7 Sep 2026 10:00:00 +0000");
-            prop_assert_eq!(parse(value.as_bytes()).unwrap().build, tidegate_engine::Stamp::Build(expected));
+            prop_assert_eq!(parse_received(value.as_bytes()).unwrap().build, tidegate_engine::Stamp::Build(expected));
         }
     }
 
@@ -394,8 +394,8 @@ proptest! {
         let waves = [("Exchange Server 2016".to_owned(), wave.map(Timestamp::date))].into();
         let (policy, freezes) = (Policy { ladder, waves, ..enforcing() }, freezes.into());
         let rules = Rules::new(facts(), &policy, &freezes).unwrap();
-        let stage = stage(Some(&spell), build(OLD), &Context::new(rules, now));
-        let schedule: Vec<_> = schedule(&spell, build(OLD), &rules).collect();
+        let stage = current_stage(Some(&spell), build(OLD), &DecisionContext::new(rules, now));
+        let schedule: Vec<_> = stage_schedule(&spell, build(OLD), &rules).collect();
         prop_assert!(schedule.windows(2).all(|pair| pair[0].number < pair[1].number));
         prop_assert!(schedule.windows(2).all(|pair| pair[0].until.is_none_or(|until| pair[1].from.is_none_or(|from| until <= from))));
         let runs = schedule.iter().find(|scheduled| {
@@ -458,7 +458,7 @@ proptest! {
         let (facts, policy, event) = (facts(), Policy { ladder, ..enforcing() }, event(hop_at(OLD, now).into_bytes()));
         let decision = decide_on(&event, &policy, &Freezes::default(), facts, Some(&phase), now);
         if decision.action != Action::Accept {
-            prop_assert!(matches!(decision.state, State::Judged(Standing::OutOfDate(_))));
+            prop_assert!(matches!(decision.state, MessageStanding::Judged(Standing::OutOfDate(_))));
             let acquits = |seen: &&PhaseBuild| !seen.lane_only && [PATCHED, "15.2.2562.17"].contains(&seen.build.to_string().as_str());
             prop_assert!(!phase.builds.iter().filter(|seen| now <= seen.until).any(|seen| acquits(&seen)));
             let spell = phase.spell.unwrap();
@@ -477,10 +477,10 @@ proptest! {
         operator in "[ -$&-{}~]{1,100}", help_url in option::of("https://[a-z/.{}]{1,180}"), days in 30..200i64, offset in 0..HOUR,
         host in "[A-Za-z0-9._-]{1,250}x",
     ) {
-        let Ok(template) = Template::try_from(parts.concat()) else { return Ok(()) };
+        let Ok(template) = ReplyTemplate::try_from(parts.concat()) else { return Ok(()) };
         let facts = facts();
         let policy = Policy {
-            reply: Templates { throttle: template.clone(), block: template },
+            reply: ReplyTemplates { throttle: template.clone(), block: template },
             operator: operator.try_into().unwrap(),
             help_url: help_url.map(|url| url.try_into().unwrap()),
             ..enforcing()
@@ -490,7 +490,7 @@ proptest! {
         let decision = decide_on(&event, &policy, &Freezes::default(), facts, Some(&condemned(Timestamp(START), now)), now);
         prop_assert_eq!(decision.reply.is_some(), decision.action != Action::Accept);
         if let Some(reply) = decision.reply {
-            prop_assert!(!reply.text.trim().is_empty() && reply.text.len() <= MAX_TEXT);
+            prop_assert!(!reply.text.trim().is_empty() && reply.text.len() <= MAX_REPLY_BYTES);
             prop_assert!(reply.text.bytes().all(|octet| matches!(octet, b' '..=b'~') && octet != b'%' && octet != b'|'), "{}", reply.text);
             prop_assert_eq!(reply.enhanced.as_bytes()[0], if decision.action == Action::Defer { b'4' } else { b'5' });
         }
@@ -542,8 +542,8 @@ proptest! {
         let (old, new) = (policy(ladders.0, waves.0), policy(ladders.1, waves.1));
         let (before, after) = (Rules::new(facts(), &old, &freezes).unwrap(), Rules::new(facts(), &new, &freezes).unwrap());
         let mut server = in_spell(&spell, &[OLD], now);
-        let way = Way { connector: Connector::OnPremises, relayed: false };
-        let changed = hold(&mut server, &Change { before, after, way, now });
+        let way = MailRoute { connector: Connector::OnPremises, relayed: false };
+        let changed = apply_rules_change(&mut server, &RulesChange { before, after, way, now });
         let held = *server.spell().unwrap();
         prop_assert_eq!(changed, held != spell);
         prop_assert!(held.held >= spell.held && held.open_until >= spell.open_until);
@@ -555,13 +555,13 @@ proptest! {
         // what would never have ended keeps the days of notice
         let lasts = ends.unwrap_or(now.plus(NOTICE_SECONDS));
         for then in later.into_iter().map(|later| now.plus(later)).chain([now, lasts.plus(-1)]).filter(|then| *then < lasts) {
-            let was = stage(Some(&spell), build(OLD), &Context::new(before, then)).minutes;
-            let is = stage(Some(&held), build(OLD), &Context::new(after, then)).minutes;
+            let was = current_stage(Some(&spell), build(OLD), &DecisionContext::new(before, then)).minutes;
+            let is = current_stage(Some(&held), build(OLD), &DecisionContext::new(after, then)).minutes;
             prop_assert!(!is.is_stricter_than(was), "{was:?} becomes {is:?} at {then}");
         }
         // a change that changes nothing holds nothing; one that goes down again is read, but no policy can have it any more
         let rises = new.ladder.rungs().zip(new.ladder.rungs().skip(1)).all(|(one, next)| !one.minutes.is_stricter_than(next.minutes));
-        let again = hold(&mut server, &Change { before: after, after, way, now });
+        let again = apply_rules_change(&mut server, &RulesChange { before: after, after, way, now });
         prop_assert!(!rises || !again);
         prop_assert!(!rises || server.spell() == Some(&held));
     }
@@ -706,7 +706,7 @@ fn the_offset_of_a_server_is_pinned() {
     // FNV-1a 64 of `contoso\0ex01.contoso.com` and the like, mod 60, computed elsewhere
     for (tenant, server, expected) in OFFSETS {
         assert_eq!(
-            tidegate_engine::offset(&tenant.parse().unwrap(), &server.to_owned().try_into().unwrap()),
+            tidegate_engine::window_offset(&tenant.parse().unwrap(), &server.to_owned().try_into().unwrap()),
             expected,
             "{server}"
         );

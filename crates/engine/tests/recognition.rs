@@ -26,7 +26,7 @@ use tidegate_engine::Catalog;
 use tidegate_engine::Header;
 use tidegate_engine::TrustedRelay;
 use tidegate_engine::decide_without_server;
-use tidegate_engine::{Component, Hop, Stamp, Unreadable, parse};
+use tidegate_engine::{Component, Hop, Stamp, Unreadable, parse_received};
 use tidegate_engine::{Connector, MailEvent};
 use tidegate_engine::{Finding, OwnHops, recognise, shows_exchange};
 
@@ -116,8 +116,8 @@ proptest! {
             3 => format!("from {name} ({dns}) (10.0.0.9) {own}"),
             _ => format!("from [{name}] (10.0.0.9) {own}"),
         };
-        let true_hop = parse(stamp.as_bytes()).unwrap();
-        if let Ok(hop) = parse(value.as_bytes()) {
+        let true_hop = parse_received(stamp.as_bytes()).unwrap();
+        if let Ok(hop) = parse_received(value.as_bytes()) {
             prop_assert_eq!(shown(&hop), shown(&true_hop), "{}", value);
         }
     }
@@ -128,7 +128,7 @@ proptest! {
     ) {
         let mut folds = folds.into_iter().cycle();
         let folded: String = stamp.split(' ').map(|word| format!("{word}{}", folds.next().unwrap())).collect();
-        let (hop, same) = (parse(stamp.as_bytes()).unwrap(), parse(folded.as_bytes()).unwrap());
+        let (hop, same) = (parse_received(stamp.as_bytes()).unwrap(), parse_received(folded.as_bytes()).unwrap());
         prop_assert_eq!((shown(&hop), hop.at(), hop.by_address), (shown(&same), same.at(), same.by_address));
     }
 
@@ -140,8 +140,8 @@ proptest! {
         // what stands before BY is the peer's; behind it only the server writes
         prop_assume!(at > behind_by);
         let value = format!("{} {words} {}", &stamp[..at], &stamp[at..]);
-        let true_hop = parse(stamp.as_bytes()).unwrap();
-        if let Ok(hop) = parse(value.as_bytes()) && hop.component != Component::Other {
+        let true_hop = parse_received(stamp.as_bytes()).unwrap();
+        if let Ok(hop) = parse_received(value.as_bytes()) && hop.component != Component::Other {
             prop_assert!(hop.build == true_hop.build || true_hop.build == Stamp::Absent || hop.build == Stamp::Absent, "{}", value);
         }
     }
@@ -278,9 +278,9 @@ fn event(header: String, own_hops: u8, client_ip: Option<IpAddr>) -> MailEvent<'
 #[test]
 fn a_stamp_that_was_cut_anywhere_yields_no_other_build() {
     for stamp in GENUINE.iter() {
-        let true_build = parse(stamp.as_bytes()).unwrap().build;
+        let true_build = parse_received(stamp.as_bytes()).unwrap().build;
         for end in 0..stamp.len() {
-            match parse(&stamp.as_bytes()[..end]) {
+            match parse_received(&stamp.as_bytes()[..end]) {
                 Ok(hop) => {
                     assert!(hop.component == Component::Other && hop.build == Stamp::Absent, "{}", &stamp[..end])
                 }
@@ -290,7 +290,7 @@ fn a_stamp_that_was_cut_anywhere_yields_no_other_build() {
                 }
             }
         }
-        assert_eq!(parse(stamp.as_bytes()).unwrap().build, true_build);
+        assert_eq!(parse_received(stamp.as_bytes()).unwrap().build, true_build);
     }
 }
 

@@ -9,8 +9,8 @@ use tidegate_engine::Node;
 use tidegate_engine::Phase;
 use tidegate_engine::ServerRecord;
 use tidegate_engine::Shown;
-use tidegate_engine::{Context, stage};
 use tidegate_engine::{DAY, Timestamp};
+use tidegate_engine::{DecisionContext, current_stage};
 use tidegate_engine::{Facts, Mode, Policy};
 use tidegate_engine::{MAX_BUILDS, Sighting};
 use tidegate_engine::{NOTICE_SECONDS, Rules};
@@ -63,7 +63,7 @@ mod earlier {
     pub(crate) struct EndedSpell {
         pub(crate) spell: Spell,
         pub(crate) at: Timestamp,
-        pub(crate) reason: tidegate_engine::End,
+        pub(crate) reason: tidegate_engine::SpellEnd,
     }
 
     #[derive(Deserialize)]
@@ -121,7 +121,8 @@ fn a_server_keeps_its_clock_and_what_its_machines_showed() {
         record.observe(&sighting(now, "15.1.2507.39", 2), rules);
         let spell = *record.spell().unwrap();
         assert_eq!((spell.detected_at, spell.open_until), (detected, now.plus(NOTICE_SECONDS)));
-        let stage = |at| stage(Some(&spell), "15.1.2507.39".parse().unwrap(), &Context::new(*rules, at));
+        let stage =
+            |at| current_stage(Some(&spell), "15.1.2507.39".parse().unwrap(), &DecisionContext::new(*rules, at));
         assert_eq!((stage(now).number, stage(now).minutes.is_open()), (8, true));
         assert_eq!(stage(now.plus(NOTICE_SECONDS)).minutes.block(), 60);
         // and a patch ends it
@@ -202,7 +203,10 @@ fn what_waits_and_what_has_ended_is_read_and_written() {
     let ended = written.ended.unwrap();
     let spell =
         earlier::Spell { detected_at: Timestamp(1_780_000_000), held: 60, last_out_of_date: Timestamp(1_785_000_000) };
-    assert_eq!((ended.spell, ended.at, ended.reason), (spell, Timestamp(1_785_000_100), tidegate_engine::End::Patched));
+    assert_eq!(
+        (ended.spell, ended.at, ended.reason),
+        (spell, Timestamp(1_785_000_100), tidegate_engine::SpellEnd::Patched)
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use support::{SAMPLES, samples};
 use tidegate_engine::Action;
 use tidegate_engine::Catalog;
-use tidegate_engine::Context;
+use tidegate_engine::DecisionContext;
 use tidegate_engine::Freezes;
 use tidegate_engine::Header;
 use tidegate_engine::Phase;
@@ -70,7 +70,7 @@ impl World {
         let recognition = recognise(event, &[], &self.facts.catalog);
         match &recognition.finding {
             Finding::Server(server) => {
-                decide(event, server, false, &Context { phase, ..Context::new(self.rules(), now) })
+                decide(event, server, false, &DecisionContext { phase, ..DecisionContext::new(self.rules(), now) })
             }
             _ => decide_without_server(event, &recognition).unwrap(),
         }

@@ -1,17 +1,22 @@
 //! Checks the facts under `data/` as they are archived, before anything reads them: columns, sources, order, dates, and
 //! that what one file names stands in another. It shares no code with the engine, whose own checks it does not repeat.
+//!
+//! And it checks the sources, where the compiler does not: which way imports run, and that what decides is pure.
 
 mod baselines;
 mod cases;
+mod layers;
 mod products;
 mod releases;
 mod report;
 mod samples;
+mod source;
 mod tables;
 mod values;
 
 use std::path::Path;
 
+pub use layers::lint as lint_sources;
 pub use report::Fault;
 use report::Report;
 

@@ -1,13 +1,18 @@
-//! `tidegate-lint FOLDER` checks the facts in a folder such as `data/`. Exit code 1 if something is wrong.
+//! `tidegate-lint FOLDER` checks the facts and the sources of the workspace in a folder, `.` if none is named. Exit code 1
+//! if something is wrong.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let folder = std::env::args().nth(1).unwrap_or_else(|| "data".into());
-    let faults = tidegate_lint::lint(Path::new(&folder));
-    for fault in &faults {
+    let root = std::env::args().nth(1).unwrap_or_else(|| ".".into());
+    let facts = tidegate_lint::lint(&Path::new(&root).join("data"));
+    for fault in &facts {
+        eprintln!("data/{fault}");
+    }
+    let sources = tidegate_lint::lint_sources(Path::new(&root));
+    for fault in &sources {
         eprintln!("{fault}");
     }
-    if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if facts.is_empty() && sources.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

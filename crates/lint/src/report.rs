@@ -7,7 +7,7 @@ use std::path::Path;
 
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Fault {
-    /// Relative to the folder of the facts.
+    /// Relative to the folder that was checked.
     pub file: String,
     /// From 1; 0 for the file as a whole.
     pub line: usize,
@@ -16,7 +16,7 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "data/{}:{}: {}", self.file, self.line, self.message)
+        write!(f, "{}:{}: {}", self.file, self.line, self.message)
     }
 }
 

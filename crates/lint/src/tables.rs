@@ -44,6 +44,11 @@ impl<'a, 'i> Table<'a, 'i> {
         items.into_iter().flat_map(|items| items.iter()).filter_map(table).collect()
     }
 
+    /// The tables that it has as members.
+    pub fn each(&self) -> Vec<Self> {
+        self.members.keys().filter_map(|name| self.table(name.get_ref())).collect()
+    }
+
     pub fn table(&self, name: &str) -> Option<Self> {
         let value = self.get(name)?;
         Some(Self { members: value.get_ref().as_table()?, span: value.span() })

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::Uri;
 use serde::{Deserialize, Deserializer};
 use tidegate_engine::{Connector, TenantId};
-use tidegate_engine::{Network, canonical};
+use tidegate_engine::{Network, canonical_address};
 
 use crate::log::Level;
 use crate::question::Origin;
@@ -236,7 +236,7 @@ fn tenant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
 
 impl Clients {
     fn contain(self, client: Option<IpAddr>) -> bool {
-        match (self, client.map(canonical)) {
+        match (self, client.map(canonical_address)) {
             (Self::Network(network), Some(address)) => network.contains(address),
             (Self::Loopback, Some(address)) => address.is_loopback(),
             (Self::Loopback, None) => true,

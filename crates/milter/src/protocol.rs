@@ -153,7 +153,7 @@ pub fn parse_address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     let tagged = text.get(..5).is_some_and(|tag| tag.eq_ignore_ascii_case("ipv6:"));
     let text = if tagged { text.get(5..)? } else { text };
-    Some(tidegate_engine::canonical(text.parse().ok()?))
+    Some(tidegate_engine::canonical_address(text.parse().ok()?))
 }
 
 /// A text up to its NUL, and what follows; without a NUL it is all text.

@@ -171,7 +171,7 @@ impl Message {
     /// Whether any field looks like one by an on-premises Exchange server, or nearly so, which Tidegate counts. Without
     /// one the answer is accept, whatever Tidegate knows.
     pub fn shows_exchange(&self) -> bool {
-        let by_exchange = |value: &String| match tidegate_engine::parse(value.as_bytes()) {
+        let by_exchange = |value: &String| match tidegate_engine::parse_received(value.as_bytes()) {
             Ok(hop) => hop.component != Component::Other,
             Err(unreadable) => unreadable.is_nearly_exchange(),
         };

@@ -19,7 +19,7 @@ const OWN_NAMES: [&[u8]; 2] = [b"cloudflare-email.net", b"cloudflare-email.com"]
 pub fn request<'a>(message: Prefix<'a>, to: &'a str, defaults: &Defaults) -> Result<Request<'a>, Problem> {
     let header = header_of(message);
     let own = header.received().next().filter(|field| !field.cut);
-    let own = own.and_then(|field| tidegate_engine::parse(field.value).ok()).filter(|hop| is_own(hop.by_host));
+    let own = own.and_then(|field| tidegate_engine::parse_received(field.value).ok()).filter(|hop| is_own(hop.by_host));
     let (own_hops, client_ip) = own.map_or((0, None), |hop| (1, hop.from_address));
     let recipients = vec![Cow::Borrowed(to)];
     Parts { client_ip, recipients, header: Some(header), id: None }.request(own_hops, defaults)

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use tidegate_engine::Effect;
 use tidegate_engine::Evidence;
 use tidegate_engine::Header;
+use tidegate_engine::StageEffect;
 use tidegate_engine::Timestamp;
 use tidegate_engine::{Connector, MAX_OWN_HOPS, MailEvent, TenantId};
-use tidegate_engine::{Decision, State};
+use tidegate_engine::{Decision, MessageStanding};
 use tidegate_engine::{NextStage, Stage};
 
 use crate::problem::{Problem, read_json};
@@ -228,8 +228,8 @@ struct AnswerDocument<'a> {
     stage: Option<StageDocument>,
     mode: Option<&'static str>,
     would: &'static str,
-    paused_until: Option<Shown<Timestamp>>,
-    exempt_until: Option<Shown<Timestamp>>,
+    paused_until: Option<Written<Timestamp>>,
+    exempt_until: Option<Written<Timestamp>>,
     degraded: bool,
     recorded: bool,
     evidence: Option<EvidenceDocument>,
@@ -249,7 +249,7 @@ impl<'a> AnswerDocument<'a> {
             server: decision.server.as_ref().map(|server| ServerDocument {
                 id: server.id.as_str(),
                 name: server.name,
-                build: server.build.map(Shown),
+                build: server.build.map(Written),
                 product: server.product.as_deref(),
                 cu: server.cu.as_deref(),
                 su: server.su.as_deref(),
@@ -258,8 +258,8 @@ impl<'a> AnswerDocument<'a> {
             stage: decision.stage.map(StageDocument::new),
             mode: decision.mode.map(|mode| mode.as_str()),
             would: decision.would.as_str(),
-            paused_until: decision.paused_until.map(Shown),
-            exempt_until: decision.exempt_until.map(Shown),
+            paused_until: decision.paused_until.map(Written),
+            exempt_until: decision.exempt_until.map(Written),
             degraded: circumstances.degraded,
             recorded: circumstances.recorded,
             evidence: decision.evidence.as_ref().map(EvidenceDocument::new),
@@ -279,7 +279,7 @@ struct ReplyDocument<'a> {
 struct ServerDocument<'a> {
     id: &'a str,
     name: &'a str,
-    build: Option<Shown<tidegate_engine::Build>>,
+    build: Option<Written<tidegate_engine::Build>>,
     product: Option<&'a str>,
     cu: Option<&'a str>,
     su: Option<&'a str>,
@@ -290,17 +290,17 @@ struct ServerDocument<'a> {
 pub struct StandingDocument {
     state: &'static str,
     reason: &'static str,
-    required: Option<Shown<tidegate_engine::Build>>,
+    required: Option<Written<tidegate_engine::Build>>,
     behind_days: Option<i64>,
 }
 
 impl StandingDocument {
-    pub fn new(state: State) -> Self {
+    pub fn new(state: MessageStanding) -> Self {
         let failing = state.failing();
         Self {
             state: state.as_str(),
             reason: state.reason(),
-            required: failing.and_then(|failing| failing.required).map(Shown),
+            required: failing.and_then(|failing| failing.required).map(Written),
             behind_days: failing.and_then(|failing| failing.behind_days),
         }
     }
@@ -310,7 +310,7 @@ impl StandingDocument {
 #[derive(Serialize)]
 pub struct StageDocument {
     number: u8,
-    since: Shown<Timestamp>,
+    since: Written<Timestamp>,
     throttle_minutes: u8,
     block_minutes: u8,
     next: Option<NextStageDocument>,
@@ -319,7 +319,7 @@ pub struct StageDocument {
 #[derive(Serialize)]
 struct NextStageDocument {
     number: u8,
-    at: Option<Shown<Timestamp>>,
+    at: Option<Written<Timestamp>>,
     throttle_minutes: u8,
     block_minutes: u8,
 }
@@ -328,13 +328,13 @@ impl StageDocument {
     pub fn new(stage: Stage) -> Self {
         let next = |next: NextStage| NextStageDocument {
             number: next.number,
-            at: next.at.map(Shown),
+            at: next.at.map(Written),
             throttle_minutes: next.minutes.throttle(),
             block_minutes: next.minutes.block(),
         };
         Self {
             number: stage.number,
-            since: Shown(stage.since),
+            since: Written(stage.since),
             throttle_minutes: stage.minutes.throttle(),
             block_minutes: stage.minutes.block(),
             next: stage.next.map(next),
@@ -351,8 +351,8 @@ pub struct EffectDocument {
 }
 
 impl EffectDocument {
-    pub fn new(effect: Effect) -> Self {
-        let Effect { minutes, obstacle } = effect;
+    pub fn new(effect: StageEffect) -> Self {
+        let StageEffect { minutes, obstacle } = effect;
         Self {
             throttle_minutes: minutes.throttle(),
             block_minutes: minutes.block(),
@@ -377,9 +377,9 @@ impl EvidenceDocument {
 
 /// A value in JSON as people read it: times as RFC 3339, where storage keeps seconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Shown<T>(pub T);
+pub struct Written<T>(pub T);
 
-impl<T: fmt::Display> Serialize for Shown<T> {
+impl<T: fmt::Display> Serialize for Written<T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tidegate_engine::Action;
 use tidegate_engine::Connector;
-use tidegate_engine::Context;
+use tidegate_engine::DecisionContext;
 use tidegate_engine::Freezes;
 use tidegate_engine::Phase;
 use tidegate_engine::Rules;
@@ -451,7 +451,7 @@ fn decided(request: &Request<'_>, verdict: Action, render: impl Fn(&Decision<'_>
         let phase = Phase::of_spell(Spell::between(detected, now), Vec::new());
         // the fixtures' fields are of several years: none of them lay in a queue
         let server = &ConnectingServer { stamped_at: Some(now), ..server.clone() };
-        let context = Context { phase: Some(&phase), ..Context::new(rules, now) };
+        let context = DecisionContext { phase: Some(&phase), ..DecisionContext::new(rules, now) };
         let decision = tidegate_engine::decide(event, server, false, &context);
         if decision.action == verdict {
             return render(&decision);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::ServerId;
 use tidegate_engine::TenantId;
 use tidegate_engine::{HOUR, MINUTE, Timestamp};
-use tidegate_wire::native::Shown;
+use tidegate_wire::native::Written;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::{refusals, signature};
@@ -103,14 +103,14 @@ struct Next {
 #[derive(Serialize)]
 struct Payload<'a> {
     r#type: &'a str,
-    timestamp: Shown<Timestamp>,
+    timestamp: Written<Timestamp>,
     data: Data<'a>,
 }
 
 #[derive(Serialize)]
 struct Data<'a> {
     tenant: &'a TenantId,
-    id: Shown<i64>,
+    id: Written<i64>,
     server: Option<&'a ServerId>,
     text: &'a str,
 }
@@ -135,8 +135,8 @@ async fn deliver_to(sql: &Sql, deliveries: &Deliveries, tenant: &TenantId, id: &
 /// Posts one notification. `None`: it was taken; else what went wrong.
 async fn post(tenant: &TenantId, next: &Next) -> Result<Option<Fault>, SqlError> {
     let Next { url, secret, former_secret, number, at, kind, server, text } = next;
-    let data = Data { tenant, id: Shown(*number), server: server.as_ref(), text };
-    let body = to_text(&Payload { r#type: kind, timestamp: Shown(*at), data })?;
+    let data = Data { tenant, id: Written(*number), server: server.as_ref(), text };
+    let body = to_text(&Payload { r#type: kind, timestamp: Written(*at), data })?;
     let (id, now) = (signature::message_id(tenant.as_str(), *number, at.0), real_now());
     // the present one first; a receiver takes a delivery of which it knows one signature
     let secrets = [Some(secret), former_secret.as_ref()].into_iter().flatten();
@@ -236,8 +236,8 @@ mod tests {
     fn the_body_is_as_receivers_were_told() {
         let tenant: TenantId = "contoso".parse().unwrap();
         let server = ServerId::try_from("ex01.contoso.com".to_owned()).unwrap();
-        let data = Data { tenant: &tenant, id: Shown(7), server: Some(&server), text: "…" };
-        let payload = Payload { r#type: "stage.changed", timestamp: Shown(Timestamp(1_790_842_508)), data };
+        let data = Data { tenant: &tenant, id: Written(7), server: Some(&server), text: "…" };
+        let payload = Payload { r#type: "stage.changed", timestamp: Written(Timestamp(1_790_842_508)), data };
         assert_eq!(
             serde_json::to_string(&payload).unwrap(),
             r#"{"type":"stage.changed","timestamp":"2026-10-01T08:15:08Z","data":{"tenant":"contoso","id":"7","server":"ex01.contoso.com","text":"…"}}"#

@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::Component;
 use tidegate_engine::Header;
 use tidegate_engine::Ladder;
+use tidegate_engine::MessageStanding;
 use tidegate_engine::Node;
 use tidegate_engine::Rules;
 use tidegate_engine::ServerRecord;
 use tidegate_engine::Shown;
 use tidegate_engine::Sighting;
 use tidegate_engine::Standing;
-use tidegate_engine::State;
-use tidegate_engine::ordered;
+use tidegate_engine::order_by_key;
 use tidegate_engine::{BaselineChoice, Facts, Policy};
 use tidegate_engine::{ConnectingServer, traces};
 use tidegate_engine::{Date, Timestamp};
-use tidegate_wire::native::{Shown as Written, StandingDocument};
+use tidegate_wire::native::{StandingDocument, Written};
 
 use super::split::Block;
-use crate::document::{Marked, Release, ScheduledStage, Time as TimeDocument};
+use crate::document::{Marked, Release, ScheduledStageDocument, Time as TimeDocument};
 use crate::error::Fault;
 use crate::judgement::{no_freezes, stages};
 use crate::options::{Choices, Time, read};
@@ -168,7 +168,8 @@ impl Found {
                 None => builds.push((seen.shown, seen.component, seen.span)),
             }
         }
-        let mut builds = ordered(builds, |(shown, component, span)| (span.last, shown.stamped(), component.as_str()));
+        let mut builds =
+            order_by_key(builds, |(shown, component, span)| (span.last, shown.stamped(), component.as_str()));
         builds.reverse();
         builds
     }
@@ -176,7 +177,7 @@ impl Found {
     /// How it stands: as the ledger judges, from its newest messages, with the build that says so.
     fn standing(&self, rules: &Rules<'_>, at: Timestamp) -> (Shown, Standing) {
         let mut record = ServerRecord::default();
-        let seen = ordered(&self.seen, |seen| seen.span.last);
+        let seen = order_by_key(&self.seen, |seen| seen.span.last);
         for (fingerprint, seen) in (0..).zip(&seen) {
             // what has no date is older than all that has
             let at = seen.span.last.unwrap_or(Timestamp(0));
@@ -227,7 +228,7 @@ pub struct ScannedServer<'a> {
     last: Option<TimeDocument>,
     standing: StandingDocument,
     connecting: u64,
-    stages: Vec<ScheduledStage>,
+    stages: Vec<ScheduledStageDocument>,
     evidence: &'a Marked,
 }
 
@@ -252,7 +253,7 @@ impl Census {
     ) -> Result<impl Iterator<Item = ScannedServer<'a>>, Fault> {
         let at = options.at.unwrap_or(now);
         let rules = Rules::new(facts, &options.policy, no_freezes()).ok_or_else(Fault::internal)?;
-        let judged = |standing| StandingDocument::new(State::Judged(standing));
+        let judged = |standing| StandingDocument::new(MessageStanding::Judged(standing));
         Ok(self.servers.iter().map(move |(id, found)| {
             let (shown, standing) = found.standing(&rules, at);
             let mut addresses = BTreeSet::new();

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Baseline, Edition, MAX_EDITIONS, MAX_LAG_DAYS, ProductRequirement, Requirement, Requirements};
+use super::{Baseline, BaselineEdition, MAX_EDITIONS, MAX_LAG_DAYS, ProductRequirement, Requirement, Requirements};
 use crate::build::Build;
 use crate::fnv::fnv1a;
-use crate::order::ordered;
+use crate::order::order_by_key;
 use crate::time::Date;
 
 /// A baseline as it is stored and sent.
@@ -16,7 +16,7 @@ use crate::time::Date;
 pub struct BaselineDocument {
     name: String,
     #[serde(alias = "edition")]
-    editions: Vec<Edition>,
+    editions: Vec<BaselineEdition>,
 }
 
 impl TryFrom<BaselineDocument> for Baseline {
@@ -31,7 +31,7 @@ impl TryFrom<BaselineDocument> for Baseline {
         if !(1..=MAX_EDITIONS).contains(&editions.len()) {
             return Err(BaselineError::Editions(editions.len()));
         }
-        let editions = ordered(editions, |edition| edition.effective);
+        let editions = order_by_key(editions, |edition| edition.effective);
         for (one, next) in editions.iter().zip(editions.iter().skip(1)) {
             if one.effective == next.effective {
                 return Err(BaselineError::DateTwice(one.effective));

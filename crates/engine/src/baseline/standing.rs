@@ -2,7 +2,7 @@
 
 use super::{Baseline, Requirement};
 use crate::build::Build;
-use crate::catalog::{Catalog, Known, Place, Release, ReleaseKind};
+use crate::catalog::{Catalog, CatalogPlace, KnownBuild, Release, ReleaseKind};
 use crate::shown::Shown;
 use crate::time::Date;
 
@@ -10,19 +10,19 @@ use crate::time::Date;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Standing {
     /// Acceptable.
-    Current(Pass),
+    Current(CurrentReason),
     /// Not acceptable.
     OutOfDate(Failing),
-    /// Nobody can tell, which is accepted.
-    Unknown(Doubt),
+    /// It cannot be told; such mail is accepted.
+    Unknown(UnknownReason),
 }
 
 /// Why a build is acceptable.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Pass {
+pub enum CurrentReason {
     /// It is what the baseline requires, or nothing shows that it is less.
     MeetsBaseline,
-    /// Newer than all that is known: never punish a server for being ahead of our data.
+    /// Newer than all rows of the catalog, which may be older than the server.
     AheadOfCatalog,
     /// The baseline does not name its product, or has not begun.
     NoRequirement,
@@ -32,7 +32,7 @@ pub enum Pass {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Failing {
     /// Which rule it breaks.
-    pub fault: Fault,
+    pub reason: OutOfDateReason,
     /// What to install: the lowest build that would be accepted in place of this one, as the baseline has it (a lower
     /// one may pass, see [`Requirement`]); `None` where the product is not accepted at all.
     pub required: Option<Build>,
@@ -42,7 +42,7 @@ pub struct Failing {
 
 /// Which rule a build breaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fault {
+pub enum OutOfDateReason {
     /// Its product, or its cumulative update, is not supported any more.
     Unsupported,
     /// Its cumulative update is accepted, but not without a later update.
@@ -51,9 +51,9 @@ pub enum Fault {
     LaneNotAccepted,
 }
 
-/// Why nobody can tell.
+/// Why it cannot be told whether a build is acceptable.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Doubt {
+pub enum UnknownReason {
     /// The message shows no build.
     NoBuild,
     /// The store's number meets the requirement, the transport's does not.
@@ -92,7 +92,7 @@ impl Baseline {
             Some(edition) => {
                 case.judge(edition.requirement(case.known.product), edition.unsupported_after_end_of_support)
             }
-            None => Standing::Current(Pass::NoRequirement),
+            None => Standing::Current(CurrentReason::NoRequirement),
         }
     }
 }
@@ -100,7 +100,7 @@ impl Baseline {
 /// What is judged.
 pub(super) struct Case<'a> {
     catalog: &'a Catalog,
-    pub(super) known: Known<'a>,
+    pub(super) known: KnownBuild<'a>,
     /// The lane is certain, the update level is not.
     is_lane: bool,
     day: Date,
@@ -108,14 +108,14 @@ pub(super) struct Case<'a> {
 
 impl<'a> Case<'a> {
     /// # Errors
-    /// Why nobody can tell.
-    pub(super) fn new(catalog: &'a Catalog, shown: Shown, day: Date) -> Result<Self, Doubt> {
-        let stamped = shown.stamped().ok_or(Doubt::NoBuild)?;
-        let known = catalog.look_up(stamped).ok_or(Doubt::UnknownProduct)?;
+    /// Why it cannot be told.
+    pub(super) fn new(catalog: &'a Catalog, shown: Shown, day: Date) -> Result<Self, UnknownReason> {
+        let stamped = shown.stamped().ok_or(UnknownReason::NoBuild)?;
+        let known = catalog.look_up(stamped).ok_or(UnknownReason::UnknownProduct)?;
         let is_lane = match shown {
             Shown::Update(_) => false,
             Shown::Lane(_) => true,
-            Shown::Product(_) | Shown::Nothing => return Err(Doubt::UpdateLevelNotShown),
+            Shown::Product(_) | Shown::Nothing => return Err(UnknownReason::UpdateLevelNotShown),
         };
         Ok(Self { catalog, known, is_lane, day })
     }
@@ -136,13 +136,15 @@ impl Case<'_> {
     pub(super) fn judge(&self, requirement: Option<&Requirement>, heeds_support: bool) -> Standing {
         let support = if heeds_support { self.support() } else { Support::Given };
         match (requirement, &support) {
-            (Some(Requirement::Unsupported), _) | (_, Support::Ended) => self.failing(Fault::Unsupported, None),
+            (Some(Requirement::Unsupported), _) | (_, Support::Ended) => {
+                self.failing(OutOfDateReason::Unsupported, None)
+            }
             (_, Support::Superseded(successor)) => {
-                self.failing(Fault::Unsupported, Some(self.required_of(*successor, requirement)))
+                self.failing(OutOfDateReason::Unsupported, Some(self.required_of(*successor, requirement)))
             }
             (_, Support::Given) => self.against(requirement),
             (_, Support::Doubtful) => match self.against(requirement) {
-                Standing::Current(_) => Standing::Unknown(Doubt::ExtendedSupportNotShown),
+                Standing::Current(_) => Standing::Unknown(UnknownReason::ExtendedSupportNotShown),
                 certain => certain,
             },
         }
@@ -150,9 +152,9 @@ impl Case<'_> {
 
     fn against(&self, requirement: Option<&Requirement>) -> Standing {
         match requirement {
-            _ if self.known.place == Place::Ahead => Standing::Current(Pass::AheadOfCatalog),
-            None | Some(Requirement::Unsupported) => Standing::Current(Pass::NoRequirement),
-            _ if self.known.place == Place::UnknownLane => Standing::Unknown(Doubt::UnknownLane),
+            _ if self.known.place == CatalogPlace::Ahead => Standing::Current(CurrentReason::AheadOfCatalog),
+            None | Some(Requirement::Unsupported) => Standing::Current(CurrentReason::NoRequirement),
+            _ if self.known.place == CatalogPlace::UnknownLane => Standing::Unknown(UnknownReason::UnknownLane),
             Some(Requirement::Minimum(builds)) => self.against_minimum(builds),
             Some(Requirement::MaxLagDays(days)) => self.against_lag(*days),
         }
@@ -164,7 +166,7 @@ impl Case<'_> {
         let reachable = minimums.iter().filter(|minimum| minimum.lane() >= lane);
         match reachable.clone().min() {
             // the baseline is older than the cumulative update
-            None => Standing::Current(Pass::MeetsBaseline),
+            None => Standing::Current(CurrentReason::MeetsBaseline),
             Some(required) if required.lane() == lane => {
                 let mut obliging = self.known.newer().take_while(|row| row.build <= *required);
                 self.behind_if(obliging.any(|row| row.stamped), *required)
@@ -172,9 +174,9 @@ impl Case<'_> {
             Some(required) => {
                 let mut reachable = reachable;
                 if reachable.any(|minimum| self.catalog.obliging(*minimum).is_some()) {
-                    self.failing(Fault::LaneNotAccepted, Some(*required))
+                    self.failing(OutOfDateReason::LaneNotAccepted, Some(*required))
                 } else {
-                    Standing::Current(Pass::MeetsBaseline)
+                    Standing::Current(CurrentReason::MeetsBaseline)
                 }
             }
         }
@@ -192,23 +194,23 @@ impl Case<'_> {
         }
         match required {
             Some(required) => self.behind_if(obliges, required),
-            None => Standing::Current(Pass::MeetsBaseline),
+            None => Standing::Current(CurrentReason::MeetsBaseline),
         }
     }
 
     /// `obliges`: whether a row above the build, at or below the required one, was seen stamped.
     fn behind_if(&self, obliges: bool, required: Build) -> Standing {
         match (obliges, self.is_lane) {
-            (false, _) => Standing::Current(Pass::MeetsBaseline),
-            (true, true) => Standing::Unknown(Doubt::UpdateLevelNotShown),
-            (true, false) => self.failing(Fault::BehindOnUpdates, Some(required)),
+            (false, _) => Standing::Current(CurrentReason::MeetsBaseline),
+            (true, true) => Standing::Unknown(UnknownReason::UpdateLevelNotShown),
+            (true, false) => self.failing(OutOfDateReason::BehindOnUpdates, Some(required)),
         }
     }
 
-    fn failing(&self, fault: Fault, required: Option<Build>) -> Standing {
+    fn failing(&self, reason: OutOfDateReason, required: Option<Build>) -> Standing {
         let released = required.and_then(|build| self.catalog.release(build)).map(|release| release.date);
         let behind_days = released.zip(self.known.release).map(|(required, own)| required.days_since(own.date));
-        Standing::OutOfDate(Failing { fault, required, behind_days })
+        Standing::OutOfDate(Failing { reason, required, behind_days })
     }
 
     fn support(&self) -> Support {
@@ -241,9 +243,9 @@ impl Case<'_> {
         if same_number.any(|row| row.date <= self.day && is_extended(row)) {
             return true;
         }
-        let is_above_all = self.is_lane || known.place == Place::Ahead;
+        let is_above_all = self.is_lane || known.place == CatalogPlace::Ahead;
         let ends = self.catalog.lane(known.build.lane()).iter().filter_map(|row| row.extended_support_end);
-        // a catalog that is older than the end of the last period cannot know of another one
+        // a catalog that is older than the end of the last period of extended support cannot know of another one
         is_above_all
             && ends.max().is_some_and(|end| self.catalog.newest_release().is_some_and(|newest| newest.date < end))
     }

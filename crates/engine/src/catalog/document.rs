@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, MAX_EXCHANGE_ONLINE_HOSTS, MAX_NAME, MAX_PRODUCTS, MAX_RELEASES, Product, Release, ReleaseKind};
-use crate::baseline::MAX_LAG_DAYS;
+use super::{
+    Catalog, MAX_CATALOG_NAME_BYTES, MAX_EXCHANGE_ONLINE_HOSTS, MAX_PRODUCTS, MAX_RELEASES, MAX_SUPERSEDED_AFTER_DAYS,
+    Product, Release, ReleaseKind,
+};
 use crate::build::Build;
 use crate::fnv::fnv1a;
 use crate::order;
@@ -192,7 +194,7 @@ fn products_in_order(documents: Vec<ProductDocument>) -> Result<Vec<Product>, Ca
         if from >= to {
             return Err(CatalogFault::EmptyProduct(document.name).within(field("builds")));
         }
-        if document.superseded_after_days.is_some_and(|days| days > MAX_LAG_DAYS) {
+        if document.superseded_after_days.is_some_and(|days| days > MAX_SUPERSEDED_AFTER_DAYS) {
             return Err(CatalogFault::TooManyDays.within(field("superseded_after_days")));
         }
         let product = Product {
@@ -216,11 +218,12 @@ fn products_in_order(documents: Vec<ProductDocument>) -> Result<Vec<Product>, Ca
 }
 
 fn build(text: &str, field: impl FnOnce() -> String) -> Result<Build, CatalogError> {
-    Build::parse_padded(text).map_err(|_| CatalogFault::Build(text.chars().take(MAX_NAME).collect()).within(field()))
+    Build::parse_padded(text)
+        .map_err(|_| CatalogFault::Build(text.chars().take(MAX_CATALOG_NAME_BYTES).collect()).within(field()))
 }
 
 fn short(text: &str, field: impl FnOnce() -> String) -> Result<(), CatalogError> {
-    if text.len() > MAX_NAME { Err(CatalogFault::TooLong.within(field())) } else { Ok(()) }
+    if text.len() > MAX_CATALOG_NAME_BYTES { Err(CatalogFault::TooLong.within(field())) } else { Ok(()) }
 }
 
 /// What is wrong with a catalog, and where.
@@ -250,11 +253,11 @@ pub enum CatalogFault {
     /// A list is longer than this.
     #[error("at most {0} entries")]
     TooMany(usize),
-    /// A name is longer than [`MAX_NAME`].
-    #[error("at most {MAX_NAME} octets")]
+    /// A name is longer than [`MAX_CATALOG_NAME_BYTES`].
+    #[error("at most {MAX_CATALOG_NAME_BYTES} octets")]
     TooLong,
-    /// A number of days is above [`MAX_LAG_DAYS`].
-    #[error("at most {MAX_LAG_DAYS} days")]
+    /// A number of days is above [`MAX_SUPERSEDED_AFTER_DAYS`].
+    #[error("at most {MAX_SUPERSEDED_AFTER_DAYS} days")]
     TooManyDays,
     /// A host's name is empty, which would stand for every host.
     #[error("a host's name is needed")]

@@ -11,7 +11,7 @@ use crate::time::Date;
 /// One line of products, such as Exchange Server 2016.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Product {
-    /// At most [`MAX_NAME`](super::MAX_NAME) octets; baselines and policies name it so.
+    /// At most [`MAX_CATALOG_NAME_BYTES`](crate::MAX_CATALOG_NAME_BYTES) octets; baselines and policies name it so.
     pub name: Cow<'static, str>,
     /// FNV-1a of `name`, by which baselines find it.
     pub(crate) key: u64,
@@ -51,8 +51,8 @@ pub struct Release {
     pub su: Cow<'static, str>,
     /// What kind of release it is.
     pub kind: ReleaseKind,
-    /// Whether its number was seen in a field that the SMTP component wrote: not every update moves that number, and a
-    /// row obliges nobody before it was seen.
+    /// Whether its number was seen in a field that the SMTP component wrote. Not every update moves that number, so a row
+    /// that was not seen is never what makes a build out of date.
     pub stamped: bool,
     /// Last day of the extended support under which the release came out.
     pub extended_support_end: Option<Date>,

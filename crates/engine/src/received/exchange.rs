@@ -24,19 +24,25 @@ use crate::time::Timestamp;
 
 /// Where a field leaves the grammar.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Deviation {
+pub enum StampDeviation {
+    /// The FROM clause.
     From,
+    /// The BY clause.
     By,
+    /// The WITH clause.
     Protocol,
+    /// The ID clause.
     Id,
     /// Something stands between the build and the semicolon.
     Extra,
     /// The field ends before its date: what was read can be the beginning of something longer.
     Cut,
+    /// The date, or there is something behind it.
     Date,
 }
 
-impl Deviation {
+impl StampDeviation {
+    /// What is wrong, as the end of a sentence about the field.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::From => "its FROM clause is not a host and its address",
@@ -51,24 +57,24 @@ impl Deviation {
 }
 
 /// Reads a field by the grammar, without allocation. Most fields of other software deviate after a few octets.
-pub(super) fn read(value: &[u8]) -> Result<Hop<'_>, Deviation> {
+pub(super) fn read(value: &[u8]) -> Result<Hop<'_>, StampDeviation> {
     let mut cursor = Cursor::new(value);
     cursor.blank();
     let from = match cursor.words(&[b"from"]) {
-        true => Some(host(&mut cursor).ok_or(Deviation::From)?),
+        true => Some(host(&mut cursor).ok_or(StampDeviation::From)?),
         false => None,
     };
     let by_starts = cursor.at();
     if !cursor.words(&[b"by"]) {
-        return Err(from.map_or(Deviation::By, |_| Deviation::From));
+        return Err(from.map_or(StampDeviation::By, |_| StampDeviation::From));
     }
-    let by = host(&mut cursor).filter(|by| !by.is_literal).ok_or(Deviation::By)?;
+    let by = host(&mut cursor).filter(|by| !by.is_literal).ok_or(StampDeviation::By)?;
     if !cursor.words(&[b"with"]) {
-        return Err(Deviation::By);
+        return Err(StampDeviation::By);
     }
-    let protocol = protocol(&mut cursor).ok_or(Deviation::Protocol)?;
+    let protocol = protocol(&mut cursor).ok_or(StampDeviation::Protocol)?;
     let build = match cursor.words(&[b"id"]) {
-        true => Stamp::Build(Build::from_bytes(cursor.word()).ok_or(Deviation::Id)?),
+        true => Stamp::Build(Build::from_bytes(cursor.word()).ok_or(StampDeviation::Id)?),
         false => Stamp::Absent,
     };
     let told = match build {
@@ -77,14 +83,14 @@ pub(super) fn read(value: &[u8]) -> Result<Hop<'_>, Deviation> {
     };
     cursor.blank();
     if cursor.words(&[b"via"]) && !(!cursor.word().is_empty() && cursor.blank() && cursor.words(&[b"Transport"])) {
-        return Err(Deviation::Extra);
+        return Err(StampDeviation::Extra);
     }
     if !cursor.take(b";") {
-        return Err(if cursor.rest().is_empty() { Deviation::Cut } else { Deviation::Extra });
+        return Err(if cursor.rest().is_empty() { StampDeviation::Cut } else { StampDeviation::Extra });
     }
     let date = cursor.rest();
-    let at =
-        read_date(&mut cursor).ok_or(if date.trim_ascii().is_empty() { Deviation::Cut } else { Deviation::Date })?;
+    let undated = if date.trim_ascii().is_empty() { StampDeviation::Cut } else { StampDeviation::Date };
+    let at = read_date(&mut cursor).ok_or(undated)?;
     let is_pickup = from.as_ref().is_some_and(|from| from.name == b"Pickup" && from.address.is_none());
     Ok(Hop {
         from_address: from.and_then(|from| from.address),
@@ -248,38 +254,38 @@ mod tests {
     fn what_is_nearly_that_tells_where_it_differs() {
         let stamp = "from a (10.0.0.1) by b (10.0.0.2) with Microsoft SMTP Server (TLS) id 15.1.2507.6";
         let cases = [
-            (stamp.to_owned(), Deviation::Cut),
-            (format!("{stamp};"), Deviation::Cut),
-            (format!("{stamp} via Frontend Transport \r\n "), Deviation::Cut),
-            (format!("{stamp}; Tue, 6 Oct 2026 10:00:05"), Deviation::Date),
-            (format!("{stamp}; Mon, 6 Oct 2026 10:00:05 +0200"), Deviation::Date),
-            (format!("{stamp}; Tue, 6 Oct 2026 25:00:05 +0200"), Deviation::Date),
-            (format!("{stamp}; {DATE} (CEST)"), Deviation::Date),
-            (format!("{stamp}; {DATE}; {DATE}"), Deviation::Date),
-            (format!("{stamp}; Tue, 6 Oct 2026 10:00:05 GMT"), Deviation::Date),
-            (format!("{stamp} for <x@y>; {DATE}"), Deviation::Extra),
-            (format!("{stamp} (extra); {DATE}"), Deviation::Extra),
-            (format!("{stamp} 15.1.2507.61; {DATE}"), Deviation::Extra),
-            (format!("{stamp} id 15.1.2507.61; {DATE}"), Deviation::Extra),
-            (format!("{stamp} via Frontend; {DATE}"), Deviation::Extra),
-            (format!("{stamp}.1; {DATE}"), Deviation::Id),
-            (format!("{stamp},; {DATE}"), Deviation::Id),
-            (stamp.replace("15.1.2507.6", "99999.1.1.1"), Deviation::Id),
-            (stamp.replace("id 15.1.2507.6", &format!("id <15.1.2507.6>; {DATE}")), Deviation::Id),
-            (stamp.replace("id 15.1.2507.6", &format!("id \"15.1.2507.6\"; {DATE}")), Deviation::Id),
-            (stamp.replace("(TLS)", "(anything)"), Deviation::Protocol),
-            (stamp.replace("Microsoft", "\"Microsoft\""), Deviation::Protocol),
-            (stamp.replace("SMTP", "<SMTP>"), Deviation::Protocol),
-            (stamp.replace("Microsoft SMTP", "microsoft smtp"), Deviation::Protocol),
-            (stamp.replace("by b (10.0.0.2)", "by b c (10.0.0.2)"), Deviation::By),
-            (stamp.replace("by b", "by \"b\""), Deviation::By),
-            (stamp.replace("by b (10.0.0.2)", "by b (unknown)"), Deviation::By),
-            (stamp.replace("by b (10.0.0.2)", "by [10.0.0.2]"), Deviation::By),
-            (stamp.replace("from a (10.0.0.1)", "from a b"), Deviation::From),
-            (stamp.replace("from a (10.0.0.1)", "from a (x [10.0.0.1])"), Deviation::From),
-            (stamp.replace("from a (10.0.0.1)", "from a (10.0.0.1) (x)"), Deviation::From),
-            (stamp.replace("from a (10.0.0.1)", "from [10.0.0.1 ] (10.0.0.1)"), Deviation::From),
-            (String::new(), Deviation::By),
+            (stamp.to_owned(), StampDeviation::Cut),
+            (format!("{stamp};"), StampDeviation::Cut),
+            (format!("{stamp} via Frontend Transport \r\n "), StampDeviation::Cut),
+            (format!("{stamp}; Tue, 6 Oct 2026 10:00:05"), StampDeviation::Date),
+            (format!("{stamp}; Mon, 6 Oct 2026 10:00:05 +0200"), StampDeviation::Date),
+            (format!("{stamp}; Tue, 6 Oct 2026 25:00:05 +0200"), StampDeviation::Date),
+            (format!("{stamp}; {DATE} (CEST)"), StampDeviation::Date),
+            (format!("{stamp}; {DATE}; {DATE}"), StampDeviation::Date),
+            (format!("{stamp}; Tue, 6 Oct 2026 10:00:05 GMT"), StampDeviation::Date),
+            (format!("{stamp} for <x@y>; {DATE}"), StampDeviation::Extra),
+            (format!("{stamp} (extra); {DATE}"), StampDeviation::Extra),
+            (format!("{stamp} 15.1.2507.61; {DATE}"), StampDeviation::Extra),
+            (format!("{stamp} id 15.1.2507.61; {DATE}"), StampDeviation::Extra),
+            (format!("{stamp} via Frontend; {DATE}"), StampDeviation::Extra),
+            (format!("{stamp}.1; {DATE}"), StampDeviation::Id),
+            (format!("{stamp},; {DATE}"), StampDeviation::Id),
+            (stamp.replace("15.1.2507.6", "99999.1.1.1"), StampDeviation::Id),
+            (stamp.replace("id 15.1.2507.6", &format!("id <15.1.2507.6>; {DATE}")), StampDeviation::Id),
+            (stamp.replace("id 15.1.2507.6", &format!("id \"15.1.2507.6\"; {DATE}")), StampDeviation::Id),
+            (stamp.replace("(TLS)", "(anything)"), StampDeviation::Protocol),
+            (stamp.replace("Microsoft", "\"Microsoft\""), StampDeviation::Protocol),
+            (stamp.replace("SMTP", "<SMTP>"), StampDeviation::Protocol),
+            (stamp.replace("Microsoft SMTP", "microsoft smtp"), StampDeviation::Protocol),
+            (stamp.replace("by b (10.0.0.2)", "by b c (10.0.0.2)"), StampDeviation::By),
+            (stamp.replace("by b", "by \"b\""), StampDeviation::By),
+            (stamp.replace("by b (10.0.0.2)", "by b (unknown)"), StampDeviation::By),
+            (stamp.replace("by b (10.0.0.2)", "by [10.0.0.2]"), StampDeviation::By),
+            (stamp.replace("from a (10.0.0.1)", "from a b"), StampDeviation::From),
+            (stamp.replace("from a (10.0.0.1)", "from a (x [10.0.0.1])"), StampDeviation::From),
+            (stamp.replace("from a (10.0.0.1)", "from a (10.0.0.1) (x)"), StampDeviation::From),
+            (stamp.replace("from a (10.0.0.1)", "from [10.0.0.1 ] (10.0.0.1)"), StampDeviation::From),
+            (String::new(), StampDeviation::By),
         ];
         for (value, deviation) in cases {
             assert_eq!(read(value.as_bytes()).map(|hop| hop.build), Err(deviation), "{value}");

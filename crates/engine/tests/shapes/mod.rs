@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 use tidegate_engine::{
-    Catalog, Connector, Finding, Header, MailEvent, Recognition, Shown, TrustedRelay, decide_without_server, parse,
-    recognise, shows_exchange, traces,
+    Catalog, Connector, Finding, Header, MailEvent, Recognition, Shown, TrustedRelay, decide_without_server,
+    parse_received, recognise, shows_exchange, traces,
 };
 
 pub(crate) const RELAYS: &str = include_str!("../../../../data/cases/relays.toml");
@@ -138,7 +138,7 @@ impl Problems<'_> {
         let field = case.yields.field.unwrap_or_default();
         let mut peers: Vec<_> = case.client_ip.into_iter().collect();
         for above in header.received().take(field) {
-            let named = parse(above.value).ok().and_then(|hop| hop.from_address);
+            let named = parse_received(above.value).ok().and_then(|hop| hop.from_address);
             peers.extend(named.or(peers.last().copied()));
         }
         let text = |peers: &[IpAddr]| peers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
