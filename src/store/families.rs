@@ -457,7 +457,7 @@ mod tests {
 
     #[test]
     fn what_the_release_before_kept_of_an_address_refuses_nothing() {
-        let stored: PeerRecord = serde_json::from_str(include_str!("../../tests/stored/peer.json")).unwrap();
+        let stored: Document<PeerRecord> = Document::read(include_str!("../../tests/stored/peer.json")).unwrap();
         assert_eq!((stored.rev, stored.machines.len()), (1_790_842_508, 0));
     }
 
@@ -572,7 +572,10 @@ mod tests {
             Value::Object(members) if members.contains_key("minimum") || members.contains_key("max_lag_days") => {}
             Value::Object(members) => {
                 for (name, member) in members.iter_mut() {
-                    each_object(member, name, change);
+                    // what the release before kept of nodes is passed over
+                    if name != "nodes" {
+                        each_object(member, name, change);
+                    }
                 }
                 if !["waves", "products", "baselines"].contains(&name) {
                     change(members);

@@ -29,6 +29,7 @@ pub struct SpellCourse<'a> {
 
 /// What was told about a spell.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct AlertState {
     /// The last step that was told: the number of a stage, or 0 while a ladder that begins with closed minutes has yet
     /// to begin.

@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 /// A time during which clocks stand still.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Freeze {
     /// When they stop.
     pub from: Timestamp,

@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 /// What a tenant chose, and the times during which its clocks stood or will stand still.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Enforcement {
     /// What applies now.
     pub policy: Policy,

@@ -17,6 +17,7 @@ pub(crate) const MAX_PAUSES_A_YEAR: usize = 400;
 
 /// One pause. It freezes clocks from `from` to `until`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pause {
     /// By which the tenant's pauses are told apart.
     pub id: u64,

@@ -1,6 +1,7 @@
 //! What the edge needs to know of one server: the published part of its record.
 
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::build::Build;
 use crate::order;
@@ -15,6 +16,7 @@ pub(crate) const PUBLISH_SECONDS: i64 = DAY;
 
 /// The published part of a server's record.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Phase {
     /// `None`: the server is not out of date.
     pub spell: Option<Spell>,
@@ -22,12 +24,29 @@ pub struct Phase {
     #[serde(default)]
     pub builds: Vec<PhaseBuild>,
     /// Read by the release before, which accepts where it finds none.
-    #[serde(default, skip_deserializing)]
-    nodes: [(); 0],
+    #[serde(default)]
+    nodes: NoNodes,
+}
+
+/// An empty list; whatever was there is passed over.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct NoNodes;
+
+impl Serialize for NoNodes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        [(); 0].serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for NoNodes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
 }
 
 /// A build that the server's name showed.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct PhaseBuild {
     /// The build.
     pub build: Build,
@@ -41,7 +60,7 @@ pub struct PhaseBuild {
 impl Phase {
     /// Of a running spell, with what its server's name lately showed.
     pub fn of_spell(spell: Spell, builds: Vec<PhaseBuild>) -> Self {
-        Self { spell: Some(spell), builds, nodes: [] }
+        Self { spell: Some(spell), builds, nodes: NoNodes }
     }
 
     pub(crate) fn new(spell: Option<Spell>, shows: &Shows, now: Timestamp) -> Self {

@@ -180,6 +180,7 @@ pub enum BaselineChoice {
 
 /// A baseline that a tenant had.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct FormerBaseline {
     /// Which one it was.
     pub baseline: BaselineChoice,

@@ -33,12 +33,14 @@ pub struct ServerRecord {
 
 /// The first out-of-date message, waiting for a second one.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 struct Witness {
     at: Timestamp,
     fingerprint: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 struct EndedSpell {
     spell: Spell,
     /// When the clock stopped: at the patch, or at the last out-of-date message.
@@ -255,6 +257,7 @@ impl ServerRecord {
 /// A record as it is stored. Members may be missing in what an older release wrote, which kept builds by node alone; an
 /// older release reads `nodes`, `spell`, `suspect` and `ended` of this one.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 struct ServerRecordDocument {
     nodes: Vec<NodeRecord>,
     #[serde(default)]

@@ -16,6 +16,7 @@ pub(crate) const REACH_SECONDS: i64 = 35 * DAY;
 
 /// One uninterrupted time of being out of date.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Spell {
     /// When its first witness arrived.
     pub detected_at: Timestamp,

@@ -50,6 +50,7 @@ pub struct Sighting {
 
 /// A build and when it was last shown.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct SeenBuild {
     /// The build.
     pub build: Build,
@@ -62,6 +63,7 @@ pub struct SeenBuild {
 
 /// One of the last messages of a name.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SeenMessage {
     pub seen: SeenBuild,
     pub fingerprint: u64,
@@ -69,6 +71,7 @@ pub(crate) struct SeenMessage {
 
 /// One machine behind the name, kept for reports alone.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct NodeRecord {
     /// Which machine.
     pub node: Node,

@@ -10,16 +10,17 @@ use crate::source::{Import, Source};
 use crate::tables;
 
 /// Each crate, by the folder of its manifest, and the crates of the workspace on which it may depend.
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 7] = [
     ("crates/engine", &[]),
     ("crates/wire", &["tidegate-engine"]),
     ("crates/browser", &["tidegate-engine", "tidegate-wire"]),
     ("crates/milter", &["tidegate-engine", "tidegate-wire"]),
+    ("crates/stored", &["tidegate-wire"]),
     ("crates/lint", &[]),
-    (".", &["tidegate-engine", "tidegate-wire"]),
+    (".", &["tidegate-engine", "tidegate-stored", "tidegate-wire"]),
 ];
 /// Crates that have no clock, no I/O and no JavaScript.
-const PURE: [&str; 2] = ["crates/engine/src", "crates/wire/src"];
+const PURE: [&str; 3] = ["crates/engine/src", "crates/stored/src", "crates/wire/src"];
 /// What of the standard library a pure crate leaves alone.
 const IMPURE_STD: [&str; 7] = ["env", "fs", "io", "os", "process", "thread", "time"];
 /// What a pure crate never names, whatever it is reached by.

@@ -57,7 +57,7 @@ fn copy(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("tidegate-layers-{name}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     fs::copy(workspace().join("Cargo.toml"), folder.join("Cargo.toml")).unwrap();
-    for name in ["engine", "wire", "browser", "milter", "lint"] {
+    for name in ["engine", "stored", "wire", "browser", "milter", "lint"] {
         let (from, to) = (workspace().join("crates").join(name), folder.join("crates").join(name));
         copy_folder(&from.join("src"), &to.join("src"));
         fs::copy(from.join("Cargo.toml"), to.join("Cargo.toml")).unwrap();

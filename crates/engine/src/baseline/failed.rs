@@ -12,6 +12,7 @@ use crate::time::Date;
 /// A requirement that a server failed, kept with its spell: whether a later build meets it can be told whatever the
 /// baseline says by then.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct FailedRequirement {
     /// The build that failed; the requirement is its product's.
     pub(crate) build: Build,
