@@ -119,7 +119,8 @@ fn open_at_end(json: &[u8]) -> Vec<Step> {
             },
             b':' => {
                 if let (Some(Step::Member(name)), Some(key)) = (open.last_mut(), text.take()) {
-                    *name = unescaped(key);
+                    // with its escapes, if it has any: no member that a reader knows does
+                    *name = String::from_utf8_lossy(&key).into_owned();
                 }
             }
             b'"' => {
@@ -137,9 +138,4 @@ fn open_at_end(json: &[u8]) -> Vec<Step> {
     }
     open.retain(|step| *step != Step::Member(String::new()));
     open
-}
-
-fn unescaped(name: Vec<u8>) -> String {
-    let quoted = [b"\"", name.as_slice(), b"\""].concat();
-    serde_json::from_slice(&quoted).unwrap_or_else(|_| String::from_utf8_lossy(&name).into_owned())
 }
