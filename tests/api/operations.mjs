@@ -1319,7 +1319,10 @@ export const OPERATIONS = [
           check: ({ json }) => assert.deepEqual(json, { id: null, role: "admin", tenant: null, name: null }),
         }),
         ...ROLES.flatMap((role) =>
-          [null, ...(["admin", "metrics"].includes(role) ? [] : ["alpha"])].map((tenant) => ({ role, tenant })),
+          [null, ...(["admin", "metrics"].includes(role) ? [] : ["alpha"])].map((tenant) => ({
+            role,
+            tenant,
+          })),
         ).map(({ role, tenant }) => async (/** @type {World} */ world) => {
           const name = world.name("me");
           const { id, key } = await world.newKey({ role, tenant, name });

@@ -33,13 +33,15 @@ export function Verifying() {
           write it in base64.
         </li>
         <li>
-          It has to be what stands in <code>webhook-signature</code> behind <code>v1,</code>. Compare in
-          constant time.
+          It has to be one of those that stand in <code>webhook-signature</code>, with blanks between them,
+          each behind <code>v1,</code>: for a day after its secret was changed a webhook signs with both.
+          Compare in constant time.
         </li>
       </ol>
       <p>
         Answer with a status of 2xx within 10 seconds. A delivery may come twice, under the same{" "}
-        <code>webhook-id</code>: take it once.
+        <code>webhook-id</code>: take it once. One that you refuse with a status of 400 to 499 does not come
+        again, unless it is 408 or 429; after 410 nothing more comes.
       </p>
     </details>
   );
