@@ -4,17 +4,19 @@
 //! its build is out of date, its server's phase, unless the isolate's cache has them: one KV read at most, two where a
 //! trusted relay of the policy makes another server the connecting one. `"record":"sync"` awaits the ledger too.
 
+mod known;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use tidegate_engine::{Decision, accept_undecided, decide_without_server};
-use tidegate_engine::{Facts, MailRoute, Mode};
 use tidegate_engine::{MailEvent, Reply, ServerId, TenantId};
+use tidegate_engine::{MailRoute, Mode};
 
 use tidegate_engine::Action;
 use tidegate_engine::Timestamp;
-use tidegate_engine::{Recognition, recognise, shows_exchange};
+use tidegate_engine::{Recognition, recognise};
 use tidegate_wire::native::{self, Circumstances, Defaults, Record};
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsValue;
@@ -33,8 +35,9 @@ use crate::metrics::{self, Counter};
 use crate::observations::{self, Observation, Receipt};
 use crate::operator;
 use crate::platform::real_now;
-use crate::store::{Access, ControlKey, ControlRecord, PhaseRecord, PolicyRecord, Reader, StoreError};
+use crate::store::{Access, ControlKey, PhaseRecord, PolicyRecord, Reader, StoreError};
 use crate::unbelieved::{self, Claims};
+use known::{Known, look_up};
 
 pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
     let config = Config::get(env);
@@ -357,73 +360,6 @@ pub fn undecided(
     metrics::count(counter);
     let decision = accept_undecided(event, recognition, &format!("Accepted without a decision: {why}."));
     render(&decision, Circumstances { degraded: true, ..Circumstances::default() })
-}
-
-/// What is known for a decision.
-struct Known<'a> {
-    recognition: Recognition<'a>,
-    facts: Rc<Facts>,
-    /// `None` where no Exchange server shows and none was read.
-    policy: Option<Rc<PolicyRecord>>,
-    control: Rc<ControlRecord>,
-    phase: Option<Rc<PhaseRecord>>,
-    /// The cache asks for a refresh after the answer.
-    refresh: bool,
-}
-
-async fn look_up<'a>(
-    reader: &Reader<'_>,
-    event: &'a MailEvent<'_>,
-    built_in: Rc<Facts>,
-    now: Timestamp,
-) -> Result<Known<'a>, (Recognition<'a>, StoreError)> {
-    let (grounds, read_with) = match reader.cached(None) {
-        Some(grounds) => (grounds, None),
-        None => {
-            // before the policy says which relays are trusted, the topmost server is the likely one; whether a hop is
-            // Exchange's is a matter of its form, whatever catalog is in force
-            let recognition = recognise(event, &[], &built_in.catalog);
-            let is_exchange = recognition.is_nearly_exchange() || shows_exchange(&event.header, &built_in.catalog);
-            if !is_exchange {
-                let control = Rc::default();
-                let (facts, policy, phase, refresh) = (built_in, None, None, false);
-                return Ok(Known { recognition, facts, policy, control, phase, refresh });
-            }
-            let likely = recognition.server().map(|server| server.id.clone());
-            match reader.read(likely.as_ref()).await {
-                Ok(grounds) => (grounds, likely),
-                Err(error) => return Err((recognition, error)),
-            }
-        }
-    };
-    let control = grounds.control.unwrap_or_default();
-    let policy = grounds.policy.unwrap_or_default();
-    let relays = &policy.enforcement.policy.trusted_relays;
-    let (facts, control) = match common::facts(&reader.access, &control.versions).await {
-        Ok(in_force) => {
-            let control = in_force.restrain(control);
-            (in_force.facts, control)
-        }
-        Err(error) => return Err((recognise(event, relays, &built_in.catalog), error)),
-    };
-    let recognition = recognise(event, relays, &facts.catalog);
-    let (mut phase, mut refresh) = (grounds.phase, grounds.refresh);
-    if let Some(server) = recognition.server()
-        && read_with.as_ref() != Some(&server.id)
-    {
-        phase = None;
-        let standing = facts.assess(&policy.enforcement.policy, server.shown, now.date());
-        if standing.is_some_and(|standing| standing.is_out_of_date()) {
-            match reader.phase(&server.id).await {
-                Ok((found, too)) => {
-                    phase = found;
-                    refresh |= too;
-                }
-                Err(error) => return Err((recognition, error)),
-            }
-        }
-    }
-    Ok(Known { recognition, facts, policy: Some(policy), control, phase, refresh })
 }
 
 /// Counts what of a message is not believed, and has those told whom it concerns.
