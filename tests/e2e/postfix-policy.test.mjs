@@ -250,14 +250,10 @@ test("two throttled servers behind one address are deferred in the minutes alone
     const now = START + minute * MINUTE;
     const accepted = [];
     for (const host of hosts) accepted.push(await gateway.atData({ now, host }));
-    const isPublished = (await edge.kv.keys()).some(({ name, value }) => {
-      const { until = 0, machines = [] } = name === `peer/both/${IP}` ? JSON.parse(value) : {};
-      return machines.length === 2 && until > now;
-    });
-    const expected = isPublished && minute % 5 !== 0 && !accepted.includes(true);
+    const mayDefer = minute % 5 !== 0 && !accepted.includes(true);
     const isDeferred = DEFERRED.test(await gateway.atRcpt(now));
     deferred += Number(isDeferred);
-    if (isDeferred && !expected) wrong.push(`minute ${minute}: ${accepted}`);
+    if (isDeferred && !mayDefer) wrong.push(`minute ${minute}: ${accepted}`);
   }
   assert.deepEqual(wrong, []);
   assert.ok(deferred > 0, "in some they are");
