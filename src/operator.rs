@@ -50,6 +50,7 @@ pub struct Operator {
     state: State,
     env: Env,
     ready: Cell<bool>,
+    handed_over: Cell<bool>,
     alarm: Alarm,
     freshness: freshness::Freshness,
 }
@@ -57,8 +58,8 @@ pub struct Operator {
 impl DurableObject for Operator {
     fn new(state: State, env: Env) -> Self {
         Config::get(&env);
-        let (ready, alarm, freshness) = (Cell::new(false), Alarm::default(), freshness::Freshness::default());
-        Self { state, env, ready, alarm, freshness }
+        let (ready, handed_over) = (Cell::new(false), Cell::new(false));
+        Self { state, env, ready, handed_over, alarm: Alarm::default(), freshness: freshness::Freshness::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -66,6 +67,7 @@ impl DurableObject for Operator {
         let envelope: Envelope<Call> = serde_json::from_slice(&body)?;
         let circumstances = envelope.circumstances;
         let sql = self.sql()?;
+        self.hand_over(&sql, circumstances.clock.unwrap_or_else(real_now));
         let response = durable::respond(answer(sql.failing_at(circumstances.fails_at), envelope))?;
         sql.failing_at(None);
         if let Some(clock) = circumstances.clock {
@@ -87,6 +89,7 @@ impl Operator {
     /// Publishes the outbox, delivers notes and tells ledgers. Whatever fails is tried again: the alarm is set anew.
     async fn serve_due(&self) -> worker::Result<()> {
         let sql = self.sql()?;
+        self.hand_over(&sql, real_now());
         let published = outbox::publish(&sql, &self.env).await;
         trail::deliver(&sql, &self.env).await;
         if !Config::get(&self.env).is_test
@@ -110,6 +113,17 @@ impl Operator {
         Ok(sql)
     }
 
+    /// Takes the place of the release before, if that is still to be done. Nothing else fails by it.
+    fn hand_over(&self, sql: &Sql, now: Timestamp) {
+        if self.handed_over.get() {
+            return;
+        }
+        match control::hand_over(sql, now, Config::get(&self.env).mode_ceiling) {
+            Ok(()) => self.handed_over.set(true),
+            Err(error) => worker::console_error!("the ceiling is not handed over: {error}"),
+        }
+    }
+
     async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
         let stale = if Config::get(&self.env).is_test { None } else { self.freshness.next_due(sql)? };
         let stale = stale.map(|Timestamp(at)| at.saturating_mul(1_000));
@@ -125,7 +139,7 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::CreateKey(key) => json(&keys::create(sql, act, key)?),
         Call::Keys(tenant, range) => json(&keys::page(sql, tenant.as_ref(), &range)?),
         Call::RevokeKey(revoke) => json(&keys::revoke(sql, act, &revoke)?),
-        Call::Control(variable, mode) => changed(&control::set(sql, act, variable, mode)?),
+        Call::Control(_, mode) => changed(&control::set(sql, act, mode)?),
         Call::Facts(key, version) => facts::show(sql, &key, version, act.at),
         Call::PutFacts(put) => changed(&facts::put(sql, act, put, integer(real_millis()))?),
         Call::Baselines(range) => json(&facts::baselines(sql, &range)?),

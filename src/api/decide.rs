@@ -151,7 +151,7 @@ pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render:
             }
         };
     };
-    facts::tell_variable_later(site.config, control, site.access.env, site.context, site.circumstances);
+    facts::hand_over_later(control, site.access.env, site.context, site.circumstances);
     let enforcement = &policy.enforcement;
     let frozen = enforcement.frozen(&control.freezes);
     let decide = |phase: Option<&PhaseRecord>| {

@@ -1,7 +1,7 @@
 //! What belongs to no tenant in particular.
 
 use serde::Serialize;
-use tidegate_engine::TenantId;
+use tidegate_engine::{Mode, TenantId};
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
@@ -15,7 +15,7 @@ use crate::ledger;
 use crate::metrics;
 use crate::operator::{self, Call, Counts};
 use crate::platform::real_now;
-use crate::store::FactsKey;
+use crate::store::{Access, ControlKey, FactsKey};
 
 #[derive(Serialize)]
 struct Health {
@@ -23,13 +23,23 @@ struct Health {
     version: &'static str,
     /// The clock can be set by requests.
     test_clock: bool,
-    mode_ceiling: &'static str,
+    /// As far as this isolate knows; `None` where it cannot be read.
+    mode_ceiling: Option<&'static str>,
+    /// The variable that a deployment of the release before had set: it moves nothing any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode_ceiling_variable: Option<&'static str>,
 }
 
-pub fn health(config: &Config) -> Result<Response, Failure> {
-    let status = if common::built_in().is_some() { "ok" } else { "degraded" };
-    let version = env!("CARGO_PKG_VERSION");
-    let health = Health { status, version, test_clock: config.is_test, mode_ceiling: config.mode_ceiling.as_str() };
+pub async fn health(config: &Config, access: &Access<'_>) -> Result<Response, Failure> {
+    let variable = config.mode_ceiling;
+    let control = access.get(&ControlKey).await.ok().map(|(control, _)| control.unwrap_or_default());
+    let health = Health {
+        status: if common::built_in().is_some() { "ok" } else { "degraded" },
+        version: env!("CARGO_PKG_VERSION"),
+        test_clock: config.is_test,
+        mode_ceiling: control.map(|control| control.ceiling(variable).as_str()),
+        mode_ceiling_variable: (variable != Mode::Enforce).then(|| variable.as_str()),
+    };
     Ok(http::json(&serde_json::to_vec(&health).unwrap_or_default())?)
 }
 

@@ -19,8 +19,6 @@ use crate::durable::sql::{Change, Sql, SqlError, values};
 
 /// The longest exemption, in seconds.
 const MAX_SECONDS: i64 = 365 * DAY;
-/// Exempt times kept of one server; gaps between them may be taken for exempt.
-const MAX_TIMES: usize = 64;
 
 /// What is asked of a server's exemption.
 #[derive(Debug, Deserialize, Serialize)]
@@ -66,7 +64,7 @@ pub fn put(
         let before = one(change, id, site.now)?;
         let freeze = Freeze { from: site.now, until: Some(expires_at) };
         let past: Vec<Freeze> = server.exemptions.up_to(site.now).into();
-        server.exemptions = Freezes::from(past.into_iter().chain([freeze]).collect::<Vec<_>>()).at_most(MAX_TIMES);
+        server.exemptions = Freezes::from(past.into_iter().chain([freeze]).collect::<Vec<_>>()).bounded(site.now);
         let ended_before = expiry(change, id)?;
         change.run(
             "INSERT INTO exemption (server, starts_at, expires_at, notify_at, reason, created_by)

@@ -54,7 +54,8 @@ impl Draft {
         let Proposal { mut policy, author } = proposal;
         let old = current(sql)?;
         leave_to_admins(author, &old.enforcement.policy, &mut policy)?;
-        let enforcement = old.enforcement.with_policy(policy, site.now);
+        let mut enforcement = old.enforcement.with_policy(policy, site.now);
+        enforcement.out_of_enforce = enforcement.out_of_enforce.bounded(site.now);
         let new = PolicyRecord { rev: old.rev + 1, softened_rev: old.softened_rev, enforcement };
         Ok(Self { old, new })
     }

@@ -19,7 +19,8 @@ pub enum Call {
     Keys(Option<TenantId>, Range),
     /// Answered with the key's hash.
     RevokeKey(RevokeKey),
-    /// Tells the deployment's variable, and sets the ceiling where one is given. Answered with [`Changed`].
+    /// Sets the ceiling where one is given. The first mode is the deployment's variable: the release before takes it
+    /// in, this one passes over it. Answered with [`Changed`].
     Control(Mode, Option<Mode>),
     /// Answered with a version of a catalog or baseline as the API shows it; `None`: the one in force.
     Facts(FactsKey, Option<u64>),

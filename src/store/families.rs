@@ -171,10 +171,14 @@ pub struct ControlRecord {
     /// The ceiling; none is `enforce`.
     #[serde(default)]
     pub mode: Option<Mode>,
-    /// The deployment's `MODE_CEILING` as the operator's object last heard of it.
+    /// `mode` alone is the ceiling. The release before knows nothing of it and drops it when it writes, so that what
+    /// it was told by its variable is handed over again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handed_over: bool,
+    /// The deployment's `MODE_CEILING` as the release before last heard of it; none once it was handed over.
     #[serde(default)]
     pub variable: Option<Mode>,
-    /// When the lower of the two was below enforce.
+    /// When the ceiling was below enforce.
     #[serde(default)]
     pub freezes: Freezes,
     /// Which catalog and baselines are in force.
@@ -219,14 +223,10 @@ impl Versions {
 }
 
 impl ControlRecord {
-    /// The operator-wide ceiling under this deployment's variable.
+    /// The operator-wide ceiling. `variable`: the deployment's `MODE_CEILING`, which counts until it is handed over.
     pub fn ceiling(&self, variable: Mode) -> Mode {
-        self.mode.unwrap_or(Mode::Enforce).min(variable)
-    }
-
-    /// Whether the operator's object knows the deployment's variable.
-    pub fn knows(&self, variable: Mode) -> bool {
-        self.variable.unwrap_or(Mode::Enforce) == variable
+        let mode = self.mode.unwrap_or(Mode::Enforce);
+        if self.handed_over { mode } else { mode.min(self.variable.unwrap_or(Mode::Enforce)).min(variable) }
     }
 }
 
@@ -375,6 +375,7 @@ mod tests {
         keeps::<PhaseRecord>(include_str!("../../tests/stored/phase-written.json"));
         keeps::<PeerRecord>(include_str!("../../tests/stored/peer.json"));
         keeps::<ControlRecord>(include_str!("../../tests/stored/control.json"));
+        keeps::<ControlRecord>(include_str!("../../tests/stored/control-written.json"));
         keeps::<KeyRecord>(include_str!("../../tests/stored/key.json"));
     }
 
@@ -415,6 +416,34 @@ mod tests {
         assert_eq!((rev, spell.detected_at, spell.held), (8, Timestamp(1_790_842_508), 432_000));
         assert_eq!(spell.last_out_of_date, Timestamp(1_793_000_000));
         assert!(phase.nodes.is_empty(), "it accepts");
+    }
+
+    /// `control.json` is what 67205e3 stored, `control-written.json` what is written of it now.
+    #[test]
+    fn a_ceiling_of_the_release_before_holds_until_it_is_handed_over() {
+        let stored = |json: &str| serde_json::from_str::<ControlRecord>(json).unwrap();
+        let before = |mode, variable| ControlRecord { mode, variable, ..ControlRecord::default() };
+        let (report, enforce, off) = (Some(Mode::Report), Some(Mode::Enforce), Some(Mode::Off));
+        assert_eq!(stored(include_str!("../../tests/stored/control.json")).ceiling(Mode::Enforce), Mode::Report);
+        assert_eq!(before(enforce, report).ceiling(Mode::Enforce), Mode::Report);
+        assert_eq!(before(off, report).ceiling(Mode::Enforce), Mode::Off);
+        assert_eq!(before(enforce, None).ceiling(Mode::Report), Mode::Report, "never told of");
+        let after = ControlRecord { handed_over: true, ..before(enforce, None) };
+        assert_eq!(after.ceiling(Mode::Report), Mode::Enforce, "moved by its call alone");
+    }
+
+    #[test]
+    fn the_release_before_holds_tenants_by_what_is_written_now() {
+        /// The record as 67205e3 reads it: its own variable may lower the ceiling further.
+        #[derive(Deserialize)]
+        struct Before {
+            mode: Option<Mode>,
+            variable: Option<Mode>,
+            freezes: Freezes,
+        }
+        let before: Before = serde_json::from_str(include_str!("../../tests/stored/control-written.json")).unwrap();
+        assert_eq!((before.mode, before.variable), (Some(Mode::Report), None));
+        assert!(before.freezes.open_since().is_some());
     }
 
     #[test]

@@ -111,7 +111,7 @@ suite("the operator's page", () => {
     await page.getByRole("button", { name: "Accept all mail", exact: true }).press("Enter");
     await page.getByText("The emergency brake is on: all mail of all tenants is accepted.").waitFor();
     await page.getByText("The brake is pulled: all mail is accepted within 90 seconds.").waitFor();
-    assert.equal((await read("/v1/control/mode")).effective, "report");
+    assert.equal((await read("/v1/control/mode")).mode, "report");
     await shoot(page, "operator-braked");
     await assertAccessible(page);
     const change = page.getByRole("button", { name: "Change the emergency brake" });
@@ -123,7 +123,7 @@ suite("the operator's page", () => {
     await page.getByText(/deferred and rejected again, in tenants that enforce/).waitFor();
     await page.getByRole("button", { name: "Release the brake" }).press("Enter");
     await page.getByText("The emergency brake is off: each tenant's own mode holds.").waitFor();
-    assert.equal((await read("/v1/control/mode")).effective, "enforce");
+    assert.equal((await read("/v1/control/mode")).mode, "enforce");
     await page.getByRole("link", { name: "Audit", exact: true }).click();
     const changes = page.getByRole("row").filter({ hasText: "Changed the emergency brake" });
     await changes.first().waitFor();
