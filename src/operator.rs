@@ -2,11 +2,13 @@
 //! keys, catalog, baselines and the ceiling. It knows which tenants there are, and adds up what isolates count.
 
 mod control;
+mod daily;
 mod facts;
 mod freshness;
 mod keys;
 mod notifications;
 mod protocol;
+mod republish;
 mod schema;
 mod tenants;
 mod trail;
@@ -22,14 +24,15 @@ use crate::config::Config;
 use crate::durable::alarm::Alarm;
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, Client, Envelope};
+use crate::durable::publisher::Publisher;
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
-use crate::durable::{self, json, outbox, own_hops};
+use crate::durable::{self, json, own_hops};
 use crate::http;
 use crate::platform::{real_millis, real_now};
-use crate::store::{self, ControlKey};
+use crate::store::{self, ControlKey, Family};
 
 pub use freshness::age_days;
-pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, RevokeKey};
+pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, Republished, RevokeKey};
 
 /// The Durable Object's binding, and the name of the only one.
 const BINDING: &str = "OPERATOR";
@@ -52,6 +55,7 @@ pub struct Operator {
     ready: Cell<bool>,
     handed_over: Cell<bool>,
     alarm: Alarm,
+    publisher: Publisher,
     freshness: freshness::Freshness,
 }
 
@@ -59,7 +63,8 @@ impl DurableObject for Operator {
     fn new(state: State, env: Env) -> Self {
         Config::get(&env);
         let (ready, handed_over) = (Cell::new(false), Cell::new(false));
-        Self { state, env, ready, handed_over, alarm: Alarm::default(), freshness: freshness::Freshness::default() }
+        let (alarm, publisher) = (Alarm::default(), Publisher::default());
+        Self { state, env, ready, handed_over, alarm, publisher, freshness: freshness::Freshness::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -67,15 +72,29 @@ impl DurableObject for Operator {
         let envelope: Envelope<Call> = serde_json::from_slice(&body)?;
         let circumstances = envelope.circumstances;
         let sql = self.sql()?;
+        if let Call::IsPublished(key) = &envelope.call {
+            self.state.wait_until(self.publisher.publish_first(&sql, &self.env, key.key()));
+            return Ok(durable::respond(json(&self.publisher.is_confirmed(&sql, &key.key()).await))?.into());
+        }
+        let is_tick = matches!(envelope.call, Call::Tick);
+        let moves_brake = matches!(envelope.call, Call::Control(_, Some(_)));
         self.hand_over(&sql, circumstances.clock.unwrap_or_else(real_now));
         let response = durable::respond(answer(sql.failing_at(circumstances.fails_at), envelope))?;
         sql.failing_at(None);
         if let Some(clock) = circumstances.clock {
             self.freshness.do_due(&sql, clock)?;
-            outbox::publish(&sql, &self.env).await;
+            daily::prune_due(&sql, clock)?;
+            self.publisher.publish(&sql, &self.env).await;
             trail::deliver(&sql, &self.env).await;
             tenants::poke_due(&sql, &self.env, Circumstances { fails_at: None, ..circumstances }).await?;
+            if is_tick {
+                while republish::sweep(&sql, &self.env, clock).await? {}
+            }
         }
+        if moves_brake {
+            self.state.wait_until(self.publisher.publish_first(&sql, &self.env, ControlKey.key()));
+        }
+        self.start_publishing(&sql)?;
         self.set_alarm(&sql, 0).await?;
         Ok(response.into())
     }
@@ -90,18 +109,29 @@ impl Operator {
     async fn serve_due(&self) -> worker::Result<()> {
         let sql = self.sql()?;
         self.hand_over(&sql, real_now());
-        let published = outbox::publish(&sql, &self.env).await;
+        self.start_publishing(&sql)?;
         trail::deliver(&sql, &self.env).await;
         if !Config::get(&self.env).is_test
-            && let Err(error) = self.freshness.do_due(&sql, real_now())
+            && let Err(error) =
+                self.freshness.do_due(&sql, real_now()).and_then(|()| daily::prune_due(&sql, real_now()))
         {
-            worker::console_error!("the catalog's age is not told: {error}");
+            worker::console_error!("what is due daily: {error}");
         }
         if let Err(error) = tenants::poke_due(&sql, &self.env, Circumstances::default()).await {
             worker::console_error!("ledgers are not told: {error}");
         }
-        let failed = !published && outbox::next_due_millis(&sql)?.is_some();
-        self.set_alarm(&sql, if failed { outbox::RETRY_MILLIS } else { 0 }).await
+        if let Err(error) = republish::step(&sql) {
+            worker::console_error!("laying anew: {error}");
+        }
+        if let Err(error) = republish::ask_ledgers(&sql, &self.env, Circumstances::default()).await {
+            worker::console_error!("ledgers are not asked to lay anew: {error}");
+        }
+        if !Config::get(&self.env).is_test
+            && let Err(error) = republish::sweep(&sql, &self.env, real_now()).await
+        {
+            worker::console_error!("the sweep: {error}");
+        }
+        self.set_alarm(&sql, 0).await
     }
 
     fn sql(&self) -> Result<Sql, SqlError> {
@@ -124,10 +154,29 @@ impl Operator {
         }
     }
 
+    /// Has KV told of what is due. Nothing waits for it; the alarm is there should the object end before.
+    fn start_publishing(&self, sql: &Sql) -> Result<(), SqlError> {
+        if self.publisher.is_due(sql)? {
+            self.state.wait_until(self.publisher.publish(sql, &self.env));
+        }
+        Ok(())
+    }
+
     async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
-        let stale = if Config::get(&self.env).is_test { None } else { self.freshness.next_due(sql)? };
-        let stale = stale.map(|Timestamp(at)| at.saturating_mul(1_000));
-        let due = [outbox::next_due_millis(sql)?, trail::next_due_millis(sql)?, tenants::next_due_millis(sql)?, stale];
+        let is_test = Config::get(&self.env).is_test;
+        let daily = if is_test { None } else { daily::next_due(sql, real_now())? };
+        let stale = if is_test { None } else { self.freshness.next_due(sql)? };
+        let millis = |Timestamp(at)| at.saturating_mul(1_000);
+        let (daily, stale) = (daily.map(millis), stale.map(millis));
+        let republish = republish::next_due_millis(sql, real_now(), !is_test)?;
+        let due = [
+            self.publisher.next_due_millis(sql)?,
+            trail::next_due_millis(sql)?,
+            tenants::next_due_millis(sql)?,
+            republish,
+            daily,
+            stale,
+        ];
         self.alarm.set(&self.state.storage(), due.into_iter().flatten().min(), wait_at_least).await
     }
 }
@@ -147,9 +196,12 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::Note(note) => json(&trail::take(sql, note)?),
         Call::Audit(range) => json(&audit::page(sql, &range)?),
         Call::OwnHops { actor, messages, disbelieved } => json(&own_hops(sql, &actor, (messages, disbelieved), act)?),
+        Call::Republish => json(&republish::begin(sql, act)?),
         Call::Count(counts) => json(&add_up(sql, &counts)?),
         Call::Notifications(range) => json(&notifications::page(sql, &range)?),
         Call::Tick => Ok(http::no_content()?),
+        // answered before, since it waits
+        Call::IsPublished(_) => json(&false),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::http::Request;
 use crate::metrics::{self, Counter};
 use crate::platform::Deadline;
-use crate::store::{Access, KeyKey};
+use crate::store::{Access, ControlKey, KeyKey};
 
 /// Beyond this nothing is hashed: a key is shorter.
 const MAX_KEY: usize = 200;
@@ -54,7 +54,11 @@ pub async fn verify(
             access.refresh(&family).await;
         });
     }
-    let record = record.ok_or_else(wrong)?;
+    let Some(record) = record else {
+        // a namespace that was emptied or exchanged says nothing of keys
+        let (control, _) = access.get(&ControlKey).await.map_err(|error| Unverified::Unknown(error.as_str()))?;
+        return Err(if control.is_some() { wrong() } else { Unverified::Unknown("the KV store is empty") });
+    };
     Ok(Principal {
         actor: format!("key:{}", record.id),
         id: Some(record.id.clone()),

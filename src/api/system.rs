@@ -5,15 +5,15 @@ use tidegate_engine::{Mode, TenantId};
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure, facts, keys, no_route, not_allowed};
+use super::{Caller, Failure, done, facts, keys, no_route, not_allowed};
 use crate::access::{Principal, Role};
 use crate::common::{self, Common};
 use crate::config::Config;
-use crate::durable::client::Circumstances;
+use crate::durable::client::{ADMIN_DEADLINE, Circumstances};
 use crate::http;
 use crate::ledger;
 use crate::metrics;
-use crate::operator::{self, Call, Counts};
+use crate::operator::{self, Call, Counts, Republished};
 use crate::platform::real_now;
 use crate::store::{Access, ControlKey, FactsKey};
 
@@ -68,6 +68,8 @@ pub async fn route(caller: &Caller<'_>, method: &str, rest: &[&str]) -> Result<R
         ["baselines"] => Err(not_allowed("GET, HEAD")),
         ["baselines", name] => facts::route(caller, method, FactsKey::Baseline((*name).to_owned())).await,
         ["control", "mode"] => facts::control(caller, method).await,
+        ["republish"] if method == "POST" => republish(caller).await,
+        ["republish"] => Err(not_allowed("POST")),
         ["audit"] if method == "GET" => audit(caller).await,
         ["notifications"] if method == "GET" => notifications(caller).await,
         ["notifications"] => Err(not_allowed("GET, HEAD")),
@@ -111,6 +113,14 @@ async fn audit(caller: &Caller<'_>) -> Result<Response, Failure> {
 async fn notifications(caller: &Caller<'_>) -> Result<Response, Failure> {
     caller.principal.reads_all()?;
     Ok(caller.operator().forward(&Call::Notifications(caller.range()?)).await?)
+}
+
+/// Has the objects lay all keys of KV anew.
+async fn republish(caller: &Caller<'_>) -> Result<Response, Failure> {
+    caller.principal.administers()?;
+    let republished: Republished = done(caller.operator().request(&Call::Republish, ADMIN_DEADLINE).await?)?;
+    let body = serde_json::to_vec(&republished).unwrap_or_default();
+    Ok(http::respond(202, "application/json", &[], &body)?)
 }
 
 /// Does all that is due by the test's clock: of one tenant or, where none is named, of the operator.

@@ -16,6 +16,7 @@ use super::{policies, texts};
 use crate::access;
 use crate::durable::audit;
 use crate::durable::sql::{Change, Sql, SqlError, values};
+use crate::store::Rank;
 
 /// The longest exemption, in seconds.
 const MAX_SECONDS: i64 = 365 * DAY;
@@ -166,7 +167,7 @@ fn remove(
 
 fn publish(change: &Change<'_>, site: &Site<'_>, server: &mut Server) -> Result<Changed, SqlError> {
     let policy = policies::current(change)?;
-    let phases = servers::republish(change, site, &site.judge(&policy), server)?.into_iter().collect();
+    let phases = servers::republish(change, site, &site.judge(&policy), server, Rank::Relief)?.into_iter().collect();
     Ok(Changed { phases, ..Changed::default() })
 }
 

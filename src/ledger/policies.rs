@@ -14,7 +14,7 @@ use super::work;
 use crate::access;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::durable::{audit, outbox};
-use crate::store::{PolicyKey, PolicyRecord};
+use crate::store::{PolicyKey, PolicyRecord, Rank};
 
 /// Servers that the answer to a change lists.
 pub const MAX_SHOWN: usize = 1_000;
@@ -84,7 +84,7 @@ pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlErr
             record.softened_rev = record.rev;
             let judge = site.judge(&record);
             for server in &mut servers {
-                phases.extend(servers::republish(change, site, &judge, server)?);
+                phases.extend(servers::republish(change, site, &judge, server, Rank::Phase)?);
             }
         }
         save(change, site, &record)?;

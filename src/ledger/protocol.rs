@@ -70,6 +70,8 @@ pub enum Call {
     Webhooks(WebhookCall),
     /// Answered with one page of notifications as the API shows them.
     Notifications(Range),
+    /// Has everything laid anew for KV, a step at a time. Answered with `true`.
+    Republish,
     /// Does nothing but what is due.
     Tick,
 }
@@ -77,7 +79,7 @@ pub enum Call {
 impl Call {
     /// Whether the answer shows what time alone changes, so that what is due has to be done first.
     pub const fn shows_what_is_due(&self) -> bool {
-        !matches!(self, Self::Record(_) | Self::Policy | Self::Note(_))
+        !matches!(self, Self::Record(_) | Self::Policy | Self::Note(_) | Self::Republish)
     }
 
     /// Whether the tenant's summary may be another one after it.
@@ -95,6 +97,7 @@ impl Call {
                 | Self::Note(_)
                 | Self::Webhooks(_)
                 | Self::Notifications(_)
+                | Self::Republish
                 | Self::Tick
         )
     }

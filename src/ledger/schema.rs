@@ -95,7 +95,9 @@ pub fn create(sql: &Sql) -> Result<(), SqlError> {
         .chain(super::peers::TABLES)
         .chain(super::unbelieved::TABLES)
         .chain(own_hops::TABLES)
-        .chain(outbox::TABLES)
         .chain(audit::TABLES);
-    sql.change(|change| tables.try_for_each(|table| change.run(table, Vec::new())))
+    sql.change(|change| {
+        tables.try_for_each(|table| change.run(table, Vec::new()))?;
+        outbox::create(change)
+    })
 }

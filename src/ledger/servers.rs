@@ -17,7 +17,7 @@ use super::{alerts, policies};
 use crate::durable::lists::{Page, Range};
 use crate::durable::sql::{Change, Sql, SqlError, from_text, to_text, values};
 use crate::durable::{audit, outbox};
-use crate::store::{PhaseKey, PhaseRecord, PolicyRecord};
+use crate::store::{PhaseKey, PhaseRecord, PolicyRecord, Rank};
 
 const MAX_TRANSITIONS: i64 = 200;
 const MAX_SERVER_EVIDENCE: i64 = 192;
@@ -196,8 +196,9 @@ pub fn republish(
     site: &Site<'_>,
     judge: &Judge<'_>,
     server: &mut Server,
+    rank: Rank,
 ) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
-    save(change, site, judge, server, Publish::Always, (&[], None))
+    save(change, site, judge, server, Publish::Always(rank), (&[], None))
 }
 
 /// Whether KV is told of a server.
@@ -205,7 +206,7 @@ pub fn republish(
 pub enum Publish {
     /// If a decision could change by it.
     IfChanged,
-    Always,
+    Always(Rank),
 }
 
 /// Writes a server and its transitions, and lays its phase ready for KV.
@@ -229,10 +230,16 @@ pub fn save(
     // a server that never was in a spell has nothing to tell
     let changed = published.as_ref().map_or(phase.spell.is_some(), |published| phase.supersedes(&published.phase));
     let mut published_now = None;
-    if changed || publish == Publish::Always {
+    let is_patched = transitions.iter().any(|transition| transition.kind == TransitionKind::Patched);
+    let rank = match publish {
+        Publish::Always(rank) => Some(rank),
+        Publish::IfChanged if is_patched => changed.then_some(Rank::Relief),
+        Publish::IfChanged => changed.then_some(Rank::Phase),
+    };
+    if let Some(rank) = rank {
         let rev = published.as_ref().map_or(0, |published| published.rev) + 1;
         let next = PhaseRecord { rev, policy_rev: judge.policy.rev, phase, exemptions: exemptions.clone() };
-        outbox::lay(change, &PhaseKey(site.tenant, id), &next)?;
+        outbox::lay_in(change, rank, &PhaseKey(site.tenant, id), &next)?;
         *published = Some(next.clone());
         published_now = Some((id.clone(), next));
     }

@@ -7,7 +7,7 @@ use tidegate_engine::TenantId;
 use crate::access::Role;
 use crate::durable::audit::Note;
 use crate::durable::lists::Range;
-use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyRecord};
+use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyKey, KeyRecord};
 
 /// One call to the operator's object.
 #[derive(Debug, Deserialize, Serialize)]
@@ -42,6 +42,10 @@ pub enum Call {
     OwnHops { actor: String, messages: u32, disbelieved: u32 },
     /// Adds to the counters. Answered with [`Counts`], the sums of all.
     Count(Counts),
+    /// Answered with whether KV has confirmed what was last laid under the key, within two seconds.
+    IsPublished(KeyKey),
+    /// Has everything laid anew for KV, a step at a time. Answered with [`Republished`].
+    Republish,
     /// Does nothing but what is due.
     Tick,
 }
@@ -109,6 +113,14 @@ pub struct Changed {
     pub shown: String,
     /// The version that is in force now, where versions are counted.
     pub version: Option<u64>,
+}
+
+/// What is laid anew, as the API shows it.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Republished {
+    pub keys: i64,
+    /// Whose ledgers are asked for the rest.
+    pub tenants: i64,
 }
 
 /// Series as Prometheus names them, with what was counted.

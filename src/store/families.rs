@@ -20,8 +20,40 @@ use crate::access::Role;
 pub trait Family {
     type Record: Record;
     const KEPT: Kept;
+    const RANK: Rank;
 
     fn key(&self) -> String;
+}
+
+/// What KV is told before what.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Rank {
+    /// A key that is to work no more.
+    Revocation,
+    /// The ceiling, and the facts that it puts in force.
+    Brake,
+    /// Exemptions and patches: what frees a server.
+    Relief,
+    Policy,
+    Phase,
+    Rest,
+    /// What KV has confirmed already.
+    Again,
+}
+
+impl Rank {
+    /// As the outbox stores it.
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Revocation => 0,
+            Self::Brake => 1,
+            Self::Relief => 2,
+            Self::Policy => 3,
+            Self::Phase => 4,
+            Self::Rest => 5,
+            Self::Again => 6,
+        }
+    }
 }
 
 /// What KV holds under a key.
@@ -58,6 +90,7 @@ pub struct PolicyRecord {
 impl Family for PolicyKey<'_> {
     type Record = PolicyRecord;
     const KEPT: Kept = DECIDING;
+    const RANK: Rank = Rank::Policy;
 
     fn key(&self) -> String {
         format!("policy/{}", self.0)
@@ -96,6 +129,7 @@ impl PhaseKey<'_> {
 impl Family for PhaseKey<'_> {
     type Record = PhaseRecord;
     const KEPT: Kept = DECIDING;
+    const RANK: Rank = Rank::Phase;
 
     fn key(&self) -> String {
         format!("{}{}", Self::all_of(self.0), self.1)
@@ -149,6 +183,7 @@ impl PeerKey<'_> {
 impl Family for PeerKey<'_> {
     type Record = PeerRecord;
     const KEPT: Kept = DECIDING;
+    const RANK: Rank = Rank::Rest;
 
     fn key(&self) -> String {
         format!("{}{}", Self::all_of(self.0), self.address())
@@ -233,6 +268,7 @@ impl ControlRecord {
 impl Family for ControlKey {
     type Record = ControlRecord;
     const KEPT: Kept = GUARDING;
+    const RANK: Rank = Rank::Brake;
 
     fn key(&self) -> String {
         "control/mode".to_owned()
@@ -246,7 +282,7 @@ impl Record for ControlRecord {
 }
 
 /// `key/{sha256}`: an API key by the hash of the whole of it, in hexadecimal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct KeyKey(pub String);
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -275,12 +311,18 @@ pub struct GatewaySettings {
     pub rspamd_add_headers: bool,
 }
 
+impl KeyKey {
+    /// How the keys of all of them begin.
+    pub const ALL: &'static str = "key/";
+}
+
 impl Family for KeyKey {
     type Record = KeyRecord;
     const KEPT: Kept = GUARDING;
+    const RANK: Rank = Rank::Rest;
 
     fn key(&self) -> String {
-        format!("key/{}", self.0)
+        format!("{}{}", Self::ALL, self.0)
     }
 }
 
@@ -316,6 +358,7 @@ pub struct FactsRecord {
 impl Family for FactsKey {
     type Record = FactsRecord;
     const KEPT: Kept = DECIDING;
+    const RANK: Rank = Rank::Brake;
 
     fn key(&self) -> String {
         match self {
@@ -348,6 +391,7 @@ impl TenantKey<'_> {
 impl Family for TenantKey<'_> {
     type Record = TenantRecord;
     const KEPT: Kept = DECIDING;
+    const RANK: Rank = Rank::Rest;
 
     fn key(&self) -> String {
         format!("{}{}", Self::ALL, self.0)
