@@ -73,8 +73,8 @@ impl DurableObject for Operator {
         let circumstances = envelope.circumstances;
         let sql = self.sql()?;
         if let Call::IsPublished(key) = &envelope.call {
-            self.state.wait_until(self.publisher.publish_first(&sql, &self.env, key.key()));
-            return Ok(durable::respond(json(&self.publisher.is_confirmed(&sql, &key.key()).await))?.into());
+            let is_confirmed = self.publisher.confirm(&sql, &self.env, &envelope.actor, key.key()).await;
+            return Ok(durable::respond(json(&is_confirmed))?.into());
         }
         let is_tick = matches!(envelope.call, Call::Tick);
         let moves_brake = matches!(envelope.call, Call::Control(_, Some(_)));
@@ -92,7 +92,9 @@ impl DurableObject for Operator {
             }
         }
         if moves_brake {
-            self.state.wait_until(self.publisher.publish_first(&sql, &self.env, ControlKey.key()));
+            // the caller does not wait for it, but it waits for nobody
+            let confirmed = self.publisher.confirm(&sql, &self.env, audit::SYSTEM, ControlKey.key());
+            self.state.wait_until(async move { _ = confirmed.await });
         }
         self.start_publishing(&sql)?;
         self.set_alarm(&sql, 0).await?;

@@ -5,12 +5,14 @@ use tidegate_wire::base64;
 use tidegate_wire::problem::Problem;
 use worker::Context;
 
+use super::facts;
 use crate::access::Principal;
 use crate::config::Config;
+use crate::durable::client::Circumstances;
 use crate::http::Request;
 use crate::metrics::{self, Counter};
 use crate::platform::Deadline;
-use crate::store::{Access, ControlKey, KeyKey};
+use crate::store::{Access, ControlKey, ControlRecord, KeyKey};
 
 /// Beyond this nothing is hashed: a key is shorter.
 const MAX_KEY: usize = 200;
@@ -57,7 +59,12 @@ pub async fn verify(
     let Some(record) = record else {
         // a namespace that was emptied or exchanged says nothing of keys
         let (control, _) = access.get(&ControlKey).await.map_err(|error| Unverified::Unknown(error.as_str()))?;
-        return Err(if control.is_some() { wrong() } else { Unverified::Unknown("the KV store is empty") });
+        if control.is_some() {
+            return Err(wrong());
+        }
+        // of a new deployment, whose object lays the ceiling when it first runs
+        facts::hand_over_later(&ControlRecord::default(), access.env, context, Circumstances::default());
+        return Err(Unverified::Unknown("the KV store is empty"));
     };
     Ok(Principal {
         actor: format!("key:{}", record.id),

@@ -55,12 +55,19 @@ struct Progress {
     under_way: RefCell<BTreeMap<String, u64>>,
     /// Keys that were put lately, and until when they rest.
     resting: RefCell<BTreeMap<String, u64>>,
-    /// Puts of a key that were given up and have not settled.
-    late: RefCell<BTreeMap<String, u32>>,
+    /// Keys that callers wait for, and how often each of these was served while there were any.
+    awaited: RefCell<Vec<Awaiting>>,
+    served: RefCell<BTreeMap<String, u32>>,
     workers: Cell<usize>,
     failures: Cell<u32>,
     /// Until when KV is left alone.
     resumes_at: Cell<u64>,
+}
+
+#[derive(Debug)]
+struct Awaiting {
+    who: String,
+    key: String,
 }
 
 /// A row as it is put.
@@ -74,8 +81,8 @@ struct Row {
     attempts: i64,
 }
 
-const ROW: &str = "json_object('key', key, 'rev', rev, 'json', json, 'metadata', metadata, 'rank', rank,
-    'attempts', attempts)";
+const ROW: &str = "SELECT json_object('key', key, 'rev', rev, 'json', json, 'metadata', metadata, 'rank', rank,
+    'attempts', attempts) FROM outbox WHERE key = ?1";
 
 impl Publisher {
     /// Puts what is due, for a while. What follows in the meantime is put as well.
@@ -85,37 +92,31 @@ impl Publisher {
         let workers: Vec<Worker> = (0..free).map(|_| Worker::begin(self)).collect();
         async move {
             let Some(kv) = kv else { return };
-            join_all(workers.iter().map(|worker| worker.run(&sql, &kv))).await;
+            // each counts until it ends itself: one whose put hangs keeps none from taking the others' place
+            let run = |worker: Worker| {
+                let (sql, kv) = (&sql, &kv);
+                async move { worker.run(sql, kv).await }
+            };
+            join_all(workers.into_iter().map(run)).await;
         }
     }
 
-    /// Puts one key, whatever else waits, as soon as it may be put.
-    pub fn publish_first(&self, sql: &Sql, env: &Env, key: String) -> impl Future<Output = ()> + 'static {
-        let (publisher, sql, kv) = (self.clone(), sql.handle(), Kv::new(env, store::BINDING));
+    /// Puts one key before all that nobody waits for, and tells whether KV has confirmed what was last laid under it,
+    /// within two seconds. Of those who wait, each comes as often as any other, however much it asks for.
+    pub fn confirm(&self, sql: &Sql, env: &Env, who: &str, key: String) -> impl Future<Output = bool> + 'static {
+        let (publisher, sql, env) = (self.clone(), sql.handle(), env.clone());
+        let awaited = Awaited::begin(self, who, key);
         async move {
-            let Some(kv) = kv else { return };
-            let until = real_millis() + ROUND_MILLIS;
-            while real_millis() < until && outbox::is_told(&sql, &key).is_ok_and(|told| !told) {
-                let now = real_millis();
-                if publisher.has_room(now) && !publisher.busy(now).contains(&key) {
-                    match publisher.take(&sql, "key = ?1 AND due <= ?2", values![key.as_str(), integer(now)]) {
-                        Ok(Some(row)) => publisher.put(&sql, &kv, row).await,
-                        // it failed a moment ago: the alarm has it
-                        _ => return,
-                    }
+            let until = real_millis() + CONFIRMED_WITHIN_MILLIS;
+            loop {
+                match outbox::is_told(&sql, &awaited.key) {
+                    Ok(false) if real_millis() < until => {}
+                    told => return told.unwrap_or(false),
+                }
+                if publisher.is_due(&sql).unwrap_or(false) {
+                    spawn_local(publisher.publish(&sql, &env));
                 }
                 Delay::from(LOOK_EVERY).await;
-            }
-        }
-    }
-
-    /// Whether KV has confirmed what was last laid under a key, within two seconds.
-    pub async fn is_confirmed(&self, sql: &Sql, key: &str) -> bool {
-        let until = real_millis() + CONFIRMED_WITHIN_MILLIS;
-        loop {
-            match outbox::is_told(sql, key) {
-                Ok(false) if real_millis() < until => Delay::from(LOOK_EVERY).await,
-                told => return told.unwrap_or(false),
             }
         }
     }
@@ -141,21 +142,36 @@ impl Publisher {
         if !self.has_room(now) {
             return Ok(None);
         }
+        let busy = self.busy(now);
+        if let Some(key) = self.awaited(sql, now, &busy)? {
+            return Ok(Some(key));
+        }
         let due = "SELECT key FROM outbox WHERE due <= ?1 AND key NOT IN (SELECT value FROM json_each(?2))
             ORDER BY rank, seq LIMIT 1";
-        Ok(sql.texts(due, values![integer(now), to_text(&self.busy(now))?])?.pop())
+        Ok(sql.texts(due, values![integer(now), to_text(&busy)?])?.pop())
+    }
+
+    /// The key that somebody waits for who was served least.
+    fn awaited(&self, sql: &Sql, now: u64, busy: &[String]) -> Result<Option<String>, SqlError> {
+        let awaited = self.0.awaited.borrow();
+        let waiting: Vec<&String> = awaited.iter().map(|it| &it.key).filter(|key| !busy.contains(key)).collect();
+        if waiting.is_empty() {
+            return Ok(None);
+        }
+        let due = "SELECT key FROM outbox WHERE key IN (SELECT value FROM json_each(?1)) AND due <= ?2 AND rank != ?3";
+        let due = sql.texts(due, values![to_text(&waiting)?, integer(now), Rank::Again.number()])?;
+        let served = self.0.served.borrow();
+        let of = |it: &&Awaiting| served.get(&it.who).copied().unwrap_or(0);
+        Ok(awaited.iter().filter(|it| due.contains(&it.key)).min_by_key(of).map(|it| it.key.clone()))
     }
 
     fn next(&self, sql: &Sql) -> Result<Option<Row>, SqlError> {
-        match self.due(sql, real_millis())? {
-            Some(key) => self.take(sql, "key = ?1", values![key]),
-            None => Ok(None),
-        }
-    }
-
-    fn take(&self, sql: &Sql, which: &str, values: Vec<worker::SqlStorageValue>) -> Result<Option<Row>, SqlError> {
-        let row: Option<Row> = sql.row(&format!("SELECT {ROW} FROM outbox WHERE {which}"), values)?;
+        let Some(key) = self.due(sql, real_millis())? else { return Ok(None) };
+        let row: Option<Row> = sql.row(ROW, values![key])?;
         if let Some(row) = &row {
+            if let Some(it) = self.0.awaited.borrow().iter().find(|it| it.key == row.key) {
+                *self.0.served.borrow_mut().entry(it.who.clone()).or_default() += 1;
+            }
             self.0.under_way.borrow_mut().insert(row.key.clone(), real_millis());
         }
         Ok(row)
@@ -218,7 +234,6 @@ impl Publisher {
     fn given_up(&self, sql: &Sql, row: &Row) -> Result<(), SqlError> {
         self.ended(row);
         self.fails();
-        *self.0.late.borrow_mut().entry(row.key.clone()).or_default() += 1;
         sql.change(|change| {
             let again = "UPDATE outbox SET again = MAX(again, ?2) WHERE key = ?1";
             change.run(again, values![row.key.as_str(), Again::ONCE.number()])?;
@@ -228,15 +243,6 @@ impl Publisher {
 
     /// What was given up has landed, or never will.
     fn settled(&self, sql: &Sql, key: &str) {
-        {
-            let mut late = self.0.late.borrow_mut();
-            let left = late.get(key).map_or(0, |count| count - 1);
-            if left > 0 {
-                late.insert(key.to_owned(), left);
-            } else {
-                late.remove(key);
-            }
-        }
         let is_under_way = self.0.under_way.borrow().contains_key(key);
         let due = integer(real_millis() + SPACING_MILLIS);
         let written = sql.change(|change| {
@@ -316,5 +322,30 @@ impl Drop for Worker {
     fn drop(&mut self) {
         let workers = &self.0.0.workers;
         workers.set(workers.get().saturating_sub(1));
+    }
+}
+
+/// Somebody who waits for a key, for as long as that lasts.
+struct Awaited {
+    publisher: Publisher,
+    key: String,
+}
+
+impl Awaited {
+    fn begin(publisher: &Publisher, who: &str, key: String) -> Self {
+        publisher.0.awaited.borrow_mut().push(Awaiting { who: who.to_owned(), key: key.clone() });
+        Self { publisher: publisher.clone(), key }
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        let mut awaited = self.publisher.0.awaited.borrow_mut();
+        if let Some(at) = awaited.iter().position(|it| it.key == self.key) {
+            awaited.remove(at);
+        }
+        if awaited.is_empty() {
+            self.publisher.0.served.borrow_mut().clear();
+        }
     }
 }

@@ -1027,6 +1027,16 @@ export const OPERATIONS = [
     },
   },
   {
+    id: "republish",
+    method: "POST",
+    path: "/v1/republish",
+    role: "admin",
+    bound: "no",
+    success: 202,
+    needs: "operator",
+    call: () => ({ path: "/v1/republish" }),
+  },
+  {
     id: "listOperatorNotifications",
     method: "GET",
     path: "/v1/notifications",
