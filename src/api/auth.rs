@@ -58,8 +58,11 @@ pub async fn verify(
     }
     let Some(record) = record else {
         // a namespace that was emptied or exchanged says nothing of keys
-        let (control, _) = access.get(&ControlKey).await.map_err(|error| Unverified::Unknown(error.as_str()))?;
-        if control.is_some() {
+        let is_laid = match access.cached(&ControlKey) {
+            Some((Some(_), _)) => Ok(true),
+            _ => access.read_all(&[ControlKey]).await.map(|control| control.iter().any(Option::is_some)),
+        };
+        if is_laid.map_err(|error| Unverified::Unknown(error.as_str()))? {
             return Err(wrong());
         }
         // of a new deployment, whose object lays the ceiling when it first runs
