@@ -3,7 +3,8 @@
 
 use worker::SqlStorageValue;
 
-use super::sql::{Change, Sql, SqlError, to_text, values};
+use super::sql::{Change, Sql, SqlError, integer, to_text, values};
+use crate::platform::real_millis;
 use crate::store::{Family, KeyKey, KeyRecord, Rank};
 
 /// As 67205e3 made it. It names its columns, so that it can live with those that were added since: its rows are first in
@@ -22,6 +23,8 @@ const INDEXES: [&str; 2] = [
     "CREATE INDEX IF NOT EXISTS outbox_turn ON outbox (rank, seq)",
     "CREATE INDEX IF NOT EXISTS outbox_due ON outbox (due)",
 ];
+/// KV takes one write a key and second; a margin, since its clock is not ours.
+pub const SPACING_MILLIS: i64 = 1_100;
 /// Rows that one step of laying anew brings.
 pub const STEP: i64 = 200;
 /// Rows that an object which ended may have had under way, and whose puts may land after those of the one that follows
@@ -73,9 +76,11 @@ pub fn create(change: &Change<'_>) -> Result<(), SqlError> {
          WHERE seq = 0",
         Vec::new(),
     )?;
+    // nor is it known which keys KV was told within the last second
     change.run(
-        "UPDATE outbox SET again = ?1 WHERE again = 0 AND key IN (SELECT key FROM outbox ORDER BY rank, seq LIMIT ?2)",
-        values![Again::ONCE.number(), INHERITED],
+        "UPDATE outbox SET again = MAX(again, ?1), due = MAX(due, ?2)
+         WHERE key IN (SELECT key FROM outbox ORDER BY rank, seq LIMIT ?3)",
+        values![Again::ONCE.number(), integer(real_millis()) + SPACING_MILLIS, INHERITED],
     )
 }
 

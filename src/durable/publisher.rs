@@ -26,8 +26,7 @@ use crate::store::{self, Kv, Rank};
 
 /// Puts under way at a time; the platform allows an object six connections.
 const MAX_AT_ONCE: usize = 4;
-/// KV takes one write a key and second; a margin, since its clock is not ours.
-const SPACING_MILLIS: u64 = 1_100;
+const SPACING_MILLIS: u64 = outbox::SPACING_MILLIS.unsigned_abs();
 const PUT_DEADLINE: Duration = Duration::from_secs(10);
 /// How long one alarm or call goes on; the alarm follows.
 const ROUND_MILLIS: u64 = 20_000;

@@ -296,7 +296,10 @@ test("what the release before had not told KV is told, and it can go on with wha
       return steps.map(({ detail }) => String(detail)).join("; ");
     };
     assert.match(plan("SELECT MIN(due) FROM outbox"), /INDEX outbox_due/);
-    assert.match(plan("SELECT key FROM outbox WHERE due <= 9 ORDER BY rank, seq LIMIT 1"), /INDEX outbox_turn/);
+    assert.match(
+      plan("SELECT key FROM outbox WHERE due <= 9 ORDER BY rank, seq LIMIT 1"),
+      /INDEX outbox_turn/,
+    );
     assert.match(plan("DELETE FROM audit WHERE at < 9"), /INDEX audit_at/);
 
     // its statements, on what this release leaves
