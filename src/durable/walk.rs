@@ -8,8 +8,8 @@ use tidegate_engine::{DAY, Date, Timestamp, fnv1a};
 use super::outbox;
 use super::sql::{Change, Sql, SqlError, from_text, to_text, values};
 
-/// Between two steps of a sweep, in milliseconds.
-pub const SWEEP_STEP_MILLIS: i64 = 1_000;
+/// Between two steps, in milliseconds: decisions read the same KV meanwhile.
+pub const STEP_MILLIS: i64 = 1_000;
 /// Keys that one step of a sweep reads at once; KV allows 100.
 pub const SWEEP_KEYS: usize = 100;
 

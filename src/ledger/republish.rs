@@ -9,7 +9,7 @@ use super::policies;
 use super::site::Site;
 use crate::durable::outbox;
 use crate::durable::sql::{Sql, SqlError, integer, values};
-use crate::durable::walk::{self, Expected, SWEEP_KEYS, SWEEP_STEP_MILLIS, Walk};
+use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
 use crate::platform::real_millis;
 use crate::store::{BINDING, Family, Kv, PhaseKey, PolicyKey, TenantKey};
 
@@ -48,9 +48,9 @@ pub fn step(sql: &Sql) -> Result<(), SqlError> {
 /// When a step of either is due, in milliseconds of the real clock.
 pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option<i64>, SqlError> {
     let Some(tenant) = policies::tenant(sql)? else { return Ok(None) };
-    let step = integer(real_millis()) + SWEEP_STEP_MILLIS;
+    let step = integer(real_millis()) + STEP_MILLIS;
     let republish = walk::load::<Walk<String>>(sql, REPUBLISH)?.filter(|walk| walk.place.is_some());
-    let republish = republish.map(|_| if outbox::has_room(sql).unwrap_or(false) { 0 } else { step });
+    let republish = republish.map(|_| step);
     let sweep = match walk::load::<Walk<String>>(sql, SWEEP)? {
         Some(Walk { place: Some(_), .. }) => step,
         last => walk::next_sweep(tenant.as_str(), last.map(|walk| walk.day), now).0.saturating_mul(1_000),

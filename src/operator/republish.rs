@@ -13,7 +13,7 @@ use crate::durable::audit::{self, Act};
 use crate::durable::client::Circumstances;
 use crate::durable::outbox;
 use crate::durable::sql::{Sql, SqlError, integer, to_text, values};
-use crate::durable::walk::{self, Expected, SWEEP_KEYS, SWEEP_STEP_MILLIS, Walk};
+use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
 use crate::ledger;
 use crate::platform::{jittered, real_millis, within};
 use crate::store::{BINDING, ControlKey, Family, KeyKey, Kv};
@@ -22,8 +22,9 @@ const REPUBLISH: &str = "republish";
 const SWEEP: &str = "sweep";
 /// By which the daily sweep has its time.
 const NAME: &str = "operator";
-/// Ledgers that one alarm asks, if their time suffices; the next follows at once.
-const ASKED_AT_ONCE: i64 = 50;
+/// Ledgers that one alarm asks; the next follows a second later. All puts of theirs come at once, and decisions read
+/// the same KV meanwhile.
+const ASKED_AT_ONCE: i64 = 20;
 const LEDGER_DEADLINE: Duration = Duration::from_secs(5);
 /// A ledger that fails is asked again after this, doubled with every attempt, and at last after an hour.
 const RETRY_MILLIS: i64 = 2_000;
@@ -101,10 +102,10 @@ pub async fn ask_ledgers(sql: &Sql, env: &Env, circumstances: Circumstances) -> 
 
 /// When something of this is due, in milliseconds of the real clock.
 pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option<i64>, SqlError> {
-    let step = integer(real_millis()) + SWEEP_STEP_MILLIS;
+    let step = integer(real_millis()) + STEP_MILLIS;
     let republish = walk::load::<Walk<i64>>(sql, REPUBLISH)?.filter(|walk| walk.place.is_some());
-    let republish = republish.map(|_| if outbox::has_room(sql).unwrap_or(false) { 0 } else { step });
-    let asks = sql.number("SELECT MIN(due) FROM republish", Vec::new())?;
+    let republish = republish.map(|_| step);
+    let asks = sql.number("SELECT MIN(due) FROM republish", Vec::new())?.map(|due| due.max(step));
     let sweep = match walk::load::<Walk<Place>>(sql, SWEEP)? {
         Some(Walk { place: Some(_), .. }) => step,
         last => walk::next_sweep(NAME, last.map(|walk| walk.day), now).0.saturating_mul(1_000),
