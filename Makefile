@@ -121,6 +121,9 @@ gateways: setup worker page ## end-to-end tests with real mail servers (on Debia
 
 deploy: setup worker page ## publish the built worker and the page to Cloudflare (asks you to log in)
 	$(env) wrangler deploy
+	@! grep -q '^[^#]*MODE_CEILING' wrangler.toml || printf '%s\n' \
+	    'MODE_CEILING in wrangler.toml moves nothing any more: the ceiling starts with the lower of it and of what was set.' \
+	    'Remove it. To set the ceiling: PUT /v1/control/mode with {"mode": "report"}, "off" or "enforce".'
 
 clean: ## remove what was built (the data of "make dev" stays)
 	rm -rf build dist pkg target fuzz/target benches/*/target .wrangler

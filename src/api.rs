@@ -67,7 +67,7 @@ async fn route(request: &Request, env: &Env, context: &Context) -> Result<Respon
     };
     match segments.as_slice() {
         ["v1", "health"] => match method {
-            "GET" => Ok(system::health(&config)?),
+            "GET" => Ok(system::health(&config, &access_of(&config, request, env)).await?),
             _ => Err(not_allowed("GET, HEAD")),
         },
         ["v1", "decide"] => Err(not_allowed("POST")),

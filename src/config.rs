@@ -20,7 +20,7 @@ pub struct Config {
     pub auto_tenants: bool,
     /// For the `email` event.
     pub email: Email,
-    /// `MODE_CEILING`: no tenant's mode goes beyond it.
+    /// `MODE_CEILING`: the ceiling of a deployment of the release before, until it is handed over to `control/mode`.
     pub mode_ceiling: Mode,
 }
 

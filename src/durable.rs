@@ -12,7 +12,9 @@ pub mod client;
 pub mod lists;
 pub mod outbox;
 pub mod own_hops;
+pub mod publisher;
 pub mod sql;
+pub mod walk;
 
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsValue;

@@ -17,6 +17,7 @@ mod policies;
 mod preview;
 mod protocol;
 mod report;
+mod republish;
 mod schema;
 mod servers;
 mod site;
@@ -39,8 +40,9 @@ use crate::common::Common;
 use crate::config::Config;
 use crate::durable::alarm::Alarm;
 use crate::durable::client::{Circumstances, Client, Envelope};
+use crate::durable::publisher::Publisher;
 use crate::durable::sql::{Sql, SqlError};
-use crate::durable::{self, audit, json, outbox};
+use crate::durable::{self, audit, json};
 use crate::http;
 use crate::platform::{Deadline, real_millis, real_now};
 use crate::store::Access;
@@ -70,6 +72,7 @@ pub struct Ledger {
     recent: RefCell<events::RecentEvents>,
     admission: admission::Admission,
     alarm: Rc<Alarm>,
+    publisher: Publisher,
     deliveries: Rc<webhooks::Deliveries>,
 }
 
@@ -77,7 +80,8 @@ impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
         Config::get(&env);
         let (ready, recent, admission) = (Cell::new(false), RefCell::default(), admission::Admission::default());
-        Self { state, env, ready, recent, admission, alarm: Rc::default(), deliveries: Rc::default() }
+        let (alarm, publisher, deliveries) = (Rc::default(), Publisher::default(), Rc::default());
+        Self { state, env, ready, recent, admission, alarm, publisher, deliveries }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -101,14 +105,20 @@ impl DurableObject for Ledger {
             }
             Err(error) => return Ok(durable::respond(Err(error))?.into()),
         }
-        let is_tested = envelope.circumstances.clock.is_some();
+        let clock = envelope.circumstances.clock;
+        let is_tested = clock.is_some();
         let is_tick = matches!(envelope.call, Call::Tick);
         let response = durable::respond(self.answer(&sql, &common, envelope))?;
         if is_tested {
-            outbox::publish(&sql, &self.env).await;
+            self.publisher.publish(&sql, &self.env).await;
+        } else {
+            self.start_publishing(&sql)?;
         }
         if is_tick {
             self.start_deliveries(&sql, true)?;
+            if let Some(now) = clock {
+                while republish::sweep(&sql, &self.env, now).await? {}
+            }
         }
         self.set_alarm(&sql, 0).await?;
         Ok(response.into())
@@ -123,7 +133,7 @@ impl Ledger {
     /// Publishes the outbox and does what is due. Whatever fails is tried again: the alarm is set anew.
     async fn serve_due(&self) -> worker::Result<()> {
         let sql = self.sql()?;
-        let published = outbox::publish(&sql, &self.env).await;
+        self.start_publishing(&sql)?;
         if !Config::get(&self.env).is_test
             && let Some(common) = self.common().await
             && let Some(tenant) = policies::tenant(&sql)?
@@ -136,8 +146,15 @@ impl Ledger {
         if let Err(error) = self.start_deliveries(&sql, false) {
             worker::console_error!("webhooks: {error}");
         }
-        // not at once: what could not be published now would only be tried again and again
-        self.set_alarm(&sql, if published { 0 } else { outbox::RETRY_MILLIS }).await
+        if let Err(error) = republish::step(&sql) {
+            worker::console_error!("laying anew: {error}");
+        }
+        if !Config::get(&self.env).is_test
+            && let Err(error) = republish::sweep(&sql, &self.env, real_now()).await
+        {
+            worker::console_error!("the sweep: {error}");
+        }
+        self.set_alarm(&sql, 0).await
     }
 
     fn answer(&self, sql: &Sql, common: &Common, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlError> {
@@ -252,6 +269,10 @@ impl Ledger {
                 WebhookCall::Delete { id } => json(&webhooks::delete(sql, site, &id)?),
             },
             Call::Notifications(range) => json(&notifications::page(sql, &range)?),
+            Call::Republish => {
+                republish::begin(sql, site)?;
+                json(&true)
+            }
             Call::Tick => Ok(http::no_content()?),
         }
     }
@@ -300,9 +321,19 @@ impl Ledger {
     async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
         let due = if Config::get(&self.env).is_test { None } else { work::next_due(sql, real_now())? };
         let due = due.map(|Timestamp(at)| at.saturating_mul(1_000));
-        let due = outbox::next_due_millis(sql)?.into_iter().chain(due);
+        let due = self.publisher.next_due_millis(sql)?.into_iter().chain(due);
+        let sweeps = !Config::get(&self.env).is_test;
+        let due = due.chain(republish::next_due_millis(sql, real_now(), sweeps)?);
         let due = due.chain(webhooks::next_due_millis(sql, &self.deliveries)?).min();
         self.alarm.set(&self.state.storage(), due, wait_at_least).await
+    }
+
+    /// Has KV told of what is due. Nothing waits for it; the alarm is there should the object end before.
+    fn start_publishing(&self, sql: &Sql) -> Result<(), SqlError> {
+        if self.publisher.is_due(sql)? {
+            self.state.wait_until(self.publisher.publish(sql, &self.env));
+        }
+        Ok(())
     }
 
     /// Has notifications delivered. Nothing waits for it: a receiver that hangs delays neither the outbox nor an answer.

@@ -3,11 +3,13 @@
 
 mod control;
 mod counters;
+mod daily;
 mod facts;
 mod freshness;
 mod keys;
 mod notifications;
 mod protocol;
+mod republish;
 mod schema;
 mod tenants;
 mod trail;
@@ -23,15 +25,16 @@ use crate::config::Config;
 use crate::durable::alarm::Alarm;
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, Client, Envelope};
+use crate::durable::publisher::Publisher;
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
-use crate::durable::{self, json, outbox, own_hops};
+use crate::durable::{self, json, own_hops};
 use crate::http;
 use crate::platform::{real_millis, real_now};
-use crate::store::{self, ControlKey};
+use crate::store::{self, ControlKey, Family};
 
 pub use counters::{add, all as all_counting, of_isolate as counting};
 pub use freshness::age_days;
-pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, RevokeKey, Told};
+pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, Republished, RevokeKey, Told};
 
 /// The Durable Object's binding, and the name of the one that does not only add up.
 const BINDING: &str = "OPERATOR";
@@ -52,15 +55,18 @@ pub struct Operator {
     state: State,
     env: Env,
     ready: Cell<bool>,
+    handed_over: Cell<bool>,
     alarm: Alarm,
+    publisher: Publisher,
     freshness: freshness::Freshness,
 }
 
 impl DurableObject for Operator {
     fn new(state: State, env: Env) -> Self {
         Config::get(&env);
-        let (ready, alarm, freshness) = (Cell::new(false), Alarm::default(), freshness::Freshness::default());
-        Self { state, env, ready, alarm, freshness }
+        let (ready, handed_over) = (Cell::new(false), Cell::new(false));
+        let (alarm, publisher) = (Alarm::default(), Publisher::default());
+        Self { state, env, ready, handed_over, alarm, publisher, freshness: freshness::Freshness::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -69,6 +75,13 @@ impl DurableObject for Operator {
         let circumstances = envelope.circumstances;
         let sql = self.sql()?;
         let adds_up_alone = counters::adds_up_alone(&envelope.name);
+        if let Call::IsPublished(key) = &envelope.call {
+            let is_confirmed = self.publisher.confirm(&sql, &self.env, &envelope.actor, key.key()).await;
+            return Ok(durable::respond(json(&is_confirmed))?.into());
+        }
+        let is_tick = matches!(envelope.call, Call::Tick);
+        let moves_brake = matches!(envelope.call, Call::Control(_, Some(_)));
+        self.hand_over(&sql, circumstances.clock.unwrap_or_else(real_now));
         let response = durable::respond(answer(sql.failing_at(circumstances.fails_at), envelope))?;
         sql.failing_at(None);
         if adds_up_alone {
@@ -76,10 +89,20 @@ impl DurableObject for Operator {
         }
         if let Some(clock) = circumstances.clock {
             self.freshness.do_due(&sql, clock)?;
-            outbox::publish(&sql, &self.env).await;
+            daily::prune_due(&sql, clock)?;
+            self.publisher.publish(&sql, &self.env).await;
             trail::deliver(&sql, &self.env).await;
             tenants::poke_due(&sql, &self.env, Circumstances { fails_at: None, ..circumstances }).await?;
+            if is_tick {
+                while republish::sweep(&sql, &self.env, clock).await? {}
+            }
         }
+        if moves_brake {
+            // the caller does not wait for it, but it waits for nobody
+            let confirmed = self.publisher.confirm(&sql, &self.env, audit::SYSTEM, ControlKey.key());
+            self.state.wait_until(async move { _ = confirmed.await });
+        }
+        self.start_publishing(&sql)?;
         self.set_alarm(&sql, 0).await?;
         Ok(response.into())
     }
@@ -93,18 +116,30 @@ impl Operator {
     /// Publishes the outbox, delivers notes and tells ledgers. Whatever fails is tried again: the alarm is set anew.
     async fn serve_due(&self) -> worker::Result<()> {
         let sql = self.sql()?;
-        let published = outbox::publish(&sql, &self.env).await;
+        self.hand_over(&sql, real_now());
+        self.start_publishing(&sql)?;
         trail::deliver(&sql, &self.env).await;
         if !Config::get(&self.env).is_test
-            && let Err(error) = self.freshness.do_due(&sql, real_now())
+            && let Err(error) =
+                self.freshness.do_due(&sql, real_now()).and_then(|()| daily::prune_due(&sql, real_now()))
         {
-            worker::console_error!("the catalog's age is not told: {error}");
+            worker::console_error!("what is due daily: {error}");
         }
         if let Err(error) = tenants::poke_due(&sql, &self.env, Circumstances::default()).await {
             worker::console_error!("ledgers are not told: {error}");
         }
-        let failed = !published && outbox::next_due_millis(&sql)?.is_some();
-        self.set_alarm(&sql, if failed { outbox::RETRY_MILLIS } else { 0 }).await
+        if let Err(error) = republish::step(&sql) {
+            worker::console_error!("laying anew: {error}");
+        }
+        if let Err(error) = republish::ask_ledgers(&sql, &self.env, Circumstances::default()).await {
+            worker::console_error!("ledgers are not asked to lay anew: {error}");
+        }
+        if !Config::get(&self.env).is_test
+            && let Err(error) = republish::sweep(&sql, &self.env, real_now()).await
+        {
+            worker::console_error!("the sweep: {error}");
+        }
+        self.set_alarm(&sql, 0).await
     }
 
     fn sql(&self) -> Result<Sql, SqlError> {
@@ -116,10 +151,40 @@ impl Operator {
         Ok(sql)
     }
 
+    /// Takes the place of the release before, if that is still to be done. Nothing else fails by it.
+    fn hand_over(&self, sql: &Sql, now: Timestamp) {
+        if self.handed_over.get() {
+            return;
+        }
+        match control::hand_over(sql, now, Config::get(&self.env).mode_ceiling) {
+            Ok(()) => self.handed_over.set(true),
+            Err(error) => worker::console_error!("the ceiling is not handed over: {error}"),
+        }
+    }
+
+    /// Has KV told of what is due. Nothing waits for it; the alarm is there should the object end before.
+    fn start_publishing(&self, sql: &Sql) -> Result<(), SqlError> {
+        if self.publisher.is_due(sql)? {
+            self.state.wait_until(self.publisher.publish(sql, &self.env));
+        }
+        Ok(())
+    }
+
     async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
-        let stale = if Config::get(&self.env).is_test { None } else { self.freshness.next_due(sql)? };
-        let stale = stale.map(|Timestamp(at)| at.saturating_mul(1_000));
-        let due = [outbox::next_due_millis(sql)?, trail::next_due_millis(sql)?, tenants::next_due_millis(sql)?, stale];
+        let is_test = Config::get(&self.env).is_test;
+        let daily = if is_test { None } else { daily::next_due(sql, real_now())? };
+        let stale = if is_test { None } else { self.freshness.next_due(sql)? };
+        let millis = |Timestamp(at)| at.saturating_mul(1_000);
+        let (daily, stale) = (daily.map(millis), stale.map(millis));
+        let republish = republish::next_due_millis(sql, real_now(), !is_test)?;
+        let due = [
+            self.publisher.next_due_millis(sql)?,
+            trail::next_due_millis(sql)?,
+            tenants::next_due_millis(sql)?,
+            republish,
+            daily,
+            stale,
+        ];
         self.alarm.set(&self.state.storage(), due.into_iter().flatten().min(), wait_at_least).await
     }
 }
@@ -131,7 +196,7 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::CreateKey(key) => json(&keys::create(sql, act, key)?),
         Call::Keys(tenant, range) => json(&keys::page(sql, tenant.as_ref(), &range)?),
         Call::RevokeKey(revoke) => json(&keys::revoke(sql, act, &revoke)?),
-        Call::Control(variable, mode) => changed(&control::set(sql, act, variable, mode)?),
+        Call::Control(_, mode) => changed(&control::set(sql, act, mode)?),
         Call::Facts(key, version) => facts::show(sql, &key, version, act.at),
         Call::PutFacts(put) => changed(&facts::put(sql, act, put, integer(real_millis()))?),
         Call::Baselines(range) => json(&facts::baselines(sql, &range)?),
@@ -139,10 +204,13 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::Note(note) => json(&trail::take(sql, note)?),
         Call::Audit(range) => json(&audit::page(sql, &range)?),
         Call::OwnHops { actor, messages, disbelieved } => json(&own_hops(sql, &actor, (messages, disbelieved), act)?),
+        Call::Republish => json(&republish::begin(sql, act)?),
         Call::Count(counts) => json(&counters::count(sql, &counts)?),
         Call::Tell(told) => json(&counters::take_in(sql, &told, act.at)?),
         Call::Notifications(range) => json(&notifications::page(sql, &range)?),
         Call::Tick => Ok(http::no_content()?),
+        // answered before, since it waits
+        Call::IsPublished(_) => json(&false),
     }
 }
 

@@ -82,6 +82,11 @@ extern "C" {
     fn fill_random(bytes: &mut [u8]);
 }
 
+/// Three to five quarters of it, so that not all do the same at the same time.
+pub fn jittered(millis: i64) -> i64 {
+    (millis as f64 * (0.75 + js_sys::Math::random() / 2.0)) as i64
+}
+
 /// A number that no other isolate is likely to draw. Not a secret.
 pub fn random_id() -> String {
     let draw = || js_sys::Math::random().to_bits();

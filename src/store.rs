@@ -19,9 +19,10 @@ use crate::platform::{Deadline, real_millis, within};
 use cache::{Age, Cache};
 pub use families::{
     ControlKey, ControlRecord, FactsKey, FactsRecord, Family, GatewaySettings, Kept, KeyKey, KeyRecord, Machine,
-    PeerKey, PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Record, TenantKey, TenantRecord, Versions,
+    PeerKey, PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Rank, Record, TenantKey, TenantRecord,
+    Versions,
 };
-pub use kv::{Kv, Listed};
+pub use kv::Kv;
 
 /// The KV namespace's binding.
 pub const BINDING: &str = "STATE";

@@ -5,12 +5,14 @@ use tidegate_wire::base64;
 use tidegate_wire::problem::Problem;
 use worker::Context;
 
+use super::facts;
 use crate::access::Principal;
 use crate::config::Config;
+use crate::durable::client::Circumstances;
 use crate::http::Request;
 use crate::metrics::{self, Counter};
 use crate::platform::Deadline;
-use crate::store::{Access, KeyKey};
+use crate::store::{Access, ControlKey, ControlRecord, KeyKey};
 
 /// Beyond this nothing is hashed: a key is shorter.
 const MAX_KEY: usize = 200;
@@ -54,7 +56,19 @@ pub async fn verify(
             access.refresh(&family).await;
         });
     }
-    let record = record.ok_or_else(wrong)?;
+    let Some(record) = record else {
+        // a namespace that was emptied or exchanged says nothing of keys
+        let is_laid = match access.cached(&ControlKey) {
+            Some((Some(_), _)) => Ok(true),
+            _ => access.read_all(&[ControlKey]).await.map(|control| control.iter().any(Option::is_some)),
+        };
+        if is_laid.map_err(|error| Unverified::Unknown(error.as_str()))? {
+            return Err(wrong());
+        }
+        // of a new deployment, whose object lays the ceiling when it first runs
+        facts::hand_over_later(&ControlRecord::default(), access.env, context, Circumstances::default());
+        return Err(Unverified::Unknown("the KV store is empty"));
+    };
     Ok(Principal {
         actor: format!("key:{}", record.id),
         id: Some(record.id.clone()),

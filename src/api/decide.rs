@@ -188,7 +188,7 @@ pub async fn decide<'a>(site: &Site<'_>, posted: &'a native::Request<'a>, render
             None => undecided(Some(recognition), internal("the policy was not read")),
         };
     };
-    facts::tell_variable_later(site.config, &known.control, site.access.env, site.context, site.circumstances);
+    facts::hand_over_later(&known.control, site.access.env, site.context, site.circumstances);
     let ceiling = known.control.ceiling(site.config.mode_ceiling);
     let deciding = Deciding { event, known, policy, ceiling, now };
     let Some(decision) = deciding.decide(deciding.known.phase.as_deref()) else {

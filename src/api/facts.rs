@@ -7,7 +7,6 @@ use worker::worker_sys::web_sys::Response;
 use worker::{Context, Env};
 
 use super::{Caller, Failure, done, not_allowed};
-use crate::config::Config;
 use crate::durable::audit;
 use crate::durable::client::{ADMIN_DEADLINE, Circumstances};
 use crate::http;
@@ -15,8 +14,8 @@ use crate::operator::{self, Call, Changed, Content, PutFacts};
 use crate::platform::real_millis;
 use crate::store::{self, ControlKey, ControlRecord, FactsKey};
 
-/// An isolate tells no more often of a variable that the operator's object has not.
-const TOLD_EVERY_MILLIS: u64 = 20_000;
+/// An isolate asks no more often for what is still to be handed over.
+const ASKED_EVERY_MILLIS: u64 = 20_000;
 
 /// The catalog or a baseline.
 pub async fn route(caller: &Caller<'_>, method: &str, key: FactsKey) -> Result<Response, Failure> {
@@ -66,6 +65,7 @@ pub async fn control(caller: &Caller<'_>, method: &str) -> Result<Response, Fail
         }
         _ => return Err(not_allowed("GET, HEAD, PUT")),
     };
+    // an object of the release before takes the variable in, and is told no other one than its own
     change(caller, &Call::Control(caller.config.mode_ceiling, mode)).await
 }
 
@@ -78,32 +78,20 @@ async fn change(caller: &Caller<'_>, call: &Call) -> Result<Response, Failure> {
     Ok(http::respond(200, "application/json", &tag, shown.as_bytes())?)
 }
 
-/// Tells the operator's object of the deployment's `MODE_CEILING` after the answer, where it knows another one: the time
-/// below enforce stops the clocks.
-pub fn tell_variable_later(
-    config: &Config,
-    control: &ControlRecord,
-    env: &Env,
-    context: &Context,
-    circumstances: Circumstances,
-) {
+/// Wakes the operator's object after the answer where KV has not heard yet that it took the place of the release
+/// before's.
+pub fn hand_over_later(control: &ControlRecord, env: &Env, context: &Context, circumstances: Circumstances) {
     thread_local! {
-        static TOLD_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-    }
-    let variable = config.mode_ceiling;
-    if control.knows(variable) {
-        return;
+        static ASKED_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
     }
     let now = real_millis();
-    if now.saturating_sub(TOLD_AT.get()) < TOLD_EVERY_MILLIS {
+    if control.handed_over || now.saturating_sub(ASKED_AT.get()) < ASKED_EVERY_MILLIS {
         return;
     }
-    TOLD_AT.set(now);
+    ASKED_AT.set(now);
     let operator = operator::of(env, audit::SYSTEM, circumstances);
     context.wait_until(async move {
-        let told: Result<Changed, _> = operator.call(&Call::Control(variable, None), operator::DEADLINE).await;
-        if let Ok(Changed { control, .. }) = told {
-            store::remember(&ControlKey, control);
-        }
+        // one that fails is asked again
+        let _ = operator.forward(&Call::Tick).await;
     });
 }

@@ -11,7 +11,7 @@ use crate::durable::client::{ADMIN_DEADLINE, Client};
 use crate::durable::lists::{Page, Range};
 use crate::ledger::Call;
 use crate::platform::{random_id, real_now, within};
-use crate::store::{self, BINDING, Family, KeyKey, Kv, Listed, PhaseKey, PolicyKey, TenantKey};
+use crate::store::{self, BINDING, Family, KeyKey, Kv, PhaseKey, PolicyKey, TenantKey};
 use crate::{http, operator};
 
 /// Beyond this a cursor is none of KV's.
@@ -34,14 +34,18 @@ pub async fn list(caller: &Caller<'_>, method: &str) -> Result<Response, Failure
         match &caller.principal.tenant {
             Some(own) => {
                 let found = kv.read(&[TenantKey(own).key()]).await?;
-                Ok(Listed { metadata: found.into_iter().flatten().collect(), cursor: None })
+                Ok((found.into_iter().flatten().collect(), None))
             }
-            None => kv.page(TenantKey::ALL, range.cursor.as_deref(), range.limit).await,
+            None => {
+                let page = kv.page(TenantKey::ALL, range.cursor.as_deref(), range.limit).await?;
+                Ok((page.keys.into_iter().filter_map(|key| key.metadata).collect(), page.cursor))
+            }
         }
     };
-    let Listed { metadata, cursor } = within(ADMIN_DEADLINE, page).await.map_err(|_| unavailable())??;
+    let (summaries, cursor): (Vec<String>, Option<String>) =
+        within(ADMIN_DEADLINE, page).await.map_err(|_| unavailable())?.map_err(Failure::Runtime)?;
     let next = serde_json::to_string(&cursor).unwrap_or_default();
-    let list = format!(r#"{{"items":[{}],"next":{next}}}"#, metadata.join(","));
+    let list = format!(r#"{{"items":[{}],"next":{next}}}"#, summaries.join(","));
     Ok(http::json(list.as_bytes())?)
 }
 

@@ -81,8 +81,14 @@ async fn revoke(caller: &Caller<'_>, id: &str) -> Result<Response, Failure> {
     let bound_to = caller.principal.tenant.clone();
     let revoke = RevokeKey { id: id.to_owned(), bound_to, as_admin: caller.principal.is_admin() };
     let hash: String = done(caller.operator().request(&Call::RevokeKey(revoke), ADMIN_DEADLINE).await?)?;
-    store::forget_key(&KeyKey(hash));
-    Ok(http::no_content()?)
+    let key = KeyKey(hash);
+    store::forget_key(&key);
+    // an object of the release before cannot tell
+    let is_confirmed = caller.operator().call(&Call::IsPublished(key), ADMIN_DEADLINE).await.unwrap_or(false);
+    if is_confirmed {
+        return Ok(http::no_content()?);
+    }
+    Ok(http::respond(202, "application/json", &[], br#"{"confirmed":false}"#)?)
 }
 
 /// A member that may be null, yet has to be there.

@@ -1,21 +1,21 @@
 //! What belongs to no tenant in particular.
 
 use serde::Serialize;
-use tidegate_engine::TenantId;
+use tidegate_engine::{Mode, TenantId};
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure, facts, keys, no_route, not_allowed};
+use super::{Caller, Failure, done, facts, keys, no_route, not_allowed};
 use crate::access::{Principal, Role};
 use crate::common::Common;
 use crate::config::Config;
-use crate::durable::client::Circumstances;
+use crate::durable::client::{ADMIN_DEADLINE, Circumstances};
 use crate::http;
 use crate::ledger;
 use crate::metrics;
-use crate::operator::{self, Call};
+use crate::operator::{self, Call, Republished};
 use crate::platform::real_now;
-use crate::store::FactsKey;
+use crate::store::{Access, ControlKey, FactsKey};
 
 #[derive(Serialize)]
 struct Health {
@@ -23,13 +23,23 @@ struct Health {
     version: &'static str,
     /// The clock can be set by requests.
     test_clock: bool,
-    mode_ceiling: &'static str,
+    /// As far as this isolate knows; `None` where it cannot be read.
+    mode_ceiling: Option<&'static str>,
+    /// The variable that a deployment of the release before had set: it moves nothing any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode_ceiling_variable: Option<&'static str>,
 }
 
-pub fn health(config: &Config) -> Result<Response, Failure> {
-    let version = env!("CARGO_PKG_VERSION");
-    let health =
-        Health { status: "ok", version, test_clock: config.is_test, mode_ceiling: config.mode_ceiling.as_str() };
+pub async fn health(config: &Config, access: &Access<'_>) -> Result<Response, Failure> {
+    let variable = config.mode_ceiling;
+    let control = access.get(&ControlKey).await.ok().map(|(control, _)| control.unwrap_or_default());
+    let health = Health {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+        test_clock: config.is_test,
+        mode_ceiling: control.map(|control| control.ceiling(variable).as_str()),
+        mode_ceiling_variable: (variable != Mode::Enforce).then(|| variable.as_str()),
+    };
     Ok(http::json(&serde_json::to_vec(&health).unwrap_or_default())?)
 }
 
@@ -58,6 +68,8 @@ pub async fn route(caller: &Caller<'_>, method: &str, rest: &[&str]) -> Result<R
         ["baselines"] => Err(not_allowed("GET, HEAD")),
         ["baselines", name] => facts::route(caller, method, FactsKey::Baseline((*name).to_owned())).await,
         ["control", "mode"] => facts::control(caller, method).await,
+        ["republish"] if method == "POST" => republish(caller).await,
+        ["republish"] => Err(not_allowed("POST")),
         ["audit"] if method == "GET" => audit(caller).await,
         ["notifications"] if method == "GET" => notifications(caller).await,
         ["notifications"] => Err(not_allowed("GET, HEAD")),
@@ -92,6 +104,14 @@ async fn audit(caller: &Caller<'_>) -> Result<Response, Failure> {
 async fn notifications(caller: &Caller<'_>) -> Result<Response, Failure> {
     caller.principal.reads_all()?;
     Ok(caller.operator().forward(&Call::Notifications(caller.range()?)).await?)
+}
+
+/// Has the objects lay all keys of KV anew.
+async fn republish(caller: &Caller<'_>) -> Result<Response, Failure> {
+    caller.principal.administers()?;
+    let republished: Republished = done(caller.operator().request(&Call::Republish, ADMIN_DEADLINE).await?)?;
+    let body = serde_json::to_vec(&republished).unwrap_or_default();
+    Ok(http::respond(202, "application/json", &[], &body)?)
 }
 
 /// Does all that is due by the test's clock: of one tenant or, where none is named, of the operator.

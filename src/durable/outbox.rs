@@ -1,132 +1,200 @@
-//! What changed and KV has not been told yet.
-//!
-//! A change writes its row in its own transaction; the alarm puts it into KV. One put is in flight a key, at most one
-//! a second, and the row goes only if no newer one took its place meanwhile.
+//! What changed and KV has not been told yet: written by the change's own transaction, put into KV by
+//! [`super::publisher`].
 
-use serde::Deserialize;
-use wasm_bindgen::JsValue;
-use worker::{Env, SqlStorageValue};
+use worker::SqlStorageValue;
 
 use super::sql::{Change, Sql, SqlError, integer, to_text, values};
-use crate::platform::{real_millis, within};
-use crate::store::{self, Family, Kv};
+use crate::platform::real_millis;
+use crate::store::{Family, KeyKey, KeyRecord, Rank};
 
-/// KV takes one write a key and second; a margin, since its clock is not ours.
-const PUT_SPACING_MILLIS: i64 = 1_100;
-pub const RETRY_MILLIS: i64 = 2_000;
-const PUT_DEADLINE: std::time::Duration = std::time::Duration::from_secs(10);
-/// How long a put that is under way keeps its key from another: longer than its deadline.
-const IN_FLIGHT_MILLIS: i64 = 12_000;
-/// Rows that one alarm serves; the next follows at once.
-const MAX_PUTS: i64 = 200;
-
-pub const TABLES: &[&str] = &[
-    // what KV has to be told: a row goes when KV has this very change of it; no `json`: the key is to be removed
-    "CREATE TABLE IF NOT EXISTS outbox (
-        key TEXT PRIMARY KEY, rev INTEGER NOT NULL, json TEXT, metadata TEXT, due INTEGER NOT NULL) WITHOUT ROWID",
+/// As 67205e3 made it. It names its columns, so that it can live with those that were added since: its rows are first in
+/// the last rank until this release starts again.
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS outbox (
+    key TEXT PRIMARY KEY, rev INTEGER NOT NULL, json TEXT, metadata TEXT, due INTEGER NOT NULL) WITHOUT ROWID";
+/// `rev` tells one change of a row from the next, for as long as the row is there; no `json`: the key is to be removed;
+/// `due` is in milliseconds of the real clock; `seq` is the order within `rank`; `again`: see [`Again`].
+const COLUMNS: [(&str, &str); 4] = [
+    ("seq", "INTEGER NOT NULL DEFAULT 0"),
+    ("rank", "INTEGER NOT NULL DEFAULT 5"),
+    ("attempts", "INTEGER NOT NULL DEFAULT 0"),
+    ("again", "INTEGER NOT NULL DEFAULT 0"),
 ];
+const INDEXES: [&str; 2] = [
+    "CREATE INDEX IF NOT EXISTS outbox_turn ON outbox (rank, seq)",
+    "CREATE INDEX IF NOT EXISTS outbox_due ON outbox (due)",
+];
+/// KV takes one write a key and second; a margin, since its clock is not ours.
+pub const SPACING_MILLIS: i64 = 1_100;
+/// Rows that one step of laying anew brings.
+pub const STEP: i64 = 200;
+/// Rows that an object which ended may have had under way, and whose puts may land after those of the one that follows
+/// it: those that come first.
+const INHERITED: i64 = 200;
+
+/// How often KV is told the same once more, after it has confirmed it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Again(i64);
+
+impl Again {
+    pub const NEVER: Self = Self(0);
+    /// After a minute: an earlier put may land after a later one.
+    pub const ONCE: Self = Self(1);
+    /// After a minute and after ten: what works until KV has lost it.
+    pub const TWICE: Self = Self(3);
+
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+
+    /// When KV is told once more, in milliseconds from now, and what follows; `None`: it is not.
+    pub const fn next(number: i64) -> Option<(i64, Self)> {
+        match number {
+            3 => Some((60_000, Self(2))),
+            2 => Some((600_000, Self::NEVER)),
+            1 => Some((60_000, Self::NEVER)),
+            _ => None,
+        }
+    }
+}
+
+/// Makes the table, or gives the one that is there what it lacks.
+pub fn create(change: &Change<'_>) -> Result<(), SqlError> {
+    change.run(TABLE, Vec::new())?;
+    let known = change.texts("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'outbox'", Vec::new())?;
+    for (name, definition) in COLUMNS {
+        if !known.iter().any(|sql| sql.contains(name)) {
+            change.run(&format!("ALTER TABLE outbox ADD COLUMN {name} {definition}"), Vec::new())?;
+        }
+    }
+    INDEXES.iter().try_for_each(|index| change.run(index, Vec::new()))?;
+    // what the release before left: rows that only kept the next put at a distance, and rows without a turn
+    change.run("DELETE FROM outbox WHERE rev < 0", Vec::new())?;
+    change.run(
+        "UPDATE outbox SET seq = 1, rank = CASE WHEN key GLOB 'key/*' AND json IS NULL THEN 0
+             WHEN key GLOB 'key/*' THEN 5 WHEN key GLOB 'policy/*' THEN 3 WHEN key GLOB 'phase/*' THEN 4
+             WHEN key GLOB 'tenant/*' OR key GLOB 'peer/*' THEN 5 ELSE 1 END
+         WHERE seq = 0",
+        Vec::new(),
+    )?;
+    // nor is it known which keys KV was told within the last second
+    change.run(
+        "UPDATE outbox SET again = MAX(again, ?1), due = MAX(due, ?2)
+         WHERE key IN (SELECT key FROM outbox ORDER BY rank, seq LIMIT ?3)",
+        values![Again::ONCE.number(), integer(real_millis()) + SPACING_MILLIS, INHERITED],
+    )
+}
 
 /// Lays a record ready for KV.
 pub fn lay<F: Family>(change: &Change<'_>, family: &F, record: &F::Record) -> Result<(), SqlError> {
-    put(change, family.key(), Some(to_text(record)?), None)
+    lay_in(change, F::RANK, family, record)
+}
+
+/// As [`lay`], in another rank than its family's.
+pub fn lay_in<F: Family>(change: &Change<'_>, rank: Rank, family: &F, record: &F::Record) -> Result<(), SqlError> {
+    put(change, Row { json: Some(to_text(record)?), ..Row::removal(family.key(), rank) })
+}
+
+/// Lays a key's record ready for KV, with what listings show beside its name.
+pub fn lay_key(change: &Change<'_>, key: &KeyKey, record: &KeyRecord, metadata: String) -> Result<(), SqlError> {
+    let row = Row::removal(key.key(), KeyKey::RANK);
+    put(change, Row { json: Some(to_text(record)?), metadata: Some(metadata), ..row })
 }
 
 /// Lays a record ready for KV that is JSON already.
-pub fn lay_json<F: Family>(change: &Change<'_>, family: &F, json: String) -> Result<(), SqlError> {
-    put(change, family.key(), Some(json), None)
+pub fn lay_json<F: Family>(change: &Change<'_>, rank: Rank, family: &F, json: String) -> Result<(), SqlError> {
+    put(change, Row { json: Some(json), ..Row::removal(family.key(), rank) })
 }
 
 /// Lays a record ready for KV that lists show, too.
 pub fn lay_listed<F: Family>(change: &Change<'_>, family: &F, record: &F::Record) -> Result<(), SqlError> {
     let json = to_text(record)?;
-    put(change, family.key(), Some(json.clone()), Some(json))
+    put(change, Row { json: Some(json.clone()), metadata: Some(json), ..Row::removal(family.key(), F::RANK) })
 }
 
 /// Has a record removed from KV.
 pub fn remove<F: Family>(change: &Change<'_>, family: &F) -> Result<(), SqlError> {
-    put(change, family.key(), None, None)
+    put(change, Row::removal(family.key(), F::RANK))
+}
+
+/// Has a key stop working: before all else, and again later.
+pub fn revoke(change: &Change<'_>, key: &KeyKey) -> Result<(), SqlError> {
+    put(change, Row { again: Again::TWICE, ..Row::removal(key.key(), Rank::Revocation) })
 }
 
 /// Has the records removed from KV whose keys `select` lists.
 pub fn remove_listed(change: &Change<'_>, select: &str, values: Vec<SqlStorageValue>) -> Result<(), SqlError> {
     // the WHERE tells SQLite that ON CONFLICT is no JOIN's ON
+    let rank = Rank::Rest.number();
     let statement = format!(
-        "INSERT INTO outbox (key, rev, json, metadata, due) SELECT key, 1, NULL, NULL, 0 FROM
+        "INSERT INTO outbox (key, rev, json, metadata, due, seq, rank)
+             SELECT key, 1, NULL, NULL, 0, (SELECT IFNULL(MAX(seq), 0) + 1 FROM outbox WHERE rank = {rank}), {rank} FROM
              (SELECT NULL AS key WHERE FALSE UNION ALL {select}) WHERE TRUE
-         ON CONFLICT (key) DO UPDATE SET rev = ABS(rev) + 1, json = NULL, metadata = NULL"
+         ON CONFLICT (key) DO UPDATE SET rev = rev + 1, json = NULL, metadata = NULL,
+             due = CASE attempts WHEN 0 THEN 0 ELSE due END"
     );
     change.run(&statement, values)
 }
 
-/// Has all records removed from KV that it was told lately or was to be told.
+/// Has all records removed from KV that it was to be told.
 pub fn remove_all(change: &Change<'_>) -> Result<(), SqlError> {
-    change.run("UPDATE outbox SET rev = ABS(rev) + 1, json = NULL, metadata = NULL", Vec::new())
+    change.run("UPDATE outbox SET rev = rev + 1, json = NULL, metadata = NULL", Vec::new())
 }
 
-fn put(change: &Change<'_>, key: String, json: Option<String>, metadata: Option<String>) -> Result<(), SqlError> {
-    // `rev` tells one change of a row from the next, for as long as the row is there
-    change.run(
-        "INSERT INTO outbox (key, rev, json, metadata, due) VALUES (?1, 1, ?2, ?3, 0)
-         ON CONFLICT (key) DO UPDATE SET rev = ABS(rev) + 1, json = excluded.json, metadata = excluded.metadata",
-        values![key, json, metadata],
-    )
+/// Lays what KV should have already: behind what changes, and not where something newer waits.
+pub fn lay_anew(change: &Change<'_>, key: &str, json: &str, metadata: Option<&str>) -> Result<(), SqlError> {
+    let rows = "SELECT ?1 AS key, ?2 AS json, ?3 AS metadata";
+    lay_all_anew(change, rows, values![key, json, metadata.map(ToOwned::to_owned)])
 }
 
-/// When the first row is due, in milliseconds of the real clock.
-pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
-    sql.number("SELECT MIN(due) FROM outbox WHERE rev > 0", Vec::new())
+/// As [`lay_anew`], the keys with JSON and metadata that `select` lists.
+pub fn lay_all_anew(change: &Change<'_>, select: &str, values: Vec<SqlStorageValue>) -> Result<(), SqlError> {
+    let rank = Rank::Rest.number();
+    let statement = format!(
+        "INSERT INTO outbox (key, rev, json, metadata, due, seq, rank)
+             SELECT key, 1, json, metadata, 0, (SELECT IFNULL(MAX(seq), 0) + 1 FROM outbox WHERE rank = {rank}), {rank}
+             FROM ({select}) WHERE TRUE
+         ON CONFLICT (key) DO NOTHING"
+    );
+    change.run(&statement, values)
 }
 
-#[derive(Deserialize)]
+/// Whether fewer rows wait than one step of laying anew brings.
+pub fn has_room(sql: &Sql) -> Result<bool, SqlError> {
+    let waiting = "SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE rank < ?1 LIMIT ?2)";
+    Ok(sql.number(waiting, values![Rank::Again.number(), STEP])?.unwrap_or(0) < STEP)
+}
+
+/// Whether KV has what was last laid under a key.
+pub fn is_told(sql: &Sql, key: &str) -> Result<bool, SqlError> {
+    let waits = "SELECT 1 FROM outbox WHERE key = ?1 AND rank != ?2";
+    Ok(sql.number(waits, values![key, Rank::Again.number()])?.is_none())
+}
+
 struct Row {
-    rev: i64,
+    key: String,
     json: Option<String>,
     metadata: Option<String>,
+    rank: Rank,
+    again: Again,
 }
 
-/// Puts what is due, and tells whether any was put. What fails stays, and is due again later; where KV does not answer,
-/// so does the rest.
-pub async fn publish(sql: &Sql, env: &Env) -> bool {
-    let mut any = false;
-    let now = integer(real_millis());
-    // ties by key: catalog and baselines before `control/mode`, which puts them in force; rows that are told stay
-    // until their second has passed, with a negative rev, so that the next put keeps its distance
-    let due = "SELECT json_quote(key) FROM outbox WHERE rev > 0 AND due <= ?1
-               ORDER BY key LIKE 'policy/%' DESC, due, key LIMIT ?2";
-    let Ok(keys) = sql.rows::<String>(due, values![now, MAX_PUTS]) else { return any };
-    let Some(kv) = Kv::new(env, store::BINDING) else { return any };
-    for key in keys {
-        let Ok(Some(row)) = take(sql, &key) else { continue };
-        let put = within(PUT_DEADLINE, tell(&kv, &key, &row)).await;
-        let told = matches!(put, Ok(Ok(())));
-        any |= told;
-        let after = integer(real_millis()) + if told { PUT_SPACING_MILLIS } else { RETRY_MILLIS };
-        let _ = sql.change(|change| {
-            if told {
-                let set_told = "UPDATE outbox SET rev = -rev, json = NULL, metadata = NULL WHERE key = ?1 AND rev = ?2";
-                change.run(set_told, values![key.as_str(), row.rev])?;
-            }
-            change.run("UPDATE outbox SET due = ?1 WHERE key = ?2", values![after, key.as_str()])
-        });
-        if put.is_err() {
-            break;
-        }
-    }
-    let _ = sql.change(|change| change.run("DELETE FROM outbox WHERE rev < 0 AND due <= ?1", values![now]));
-    any
-}
-
-async fn tell(kv: &Kv, key: &str, row: &Row) -> Result<(), JsValue> {
-    match &row.json {
-        Some(json) => kv.write(key, json, row.metadata.as_deref()).await,
-        None => kv.remove(key).await,
+impl Row {
+    const fn removal(key: String, rank: Rank) -> Self {
+        Self { key, json: None, metadata: None, rank, again: Again::NEVER }
     }
 }
 
-/// Takes a row for one put, as it is now: while others were put, it may have changed, or have been put elsewhere.
-fn take(sql: &Sql, key: &str) -> Result<Option<Row>, SqlError> {
-    let now = integer(real_millis());
-    let take = "UPDATE outbox SET due = ?1 WHERE key = ?2 AND rev > 0 AND due <= ?3
-                RETURNING json_object('rev', rev, 'json', json, 'metadata', metadata)";
-    sql.change(|change| change.row(take, values![now + IN_FLIGHT_MILLIS, key, now]))
+/// Writes a row. One that waits already keeps its turn, unless the new one's rank comes before; it is not put off by what
+/// it said before, but where KV failed it waits as long as was decided then.
+fn put(change: &Change<'_>, row: Row) -> Result<(), SqlError> {
+    let Row { key, json, metadata, rank, again } = row;
+    change.run(
+        "INSERT INTO outbox (key, rev, json, metadata, due, seq, rank, again)
+         VALUES (?1, 1, ?2, ?3, 0, (SELECT IFNULL(MAX(seq), 0) + 1 FROM outbox WHERE rank = ?4), ?4, ?5)
+         ON CONFLICT (key) DO UPDATE SET rev = rev + 1, json = excluded.json, metadata = excluded.metadata,
+             due = CASE attempts WHEN 0 THEN 0 ELSE due END,
+             seq = CASE WHEN excluded.rank < rank THEN excluded.seq ELSE seq END,
+             rank = MIN(rank, excluded.rank), again = MAX(again, excluded.again)",
+        values![key, json, metadata, rank.number(), again.number()],
+    )
 }

@@ -35,6 +35,11 @@ impl Sql {
         Self { sql: storage.sql(), storage: storage.as_raw().into(), fails_in: Cell::new(None) }
     }
 
+    /// The same storage, for what goes on after a call.
+    pub fn handle(&self) -> Self {
+        Self { sql: self.sql.clone(), storage: self.storage.clone(), fails_in: Cell::new(None) }
+    }
+
     /// Fails the statement of that number, counted from 1 over the changes to come; `None`: none.
     pub fn failing_at(&self, statement: Option<u32>) -> &Self {
         self.fails_in.set(statement);

@@ -16,11 +16,10 @@ use super::{policies, texts};
 use crate::access;
 use crate::durable::audit;
 use crate::durable::sql::{Change, Sql, SqlError, values};
+use crate::store::Rank;
 
 /// The longest exemption, in seconds.
 const MAX_SECONDS: i64 = 365 * DAY;
-/// Exempt times kept of one server; gaps between them may be taken for exempt.
-const MAX_TIMES: usize = 64;
 
 /// What is asked of a server's exemption.
 #[derive(Debug, Deserialize, Serialize)]
@@ -66,7 +65,7 @@ pub fn put(
         let before = one(change, id, site.now)?;
         let freeze = Freeze { from: site.now, until: Some(expires_at) };
         let past: Vec<Freeze> = server.exemptions.up_to(site.now).into();
-        *server.exemptions = Freezes::from(past.into_iter().chain([freeze]).collect::<Vec<_>>()).at_most(MAX_TIMES);
+        *server.exemptions = Freezes::from(past.into_iter().chain([freeze]).collect::<Vec<_>>()).bounded(site.now);
         let ended_before = expiry(change, id)?;
         change.run(
             "INSERT INTO exemption (server, starts_at, expires_at, notify_at, reason, created_by)
@@ -173,7 +172,7 @@ fn remove(
 
 fn publish(change: &Change<'_>, site: &Site<'_>, server: &mut Server) -> Result<Changed, SqlError> {
     let policy = policies::current(change)?;
-    let phases = servers::republish(change, site, &site.judge(&policy), server)?.into_iter().collect();
+    let phases = servers::republish(change, site, &site.judge(&policy), server, Rank::Relief)?.into_iter().collect();
     Ok(Changed { phases, ..Changed::default() })
 }
 

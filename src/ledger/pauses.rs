@@ -163,7 +163,7 @@ fn change_all(
     change.run("UPDATE pause SET pause = ?2 WHERE id = ?1", values![number(pause.id), to_text(&document)?])?;
     let warned_from = if pause.ended_at.is_some() { pause.until() } else { site.now.max(pause.from) };
     set_notify_at(change, pause.id, next_warning(pause.until(), warned_from))?;
-    policy.enforcement.pauses = pauses.freezes();
+    policy.enforcement.pauses = pauses.freezes().bounded(site.now);
     policy.rev += 1;
     policies::save(change, site, &policy)?;
     let policy = policies::current(change)?;

@@ -15,7 +15,7 @@ use super::work;
 use crate::access;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::durable::{audit, outbox};
-use crate::store::{PolicyKey, PolicyRecord, Record};
+use crate::store::{PolicyKey, PolicyRecord, Rank, Record};
 
 /// Servers that the answer to a change lists.
 pub const MAX_SHOWN: usize = 1_000;
@@ -82,7 +82,8 @@ impl Draft {
         let Proposal { mut policy, author } = proposal;
         let old = current(sql)?;
         leave_to_admins(author, &old.enforcement.policy, &mut policy)?;
-        let enforcement = old.enforcement.with_policy(policy, site.now);
+        let mut enforcement = old.enforcement.with_policy(policy, site.now);
+        enforcement.out_of_enforce = enforcement.out_of_enforce.bounded(site.now);
         let new = PolicyRecord { rev: old.rev + 1, softened_rev: old.softened_rev, enforcement };
         Ok(Self { old, new })
     }
@@ -112,7 +113,7 @@ pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlErr
             record.softened_rev = record.rev;
             let judge = site.judge(&record);
             for server in &mut servers {
-                phases.extend(servers::republish(change, site, &judge, server)?);
+                phases.extend(servers::republish(change, site, &judge, server, Rank::Phase)?);
             }
         }
         save(change, site, &kept.with(record.clone()))?;
@@ -135,7 +136,7 @@ pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlErr
 pub fn save(change: &Change<'_>, site: &Site<'_>, record: &Document<PolicyRecord>) -> Result<(), SqlError> {
     let json = to_text(record)?;
     store(change, "policy", &json)?;
-    outbox::lay_json(change, &PolicyKey(site.tenant), json)?;
+    outbox::lay_json(change, Rank::Policy, &PolicyKey(site.tenant), json)?;
     set_tenant(change, site.tenant)
 }
 

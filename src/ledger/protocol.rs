@@ -71,6 +71,8 @@ pub enum Call {
     Webhooks(WebhookCall),
     /// Answered with one page of notifications as the API shows them.
     Notifications(Range),
+    /// Has everything laid anew for KV, a step at a time. Answered with `true`.
+    Republish,
     /// Does nothing but what is due.
     Tick,
 }
@@ -78,7 +80,7 @@ pub enum Call {
 impl Call {
     /// Whether the answer shows what time alone changes, so that what is due has to be done first.
     pub const fn shows_what_is_due(&self) -> bool {
-        !matches!(self, Self::Record(_) | Self::Policy | Self::Note(_))
+        !matches!(self, Self::Record(_) | Self::Policy | Self::Note(_) | Self::Republish)
     }
 
     /// Whether it can be answered where nothing is stored, and leaves that so.
@@ -115,6 +117,7 @@ impl Call {
                 | Self::Note(_)
                 | Self::Webhooks(_)
                 | Self::Notifications(_)
+                | Self::Republish
                 | Self::Tick
         )
     }

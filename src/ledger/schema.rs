@@ -102,7 +102,9 @@ pub fn create(sql: &Sql) -> Result<(), SqlError> {
         .chain(super::unbelieved::TABLES)
         .chain(super::webhooks::TABLES)
         .chain(own_hops::TABLES)
-        .chain(outbox::TABLES)
         .chain(audit::TABLES);
-    sql.change(|change| tables.try_for_each(|table| change.run(table, Vec::new())))
+    sql.change(|change| {
+        tables.try_for_each(|table| change.run(table, Vec::new()))?;
+        outbox::create(change)
+    })
 }

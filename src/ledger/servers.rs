@@ -18,7 +18,7 @@ use super::{alerts, policies};
 use crate::durable::lists::{Page, Range};
 use crate::durable::sql::{Change, Sql, SqlError, from_text, to_text, values};
 use crate::durable::{audit, outbox};
-use crate::store::{PhaseKey, PhaseRecord, PolicyRecord};
+use crate::store::{PhaseKey, PhaseRecord, PolicyRecord, Rank};
 
 const MAX_TRANSITIONS: i64 = 200;
 const MAX_SERVER_EVIDENCE: i64 = 192;
@@ -197,8 +197,9 @@ pub fn republish(
     site: &Site<'_>,
     judge: &Judge<'_>,
     server: &mut Server,
+    rank: Rank,
 ) -> Result<Option<(ServerId, PhaseRecord)>, SqlError> {
-    save(change, site, judge, server, Publish::Always, (&[], None))
+    save(change, site, judge, server, Publish::Always(rank), (&[], None))
 }
 
 /// Whether KV is told of a server.
@@ -206,7 +207,7 @@ pub fn republish(
 pub enum Publish {
     /// If a decision could change by it.
     IfChanged,
-    Always,
+    Always(Rank),
     Never,
 }
 
@@ -233,11 +234,18 @@ pub fn save(
     // a server that never was in a spell has nothing to tell
     let changed = published.as_ref().map_or(phase.spell.is_some(), |published| phase.supersedes(&published.phase));
     let mut published_now = None;
-    if publish == Publish::Always || (changed && publish == Publish::IfChanged) {
+    let is_patched = transitions.iter().any(|transition| transition.kind == TransitionKind::Patched);
+    let rank = match publish {
+        Publish::Always(rank) => Some(rank),
+        Publish::IfChanged if is_patched => changed.then_some(Rank::Relief),
+        Publish::IfChanged => changed.then_some(Rank::Phase),
+        Publish::Never => None,
+    };
+    if let Some(rank) = rank {
         let rev = published.as_ref().map_or(0, |published| published.rev) + 1;
         let next = PhaseRecord { rev, policy_rev: judge.policy.rev, phase, exemptions: Freezes::clone(exemptions) };
         let document = published.take().unwrap_or_default().with(next.clone());
-        outbox::lay_json(change, &PhaseKey(site.tenant, id), to_text(&document)?)?;
+        outbox::lay_json(change, rank, &PhaseKey(site.tenant, id), to_text(&document)?)?;
         *published = Some(document);
         published_now = Some((id.clone(), next));
     }

@@ -52,8 +52,7 @@ impl Judge<'_> {
 
     /// The operator-wide ceiling, as far as it is known here.
     pub fn ceiling(&self) -> Mode {
-        let control = &self.common.control;
-        control.ceiling(control.variable.unwrap_or(Mode::Enforce))
+        self.common.control.ceiling(Mode::Enforce)
     }
 
     /// The rules for a server that is frozen at these times: [`Self::frozen_with`] its exemptions.

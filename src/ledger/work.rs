@@ -1,11 +1,12 @@
 //! What is due in a ledger by a moment: done by the alarm, and before an answer that shows it.
 
 use serde::Serialize;
-use tidegate_engine::{DAY, Date, Timestamp};
+use tidegate_engine::{DAY, Date, HOUR, Timestamp};
 
 use super::site::Site;
 use super::{alerts, exemptions, forget, notifications, pauses, policies, servers, summary};
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
+use crate::durable::walk::share_of;
 use crate::store::Versions;
 
 /// How long what is derived may go without being written down, once it is due, in seconds.
@@ -35,14 +36,14 @@ pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
 
 /// When something is due next.
 pub fn next_due(sql: &Sql, now: Timestamp) -> Result<Option<Timestamp>, SqlError> {
-    if policies::tenant(sql)?.is_none() {
-        return Ok(None);
-    }
+    let Some(tenant) = policies::tenant(sql)? else { return Ok(None) };
+    // not all of them at once
+    let jitter = share_of(tenant.as_str(), HOUR);
     // that a spell has ended in silence is derived wherever it matters: writing it down can wait
     let silence = servers::next_silence(sql)?.map(|at| at.max(now.plus(DELAY_SECONDS)));
     // what is due already was not done for a fault of ours: not at once again
     let told = sql.number(TOLD_NEXT, Vec::new())?.map(|at| Timestamp(at).max(now.plus(RETRY_SECONDS)));
-    let tomorrow = now.start_of_day().plus(DAY + DELAY_SECONDS);
+    let tomorrow = now.start_of_day().plus(DAY + DELAY_SECONDS + jitter);
     let pruning = forget::is_pruning(sql)?.then(|| now.plus(STEP_SECONDS));
     Ok([silence, told, Some(tomorrow), pruning, summary::next_due(sql, now)?].into_iter().flatten().min())
 }

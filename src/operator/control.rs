@@ -1,4 +1,8 @@
 //! `control/mode`: the operator-wide ceiling, the times it stopped the clocks, and which facts are in force.
+//!
+//! The ceiling is moved by its call alone. A deployment of the release before may have had a second one, the variable
+//! `MODE_CEILING`: the first start of this release puts the lower of both in its place, so that an upgrade switches
+//! nobody's enforcement on, and from then on no variable counts.
 
 use serde::Serialize;
 use tidegate_engine::Mode;
@@ -13,17 +17,12 @@ use crate::durable::outbox;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::store::{ControlKey, ControlRecord};
 
-/// Freezes that are kept. Beyond them the oldest become one with the time between them, which favours servers.
-const MAX_FREEZES: usize = 256;
-
-/// What is published, and when ceiling or variable changed last.
+/// What is published, and when the ceiling changed last.
 type Stored = (ControlRecord, Option<Timestamp>);
 
 #[derive(Serialize)]
 struct Document {
     mode: Mode,
-    variable: Mode,
-    effective: Mode,
     updated_at: Option<Written<Timestamp>>,
 }
 
@@ -31,24 +30,36 @@ struct Document {
 #[derive(Serialize)]
 struct Entry {
     mode: Mode,
-    variable: Mode,
 }
 
-/// Takes the deployment's variable in, and sets the ceiling where one is given.
-pub fn set(sql: &Sql, act: Act<'_>, variable: Mode, mode: Option<Mode>) -> Result<Changed, SqlError> {
+/// The ceiling as the API shows it, set before where a mode is given.
+pub fn set(sql: &Sql, act: Act<'_>, mode: Option<Mode>) -> Result<Changed, SqlError> {
+    let Some(mode) = mode else { return changed(current(sql)?) };
     sql.change(|change| {
         let mut stored = current(change)?;
-        if !stored.0.knows(variable) {
-            let system = Act { actor: audit::SYSTEM, ..act };
-            write(change, system, &mut stored, |record| record.variable = Some(variable))?;
+        if mode != ceiling(&stored.0) {
+            write(change, act, &mut stored, mode)?;
         }
-        if mode.is_some() && mode != stored.0.mode {
-            write(change, act, &mut stored, |record| record.mode = mode)?;
+        changed(stored)
+    })
+}
+
+/// Takes the place of the release before, once: the ceiling becomes the lower of the one that was set by a call and of
+/// the deployment's variable, as the release before stored it or as it still is. Lays `control/mode` in any case.
+pub fn hand_over(sql: &Sql, now: Timestamp, variable: Mode) -> Result<(), SqlError> {
+    if current(sql)?.0.handed_over {
+        return Ok(());
+    }
+    sql.change(|change| {
+        let mut stored = current(change)?;
+        let lower = stored.0.ceiling(variable);
+        let set = stored.0.mode.unwrap_or(Mode::Enforce);
+        // told to a rolled back release, which then takes its variable in anew
+        (stored.0.variable, stored.0.handed_over) = (None, true);
+        if lower == set {
+            return save(change, &mut stored);
         }
-        let (record, updated_at) = stored;
-        let (mode, effective) = (ceiling(&record), record.ceiling(variable));
-        let shown = to_text(&Document { mode, variable, effective, updated_at: updated_at.map(Written) })?;
-        Ok(Changed { control: record, shown, version: None })
+        write(change, Act { actor: audit::SYSTEM, at: now }, &mut stored, lower)
     })
 }
 
@@ -65,16 +76,11 @@ pub fn publish(change: &Change<'_>, edit: impl FnOnce(&mut ControlRecord)) -> Re
     Ok(stored.0)
 }
 
-fn write(
-    change: &Change<'_>,
-    act: Act<'_>,
-    stored: &mut Stored,
-    edit: impl FnOnce(&mut ControlRecord),
-) -> Result<(), SqlError> {
+fn write(change: &Change<'_>, act: Act<'_>, stored: &mut Stored, mode: Mode) -> Result<(), SqlError> {
     let (record, updated_at) = &mut *stored;
     let before = audit::json(&entry(record))?;
-    edit(record);
-    record.freezes = frozen(&record.freezes, effective(record) == Mode::Enforce, act.at);
+    record.mode = Some(mode);
+    record.freezes = frozen(&record.freezes, mode == Mode::Enforce, act.at);
     *updated_at = Some(act.at);
     let after = audit::json(&entry(record))?;
     save(change, stored)?;
@@ -92,16 +98,17 @@ fn current(sql: &Sql) -> Result<Stored, SqlError> {
     Ok(stored.unwrap_or_default())
 }
 
+fn changed((control, updated_at): Stored) -> Result<Changed, SqlError> {
+    let shown = to_text(&Document { mode: ceiling(&control), updated_at: updated_at.map(Written) })?;
+    Ok(Changed { control, shown, version: None })
+}
+
 fn entry(record: &ControlRecord) -> Entry {
-    Entry { mode: ceiling(record), variable: record.variable.unwrap_or(Mode::Enforce) }
+    Entry { mode: record.mode.unwrap_or(Mode::Enforce) }
 }
 
 fn ceiling(record: &ControlRecord) -> Mode {
-    record.mode.unwrap_or(Mode::Enforce)
-}
-
-fn effective(record: &ControlRecord) -> Mode {
-    record.ceiling(record.variable.unwrap_or(Mode::Enforce))
+    record.ceiling(Mode::Enforce)
 }
 
 /// The freezes, from `now` on open or closed.
@@ -112,14 +119,7 @@ fn frozen(freezes: &Freezes, enforces: bool, now: Timestamp) -> Freezes {
         (false, None) => list.push(Freeze { from: now, until: None }),
         _ => {}
     }
-    let beyond = list.len().saturating_sub(MAX_FREEZES);
-    if beyond > 0 {
-        let until = list.get(beyond).and_then(|last| last.until);
-        if let Some(first) = list.first_mut() {
-            first.until = until;
-        }
-    }
-    list.into()
+    Freezes::from(list).bounded(now)
 }
 
 #[cfg(test)]
@@ -140,14 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_freezes_is_bounded_to_the_favour_of_servers() {
+    fn ten_thousand_turns_keep_their_sum() {
         let mut freezes = Freezes::default();
-        for turn in 0..2_000 {
+        for turn in 0..20_000 {
             freezes = frozen(&freezes, turn % 2 == 1, Timestamp(turn * 10));
         }
-        let list: Vec<Freeze> = freezes.clone().into();
-        assert!(list.len() <= MAX_FREEZES);
-        assert!(freezes.overlap(Timestamp(0), Timestamp(20_000)) >= 10_000);
-        assert_eq!(freezes.at(Timestamp(19_995)), None);
+        assert_eq!(Vec::<Freeze>::from(freezes.clone()).len(), Freezes::MAX);
+        assert_eq!(freezes.overlap(Timestamp(0), Timestamp(200_000)), 100_000);
+        assert_eq!(freezes.at(Timestamp(199_995)), None);
     }
 }

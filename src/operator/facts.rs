@@ -22,6 +22,7 @@ use crate::durable::audit::{self, Act};
 use crate::durable::lists::{Page, Range};
 use crate::durable::outbox;
 use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
+use crate::durable::walk::Expected;
 use crate::http;
 use crate::store::{FactsKey, FactsRecord, Family, Versions};
 
@@ -82,6 +83,19 @@ pub fn show(sql: &Sql, key: &FactsKey, version: Option<u64>, now: Timestamp) -> 
 /// The version of the catalog in force.
 pub fn catalog_version(sql: &Sql) -> Result<u64, SqlError> {
     Ok(control::record(sql)?.versions.catalog)
+}
+
+/// What KV should have of the facts that were put in place of the built-in ones.
+pub fn in_force(sql: &Sql, versions: &Versions) -> Result<Vec<Expected>, SqlError> {
+    let mut expected = Vec::new();
+    for key in versions.replaced() {
+        let version = versions.of(&key);
+        let Some(json) = text(sql, &key, version)?.and_then(|json| RawValue::from_string(json).ok()) else { continue };
+        let waves = if key == FactsKey::Catalog { versions.waves.clone() } else { BTreeMap::new() };
+        let json = to_text(&FactsRecord { version, json, waves })?;
+        expected.push(Expected { key: key.key(), json, metadata: None });
+    }
+    Ok(expected)
 }
 
 /// A version of the catalog; `None` where it cannot be read any more.

@@ -1,8 +1,8 @@
 //! API keys: made, listed and revoked. Stored is the hash of a key, never its secret.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tidegate_engine::TenantId;
+use tidegate_engine::{DAY, TenantId, Timestamp};
 use tidegate_wire::problem::Problem;
 
 use super::protocol::{NewKey, RevokeKey};
@@ -12,12 +12,22 @@ use crate::durable::audit::Act;
 use crate::durable::lists::{Page, Range};
 use crate::durable::outbox;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
-use crate::store::KeyKey;
+use crate::durable::walk::Expected;
+use crate::store::{Family, KeyKey, KeyRecord};
 
 /// Keys of one tenant, or of none, that live at once.
 const MAX_KEYS: i64 = 100;
 /// Keys of the same tenant, role and name that live at once: the old one and its successor.
 const MAX_NAMESAKES: i64 = 2;
+
+/// How long it is known that a key was revoked.
+const TOMBSTONE_SECONDS: i64 = 7 * DAY;
+
+pub const TABLES: &[&str] = &[
+    // hashes of keys that were revoked lately
+    "CREATE TABLE IF NOT EXISTS tombstone (hash TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS tombstone_at ON tombstone (at)",
+];
 
 const SHOWN: &str = "json_object('id', id, 'role', role, 'tenant', tenant, 'name', name, 'gateway', json(gateway),
     'created_at', strftime('%Y-%m-%dT%H:%M:%SZ', created_at, 'unixepoch'), 'created_by', created_by)";
@@ -42,7 +52,7 @@ pub fn create(sql: &Sql, act: Act<'_>, key: NewKey) -> Result<Box<RawValue>, Sql
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             values![key.id.as_str(), key.hash.as_str(), role, tenant, key.name.as_str(), gateway, act.at.0, act.actor],
         )?;
-        outbox::lay(change, &KeyKey(key.hash.clone()), &key.record())?;
+        outbox::lay_key(change, &KeyKey(key.hash.clone()), &key.record(), metadata(&key.id, act.at)?)?;
         let shown = find(change, &key.id)?.ok_or_else(|| SqlError::Failed("the key is not there".to_owned()))?.shown;
         let after = Some(shown.get().to_owned());
         trail::write(change, act, "key.create", &key.id, (None, after), key.tenant.as_ref())?;
@@ -101,8 +111,60 @@ fn remove(
     tenant: Option<&TenantId>,
 ) -> Result<(), SqlError> {
     change.run("DELETE FROM key WHERE id = ?1", values![id])?;
-    outbox::remove(change, &KeyKey(hash.to_owned()))?;
+    let tombstone = "INSERT INTO tombstone (hash, at) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING";
+    change.run(tombstone, values![hash, act.at.0])?;
+    outbox::revoke(change, &KeyKey(hash.to_owned()))?;
     trail::write(change, act, "key.revoke", id, (Some(shown.get().to_owned()), None), tenant)
+}
+
+/// What KV should have of the next keys after that number, each with its own.
+pub fn expected(sql: &Sql, after: i64, most: i64) -> Result<Vec<(i64, Expected)>, SqlError> {
+    #[derive(Deserialize)]
+    struct Stored {
+        number: i64,
+        hash: String,
+        created_at: Timestamp,
+        #[serde(flatten)]
+        record: KeyRecord,
+    }
+    let rows = "SELECT json_object('number', number, 'hash', hash, 'created_at', created_at, 'id', id, 'role', role,
+        'tenant', tenant, 'name', name, 'gateway', json(gateway)) FROM key WHERE number > ?1 ORDER BY number LIMIT ?2";
+    let expected = |Stored { number, hash, created_at, record }: Stored| {
+        let metadata = Some(metadata(&record.id, created_at)?);
+        Ok((number, Expected { key: KeyKey(hash).key(), json: to_text(&record)?, metadata }))
+    };
+    sql.rows::<Stored>(rows, values![after, most])?.into_iter().map(expected).collect()
+}
+
+/// Whether a key of that hash works.
+pub fn is_known(sql: &Sql, hash: &str) -> Result<bool, SqlError> {
+    Ok(sql.number("SELECT 1 FROM key WHERE hash = ?1", values![hash])?.is_some())
+}
+
+/// Whether a key of that hash was revoked in the last 7 days.
+pub fn is_revoked(sql: &Sql, hash: &str) -> Result<bool, SqlError> {
+    Ok(sql.number("SELECT 1 FROM tombstone WHERE hash = ?1", values![hash])?.is_some())
+}
+
+/// Forgets keys that were revoked long ago.
+pub fn prune(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> {
+    change.run("DELETE FROM tombstone WHERE at < ?1", values![now.plus(-TOMBSTONE_SECONDS).0])
+}
+
+/// What listings of KV show beside a key's name.
+#[derive(Deserialize, Serialize)]
+struct Metadata {
+    id: String,
+    at: Timestamp,
+}
+
+fn metadata(id: &str, at: Timestamp) -> Result<String, SqlError> {
+    to_text(&Metadata { id: id.to_owned(), at })
+}
+
+/// When a key was made, by its metadata; the release before wrote none.
+pub fn made_at(metadata: Option<&str>) -> Option<Timestamp> {
+    serde_json::from_str(metadata?).ok().map(|Metadata { at, .. }| at)
 }
 
 #[derive(Deserialize)]

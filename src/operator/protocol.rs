@@ -7,7 +7,7 @@ use tidegate_engine::TenantId;
 use crate::access::Role;
 use crate::durable::audit::Note;
 use crate::durable::lists::Range;
-use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyRecord};
+use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyKey, KeyRecord};
 
 /// One call to the operator's object.
 #[derive(Debug, Deserialize, Serialize)]
@@ -19,7 +19,8 @@ pub enum Call {
     Keys(Option<TenantId>, Range),
     /// Answered with the key's hash.
     RevokeKey(RevokeKey),
-    /// Tells the deployment's variable, and sets the ceiling where one is given. Answered with [`Changed`].
+    /// Sets the ceiling where one is given. The first mode is the deployment's variable: the release before takes it
+    /// in, this one passes over it. Answered with [`Changed`].
     Control(Mode, Option<Mode>),
     /// Answered with a version of a catalog or baseline as the API shows it; `None`: the one in force.
     Facts(FactsKey, Option<u64>),
@@ -43,6 +44,10 @@ pub enum Call {
     Count(Counts),
     /// What an isolate counted. Answered with `true`.
     Tell(Told),
+    /// Answered with whether KV has confirmed what was last laid under the key, within two seconds.
+    IsPublished(KeyKey),
+    /// Has everything laid anew for KV, a step at a time. Answered with [`Republished`].
+    Republish,
     /// Does nothing but what is due.
     Tick,
 }
@@ -119,6 +124,14 @@ pub struct Told {
     /// Rises by one with everything that this isolate tells.
     pub sequence: u64,
     pub counts: Counts,
+}
+
+/// What is laid anew, as the API shows it.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Republished {
+    pub keys: i64,
+    /// Whose ledgers are asked for the rest.
+    pub tenants: i64,
 }
 
 /// Series as Prometheus names them, with what was counted.

@@ -30,8 +30,12 @@ pub fn create(sql: &Sql) -> Result<(), SqlError> {
         .iter()
         .chain(super::notifications::TABLES)
         .chain(super::counters::TABLES)
+        .chain(super::keys::TABLES)
+        .chain(super::republish::TABLES)
         .chain(own_hops::TABLES)
-        .chain(outbox::TABLES)
         .chain(audit::TABLES);
-    sql.change(|change| tables.try_for_each(|table| change.run(table, Vec::new())))
+    sql.change(|change| {
+        tables.try_for_each(|table| change.run(table, Vec::new()))?;
+        outbox::create(change)
+    })
 }

@@ -29,7 +29,6 @@ pub fn write(
     (before, after): (Option<String>, Option<String>),
     tenant: Option<&TenantId>,
 ) -> Result<(), SqlError> {
-    audit::prune(change, act.at)?;
     audit::write(change, act, action, subject, (before.clone(), after.clone()))?;
     let Some(tenant) = tenant else { return Ok(()) };
     let note = Note {

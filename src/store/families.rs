@@ -21,8 +21,40 @@ use crate::access::Role;
 pub trait Family {
     type Record: Record;
     const KEPT: Kept;
+    const RANK: Rank;
 
     fn key(&self) -> String;
+}
+
+/// What KV is told before what.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Rank {
+    /// A key that is to work no more.
+    Revocation,
+    /// The ceiling, and the facts that it puts in force.
+    Brake,
+    /// Exemptions and patches: what frees a server.
+    Relief,
+    Policy,
+    Phase,
+    Rest,
+    /// What KV has confirmed already.
+    Again,
+}
+
+impl Rank {
+    /// As the outbox stores it.
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Revocation => 0,
+            Self::Brake => 1,
+            Self::Relief => 2,
+            Self::Policy => 3,
+            Self::Phase => 4,
+            Self::Rest => 5,
+            Self::Again => 6,
+        }
+    }
 }
 
 /// What KV holds under a key.
@@ -67,6 +99,7 @@ pub struct PolicyRecord {
 impl Family for PolicyKey<'_> {
     type Record = PolicyRecord;
     const KEPT: Kept = DECIDING;
+    const RANK: Rank = Rank::Policy;
 
     fn key(&self) -> String {
         format!("policy/{}", self.0)
@@ -113,6 +146,7 @@ impl PhaseKey<'_> {
 impl Family for PhaseKey<'_> {
     type Record = PhaseRecord;
     const KEPT: Kept = DECIDING;
+    const RANK: Rank = Rank::Phase;
 
     fn key(&self) -> String {
         format!("{}{}", Self::all_of(self.0), self.1)
@@ -174,6 +208,7 @@ impl PeerKey<'_> {
 impl Family for PeerKey<'_> {
     type Record = PeerRecord;
     const KEPT: Kept = GUARDING;
+    const RANK: Rank = Rank::Rest;
 
     fn key(&self) -> String {
         format!("{}{}", Self::all_of(self.0), self.address())
@@ -197,10 +232,14 @@ pub struct ControlRecord {
     /// The ceiling; none is `enforce`.
     #[serde(default)]
     pub mode: Option<Mode>,
-    /// The deployment's `MODE_CEILING` as the operator's object last heard of it.
+    /// `mode` alone is the ceiling. The release before knows nothing of it and drops it when it writes, so that what
+    /// it was told by its variable is handed over again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handed_over: bool,
+    /// The deployment's `MODE_CEILING` as the release before last heard of it; none once it was handed over.
     #[serde(default)]
     pub variable: Option<Mode>,
-    /// When the lower of the two was below enforce.
+    /// When the ceiling was below enforce.
     #[serde(default)]
     pub freezes: Freezes,
     /// Which catalog and baselines are in force.
@@ -246,20 +285,17 @@ impl Versions {
 }
 
 impl ControlRecord {
-    /// The operator-wide ceiling under this deployment's variable.
+    /// The operator-wide ceiling. `variable`: the deployment's `MODE_CEILING`, which counts until it is handed over.
     pub fn ceiling(&self, variable: Mode) -> Mode {
-        self.mode.unwrap_or(Mode::Enforce).min(variable)
-    }
-
-    /// Whether the operator's object knows the deployment's variable.
-    pub fn knows(&self, variable: Mode) -> bool {
-        self.variable.unwrap_or(Mode::Enforce) == variable
+        let mode = self.mode.unwrap_or(Mode::Enforce);
+        if self.handed_over { mode } else { mode.min(self.variable.unwrap_or(Mode::Enforce)).min(variable) }
     }
 }
 
 impl Family for ControlKey {
     type Record = ControlRecord;
     const KEPT: Kept = GUARDING;
+    const RANK: Rank = Rank::Brake;
 
     fn key(&self) -> String {
         "control/mode".to_owned()
@@ -278,7 +314,7 @@ impl Record for ControlRecord {
 }
 
 /// `key/{sha256}`: an API key by the hash of the whole of it, in hexadecimal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct KeyKey(pub String);
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -342,12 +378,18 @@ pub struct GatewaySettings {
     pub postfix_refusals: bool,
 }
 
+impl KeyKey {
+    /// How the keys of all of them begin.
+    pub const ALL: &'static str = "key/";
+}
+
 impl Family for KeyKey {
     type Record = KeyRecord;
     const KEPT: Kept = GUARDING;
+    const RANK: Rank = Rank::Rest;
 
     fn key(&self) -> String {
-        format!("key/{}", self.0)
+        format!("{}{}", Self::ALL, self.0)
     }
 }
 
@@ -384,6 +426,7 @@ pub struct FactsRecord {
 impl Family for FactsKey {
     type Record = FactsRecord;
     const KEPT: Kept = DECIDING;
+    const RANK: Rank = Rank::Brake;
 
     fn key(&self) -> String {
         match self {
@@ -421,6 +464,7 @@ impl TenantKey<'_> {
 impl Family for TenantKey<'_> {
     type Record = TenantRecord;
     const KEPT: Kept = DECIDING;
+    const RANK: Rank = Rank::Rest;
 
     fn key(&self) -> String {
         format!("{}{}", Self::ALL, self.0)
@@ -451,6 +495,7 @@ mod tests {
         keeps::<PhaseRecord>(include_str!("../../tests/stored/phase-written.json"));
         keeps::<PeerRecord>(include_str!("../../tests/stored/peer-written.json"));
         keeps::<ControlRecord>(include_str!("../../tests/stored/control.json"));
+        keeps::<ControlRecord>(include_str!("../../tests/stored/control-written.json"));
         keeps::<KeyRecord>(include_str!("../../tests/stored/key.json"));
         keeps::<KeyRecord>(include_str!("../../tests/stored/key-written.json"));
     }
@@ -602,6 +647,34 @@ mod tests {
             let kept = written.to_string().matches(r#""next":{"of":["next"]}"#).count();
             assert_eq!(kept, places, "{name}: {written}");
         });
+    }
+
+    /// `control.json` is what 67205e3 stored, `control-written.json` what is written of it now.
+    #[test]
+    fn a_ceiling_of_the_release_before_holds_until_it_is_handed_over() {
+        let stored = |json: &str| serde_json::from_str::<ControlRecord>(json).unwrap();
+        let before = |mode, variable| ControlRecord { mode, variable, ..ControlRecord::default() };
+        let (report, enforce, off) = (Some(Mode::Report), Some(Mode::Enforce), Some(Mode::Off));
+        assert_eq!(stored(include_str!("../../tests/stored/control.json")).ceiling(Mode::Enforce), Mode::Report);
+        assert_eq!(before(enforce, report).ceiling(Mode::Enforce), Mode::Report);
+        assert_eq!(before(off, report).ceiling(Mode::Enforce), Mode::Off);
+        assert_eq!(before(enforce, None).ceiling(Mode::Report), Mode::Report, "never told of");
+        let after = ControlRecord { handed_over: true, ..before(enforce, None) };
+        assert_eq!(after.ceiling(Mode::Report), Mode::Enforce, "moved by its call alone");
+    }
+
+    #[test]
+    fn the_release_before_holds_tenants_by_what_is_written_now() {
+        /// The record as 67205e3 reads it: its own variable may lower the ceiling further.
+        #[derive(Deserialize)]
+        struct Before {
+            mode: Option<Mode>,
+            variable: Option<Mode>,
+            freezes: Freezes,
+        }
+        let before: Before = serde_json::from_str(include_str!("../../tests/stored/control-written.json")).unwrap();
+        assert_eq!((before.mode, before.variable), (Some(Mode::Report), None));
+        assert!(before.freezes.open_since().is_some());
     }
 
     #[test]

@@ -16,6 +16,7 @@ const PEER_TTL_SECONDS: u32 = 3_600;
 #[wasm_bindgen]
 extern "C" {
     /// A KV namespace (<https://developers.cloudflare.com/kv/api/>).
+    #[derive(Clone)]
     pub type Kv;
 
     #[wasm_bindgen(method, catch, js_name = get)]
@@ -31,11 +32,18 @@ extern "C" {
     fn list(this: &Kv, options: &JsValue) -> Result<Promise, JsValue>;
 }
 
-/// One page of a listing: the keys' metadata as JSON, and where the next page begins.
+/// One page of a listing, and where the next page begins.
 #[derive(Debug)]
 pub struct Listed {
-    pub metadata: Vec<String>,
+    pub keys: Vec<ListedKey>,
     pub cursor: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct ListedKey {
+    pub name: String,
+    /// As JSON, if it has any.
+    pub metadata: Option<String>,
 }
 
 impl Kv {
@@ -76,14 +84,16 @@ impl Kv {
         let options = object(&[("prefix", prefix.into()), ("cursor", cursor), ("limit", limit.into())])?;
         let listed = JsFuture::from(self.list(&options)?).await?;
         let keys: Array = Reflect::get(&listed, &"keys".into())?.dyn_into()?;
-        let metadata = keys.iter().filter_map(|key| {
-            let metadata = Reflect::get(&key, &"metadata".into()).ok().filter(JsValue::is_object)?;
-            js_sys::JSON::stringify(&metadata).ok().map(String::from)
+        let keys = keys.iter().filter_map(|key| {
+            let name = Reflect::get(&key, &"name".into()).ok()?.as_string()?;
+            let metadata = Reflect::get(&key, &"metadata".into()).ok().filter(JsValue::is_object);
+            let metadata = metadata.and_then(|metadata| js_sys::JSON::stringify(&metadata).ok()).map(String::from);
+            Some(ListedKey { name, metadata })
         });
-        let metadata = metadata.collect();
+        let keys = keys.collect();
         let complete = Reflect::get(&listed, &"list_complete".into())?.as_bool() == Some(true);
         let cursor = Reflect::get(&listed, &"cursor".into())?.as_string().filter(|_| !complete);
-        Ok(Listed { metadata, cursor })
+        Ok(Listed { keys, cursor })
     }
 }
 

@@ -54,7 +54,8 @@ for (const operation of WORKERS) {
         for (const provoke of provokes) {
           const { key, field, failing, check, ...call } = await provoke(world, tenant);
           const ask = () => world.ask(method, call, key);
-          const answer = failing ? await world.whileFailing(ask) : await ask();
+          const parts = Array.isArray(failing) ? failing : undefined;
+          const answer = failing ? await world.whileFailing(ask, parts) : await ask();
           const what = `${method} ${call.path}: ${answer.text.slice(0, 1_000)}`;
           assert.equal(answer.status, status, what);
           assertDeclared(id, answer);

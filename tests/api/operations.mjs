@@ -18,8 +18,8 @@ const MALFORMED = '{"mode":';
 /**
  * One way to an answer: what has to be there is made, then it is called.
  * @typedef {(world: World, tenant: string) => Promise<Case> | Case} Provoke
- * @typedef {Call & { key?: string, field?: string, failing?: boolean, check?: (answer: Answer) => void }} Case
- *   `field`: named by the problem; `failing`: while all that the worker stores in fails
+ * @typedef {Call & { key?: string, field?: string, failing?: boolean | ("kv" | "ledger" | "operator")[], check?: (answer: Answer) => void }} Case
+ *   `field`: named by the problem; `failing`: while all that the worker stores in fails, or these parts of it
  */
 
 /**
@@ -1044,6 +1044,16 @@ export const OPERATIONS = [
     },
   },
   {
+    id: "republish",
+    method: "POST",
+    path: "/v1/republish",
+    role: "admin",
+    bound: "no",
+    success: 202,
+    needs: "operator",
+    call: () => ({ path: "/v1/republish" }),
+  },
+  {
     id: "listOperatorNotifications",
     method: "GET",
     path: "/v1/notifications",
@@ -1301,7 +1311,15 @@ export const OPERATIONS = [
     prepare: (world, tenant) =>
       world.admin("POST", "/v1/keys", { role: "viewer", tenant, name: world.name("revoked") }),
     call: (_tenant, { id }) => ({ path: `/v1/keys/${id}` }),
-    more: { 404: [() => ({ path: "/v1/keys/none" })] },
+    more: {
+      202: [
+        async (world, tenant) => {
+          const { id } = await world.newKey({ role: "viewer", tenant, name: world.name("unconfirmed") });
+          return { path: `/v1/keys/${id}`, failing: ["kv"] };
+        },
+      ],
+      404: [() => ({ path: "/v1/keys/none" })],
+    },
   },
   {
     id: "getMe",

@@ -133,11 +133,11 @@ test("the runtime killed 20 times at random moments forgets nothing that it ackn
       `KV knows ${spells} spells ${Math.round(performance.now() - told)} ms after the last restart`,
     );
     const { statuses } = await kv.stats();
-    assert.deepEqual(
-      Object.keys(statuses).filter((status) => !["200", "404"].includes(status)),
-      [],
-      "KV was asked for no more than it allows",
-    );
+    const { 200: _done, 404: _none, 429: refused = 0, ...others } = statuses;
+    assert.deepEqual(others, {});
+    // who was killed does not know what it has put a moment ago; and tries again
+    t.diagnostic(`${refused} puts within a second of another one of the same key`);
+    assert.ok(refused <= caught.length, `KV was asked for more than it allows: ${refused}`);
   } finally {
     await edge?.worker.kill();
     await kv.stop();

@@ -333,8 +333,10 @@ for (const { tenant, life, pause, says, also = [] } of STATES) {
 }
 
 test("where the operator holds all tenants back, the report says so", async (t) => {
-  const dev = await startDev({ vars: { LOG_LEVEL: "warn", MODE_CEILING: "report" } });
+  const dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
   t.after(() => dev.stop());
+  const braked = await new Client(dev).ask("PUT", "/v1/control/mode", { body: { mode: "report" } });
+  assert.equal(braked.status, 200, braked.text);
   await live(new Client(dev), "held", { machines: [{ host: "ex01.example", build: "15.1.2507.39" }] });
   const page = await open(t, { server: dev.url, at: "/tenants/held" });
   await page

@@ -47,6 +47,9 @@ impl From<Freezes> for Vec<Freeze> {
 }
 
 impl Freezes {
+    /// Times that one stored list keeps.
+    pub const MAX: usize = 256;
+
     /// Whether nothing is frozen, ever.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -82,23 +85,38 @@ impl Freezes {
         self.0.iter().map(earlier).collect::<Vec<_>>().into()
     }
 
-    /// At most `most` freezes. Those nearest to each other are merged with the gap between them, so that no time that was
-    /// frozen counts after all: the bound may slow a clock, never speed it up.
+    /// At most [`Self::MAX`] freezes, for a list that is stored. Those nearest to each other become one, if the later
+    /// has begun by `now`: the earlier is moved up against it. So they keep their sum, and at any time from `now` on,
+    /// - a clock that started before the earlier, or after both, has stood still exactly as long as without this,
+    /// - one that started between has stood still no shorter.
+    ///
+    /// What has not begun stays as it is: time that is yet to be frozen makes up for none that was.
     #[must_use]
-    pub fn at_most(mut self, most: usize) -> Self {
-        while self.0.len() > most.max(1) {
-            let gap = |at: &usize| {
-                let next = self.0.get(at + 1).map(|next| next.from);
-                let end = self.0.get(*at).and_then(|freeze| freeze.until);
-                next.zip(end).map_or(i64::MAX, |(next, end)| next.since(end))
-            };
-            let nearest = (0..self.0.len() - 1).min_by_key(gap).unwrap_or(0);
-            let next = self.0.remove(nearest + 1);
-            if let Some(freeze) = self.0.get_mut(nearest) {
-                freeze.until = next.until;
+    pub fn bounded(self, now: Timestamp) -> Self {
+        self.at_most(Self::MAX, now)
+    }
+
+    fn at_most(mut self, most: usize, now: Timestamp) -> Self {
+        while self.0.len() > most
+            && let Some(at) = self.nearest(now)
+        {
+            let earlier = self.0.remove(at);
+            if let (Some(later), Some(until)) = (self.0.get_mut(at), earlier.until) {
+                later.from = later.from.plus(-until.since(earlier.from));
             }
         }
         self
+    }
+
+    /// The index of the freeze that is nearest to the one after it, of those where that one has begun; the first of
+    /// equals.
+    fn nearest(&self, now: Timestamp) -> Option<usize> {
+        let gap = |(at, pair): (usize, &[Freeze])| {
+            let [earlier, later] = pair else { return None };
+            let gap = later.from.since(earlier.until?);
+            (later.from <= now).then_some((gap, at))
+        };
+        self.0.windows(2).enumerate().filter_map(gap).min().map(|(_, at)| at)
     }
 
     /// When the freeze began that has no end.
@@ -201,13 +219,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_bounded_never_frees_a_time_that_was_frozen() {
+    fn what_is_cut_never_frees_a_time_that_was_frozen() {
         let all = freezes(&[(10, Some(20)), (23, Some(30)), (40, Some(50)), (60, None)]);
         assert_eq!(all.up_to(Timestamp(45)), freezes(&[(10, Some(20)), (23, Some(30)), (40, Some(45))]));
         assert_eq!(all.up_to(Timestamp(70)).at(Timestamp(69)).and_then(|freeze| freeze.until), Some(Timestamp(70)));
-        assert_eq!(all.clone().at_most(3), freezes(&[(10, Some(30)), (40, Some(50)), (60, None)]));
-        assert_eq!(all.clone().at_most(1), freezes(&[(10, None)]));
-        assert_eq!(all.clone().at_most(4), all);
+    }
+
+    #[test]
+    fn the_nearest_times_become_one_of_their_sum() {
+        let all = freezes(&[(10, Some(20)), (23, Some(30)), (40, Some(50)), (60, None)]);
+        let now = Timestamp(70);
+        assert_eq!(all.clone().at_most(4, now), all);
+        assert_eq!(all.clone().at_most(3, now), freezes(&[(13, Some(30)), (40, Some(50)), (60, None)]));
+        assert_eq!(all.clone().at_most(2, now), freezes(&[(23, Some(50)), (60, None)]));
+        assert_eq!(all.clone().at_most(1, now), freezes(&[(33, None)]));
+        assert_eq!(all.clone().at_most(1, Timestamp(59)), freezes(&[(23, Some(50)), (60, None)]), "what is to come");
+        assert_eq!(all.clone().at_most(1, Timestamp(9)), all);
     }
 
     #[test]

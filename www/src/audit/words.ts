@@ -18,10 +18,11 @@ export const ACTIONS: Record<AuditEntry["action"], string> = {
   "catalog.put": "Changed the catalog",
   "baseline.put": "Changed a baseline",
   "control.put": "Changed the emergency brake",
+  "kv.republish": "Laid all keys of KV anew",
 };
 
 /** What these actions change there is but one of. */
-const ONLY = new Set(["policy.put", "catalog.put", "control.put"]);
+const ONLY = new Set(["policy.put", "catalog.put", "control.put", "kv.republish"]);
 
 /** What was changed, where the action does not say it already. */
 export function subject({ action, subject }: AuditEntry): string | null {

@@ -20,7 +20,7 @@ export function useFleet(): Loaded<Fleet> {
       const control = await api.get<Control>("/v1/control/mode", { signal });
       const rows: Row[] = [];
       for await (const page of api.pages<Tenant>("/v1/tenants", { signal })) {
-        rows.push(...page.map((tenant) => rowOf(tenant, control.effective)));
+        rows.push(...page.map((tenant) => rowOf(tenant, control.mode)));
         part({ rows: [...rows], complete: false, control });
       }
       return { rows, complete: true, control };

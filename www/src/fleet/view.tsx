@@ -48,12 +48,12 @@ export function FleetView({ place }: ViewProps) {
 }
 
 /** Says so where all tenants are held below what they have set. */
-function Brake({ control: { effective } }: { control: Control }) {
-  if (effective === "enforce") return null;
+function Brake({ control: { mode } }: { control: Control }) {
+  if (mode === "enforce") return null;
   return (
     <p class="restraint">
-      <strong>The emergency brake holds all tenants at {effective}:</strong> all mail is accepted, and no
-      server's clock runs. <a href={href({ view: "operator" })}>See the brake</a>
+      <strong>The emergency brake holds all tenants at {mode}:</strong> all mail is accepted, and no server's
+      clock runs. <a href={href({ view: "operator" })}>See the brake</a>
     </p>
   );
 }

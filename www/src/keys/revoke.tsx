@@ -20,8 +20,9 @@ export function RevokeKey({ revoked, onClose, onDone }: Props) {
   const { id, role, tenant } = revoked;
   const name = visible(revoked.name);
   const { busy, error, submit } = useSending(async () => {
-    await api.ask("DELETE", path`/v1/keys/${id}`);
-    onDone({ text: `${name} is revoked. It stops working within 90 seconds.`, focus: true });
+    const { body } = await api.ask<{ confirmed: false } | undefined>("DELETE", path`/v1/keys/${id}`);
+    const when = body === undefined ? "" : ", counted from when KV confirms it, which it has not yet";
+    onDone({ text: `${name} is revoked. It stops working within 90 seconds${when}.`, focus: true });
   });
   return (
     <Dialog title={`Revoke ${name}?`} onClose={onClose}>

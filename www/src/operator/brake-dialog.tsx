@@ -23,7 +23,7 @@ const CHOICES: { value: Mode; name: string; meaning: string }[] = [
   { value: "enforce", name: "No brake", meaning: "Each tenant's own mode holds." },
 ];
 
-/** What a press will do, as sentences; `held`: by the deployment's variable. */
+/** What a press will do, as sentences. */
 const CONSEQUENCES: Record<Mode, string> = {
   report:
     "All mail of all tenants is accepted within 90 seconds, and clocks stand still. Reports go on and show what would have happened.",
@@ -51,16 +51,13 @@ export function BrakeDialog({ control, onClose, onDone }: Props) {
     await api.ask("PUT", "/v1/control/mode", { mode });
     onDone({ text: DONE[mode] });
   });
-  const held = control.variable !== "enforce" && mode === "enforce";
   const same = mode === control.mode;
   return (
     <Dialog title="Emergency brake" onClose={onClose}>
       <form onSubmit={submit}>
         <Choices legend="For all tenants" choices={CHOICES} value={mode} onChoose={setMode} />
         <p class="restraint" aria-live="polite">
-          <strong>{same ? "It is like that already." : CONSEQUENCES[mode]}</strong>{" "}
-          {held &&
-            `Not now: the deployment's variable MODE_CEILING holds all tenants at ${control.variable} all the same.`}
+          <strong>{same ? "It is like that already." : CONSEQUENCES[mode]}</strong>
         </p>
         <Refusal error={error} />
         <Buttons deed={PRESS[mode]} doing="Sending …" busy={busy} disabled={same} danger onCancel={onClose} />

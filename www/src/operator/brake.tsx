@@ -1,4 +1,4 @@
-/** The emergency brake: how far any tenant's decisions go, now and by whose word. */
+/** The emergency brake: how far any tenant's decisions go, and since when. */
 import { useLoad } from "../api/load";
 import type { Control } from "../api/types";
 import { rights, useSession } from "../session";
@@ -38,25 +38,21 @@ export function BrakeSection() {
   );
 }
 
-function State({ control: { mode, variable, effective, updated_at } }: { control: Control }) {
+function State({ control: { mode, updated_at } }: { control: Control }) {
   return (
     <>
       <p class="headline-first">
-        {effective === "enforce"
+        {mode === "enforce"
           ? "The emergency brake is off: each tenant's own mode holds."
           : "The emergency brake is on: all mail of all tenants is accepted."}
       </p>
-      {effective === "report" && (
+      {mode === "report" && (
         <p>The reports go on, and show what would have happened. No server's clock runs.</p>
       )}
-      {effective === "off" && <p>Nothing is recorded. No server's clock runs.</p>}
+      {mode === "off" && <p>Nothing is recorded. No server's clock runs.</p>}
       <dl class="facts">
         <div>
           <dt>In effect</dt>
-          <dd>{atMost(effective)}</dd>
-        </div>
-        <div>
-          <dt>Set here</dt>
           <dd>
             {atMost(mode)}
             {updated_at !== null && (
@@ -65,12 +61,6 @@ function State({ control: { mode, variable, effective, updated_at } }: { control
               </span>
             )}
           </dd>
-        </div>
-        <div>
-          <dt>
-            Set by the deployment, <code>MODE_CEILING</code>
-          </dt>
-          <dd>{atMost(variable)}</dd>
         </div>
       </dl>
     </>

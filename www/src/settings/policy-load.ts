@@ -29,7 +29,7 @@ export function usePolicyPage(tenant: string): Loaded<PolicyPage> {
         baselineNames(api, signal),
         me.tenant === null ? api.get<Control>("/v1/control/mode", { signal }) : null,
       ]);
-      return { stored, catalog, baselines, ceiling: control?.effective ?? null };
+      return { stored, catalog, baselines, ceiling: control?.mode ?? null };
     },
     [api, me, tenant],
   );

@@ -1,0 +1,119 @@
+//! Laying all of a tenant's keys anew, and the daily look at what KV has of them.
+
+use std::collections::BTreeMap;
+
+use tidegate_engine::{Date, TenantId, Timestamp};
+use worker::Env;
+
+use super::policies;
+use super::site::Site;
+use crate::durable::outbox;
+use crate::durable::sql::{Sql, SqlError, integer, values};
+use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
+use crate::platform::real_millis;
+use crate::store::{BINDING, Family, Kv, PhaseKey, PolicyKey, TenantKey};
+
+const REPUBLISH: &str = "republish";
+const SWEEP: &str = "sweep";
+/// Servers that one step of a sweep looks at: what it reads beside them are policy and summary.
+const SWEEP_SERVERS: i64 = 98;
+
+/// Lays policy and summary anew; the servers' phases follow a step at a time.
+pub fn begin(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
+    sql.change(|change| {
+        let Some(tenant) = policies::tenant(change)? else { return Ok(()) };
+        for Expected { key, json, metadata } in records(change, &tenant)? {
+            outbox::lay_anew(change, &key, &json, metadata.as_deref())?;
+        }
+        walk::save(change, REPUBLISH, &Walk { day: site.now.date(), place: Some(String::new()) })
+    })
+}
+
+/// Lays the phases of the next servers anew, if the outbox has room for them.
+pub fn step(sql: &Sql) -> Result<(), SqlError> {
+    let Some(Walk { day, place: Some(after) }) = walk::load::<Walk<String>>(sql, REPUBLISH)? else { return Ok(()) };
+    let Some(tenant) = policies::tenant(sql)?.filter(|_| outbox::has_room(sql).unwrap_or(false)) else {
+        return Ok(());
+    };
+    sql.change(|change| {
+        let last = last_of_page(change, &after, outbox::STEP)?;
+        let phases = "SELECT ?3 || id AS key, phase AS json, NULL AS metadata FROM server
+            WHERE id > ?1 AND id <= ?2 AND phase IS NOT NULL ORDER BY id";
+        let Some(last) = last else { return walk::remove(change, REPUBLISH) };
+        outbox::lay_all_anew(change, phases, values![after, last.as_str(), PhaseKey::all_of(&tenant)])?;
+        walk::save(change, REPUBLISH, &Walk { day, place: Some(last) })
+    })
+}
+
+/// When a step of either is due, in milliseconds of the real clock.
+pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option<i64>, SqlError> {
+    let Some(tenant) = policies::tenant(sql)? else { return Ok(None) };
+    let step = integer(real_millis()) + STEP_MILLIS;
+    let republish = walk::load::<Walk<String>>(sql, REPUBLISH)?.filter(|walk| walk.place.is_some());
+    let republish = republish.map(|_| step);
+    let sweep = match walk::load::<Walk<String>>(sql, SWEEP)? {
+        Some(Walk { place: Some(_), .. }) => step,
+        last => walk::next_sweep(tenant.as_str(), last.map(|walk| walk.day), now).0.saturating_mul(1_000),
+    };
+    Ok(republish.into_iter().chain(sweeps.then_some(sweep)).min())
+}
+
+/// Makes the next step of the daily sweep, if it is due; whether there are more. Where KV does not answer, the rest is
+/// left to the next day.
+pub async fn sweep(sql: &Sql, env: &Env, now: Timestamp) -> Result<bool, SqlError> {
+    let Some(tenant) = policies::tenant(sql)? else { return Ok(false) };
+    let (day, after) = match walk::load::<Walk<String>>(sql, SWEEP)? {
+        Some(Walk { day, place: Some(after) }) => (day, after),
+        last if now < walk::next_sweep(tenant.as_str(), last.as_ref().map(|walk| walk.day), now) => return Ok(false),
+        _ => (now.date(), String::new()),
+    };
+    let last = last_of_page(sql, &after, SWEEP_SERVERS)?;
+    let expected = || -> Result<Vec<Expected>, SqlError> {
+        let mut expected = if after.is_empty() { records(sql, &tenant)? } else { Vec::new() };
+        if let Some(last) = &last {
+            expected.extend(phases(sql, &tenant, &after, last)?);
+        }
+        Ok(expected)
+    };
+    let keys: Vec<String> = expected()?.into_iter().map(|it| it.key).take(SWEEP_KEYS).collect();
+    let found = match Kv::new(env, BINDING) {
+        Some(kv) if !keys.is_empty() => kv.read(&keys).await.ok(),
+        Some(_) => Some(Vec::new()),
+        None => None,
+    };
+    let Some(found) = found else { return end(sql, day, None) };
+    // what is expected may be another by now; what KV had for it then is laid once more for nothing
+    let found: BTreeMap<String, Option<String>> = keys.into_iter().zip(found).collect();
+    walk::lay_differences(sql, &expected()?, &found)?;
+    end(sql, day, last)
+}
+
+fn end(sql: &Sql, day: Date, place: Option<String>) -> Result<bool, SqlError> {
+    let more = place.is_some();
+    sql.change(|change| walk::save(change, SWEEP, &Walk { day, place }))?;
+    Ok(more)
+}
+
+/// What is published of the tenant as a whole.
+fn records(sql: &Sql, tenant: &TenantId) -> Result<Vec<Expected>, SqlError> {
+    let stored = |name| Ok(sql.texts("SELECT json FROM document WHERE name = ?1", values![name])?.pop());
+    let policy: Result<Option<String>, SqlError> = stored("policy");
+    let policy = policy?.map(|json| Expected { key: PolicyKey(tenant).key(), json, metadata: None });
+    let summary: Result<Option<String>, SqlError> = stored("summary");
+    let summary = summary?.map(|json| Expected { key: TenantKey(tenant).key(), metadata: Some(json.clone()), json });
+    Ok(policy.into_iter().chain(summary).collect())
+}
+
+/// The last of the next servers; `None` where there is none.
+fn last_of_page(sql: &Sql, after: &str, most: i64) -> Result<Option<String>, SqlError> {
+    let last = "SELECT json_quote(MAX(id)) FROM (SELECT id FROM server WHERE id > ?1 ORDER BY id LIMIT ?2)";
+    Ok(sql.row::<Option<String>>(last, values![after, most])?.flatten())
+}
+
+fn phases(sql: &Sql, tenant: &TenantId, after: &str, last: &str) -> Result<Vec<Expected>, SqlError> {
+    let phases =
+        "SELECT json_array(id, phase) FROM server WHERE id > ?1 AND id <= ?2 AND phase IS NOT NULL ORDER BY id";
+    let prefix = PhaseKey::all_of(tenant);
+    let phases = sql.rows::<(String, String)>(phases, values![after, last])?;
+    Ok(phases.into_iter().map(|(id, json)| Expected { key: format!("{prefix}{id}"), json, metadata: None }).collect())
+}

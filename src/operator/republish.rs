@@ -1,0 +1,192 @@
+//! Laying all keys of KV anew, those of the tenants by their ledgers; and the daily look at what KV has.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tidegate_engine::{Date, TenantId, Timestamp};
+use worker::Env;
+
+use super::protocol::Republished;
+use super::{CALLING_MILLIS, control, facts, keys, trail};
+use crate::durable::audit::{self, Act};
+use crate::durable::client::Circumstances;
+use crate::durable::outbox;
+use crate::durable::sql::{Sql, SqlError, integer, to_text, values};
+use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
+use crate::ledger;
+use crate::platform::{jittered, real_millis, within};
+use crate::store::{BINDING, ControlKey, Family, KeyKey, Kv};
+
+const REPUBLISH: &str = "republish";
+const SWEEP: &str = "sweep";
+/// By which the daily sweep has its time.
+const NAME: &str = "operator";
+/// Ledgers that one alarm asks; the next follows a second later. All puts of theirs come at once, and decisions read
+/// the same KV meanwhile.
+const ASKED_AT_ONCE: i64 = 20;
+const LEDGER_DEADLINE: Duration = Duration::from_secs(5);
+/// A ledger that fails is asked again after this, doubled with every attempt, and at last after an hour.
+const RETRY_MILLIS: i64 = 2_000;
+const MAX_RETRY_MILLIS: i64 = 3_600_000;
+/// Keys that one listing names.
+const LISTED: u32 = 500;
+const KV_DEADLINE: Duration = Duration::from_secs(10);
+/// A key that is not known here is left alone for so long, in seconds.
+const YOUNG_SECONDS: i64 = 120;
+
+pub const TABLES: &[&str] = &[
+    // ledgers that are to be asked; `due` is in milliseconds of the real clock
+    "CREATE TABLE IF NOT EXISTS republish (
+        tenant TEXT PRIMARY KEY, due INTEGER NOT NULL, attempts INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS republish_due ON republish (due)",
+];
+
+/// Lays ceiling and facts anew; keys and tenants follow a step at a time.
+pub fn begin(sql: &Sql, act: Act<'_>) -> Result<Republished, SqlError> {
+    sql.change(|change| {
+        for Expected { key, json, metadata } in records(change)? {
+            outbox::lay_anew(change, &key, &json, metadata.as_deref())?;
+        }
+        let place = Some(0_i64);
+        walk::save(change, REPUBLISH, &Walk { day: act.at.date(), place })?;
+        let asked = "INSERT INTO republish (tenant, due, attempts) SELECT id, 0, 0 FROM tenant WHERE TRUE
+            ON CONFLICT (tenant) DO UPDATE SET due = 0, attempts = 0";
+        change.run(asked, Vec::new())?;
+        let count = |of: &str| change.number(&format!("SELECT COUNT(*) FROM {of}"), Vec::new());
+        let republished = Republished { keys: count("key")?.unwrap_or(0), tenants: count("republish")?.unwrap_or(0) };
+        trail::write(change, act, "kv.republish", "kv", (None, audit::json(&republished)?), None)?;
+        Ok(republished)
+    })
+}
+
+/// Lays the next keys anew, if the outbox has room for them.
+pub fn step(sql: &Sql) -> Result<(), SqlError> {
+    let Some(Walk { day, place: Some(after) }) = walk::load::<Walk<i64>>(sql, REPUBLISH)? else { return Ok(()) };
+    if !outbox::has_room(sql)? {
+        return Ok(());
+    }
+    sql.change(|change| {
+        let page = keys::expected(change, after, outbox::STEP)?;
+        for (_, Expected { key, json, metadata }) in &page {
+            outbox::lay_anew(change, key, json, metadata.as_deref())?;
+        }
+        match page.last() {
+            Some((last, _)) => walk::save(change, REPUBLISH, &Walk { day, place: Some(*last) }),
+            None => walk::remove(change, REPUBLISH),
+        }
+    })
+}
+
+/// Asks ledgers to lay their keys anew, while their time suffices.
+pub async fn ask_ledgers(sql: &Sql, env: &Env, circumstances: Circumstances) -> Result<(), SqlError> {
+    let start = real_millis();
+    let due = "SELECT json_array(tenant, attempts) FROM republish WHERE due <= ?1 ORDER BY due LIMIT ?2";
+    for (tenant, attempts) in sql.rows::<(TenantId, u32)>(due, values![integer(start), ASKED_AT_ONCE])? {
+        if real_millis().saturating_sub(start) >= CALLING_MILLIS {
+            break;
+        }
+        let ledger = ledger::of(env, &tenant, audit::SYSTEM, circumstances);
+        let asked = ledger.call::<bool>(&ledger::Call::Republish, LEDGER_DEADLINE).await.is_ok();
+        let wait = RETRY_MILLIS.saturating_mul(1 << attempts.min(12)).min(MAX_RETRY_MILLIS);
+        sql.change(|change| {
+            if asked {
+                return change.run("DELETE FROM republish WHERE tenant = ?1", values![tenant.as_str()]);
+            }
+            let later = "UPDATE republish SET due = ?2, attempts = attempts + 1 WHERE tenant = ?1";
+            change.run(later, values![tenant.as_str(), integer(real_millis()) + jittered(wait)])
+        })?;
+    }
+    Ok(())
+}
+
+/// When something of this is due, in milliseconds of the real clock.
+pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option<i64>, SqlError> {
+    let step = integer(real_millis()) + STEP_MILLIS;
+    let republish = walk::load::<Walk<i64>>(sql, REPUBLISH)?.filter(|walk| walk.place.is_some());
+    let republish = republish.map(|_| step);
+    let asks = sql.number("SELECT MIN(due) FROM republish", Vec::new())?.map(|due| due.max(step));
+    let sweep = match walk::load::<Walk<Place>>(sql, SWEEP)? {
+        Some(Walk { place: Some(_), .. }) => step,
+        last => walk::next_sweep(NAME, last.map(|walk| walk.day), now).0.saturating_mul(1_000),
+    };
+    Ok([republish, asks, sweeps.then_some(sweep)].into_iter().flatten().min())
+}
+
+/// Where a sweep goes on.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Place {
+    /// Looks for keys that are missing, from this one on.
+    Known(i64),
+    /// Looks for keys that nobody made, from this cursor of KV's on.
+    Listed(Option<String>),
+}
+
+/// Makes the next step of the daily sweep, if it is due; whether there are more. Where KV does not answer, the rest is
+/// left to the next day.
+pub async fn sweep(sql: &Sql, env: &Env, now: Timestamp) -> Result<bool, SqlError> {
+    let (day, place) = match walk::load::<Walk<Place>>(sql, SWEEP)? {
+        Some(Walk { day, place: Some(place) }) => (day, place),
+        last if now < walk::next_sweep(NAME, last.as_ref().map(|walk| walk.day), now) => return Ok(false),
+        _ => (now.date(), Place::Known(0)),
+    };
+    let next = match (Kv::new(env, BINDING), place) {
+        (None, _) => None,
+        (Some(kv), Place::Known(after)) => look_for_known(sql, &kv, after).await?,
+        (Some(kv), Place::Listed(cursor)) => look_for_orphans(sql, &kv, cursor.as_deref(), now).await?,
+    };
+    end(sql, day, next)
+}
+
+fn end(sql: &Sql, day: Date, place: Option<Place>) -> Result<bool, SqlError> {
+    let more = place.is_some();
+    sql.change(|change| walk::save(change, SWEEP, &Walk { day, place }))?;
+    Ok(more)
+}
+
+/// Lays anew what KV has not, or otherwise.
+async fn look_for_known(sql: &Sql, kv: &Kv, after: i64) -> Result<Option<Place>, SqlError> {
+    let records = || if after == 0 { records(sql) } else { Ok(Vec::new()) };
+    let most = i64::try_from(SWEEP_KEYS.saturating_sub(records()?.len())).unwrap_or(0);
+    let page = keys::expected(sql, after, most)?;
+    let next = page.last().map_or(Place::Listed(None), |(last, _)| Place::Known(*last));
+    let keys: Vec<String> =
+        records()?.into_iter().chain(page.into_iter().map(|(_, it)| it)).map(|it| it.key).take(SWEEP_KEYS).collect();
+    if keys.is_empty() {
+        return Ok(Some(next));
+    }
+    let Ok(Ok(found)) = within(KV_DEADLINE, kv.read(&keys)).await else { return Ok(None) };
+    let found: BTreeMap<String, Option<String>> = keys.into_iter().zip(found).collect();
+    let known = keys::expected(sql, after, most)?.into_iter().map(|(_, it)| it);
+    walk::lay_differences(sql, &records()?.into_iter().chain(known).collect::<Vec<_>>(), &found)?;
+    Ok(Some(next))
+}
+
+/// Removes keys that were revoked, or that nobody made.
+async fn look_for_orphans(sql: &Sql, kv: &Kv, cursor: Option<&str>, now: Timestamp) -> Result<Option<Place>, SqlError> {
+    let Ok(Ok(listed)) = within(KV_DEADLINE, kv.page(KeyKey::ALL, cursor, LISTED)).await else { return Ok(None) };
+    let next = listed.cursor.map(|cursor| Place::Listed(Some(cursor)));
+    sql.change(|change| {
+        for key in listed.keys {
+            let Some(hash) = key.name.strip_prefix(KeyKey::ALL) else { continue };
+            if keys::is_known(change, hash)? {
+                continue;
+            }
+            let is_young = keys::made_at(key.metadata.as_deref()).is_some_and(|at| now < at.plus(YOUNG_SECONDS));
+            if !is_young || keys::is_revoked(change, hash)? {
+                worker::console_warn!("KV has a key that does not work any more: it is removed");
+                outbox::revoke(change, &KeyKey(hash.to_owned()))?;
+            }
+        }
+        Ok(next)
+    })
+}
+
+/// The ceiling, and the facts in force.
+fn records(sql: &Sql) -> Result<Vec<Expected>, SqlError> {
+    let control = control::record(sql)?;
+    let mut records = facts::in_force(sql, &control.versions)?;
+    records.push(Expected { key: ControlKey.key(), json: to_text(&control)?, metadata: None });
+    Ok(records)
+}
