@@ -13,6 +13,7 @@ pub mod lists;
 pub mod outbox;
 pub mod own_hops;
 pub mod publisher;
+pub mod schema;
 pub mod sql;
 pub mod walk;
 

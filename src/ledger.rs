@@ -41,6 +41,7 @@ use crate::config::Config;
 use crate::durable::alarm::Alarm;
 use crate::durable::client::{Circumstances, Client, Envelope};
 use crate::durable::publisher::Publisher;
+use crate::durable::schema::{Fit, migrate, open};
 use crate::durable::sql::{Sql, SqlError};
 use crate::durable::{self, audit, json};
 use crate::http;
@@ -68,7 +69,8 @@ pub fn of(env: &Env, tenant: &TenantId, actor: &str, circumstances: Circumstance
 pub struct Ledger {
     state: State,
     env: Env,
-    ready: Cell<bool>,
+    /// Unknown until the tables were looked at.
+    fit: Cell<Option<Fit>>,
     recent: RefCell<events::RecentEvents>,
     admission: admission::Admission,
     alarm: Rc<Alarm>,
@@ -79,9 +81,9 @@ pub struct Ledger {
 impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
         Config::get(&env);
-        let (ready, recent, admission) = (Cell::new(false), RefCell::default(), admission::Admission::default());
+        let (fit, recent, admission) = (Cell::new(None), RefCell::default(), admission::Admission::default());
         let (alarm, publisher, deliveries) = (Rc::default(), Publisher::default(), Rc::default());
-        Self { state, env, ready, recent, admission, alarm, publisher, deliveries }
+        Self { state, env, fit, recent, admission, alarm, publisher, deliveries }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -109,6 +111,9 @@ impl DurableObject for Ledger {
         let is_tested = clock.is_some();
         let is_tick = matches!(envelope.call, Call::Tick);
         let response = durable::respond(self.answer(&sql, &common, envelope))?;
+        if sql.is_read_only() {
+            return Ok(response.into());
+        }
         if is_tested {
             self.publisher.publish(&sql, &self.env).await;
         } else {
@@ -133,6 +138,9 @@ impl Ledger {
     /// Publishes the outbox and does what is due. Whatever fails is tried again: the alarm is set anew.
     async fn serve_due(&self) -> worker::Result<()> {
         let sql = self.sql()?;
+        if sql.is_read_only() {
+            return Ok(());
+        }
         self.start_publishing(&sql)?;
         if !Config::get(&self.env).is_test
             && let Some(common) = self.common().await
@@ -164,7 +172,7 @@ impl Ledger {
         let site = Site { tenant: &tenant, common, actor: &actor, now };
         // a test's ledger lives by the clocks of its requests alone
         let is_due = !Config::get(&self.env).is_test && call.shows_what_is_due();
-        if circumstances.clock.is_some() || is_due {
+        if (circumstances.clock.is_some() || is_due) && !sql.is_read_only() {
             work::do_due(sql, &Site { actor: audit::SYSTEM, ..site })?;
         }
         let changes = call.changes();
@@ -279,7 +287,7 @@ impl Ledger {
 
     /// Whether nothing was ever stored here, not even tables.
     fn is_empty(&self) -> Result<bool, SqlError> {
-        Ok(!self.ready.get() && !schema::exists(&Sql::new(&self.state.storage()))?)
+        Ok(self.fit.get().is_none() && !schema::exists(&Sql::new(&self.state.storage()))?)
     }
 
     /// Answers of a tenant of which nothing is stored, and stores nothing for it: whoever asks after tenants that are
@@ -287,7 +295,7 @@ impl Ledger {
     fn answer_empty(&self, common: &Common, envelope: Envelope<Call>) -> worker::Result<Response> {
         let sql = Sql::new(&self.state.storage());
         let answer = sql.tentatively(|change| {
-            schema::create(change)?;
+            migrate(change, &schema::STEPS)?;
             self.answer(change, common, envelope)
         });
         Ok(durable::respond(answer)?.into())
@@ -305,12 +313,7 @@ impl Ledger {
     }
 
     fn sql(&self) -> Result<Sql, SqlError> {
-        let sql = Sql::new(&self.state.storage());
-        if !self.ready.get() {
-            schema::create(&sql)?;
-            self.ready.set(true);
-        }
-        Ok(sql)
+        open(Sql::new(&self.state.storage()), &self.fit, &schema::STEPS)
     }
 
     async fn common(&self) -> Option<Common> {

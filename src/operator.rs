@@ -26,6 +26,7 @@ use crate::durable::alarm::Alarm;
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, Client, Envelope};
 use crate::durable::publisher::Publisher;
+use crate::durable::schema::{Fit, open};
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::durable::{self, json, own_hops};
 use crate::http;
@@ -54,7 +55,8 @@ pub fn of(env: &Env, actor: &str, circumstances: Circumstances) -> Client {
 pub struct Operator {
     state: State,
     env: Env,
-    ready: Cell<bool>,
+    /// Unknown until the tables were looked at.
+    fit: Cell<Option<Fit>>,
     handed_over: Cell<bool>,
     alarm: Alarm,
     publisher: Publisher,
@@ -64,9 +66,9 @@ pub struct Operator {
 impl DurableObject for Operator {
     fn new(state: State, env: Env) -> Self {
         Config::get(&env);
-        let (ready, handed_over) = (Cell::new(false), Cell::new(false));
+        let (fit, handed_over) = (Cell::new(None), Cell::new(false));
         let (alarm, publisher) = (Alarm::default(), Publisher::default());
-        Self { state, env, ready, handed_over, alarm, publisher, freshness: freshness::Freshness::default() }
+        Self { state, env, fit, handed_over, alarm, publisher, freshness: freshness::Freshness::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -84,7 +86,7 @@ impl DurableObject for Operator {
         self.hand_over(&sql, circumstances.clock.unwrap_or_else(real_now));
         let response = durable::respond(answer(sql.failing_at(circumstances.fails_at), envelope))?;
         sql.failing_at(None);
-        if adds_up_alone {
+        if adds_up_alone || sql.is_read_only() {
             return Ok(response.into());
         }
         if let Some(clock) = circumstances.clock {
@@ -116,6 +118,9 @@ impl Operator {
     /// Publishes the outbox, delivers notes and tells ledgers. Whatever fails is tried again: the alarm is set anew.
     async fn serve_due(&self) -> worker::Result<()> {
         let sql = self.sql()?;
+        if sql.is_read_only() {
+            return Ok(());
+        }
         self.hand_over(&sql, real_now());
         self.start_publishing(&sql)?;
         trail::deliver(&sql, &self.env).await;
@@ -143,17 +148,12 @@ impl Operator {
     }
 
     fn sql(&self) -> Result<Sql, SqlError> {
-        let sql = Sql::new(&self.state.storage());
-        if !self.ready.get() {
-            schema::create(&sql)?;
-            self.ready.set(true);
-        }
-        Ok(sql)
+        open(Sql::new(&self.state.storage()), &self.fit, &schema::STEPS)
     }
 
     /// Takes the place of the release before, if that is still to be done. Nothing else fails by it.
     fn hand_over(&self, sql: &Sql, now: Timestamp) {
-        if self.handed_over.get() {
+        if self.handed_over.get() || sql.is_read_only() {
             return;
         }
         match control::hand_over(sql, now, Config::get(&self.env).mode_ceiling) {

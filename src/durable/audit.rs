@@ -8,12 +8,10 @@ use tidegate_engine::{DAY, Timestamp};
 use super::lists::{Page, Range};
 use super::sql::{Change, Sql, SqlError, to_text, values};
 
-pub const TABLES: &[&str] = &[
-    "CREATE TABLE IF NOT EXISTS audit (
+pub const TABLES: &[&str] = &["CREATE TABLE IF NOT EXISTS audit (
         number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
-        subject TEXT NOT NULL, before TEXT, after TEXT, note TEXT UNIQUE)",
-    "CREATE INDEX IF NOT EXISTS audit_at ON audit (at)",
-];
+        subject TEXT NOT NULL, before TEXT, after TEXT, note TEXT UNIQUE)"];
+pub const INDEXES: &[&str] = &["CREATE INDEX IF NOT EXISTS audit_at ON audit (at)"];
 
 /// The actor of what happens by itself.
 pub const SYSTEM: &str = "system";

@@ -66,7 +66,11 @@ pub fn create(change: &Change<'_>) -> Result<(), SqlError> {
             change.run(&format!("ALTER TABLE outbox ADD COLUMN {name} {definition}"), Vec::new())?;
         }
     }
-    INDEXES.iter().try_for_each(|index| change.run(index, Vec::new()))?;
+    INDEXES.iter().try_for_each(|index| change.run(index, Vec::new()))
+}
+
+/// Makes what an object that ended, or the release before, left ready for the publisher of this one.
+pub fn take_over(change: &Change<'_>) -> Result<(), SqlError> {
     // what the release before left: rows that only kept the next put at a distance, and rows without a turn
     change.run("DELETE FROM outbox WHERE rev < 0", Vec::new())?;
     change.run(

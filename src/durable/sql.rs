@@ -14,6 +14,8 @@ pub struct Sql {
     storage: JsValue,
     /// Statements until one fails on purpose: a test's way to see that half a change is none.
     fails_in: Cell<Option<u32>>,
+    /// A later release wrote what is stored, and says that this one may only read it.
+    is_read_only: bool,
 }
 
 /// Writes; only inside [`Sql::change`].
@@ -32,12 +34,27 @@ pub enum SqlError {
 
 impl Sql {
     pub fn new(storage: &Storage) -> Self {
-        Self { sql: storage.sql(), storage: storage.as_raw().into(), fails_in: Cell::new(None) }
+        Self { sql: storage.sql(), storage: storage.as_raw().into(), fails_in: Cell::new(None), is_read_only: false }
+    }
+
+    /// The same, without a way to change anything.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        Self { is_read_only: true, ..self }
+    }
+
+    pub const fn is_read_only(&self) -> bool {
+        self.is_read_only
     }
 
     /// The same storage, for what goes on after a call.
     pub fn handle(&self) -> Self {
-        Self { sql: self.sql.clone(), storage: self.storage.clone(), fails_in: Cell::new(None) }
+        Self {
+            sql: self.sql.clone(),
+            storage: self.storage.clone(),
+            fails_in: Cell::new(None),
+            is_read_only: self.is_read_only,
+        }
     }
 
     /// Fails the statement of that number, counted from 1 over the changes to come; `None`: none.
@@ -77,6 +94,9 @@ impl Sql {
 
     /// Runs `change` in one transaction. An error rolls everything back.
     pub fn change<T>(&self, change: impl FnOnce(&Change<'_>) -> Result<T, SqlError>) -> Result<T, SqlError> {
+        if self.is_read_only {
+            return Err(Problem::unavailable("a later release wrote what is stored: this one only reads it").into());
+        }
         let mut change = Some(change);
         let mut outcome = None;
         let mut run = || {

@@ -136,7 +136,7 @@ pub fn delete_tenant(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
         outbox::remove_listed(change, "SELECT ?1 || address FROM published_peer", values![peers])?;
         let tables =
             "SELECT json_quote(name) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
-            AND name NOT LIKE '!_cf!_%' ESCAPE '!' AND name NOT IN ('outbox', 'isolate')";
+            AND name NOT LIKE '!_cf!_%' ESCAPE '!' AND name NOT IN ('outbox', 'isolate', 'schema')";
         let tables = change.rows::<String>(tables, Vec::new())?;
         tables.iter().try_for_each(|table| change.run(&format!("DELETE FROM \"{table}\""), Vec::new()))
     })

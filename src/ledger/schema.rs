@@ -1,5 +1,6 @@
 //! The ledger's tables. Times are seconds since 1970 unless a comment says otherwise.
 
+use crate::durable::schema::Step;
 use crate::durable::sql::{Sql, SqlError};
 use crate::durable::{audit, outbox, own_hops};
 
@@ -95,16 +96,20 @@ pub fn exists(sql: &Sql) -> Result<bool, SqlError> {
     Ok(sql.number(first, Vec::new())?.is_some())
 }
 
-pub fn create(sql: &Sql) -> Result<(), SqlError> {
-    let mut tables = TABLES
-        .iter()
-        .chain(super::peers::TABLES)
-        .chain(super::unbelieved::TABLES)
-        .chain(super::webhooks::TABLES)
-        .chain(own_hops::TABLES)
-        .chain(audit::TABLES);
-    sql.change(|change| {
+/// 1: what 67205e3 has. 2: what is kept of mail that cannot be believed, of webhooks' former secrets and refusals, and
+/// the outbox by rank.
+pub const STEPS: [Step; 2] = [
+    |change| {
+        let mut tables = TABLES.iter().chain(super::peers::TABLES).chain(audit::TABLES);
+        tables.try_for_each(|table| change.run(table, Vec::new()))
+    },
+    |change| {
+        let mut tables = super::unbelieved::TABLES
+            .iter()
+            .chain(super::webhooks::TABLES)
+            .chain(own_hops::TABLES)
+            .chain(audit::INDEXES);
         tables.try_for_each(|table| change.run(table, Vec::new()))?;
         outbox::create(change)
-    })
-}
+    },
+];

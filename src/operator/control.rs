@@ -8,6 +8,7 @@ use serde::Serialize;
 use tidegate_engine::Mode;
 use tidegate_engine::Timestamp;
 use tidegate_engine::{Freeze, Freezes};
+use tidegate_stored::Document;
 use tidegate_wire::native::Written;
 
 use super::protocol::Changed;
@@ -15,13 +16,13 @@ use super::trail;
 use crate::durable::audit::{self, Act};
 use crate::durable::outbox;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
-use crate::store::{ControlKey, ControlRecord};
+use crate::store::{ControlKey, ControlRecord, Family, Record};
 
 /// What is published, and when the ceiling changed last.
-type Stored = (ControlRecord, Option<Timestamp>);
+type Stored = (Document<ControlRecord>, Option<Timestamp>);
 
 #[derive(Serialize)]
-struct Document {
+struct Shown {
     mode: Mode,
     updated_at: Option<Written<Timestamp>>,
 }
@@ -65,7 +66,10 @@ pub fn hand_over(sql: &Sql, now: Timestamp, variable: Mode) -> Result<(), SqlErr
 
 /// What is published.
 pub fn record(sql: &Sql) -> Result<ControlRecord, SqlError> {
-    Ok(current(sql)?.0)
+    let stored = current(sql)?.0;
+    let is_understood = stored.is_understood();
+    let record = stored.into_value();
+    Ok(if is_understood { record } else { ControlRecord::restrained(Some(record)).unwrap_or_default() })
 }
 
 /// Changes which facts are in force.
@@ -73,7 +77,7 @@ pub fn publish(change: &Change<'_>, edit: impl FnOnce(&mut ControlRecord)) -> Re
     let mut stored = current(change)?;
     edit(&mut stored.0);
     save(change, &mut stored)?;
-    Ok(stored.0)
+    Ok(stored.0.into_value())
 }
 
 fn write(change: &Change<'_>, act: Act<'_>, stored: &mut Stored, mode: Mode) -> Result<(), SqlError> {
@@ -82,6 +86,10 @@ fn write(change: &Change<'_>, act: Act<'_>, stored: &mut Stored, mode: Mode) -> 
     record.mode = Some(mode);
     record.freezes = frozen(&record.freezes, mode == Mode::Enforce, act.at);
     *updated_at = Some(act.at);
+    if !record.is_understood() {
+        // what was overwritten is this release's
+        *record = Document::new(ControlRecord::clone(record));
+    }
     let after = audit::json(&entry(record))?;
     save(change, stored)?;
     trail::write(change, act, "control.put", "mode", (before, after), None)
@@ -89,17 +97,21 @@ fn write(change: &Change<'_>, act: Act<'_>, stored: &mut Stored, mode: Mode) -> 
 
 fn save(change: &Change<'_>, stored: &mut Stored) -> Result<(), SqlError> {
     stored.0.rev += 1;
-    outbox::lay(change, &ControlKey, &stored.0)?;
+    outbox::lay_json(change, ControlKey::RANK, &ControlKey, to_text(&stored.0)?)?;
     super::document(change, "control", &to_text(stored)?)
 }
 
 fn current(sql: &Sql) -> Result<Stored, SqlError> {
-    let stored = sql.row("SELECT json FROM document WHERE name = 'control'", values![])?;
-    Ok(stored.unwrap_or_default())
+    match sql.row("SELECT json FROM document WHERE name = 'control'", values![]) {
+        // of a later release, and of a shape that is not known here: it is put anew, and holds all tenants until then
+        Err(SqlError::Malformed(_)) => Ok((Document::new(ControlRecord::restrained(None).unwrap_or_default()), None)),
+        stored => Ok(stored?.unwrap_or_default()),
+    }
 }
 
 fn changed((control, updated_at): Stored) -> Result<Changed, SqlError> {
-    let shown = to_text(&Document { mode: ceiling(&control), updated_at: updated_at.map(Written) })?;
+    let control = control.into_value();
+    let shown = to_text(&Shown { mode: ceiling(&control), updated_at: updated_at.map(Written) })?;
     Ok(Changed { control, shown, version: None })
 }
 

@@ -1,6 +1,6 @@
 //! The tables of the operator's object. Times are seconds since 1970 unless a comment says otherwise.
 
-use crate::durable::sql::{Sql, SqlError};
+use crate::durable::schema::Step;
 use crate::durable::{audit, outbox, own_hops};
 
 const TABLES: &[&str] = &[
@@ -25,17 +25,19 @@ const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
 ];
 
-pub fn create(sql: &Sql) -> Result<(), SqlError> {
-    let mut tables = TABLES
-        .iter()
-        .chain(super::notifications::TABLES)
-        .chain(super::counters::TABLES)
-        .chain(super::keys::TABLES)
-        .chain(super::republish::TABLES)
-        .chain(own_hops::TABLES)
-        .chain(audit::TABLES);
-    sql.change(|change| {
+/// 1: what 67205e3 has. 2: what the operator is told, what isolates told, revoked keys, how far all is laid anew, and the
+/// outbox by rank.
+pub const STEPS: [Step; 2] = [
+    |change| TABLES.iter().chain(audit::TABLES).try_for_each(|table| change.run(table, Vec::new())),
+    |change| {
+        let mut tables = super::notifications::TABLES
+            .iter()
+            .chain(super::counters::TABLES)
+            .chain(super::keys::TABLES)
+            .chain(super::republish::TABLES)
+            .chain(own_hops::TABLES)
+            .chain(audit::INDEXES);
         tables.try_for_each(|table| change.run(table, Vec::new()))?;
         outbox::create(change)
-    })
-}
+    },
+];

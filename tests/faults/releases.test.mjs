@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { event, received, rfc3339, until } from "../support/client.mjs";
 import { published, startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
-import { BEGUN, LEFT, restore, rewrite } from "../support/stored-state.mjs";
+import { alter, BEGUN, LEFT, restore, rewrite } from "../support/stored-state.mjs";
 
 const DAY = 24 * 3600;
 const BEFORE = fileURLToPath(new URL("../stored/67205e3/state", import.meta.url));
@@ -260,4 +260,38 @@ test("what an edge of the release before sends while a deploy goes on is recorde
     json.items.map((/** @type {any} */ { id }) => id),
     ["ex01.contoso.com", "ex02.contoso.com"],
   );
+});
+
+test("tables of a later release are read, but not written, or left alone, as it says", async () => {
+  const { edge, stateDir, kv } = await opened();
+  await send(edge, "EX01.contoso.com", LEFT);
+  await edge.worker.stop();
+  alter(stateDir, "UPDATE schema SET version = 99, min_writer = 99");
+  const reading = await started(stateDir, kv);
+  const asked = (/** @type {import("../support/edge.mjs").Edge} */ { client }) =>
+    Promise.all(
+      /** @type {[string, string, object?][]} */ ([
+        ["GET", "/v1/tenants/contoso/servers"],
+        ["GET", "/v1/keys"],
+        ["PUT", "/v1/tenants/contoso/policy", POLICY],
+        ["POST", "/v1/keys", { role: "viewer", tenant: "contoso", name: "more" }],
+      ]).map(async ([method, path, body]) => (await client.ask(method, path, { body, now: LEFT })).status),
+    );
+  assert.deepEqual(await asked(reading), [200, 200, 503, 503]);
+  const decided = await send(reading, "EX01.contoso.com", LEFT + 8 * DAY, "async");
+  assert.deepEqual([decided.action, decided.degraded], ["reject", false], "what KV has is decided on");
+  const unrecorded = await send(reading, "EX01.contoso.com", LEFT + 8 * DAY);
+  assert.deepEqual(
+    [unrecorded.action, unrecorded.degraded],
+    ["accept", true],
+    "what cannot be recorded is accepted",
+  );
+  await reading.worker.stop();
+  alter(stateDir, "UPDATE schema SET min_reader = 99");
+  const refused = await started(stateDir, kv);
+  assert.deepEqual(await asked(refused), [503, 503, 503, 503]);
+  await refused.worker.stop();
+  alter(stateDir, "UPDATE schema SET version = 2, min_reader = 1, min_writer = 1");
+  const back = await started(stateDir, kv);
+  assert.deepEqual(await asked(back), [200, 200, 200, 201]);
 });

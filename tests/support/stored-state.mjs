@@ -162,6 +162,21 @@ export async function restore(folder, stateDir, kv) {
   }
 }
 
+/**
+ * Runs a statement on each object's database that has tables of a version, while no worker has it open.
+ * @param {string} stateDir
+ * @param {string} statement
+ */
+export function alter(stateDir, statement) {
+  const files = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
+  for (const file of files.filter((name) => /[0-9a-f]{64}\.sqlite$/.test(name))) {
+    const database = new DatabaseSync(join(stateDir, file));
+    const found = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'schema'").get();
+    if (found) database.exec(statement);
+    database.close();
+  }
+}
+
 /** Columns that hold JSON, and how a row of theirs is named. */
 const DOCUMENTS = [
   { table: "document", key: "name", columns: ["json"] },
