@@ -121,6 +121,8 @@ gateways: setup worker page ## end-to-end tests with real mail servers (on Debia
 
 deploy: setup worker page ## publish the built worker and the page to Cloudflare (asks you to log in)
 	$(env) wrangler deploy
+	@[ -z "$$PUBLIC_URL" ] || curl -fsS "$$PUBLIC_URL/v1/health" | { $(env) node -p \
+	    'JSON.parse(require("node:fs").readFileSync(0)).warnings.map((one) => `warning: $${one}`).join("\n") || "health: ok"'; }
 	@! grep -q '^[^#]*MODE_CEILING' wrangler.toml || printf '%s\n' \
 	    'MODE_CEILING in wrangler.toml moves nothing any more: the ceiling starts with the lower of it and of what was set.' \
 	    'Remove it. To set the ceiling: PUT /v1/control/mode with {"mode": "report"}, "off" or "enforce".'

@@ -9,11 +9,15 @@ use worker::Env;
 
 use crate::platform::set_clock_ahead;
 
+/// What an admin key should have at least.
+const MIN_ADMIN_KEY_BYTES: usize = 32;
+
 /// What a deployment sets.
 #[derive(Debug)]
 pub struct Config {
-    /// The secret `ADMIN_KEY`: the first admin key. Without it nobody is admin.
-    pub admin_key: Option<AdminKey>,
+    /// The secret `ADMIN_KEY`, the first admin key, and `ADMIN_KEY_NEXT`, which works beside it while the one takes the
+    /// other's place. Without them nobody is admin.
+    pub admin_keys: Vec<AdminKey>,
     /// `ENVIRONMENT` is `test`: requests may set the clock.
     pub is_test: bool,
     /// `AUTO_TENANTS` is `on`: tenants without a policy are recorded too.
@@ -42,7 +46,18 @@ impl Config {
         thread_local! {
             static CONFIG: OnceCell<Rc<Config>> = const { OnceCell::new() };
         }
-        CONFIG.with(|config| config.get_or_init(|| Rc::new(Self::read(env))).clone())
+        let read = || {
+            let config = Self::read(env);
+            config.warnings().iter().for_each(|warning| worker::console_warn!("{warning}"));
+            Rc::new(config)
+        };
+        CONFIG.with(|config| config.get_or_init(read).clone())
+    }
+
+    /// What the operator should mend before the next release refuses it.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let is_short = self.admin_keys.iter().any(AdminKey::is_short);
+        is_short.then_some("ADMIN_KEY is shorter than 32 octets: the next release refuses it").into_iter().collect()
     }
 
     fn read(env: &Env) -> Self {
@@ -52,7 +67,7 @@ impl Config {
             set_clock_ahead(millis);
         }
         Self {
-            admin_key: var("ADMIN_KEY").map(AdminKey),
+            admin_keys: [var("ADMIN_KEY"), var("ADMIN_KEY_NEXT")].into_iter().flatten().map(AdminKey).collect(),
             is_test,
             auto_tenants: var("AUTO_TENANTS").as_deref() == Some("on"),
             email: Email {
@@ -78,6 +93,11 @@ impl Config {
 pub struct AdminKey(String);
 
 impl AdminKey {
+    /// Too short to be safe from being guessed, if a person chose it.
+    const fn is_short(&self) -> bool {
+        self.0.len() < MIN_ADMIN_KEY_BYTES
+    }
+
     /// In time that depends on the lengths alone.
     pub fn matches(&self, presented: &str) -> bool {
         use subtle::ConstantTimeEq;

@@ -44,7 +44,7 @@ pub async fn verify(
         Unverified::Wrong(Problem::unauthorized())
     };
     let key = key.ok_or_else(wrong)?;
-    if config.admin_key.as_ref().is_some_and(|admin| admin.matches(key)) {
+    if config.admin_keys.iter().any(|admin| admin.matches(key)) {
         return Ok(Principal::admin());
     }
     let family = KeyKey(hash(key).filter(|_| key.starts_with("tg_")).ok_or_else(wrong)?);

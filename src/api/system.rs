@@ -28,6 +28,8 @@ struct Health {
     /// The variable that a deployment of the release before had set: it moves nothing any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     mode_ceiling_variable: Option<&'static str>,
+    /// What the operator should mend.
+    warnings: Vec<&'static str>,
 }
 
 pub async fn health(config: &Config, access: &Access<'_>) -> Result<Response, Failure> {
@@ -39,6 +41,7 @@ pub async fn health(config: &Config, access: &Access<'_>) -> Result<Response, Fa
         test_clock: config.is_test,
         mode_ceiling: control.map(|control| control.ceiling(variable).as_str()),
         mode_ceiling_variable: (variable != Mode::Enforce).then(|| variable.as_str()),
+        warnings: config.warnings(),
     };
     Ok(http::json(&serde_json::to_vec(&health).unwrap_or_default())?)
 }
