@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { KvStore, operation, Refusal } from "./kv-protocol.mjs";
 import { randomFrom } from "./random.mjs";
 
-/** @typedef {"ok" | "refuse" | "hang" | "500" | "unconfirmed" | "truncated" | "cut" | "slow"} Mode */
+/** @typedef {"ok" | "refuse" | "hang" | "500" | "unconfirmed" | "forgotten" | "truncated" | "cut" | "slow"} Mode */
 /** @typedef {{ kind: string, keys: string[], cacheTtl?: number, status: number | null }} LogEntry null: never answered */
 
 const HOST = "127.0.0.1";
@@ -70,7 +70,7 @@ async function answer(edge, request, response) {
     return;
   }
   if (mode === "slow") await new Promise((resolve) => setTimeout(resolve, ms));
-  const done = mode === "500" ? failure() : run(asked);
+  const done = mode === "500" ? failure() : mode === "forgotten" ? { status: 200 } : run(asked);
   const { status, headers = {}, body: full = "" } = mode === "unconfirmed" ? failure() : done;
   entry.status = status;
   stats.statuses[status] = (stats.statuses[status] ?? 0) + 1;

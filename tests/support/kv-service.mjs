@@ -11,7 +11,7 @@ const PROCESS = fileURLToPath(new URL("./kv-process.mjs", import.meta.url));
  * What the service does with a request:
  * `ok`; `refuse`: nothing listens; `hang`: never answers; `500`; `truncated`: 200 and the first half of the body, as if
  * it were all; `cut`: 200, then the connection breaks half-way; `slow`: answers after `ms`; `unconfirmed`: does what is
- * asked, and answers as if it had failed.
+ * asked, and answers as if it had failed; `forgotten` (of tests of tests): answers as if it had done what is asked.
  * @typedef {import("./kv-process.mjs").Mode} Mode
  */
 

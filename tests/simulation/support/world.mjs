@@ -217,7 +217,8 @@ export class World {
 
   /** @param {Extract<Operation, { do: "fault" }>} fault */
   async fault({ of, mode, calls }) {
-    if (of === "kv") await this.kv.setMode(/** @type {any} */ (mode), { kinds: ["put"], requests: calls });
+    if (of === "kv")
+      await this.kv.setMode(/** @type {any} */ (mode), { kinds: ["put", "delete"], requests: calls });
     else if (of === "operator") await this.edge.worker.setOperatorMode(/** @type {any} */ (mode), calls);
     else await this.edge.worker.setLedgerMode(/** @type {any} */ (mode), mode === "hold" ? undefined : calls);
   }
