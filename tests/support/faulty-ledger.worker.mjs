@@ -8,6 +8,8 @@
 import { DurableObject } from "cloudflare:workers";
 
 const BATCHES_KEPT = 1000;
+/** Modes for batches that bear a number alone: nothing else may come twice, and nothing else is sent again. */
+const OF_NUMBERED = new Set(["unconfirmed", "twice", "renumbered"]);
 /** Later than an answer that waits for its receipt. */
 const LATE_MS = 350;
 
@@ -55,18 +57,16 @@ const MODES = {
     await new Promise((resolve) => setTimeout(resolve, LATE_MS));
     return pass();
   },
-  // what bears a number, alone: nothing else may come twice
-  twice: async ({ pass, call }) => {
+  unconfirmed: async (asked) => MODES.unanswered(asked),
+  twice: async ({ pass }) => {
     const answer = await pass();
-    if (call.record?.sent) await (await pass()).text();
+    await (await pass()).text();
     return answer;
   },
   renumbered: async ({ pass, call }) => {
     const answer = await pass();
-    if (call.record?.sent)
-      await (
-        await pass({ record: { ...call.record, sent: { ...call.record.sent, isolate: "another" } } })
-      ).text();
+    const sent = { ...call.record.sent, isolate: "another" };
+    await (await pass({ record: { ...call.record, sent } })).text();
     return answer;
   },
   forgotten: async ({ pass, isBatch }) => (isBatch ? Response.json({ phases: [], dropped: null }) : pass()),
@@ -95,8 +95,9 @@ async function relayed(object, relay, real, request) {
     if (isBatch) batches = [...batches.slice(1 - BATCHES_KEPT), body];
     return hand(real, object.ctx.id.name, call ? JSON.stringify({ ...envelope, call }) : body);
   };
-  const mode = relay.calls > 0 ? relay.mode : "ok";
-  relay.calls -= 1;
+  const isMet = relay.calls > 0 && (!OF_NUMBERED.has(relay.mode) || envelope.call.record?.sent);
+  const mode = isMet ? relay.mode : "ok";
+  if (isMet) relay.calls -= 1;
   return MODES[mode]({ pass, call: envelope.call, isBatch, relay, name: object.ctx.id.name });
 }
 

@@ -49,9 +49,9 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * `ok`; `throw`; `hang`: never passes on; `error`: 500; `truncated`: passes on, half of the answer comes back; `drop`:
  * passes a batch on, but its answer never comes back; `hold`: holds each tenant's first batch back until the next
  * switch, while everything else passes; `unanswered`: passes on, and fails; `late`: passes on after longer than a receipt is
- * awaited; `twice`: passes a batch that bears a number on twice. And what no network does, for tests of tests: `renumbered`:
+ * awaited; `twice`: passes a batch that bears a number on twice; `unconfirmed`: passes such a one on, and fails. And what no network does, for tests of tests: `renumbered`:
  * twice, as if another isolate had sent it too; `forgotten`: answers a batch as taken, and does not pass it on.
- * @typedef {"ok" | "throw" | "hang" | "error" | "truncated" | "drop" | "hold" | "unanswered" | "late" | "twice" |
+ * @typedef {"ok" | "throw" | "hang" | "error" | "truncated" | "drop" | "hold" | "unanswered" | "late" | "twice" | "unconfirmed" |
  *   "renumbered" | "forgotten"} LedgerMode
  */
 

@@ -263,7 +263,8 @@ export function note(tenant, mail, { message, isAgain, now, answer }) {
   if (failed.includes(false)) server.hasMet = true;
   if (answer?.mode === "off") return;
   const isTaken = answer?.recorded === true;
-  const isKnown = isAgain && mail.sync && message.isCounted && now - message.at < REPEATED_SECONDS;
+  const isNamed = message.event.event_id !== undefined;
+  const isKnown = isNamed && isAgain && mail.sync && message.isCounted && now - message.at < REPEATED_SECONDS;
   if (isKnown) return;
   if (isAgain) server.doubt(1);
   else if (isTaken) server.least[/** @type {keyof Sums} */ (answer.action)] += 1;

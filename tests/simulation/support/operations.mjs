@@ -15,8 +15,9 @@ const [MINUTE, HOUR, DAY] = [60, 3600, 24 * 3600];
  * @property {number} edge 0 or 1
  * @property {boolean} sync
  * @property {boolean} fresh reads KV whatever the isolate holds
+ * @property {boolean} [named] under an event id
  * @property {boolean} [queued] stamped two hours ago
- * @property {boolean} [again] the tenant's last message from this server once more, under the same event id
+ * @property {boolean} [again] the tenant's last message from this server once more, under the same event id if any
  * @property {boolean} [toPostmaster]
  */
 /**
@@ -92,6 +93,8 @@ const FAULTS = {
     "throw",
     "unanswered",
     "unanswered",
+    "unconfirmed",
+    "unconfirmed",
     "twice",
     "twice",
     "late",
@@ -201,7 +204,7 @@ class Draw {
       Object.entries(SERVERS).flatMap(([name, { weight }]) => Array(weight).fill(name)),
     );
     const mail = { tenant, server, build: this.build(tenant, server), edge: this.any(2) };
-    const how = { sync: this.chance(0.5), fresh: this.chance(0.7) };
+    const how = { sync: this.chance(0.5), fresh: this.chance(0.7), named: this.chance(0.6) };
     if (this.chance(0.08)) return { ...mail, ...how, again: true };
     if (this.chance(0.08)) return { ...mail, ...how, queued: true };
     if (this.chance(0.04)) return { ...mail, ...how, toPostmaster: true };

@@ -154,7 +154,12 @@ export class World {
     });
     const to = [mail.toPostmaster ? "postmaster@example.org" : "b@example.org"];
     const envelope = { from: "a@contoso.com", to };
-    const posted = event({ tenant: mail.tenant, event_id: `message-${this.#serial}`, envelope, header });
+    const posted = event({
+      tenant: mail.tenant,
+      ...(mail.named ? { event_id: `message-${this.#serial}` } : {}),
+      envelope,
+      header,
+    });
     return { event: posted, at: this.now, isCounted: false };
   }
 
