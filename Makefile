@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup worker package page dev demo test forget-durations test-day test-native test-wasm test-package test-worker test-page lint fmt bench fuzz mutants gateways deploy clean
+.PHONY: help setup worker package page dev demo test forget-durations test-day test-native test-wasm test-package test-worker test-page lint fmt bench fuzz mutants simulate gateways deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -69,9 +69,10 @@ test-native: ## the tests that run natively
 test-wasm: setup ## the engine's tests in WebAssembly, in Node
 	$(wasm_env) cargo test -p tidegate-engine --target wasm32-unknown-unknown --test wasm
 
-test-worker: setup worker page ## the tests of the built worker on workerd: end to end, with failing storage, and the API
+test-worker: setup worker page package ## the tests of the built worker on workerd: end to end, with failing storage, by chance, and the API
 	$(env) $(node_test) --test-concurrency=1 tests/e2e/*.test.mjs
 	$(env) $(node_test) --test-concurrency=1 tests/faults/*.test.mjs
+	$(env) $(node_test) --test-concurrency=1 tests/simulation/*.test.mjs
 	$(env) $(node_test) --test-concurrency=1 tests/api/*.test.mjs
 
 test-package: setup package ## the tests of the npm package: in Node, in Chromium, and from a bundler
@@ -114,6 +115,9 @@ fuzz: ## fuzz each target of fuzz/ for FUZZ_SECONDS (60), with nightly Rust
 
 mutants: ## plant faults in the engine one by one: each has to be caught by its tests
 	@$(env) node tools/mutants.mjs
+
+simulate: setup worker package ## live random lists of mail, changes and faults (OPERATIONS=20000 SEED=...)
+	$(env) node tests/simulation/simulate.mjs
 
 gateways: setup worker page ## end-to-end tests with real mail servers (on Debian, as root or by sudo)
 	cargo build --profile native -p tidegate-milter

@@ -21,9 +21,10 @@ async function edgeWith(vars) {
 test("while an admin key is replaced, both work and nothing else does", async () => {
   const client = await edgeWith({ ADMIN_KEY: LONG, ADMIN_KEY_NEXT: NEXT });
   const status = async (/** @type {string} */ key) => (await client.ask("GET", "/v1/keys", { key })).status;
-  assert.deepEqual(await Promise.all([LONG, NEXT, `${LONG}0`, NEXT.slice(1), ""].map(status)), [
-    200, 200, 401, 401, 401,
-  ]);
+  assert.deepEqual(
+    await Promise.all([LONG, NEXT, `${LONG}0`, NEXT.slice(1), ""].map(status)),
+    [200, 200, 401, 401, 401],
+  );
   assert.deepEqual((await client.ask("GET", "/v1/health")).json.warnings, []);
 });
 

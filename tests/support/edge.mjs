@@ -25,11 +25,11 @@ const DAY = 24 * 3600;
  */
 
 /**
- * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge" | "outbound">
+ * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge" | "secondKv" | "outbound">
  *   & { kv?: import("./kv-service.mjs").KvService }} [options] `ledger`: without the relay that fails
  * @returns {Promise<Edge>}
  */
-export async function startEdge({ kv, stateDir, vars, outbound, ledger = false, secondEdge } = {}) {
+export async function startEdge({ kv, stateDir, vars, outbound, ledger = false, secondEdge, secondKv } = {}) {
   const service = kv ?? (await startKv());
   const worker = await startWorkerd({
     build: BUILD,
@@ -39,6 +39,7 @@ export async function startEdge({ kv, stateDir, vars, outbound, ledger = false, 
     ledger,
     faultyLedger: !ledger,
     secondEdge,
+    secondKv,
     vars: {
       ADMIN_KEY: KEY,
       ENVIRONMENT: "test",

@@ -1,23 +1,41 @@
 /**
  * A worker that stands between the edge and its Durable Objects and fails on demand. Its objects pass each request on to
- * the real ones of the same name; `PUT /{ledger|operator}/{mode}?ms={ms}` on the worker itself switches how,
- * `GET /{ledger|operator}` tells how many requests there were since. Batches are kept as they were passed on:
+ * the real ones of the same name; `PUT /{ledger|operator}/{mode}[?ms=n][&calls=n]` on the worker itself switches how, for
+ * so many calls, `GET /{ledger|operator}` tells how many requests there were since. Batches are kept as they were passed on:
  * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger. Objects and
  * worker share an isolate.
  */
 import { DurableObject } from "cloudflare:workers";
 
 const BATCHES_KEPT = 1000;
+/** Modes for batches that bear a number alone: nothing else may come twice, and nothing else is sent again. */
+const OF_NUMBERED = new Set(["unconfirmed", "twice", "renumbered"]);
+/** Later than an answer that waits for its receipt. */
+const LATE_MS = 350;
 
 /** `turn` rises with every switch; `holds`: of which objects this turn has held a batch back. */
-const newRelay = () => ({ mode: "ok", ms: 0, turn: 0, asked: 0, holds: new Set() });
+const newRelay = () => ({
+  mode: "ok",
+  ms: 0,
+  calls: Number.POSITIVE_INFINITY,
+  turn: 0,
+  asked: 0,
+  holds: new Set(),
+});
 /** @typedef {ReturnType<typeof newRelay>} Relay */
 /** @type {Record<string, Relay>} */
 const relays = { ledger: newRelay(), operator: newRelay() };
 /** @type {string[]} the bytes of batches, in the order in which the ledger got them */
 let batches = [];
 
-/** @typedef {{ pass: () => Promise<Response>, isBatch: boolean, relay: Relay, name?: string }} Asked */
+/**
+ * @typedef {object} Asked
+ * @property {(call?: any) => Promise<Response>} pass with another call in its place
+ * @property {any} call
+ * @property {boolean} isBatch
+ * @property {Relay} relay
+ * @property {string} [name]
+ */
 
 /** @type {Record<string, (asked: Asked) => Promise<Response>>} */
 const MODES = {
@@ -42,6 +60,27 @@ const MODES = {
     const answer = await asked.pass();
     return asked.isBatch ? MODES.hang(asked) : answer;
   },
+  unanswered: async ({ pass }) => {
+    await (await pass()).text();
+    throw new Error("the answer was lost on demand");
+  },
+  late: async ({ pass }) => {
+    await new Promise((resolve) => setTimeout(resolve, LATE_MS));
+    return pass();
+  },
+  unconfirmed: async (asked) => MODES.unanswered(asked),
+  twice: async ({ pass }) => {
+    const answer = await pass();
+    await (await pass()).text();
+    return answer;
+  },
+  renumbered: async ({ pass, call }) => {
+    const answer = await pass();
+    const sent = { ...call.record.sent, isolate: "another" };
+    await (await pass({ record: { ...call.record, sent } })).text();
+    return answer;
+  },
+  forgotten: async ({ pass, isBatch }) => (isBatch ? Response.json({ phases: [], dropped: null }) : pass()),
   hold: async ({ pass, isBatch, relay, name }) => {
     if (isBatch && !relay.holds.has(name)) {
       relay.holds.add(name);
@@ -61,12 +100,16 @@ const MODES = {
 async function relayed(object, relay, real, request) {
   relay.asked += 1;
   const body = await request.text();
-  const isBatch = JSON.parse(body).call.record !== undefined;
-  const pass = () => {
+  const envelope = JSON.parse(body);
+  const isBatch = envelope.call.record !== undefined;
+  const pass = (/** @type {any} */ call) => {
     if (isBatch) batches = [...batches.slice(1 - BATCHES_KEPT), body];
-    return hand(real, object.ctx.id.name, body);
+    return hand(real, object.ctx.id.name, call ? JSON.stringify({ ...envelope, call }) : body);
   };
-  return MODES[relay.mode]({ pass, isBatch, relay, name: object.ctx.id.name });
+  const isMet = relay.calls > 0 && (!OF_NUMBERED.has(relay.mode) || envelope.call.record?.sent);
+  const mode = isMet ? relay.mode : "ok";
+  if (isMet) relay.calls -= 1;
+  return MODES[mode]({ pass, call: envelope.call, isBatch, relay, name: object.ctx.id.name });
 }
 
 export class Ledger extends DurableObject {
@@ -101,6 +144,7 @@ export default {
   async fetch(request, env) {
     const { pathname, searchParams } = new URL(request.url);
     const [, name, wanted] = pathname.split("/");
+    const calls = Number(searchParams.get("calls") ?? Number.POSITIVE_INFINITY);
     const relay = Object.hasOwn(relays, name) ? relays[name] : undefined;
     if (!relay) return new Response("no such relay", { status: 404 });
     if (request.method === "GET" && wanted === undefined) return Response.json(relay.asked);
@@ -110,7 +154,7 @@ export default {
     if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))
       return new Response("no such mode", { status: 404 });
     const ms = Number(searchParams.get("ms"));
-    Object.assign(relay, { mode: wanted, ms, turn: relay.turn + 1, asked: 0, holds: new Set() });
+    Object.assign(relay, { mode: wanted, ms, calls, turn: relay.turn + 1, asked: 0, holds: new Set() });
     return new Response(null, { status: 204 });
   },
 };

@@ -4,20 +4,24 @@
  */
 import { createServer } from "node:http";
 import { KvStore, operation, Refusal } from "./kv-protocol.mjs";
+import { randomFrom } from "./random.mjs";
 
-/** @typedef {"ok" | "refuse" | "hang" | "500" | "truncated" | "cut" | "slow"} Mode */
+/** @typedef {"ok" | "refuse" | "hang" | "500" | "unconfirmed" | "forgotten" | "truncated" | "cut" | "slow"} Mode */
 /** @typedef {{ kind: string, keys: string[], cacheTtl?: number, status: number | null }} LogEntry null: never answered */
 
 const HOST = "127.0.0.1";
 const LOG_LENGTH = 1000;
 
 const store = new KvStore();
-/** @type {{ mode: Mode, ms: number, kinds: string[] | null }} */
-let fault = { mode: "ok", ms: 0, kinds: null };
+/** @type {{ mode: Mode, ms: number, kinds: string[] | null, requests: number | null }} */
+let fault = { mode: "ok", ms: 0, kinds: null, requests: null };
 /** @type {LogEntry[]} */
 let log = [];
 let stats = emptyStats();
 let port = 0;
+let ofSecond = 0;
+/** What the first edge sees, and the second one. @type {import("./kv-protocol.mjs").Seen[]} */
+let seen = [store, store];
 
 function emptyStats() {
   return {
@@ -28,22 +32,27 @@ function emptyStats() {
   };
 }
 
-const server = createServer((request, response) => {
-  answer(request, response).catch((error) => {
-    console.error(error);
-    response.destroy();
+const servers = [0, 1].map((edge) => {
+  const server = createServer((request, response) => {
+    answer(seen[edge], request, response).catch((error) => {
+      console.error(error);
+      response.destroy();
+    });
   });
+  // The binding keeps its connections; closing an idle one just as it is used again would look like a fault.
+  server.keepAliveTimeout = 0;
+  return server;
 });
-// The binding keeps its connections; closing an idle one just as it is used again would look like a fault.
-server.keepAliveTimeout = 0;
+const [server] = servers;
 
 /**
+ * @param {import("./kv-protocol.mjs").Seen} edge
  * @param {import("node:http").IncomingMessage} request
  * @param {import("node:http").ServerResponse} response
  */
-async function answer(request, response) {
+async function answer(edge, request, response) {
   const body = Buffer.concat(await request.toArray());
-  const asked = operation(store, {
+  const asked = operation(edge, {
     method: request.method ?? "",
     url: request.url ?? "",
     headers: request.headers,
@@ -55,14 +64,14 @@ async function answer(request, response) {
   stats.requests[asked.kind] += 1;
   log = [...log.slice(1 - LOG_LENGTH), entry];
 
-  const { mode, ms } =
-    fault.kinds === null || fault.kinds.includes(asked.kind) ? fault : { mode: "ok", ms: 0 };
+  const { mode, ms } = faultOf(asked.kind);
   if (mode === "hang") {
     stats.unanswered += 1;
     return;
   }
   if (mode === "slow") await new Promise((resolve) => setTimeout(resolve, ms));
-  const { status, headers = {}, body: full = "" } = mode === "500" ? failure() : run(asked);
+  const done = mode === "500" ? failure() : mode === "forgotten" ? { status: 200 } : run(asked);
+  const { status, headers = {}, body: full = "" } = mode === "unconfirmed" ? failure() : done;
   entry.status = status;
   stats.statuses[status] = (stats.statuses[status] ?? 0) + 1;
   const bytes = Buffer.from(full);
@@ -71,6 +80,18 @@ async function answer(request, response) {
   response.writeHead(status, { ...headers, "Content-Length": sent.length });
   if (mode === "cut") response.write(half, () => response.destroy());
   else response.end(sent);
+}
+
+/**
+ * What a request of this kind meets: one of those that the fault is for.
+ * @param {import("./kv-protocol.mjs").Kind} kind
+ * @returns {{ mode: Mode, ms: number }}
+ */
+function faultOf(kind) {
+  const isMet = (fault.kinds === null || fault.kinds.includes(kind)) && fault.requests !== 0;
+  if (!isMet) return { mode: "ok", ms: 0 };
+  if (fault.requests !== null) fault.requests -= 1;
+  return fault;
 }
 
 /**
@@ -91,15 +112,24 @@ function failure() {
   return { status: 500, body: "the KV service fails on demand" };
 }
 
-function listen() {
+/**
+ * @param {import("node:http").Server} one
+ * @param {number} at 0: a free port
+ * @returns {Promise<number>} the port
+ */
+function listenAt(one, at) {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, HOST, () => {
-      server.off("error", reject);
-      port = /** @type {import("node:net").AddressInfo} */ (server.address()).port;
-      resolve(port);
+    one.once("error", reject);
+    one.listen(at, HOST, () => {
+      one.off("error", reject);
+      resolve(/** @type {import("node:net").AddressInfo} */ (one.address()).port);
     });
   });
+}
+
+async function listen() {
+  port = await listenAt(server, port);
+  return port;
 }
 
 function closeListener() {
@@ -118,6 +148,16 @@ const COMMANDS = {
     if (server.listening && next.mode === "refuse") await closeListener();
     if (!server.listening && next.mode !== "refuse") await listen();
     fault = next;
+  },
+  /** Opens the second edge's way; from now on either sees changes in its own time. */
+  async second(/** @type {number} */ seed) {
+    const random = randomFrom(seed);
+    seen = [store.seenFrom(random), store.seenFrom(random)];
+    ofSecond ||= await listenAt(servers[1], 0);
+    return ofSecond;
+  },
+  clock(/** @type {number} */ seconds) {
+    store.clock = seconds;
   },
   stats: () => stats,
   log: () => log,

@@ -19,6 +19,8 @@ export const LIMITS = {
   cacheTtlSeconds: 30,
   expirationSeconds: 60,
   writeIntervalMs: 1000,
+  /** Within which a change is seen everywhere. */
+  visibleSeconds: 60,
 };
 
 const EXPIRATION = "CF-Expiration";
@@ -26,8 +28,11 @@ const METADATA = "CF-KV-Metadata";
 
 /** @typedef {"get" | "put" | "delete" | "list" | "bulk"} Kind */
 /** @typedef {{ value: Buffer, metadata?: string, expiration?: number }} Entry `metadata` as JSON text, times in seconds */
+/** @typedef {{ at: number, entry?: Entry }} Version when a key became what; without an entry it was deleted */
 /** @typedef {{ status: number, headers?: Record<string, string>, body?: Buffer | string }} Answer */
 /** @typedef {{ kind: Kind, keys: string[], cacheTtl?: number, run: () => Answer }} Operation */
+
+/** What a request reads and writes: all of KV, or what of it one edge sees. @typedef {Pick<KvStore, "read" | "write" | "names">} Seen */
 
 /** A request that KV refuses. */
 export class Refusal extends Error {
@@ -46,15 +51,44 @@ export class KvStore {
   #entries = new Map();
   /** @type {Map<string, number>} when a key was last written, in milliseconds */
   #written = new Map();
+  /** @type {Map<string, Version[]>} what a key was, oldest first; kept as soon as there is a clock */
+  #versions = new Map();
+  /** Seconds of the clock by which edges see what was written; null: at once. @type {number | null} */
+  clock = null;
 
   /**
    * @param {string} key
    * @returns {Entry | undefined}
    */
   read(key) {
-    const entry = this.#entries.get(key);
-    if (entry?.expiration !== undefined && entry.expiration <= now()) return undefined;
-    return entry;
+    return unexpired(this.#entries.get(key));
+  }
+
+  /**
+   * What one edge sees: each change of a key after a delay of its own, by chance from nothing to `most` seconds of the
+   * clock, and never an older one after a newer one.
+   * @param {() => number} random
+   * @param {number} most
+   * @returns {Seen}
+   */
+  seenFrom(random, most = LIMITS.visibleSeconds) {
+    /** @type {WeakMap<Version, number>} */
+    const seenAt = new WeakMap();
+    const isSeen = (/** @type {Version} */ version) => {
+      const at = seenAt.get(version) ?? version.at + Math.floor(random() * (most + 1));
+      seenAt.set(version, at);
+      return this.clock === null || at <= this.clock;
+    };
+    const read = (/** @type {string} */ key) => {
+      const versions = this.#versions.get(key);
+      if (this.clock === null || !versions) return this.read(key);
+      return unexpired(versions.findLast(isSeen)?.entry);
+    };
+    return {
+      read,
+      write: (key, entry) => this.write(key, entry),
+      names: () => sorted([...this.#versions.keys(), ...this.#entries.keys()]).filter(read),
+    };
   }
 
   /**
@@ -77,20 +111,37 @@ export class KvStore {
    * @param {Entry | undefined} entry
    */
   put(key, entry) {
+    if (this.clock !== null) {
+      const at = this.clock;
+      const before = this.#versions.get(key) ?? [
+        { at: Number.NEGATIVE_INFINITY, entry: this.#entries.get(key) },
+      ];
+      const settled = before.findLastIndex((version) => version.at <= at - LIMITS.visibleSeconds);
+      this.#versions.set(key, [...before.slice(Math.max(settled, 0)), { at, entry }]);
+    }
     if (entry) this.#entries.set(key, entry);
     else this.#entries.delete(key);
   }
 
   /** The names of all keys, in KV's order. */
   names() {
-    const names = [...this.#entries.keys()].filter((name) => this.read(name));
-    return names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    return sorted([...this.#entries.keys()]).filter((name) => this.read(name));
   }
+}
+
+/** @param {Entry | undefined} entry */
+function unexpired(entry) {
+  return entry?.expiration !== undefined && entry.expiration <= now() ? undefined : entry;
+}
+
+/** Each name once. @param {string[]} names */
+function sorted(names) {
+  return [...new Set(names)].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 
 /**
  * What a request asks for. Nothing happens before `run`, which throws a `Refusal` where KV refuses.
- * @param {KvStore} store
+ * @param {Seen} store
  * @param {{ method: string, url: string, headers: import("node:http").IncomingHttpHeaders, body: Buffer }} request
  * @returns {Operation}
  */
@@ -116,7 +167,7 @@ export function operation(store, { method, url, headers, body }) {
 }
 
 /**
- * @param {KvStore} store
+ * @param {Seen} store
  * @param {string} key
  * @param {number | undefined} cacheTtl
  * @returns {Answer}
@@ -135,7 +186,7 @@ function get(store, key, cacheTtl) {
 }
 
 /**
- * @param {KvStore} store
+ * @param {Seen} store
  * @param {string} key
  * @param {URLSearchParams} query
  * @param {import("node:http").IncomingHttpHeaders} headers
@@ -152,7 +203,7 @@ function put(store, key, query, headers, value) {
 }
 
 /**
- * @param {KvStore} store
+ * @param {Seen} store
  * @param {string} key
  * @returns {Answer}
  */
@@ -163,7 +214,7 @@ function remove(store, key) {
 }
 
 /**
- * @param {KvStore} store
+ * @param {Seen} store
  * @param {URLSearchParams} query
  * @returns {Operation}
  */
@@ -191,7 +242,7 @@ function list(store, query) {
 }
 
 /**
- * @param {KvStore} store
+ * @param {Seen} store
  * @param {Buffer} body
  * @returns {Operation}
  */

@@ -10,7 +10,8 @@ const PROCESS = fileURLToPath(new URL("./kv-process.mjs", import.meta.url));
 /**
  * What the service does with a request:
  * `ok`; `refuse`: nothing listens; `hang`: never answers; `500`; `truncated`: 200 and the first half of the body, as if
- * it were all; `cut`: 200, then the connection breaks half-way; `slow`: answers after `ms`.
+ * it were all; `cut`: 200, then the connection breaks half-way; `slow`: answers after `ms`; `unconfirmed`: does what is
+ * asked, and answers as if it had failed; `forgotten` (of tests of tests): answers as if it had done what is asked.
  * @typedef {import("./kv-process.mjs").Mode} Mode
  */
 
@@ -28,8 +29,11 @@ const PROCESS = fileURLToPath(new URL("./kv-process.mjs", import.meta.url));
  * @typedef {object} KvService
  * @property {number} port
  * @property {number} pid
- * @property {(mode: Mode, options?: { ms?: number, kinds?: Kind[] }) => Promise<void>} setMode `kinds`: only these
- *   requests meet the fault (not with `refuse`)
+ * @property {(mode: Mode, options?: { ms?: number, kinds?: Kind[], requests?: number }) => Promise<void>} setMode `kinds`:
+ *   only these requests meet the fault (not with `refuse`); `requests`: only so many
+ * @property {(seed: number) => Promise<{ port: number }>} second the way of a second edge: from now on both see each
+ *   change up to a minute of `setClock`'s clock later, either in its own time
+ * @property {(seconds: number) => Promise<void>} setClock
  * @property {() => Promise<Stats>} stats since the start or the last `reset`
  * @property {() => Promise<import("./kv-process.mjs").LogEntry[]>} log the last 1,000 requests
  * @property {() => Promise<void>} reset empties counters and log
@@ -51,7 +55,10 @@ export async function startKv() {
   return {
     port,
     pid: /** @type {number} */ (child.pid),
-    setMode: (mode, { ms = 0, kinds } = {}) => call("fault", { mode, ms, kinds: kinds ?? null }),
+    setMode: (mode, { ms = 0, kinds, requests } = {}) =>
+      call("fault", { mode, ms, kinds: kinds ?? null, requests: requests ?? null }),
+    second: async (seed) => ({ port: await call("second", seed) }),
+    setClock: (seconds) => call("clock", seconds),
     stats: () => call("stats"),
     log: () => call("log"),
     reset: () => call("reset"),

@@ -37,6 +37,7 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {boolean} [faultyLedger] puts a relay before the objects whose faults `setLedgerMode` and `setOperatorMode`
  *   switch
  * @property {boolean} [secondEdge] runs the worker a second time, in an isolate of its own, before the same objects
+ * @property {{ port: number }} [secondKv] the KV service as the second edge sees it; without it as the first one does
  * @property {{ port: number }} [outbound] the server that all of the worker's own requests reach, whatever their host
  * @property {number} [port] a fixed port, for a restart at the same address; else a free one
  * @property {string} [readyPath] path of the first request, which must be answered, with whatever status
@@ -47,8 +48,12 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * What the relay does with what the ledger is asked:
  * `ok`; `throw`; `hang`: never passes on; `error`: 500; `truncated`: passes on, half of the answer comes back; `drop`:
  * passes a batch on, but its answer never comes back; `hold`: holds each tenant's first batch back until the next
- * switch, while everything else passes; `far`: passes on after `ms`.
- * @typedef {"ok" | "far" | "throw" | "hang" | "error" | "truncated" | "drop" | "hold"} LedgerMode
+ * switch, while everything else passes; `far`: passes on after `ms`; `unanswered`: passes on, and fails; `late`: passes on
+ * after longer than a receipt is awaited; `twice`: passes a batch that bears a number on twice; `unconfirmed`: passes such a
+ * one on, and fails. And what no network does, for tests of tests: `renumbered`: twice, as if another isolate had sent it
+ * too; `forgotten`: answers a batch as taken, and does not pass it on.
+ * @typedef {"ok" | "far" | "throw" | "hang" | "error" | "truncated" | "drop" | "hold" | "unanswered" | "late" | "twice" |
+ *   "unconfirmed" | "renumbered" | "forgotten"} LedgerMode
  */
 
 /**
@@ -59,14 +64,15 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {() => Promise<void>} stop TERM, then KILL after two seconds; removes the temporary folder
  * @property {() => Promise<void>} kill KILL at once, as a crash would
  * @property {() => string} output what workerd and the worker have written so far (the last 64 K)
- * @property {(mode: LedgerMode, options?: { ms?: number }) => Promise<void>} setLedgerMode how the tenants' ledgers fail; with `faultyLedger` only
+ * @property {(mode: LedgerMode, options?: { ms?: number, calls?: number }) => Promise<void>} setLedgerMode how the tenants'
+ *   ledgers fail, for so many calls; with `faultyLedger` only
  * @property {() => Promise<number>} ledgerAsked how often they were asked in this mode; with `faultyLedger` only
  * @property {(tenant: string) => Promise<boolean>} ledgerHolds whether mode `hold` has a batch of this tenant to hold; with `faultyLedger` only
  * @property {() => Promise<string[]>} batches the bytes of the latest batches in the order in which the ledger got
  *   them; with `faultyLedger` only
  * @property {(tenant: string, batch: string) => Promise<void>} replay hands a batch to a tenant's ledger, which must
  *   accept it; with `faultyLedger` only
- * @property {(mode: LedgerMode) => Promise<void>} setOperatorMode the same for the operator's object
+ * @property {(mode: LedgerMode, options?: { calls?: number }) => Promise<void>} setOperatorMode the same for the operator's object
  * @property {() => Promise<number>} operatorAsked
  * @property {string} secondUrl with `secondEdge` only
  */
@@ -109,12 +115,14 @@ export async function startWorkerd(options) {
       stop: () => endProcess(child),
       kill: () => endProcess(child, { graceMs: 0 }),
       output,
-      setLedgerMode: async (mode, { ms = 0 } = {}) => void (await control("PUT", `ledger/${mode}?ms=${ms}`)),
+      setLedgerMode: async (mode, options) =>
+        void (await control("PUT", `ledger/${mode}${asQuery(options)}`)),
       ledgerAsked: async () => JSON.parse(await control("GET", "ledger")),
       ledgerHolds: async (tenant) => JSON.parse(await control("GET", "ledger/held")).includes(tenant),
       batches: async () => JSON.parse(await control("GET", "ledger/batches")),
       replay: async (tenant, batch) => void (await control("POST", `ledger/${tenant}`, batch)),
-      setOperatorMode: async (mode) => void (await control("PUT", `operator/${mode}`)),
+      setOperatorMode: async (mode, options) =>
+        void (await control("PUT", `operator/${mode}${asQuery(options)}`)),
       operatorAsked: async () => JSON.parse(await control("GET", "operator")),
       secondUrl: `http://${HOST}:${ports.second}`,
     };
@@ -122,6 +130,12 @@ export async function startWorkerd(options) {
     await endProcess(child);
     throw new Error(`workerd did not start: ${error}\n${output()}`, { cause: error });
   }
+}
+
+/** @param {{ ms?: number, calls?: number }} [options] */
+function asQuery(options = {}) {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`;
 }
 
 /** The path of workerd's executable for this platform. */
@@ -167,11 +181,16 @@ function writeConfig(folder, options) {
     services.push({ name: "outbound", external: { address, http: {} } });
   }
   if (options.secondEdge) {
-    services.push({ name: "second", worker: edge });
+    const bindings = edge.bindings.map((binding) =>
+      options.secondKv && binding.name === "STATE" ? { ...binding, kvNamespace: "second-kv" } : binding,
+    );
+    services.push({ name: "second", worker: { ...edge, bindings } });
     sockets.push(socket("second", 0, "second"));
   }
   if (options.kv)
     services.push({ name: "kv", external: { address: `${HOST}:${options.kv.port}`, http: {} } });
+  if (options.secondKv)
+    services.push({ name: "second-kv", external: { address: `${HOST}:${options.secondKv.port}`, http: {} } });
   if (classes.length > 0) {
     // On disk in any case: objects in memory have no SQL.
     const path = resolve(options.stateDir ?? join(folder, "state"));

@@ -1,0 +1,351 @@
+/**
+ * What must be true once nothing fails any more and nothing is under way: all that was acknowledged is counted once, KV
+ * holds what the objects hold, and edges and ledger derive the same from it.
+ */
+import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import { at, event, received, rfc3339, until } from "../../support/client.mjs";
+import { dumpOf } from "../../support/ledger-file.mjs";
+import { lower, note, pausedDays, stageOf, Violation } from "./model.mjs";
+
+/** @typedef {import("./world.mjs").World} World */
+
+/** All is told to KV by then; what a kill interrupted, once the put's own time is up. */
+const QUIET_MS = 12_000;
+const QUIET_AFTER_KILL_MS = 40_000;
+/** What is collected has been sent by then, unless it failed. */
+const SENT_MS = 1_300;
+/** KV's changes are seen everywhere by then. */
+const SEEN_SECONDS = 61;
+const SUMS = /** @type {const} */ (["accept", "defer", "reject"]);
+const PUMP = "ex3.contoso.com";
+
+/** @param {World} world */
+export async function beQuiet(world) {
+  await world.mend();
+  await recorded(world);
+  await world.pass(SEEN_SECONDS);
+  // whatever is due by this clock is done first, and told to KV
+  for (const name of world.tenants.keys()) await world.clients[0].servers(name, { now: world.now });
+  await published(world);
+  await keysFollowed(world);
+  await world.pass(SEEN_SECONDS);
+  await pumped(world); // the objects see KV by the first edge's cache
+  await sameEverywhere(world);
+  await pausesKept(world);
+  const { statuses } = await world.kv.stats();
+  world.check("KV is asked for no more than it allows", !statuses["429"], () => ({ statuses }));
+  for (const tenant of world.tenants.values()) {
+    tenant.policies = [tenant.policy];
+    for (const pause of tenant.pauses) pause.isSettled = true;
+  }
+  world.ceilings = world.ceilings.slice(-1);
+  world.isFromKill = false;
+}
+
+/** @param {World} world */
+function patience(world) {
+  return world.isFromKill ? QUIET_AFTER_KILL_MS : QUIET_MS;
+}
+
+/**
+ * Waits until all is counted that must be, and holds the rest against what may be.
+ * @param {World} world
+ */
+async function recorded(world) {
+  const due = await pumped(world);
+  let pumpedAt = performance.now();
+  let last = /** @type {any} */ (undefined);
+  for (const server of due) server.expectLater();
+  const isRecorded = async () => {
+    last = [...world.tenants.keys()].map((name) => missing(world, name)).find((found) => found);
+    if (last && performance.now() - pumpedAt > SENT_MS) {
+      // a batch that failed is sent again by a later request
+      for (const server of await pumped(world)) server.expectLater();
+      pumpedAt = performance.now();
+    }
+    return !last;
+  };
+  await until("all that was acknowledged is counted", isRecorded, { ms: patience(world), every: 60 }).catch(
+    () => {
+      throw new Violation("what was acknowledged is counted", last);
+    },
+  );
+  for (const name of world.tenants.keys()) {
+    const over = await stays(() => exceeding(world, name));
+    world.check("nothing is counted twice", !over, () => over ?? {});
+    const split = await stays(() => unequal(world, name));
+    world.check("hours, days and months count the same", !split, () => split ?? {});
+    for (const [id, server] of world.tenant(name).servers)
+      server.settle(countsOf(world, name).get(id) ?? NONE);
+  }
+}
+
+/** What is found twice, a moment apart: a file may be read while it is written. @template T @param {() => T} find */
+async function stays(find) {
+  if (!find()) return undefined;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  return find();
+}
+
+const NONE = { accept: 0, defer: 0, reject: 0 };
+
+/**
+ * A message for each tenant at each edge: what failed before is sent along. All servers that have messages on the way.
+ * @param {World} world
+ */
+async function pumped(world) {
+  const mails = [...world.tenants.keys()].flatMap((tenant) =>
+    [0, 1].map((edge) => ({ tenant, server: PUMP, build: "15.1.2507.61", edge, sync: false, fresh: true })),
+  );
+  await Promise.all(mails.map((mail) => world.mail(mail)));
+  return [...world.tenants.values()].flatMap(({ servers }) => [...servers.values()]);
+}
+
+/** @param {World} world @param {string} tenant @returns {Map<string, import("./model.mjs").Sums>} by days: hours are kept for two weeks */
+function countsOf(world, tenant) {
+  const sums = new Map();
+  for (const row of dumpOf(world.stateDir, tenant)?.daily ?? []) {
+    const sum = sums.get(row.server) ?? { ...NONE };
+    for (const name of SUMS) sum[name] += row[name];
+    sums.set(row.server, sum);
+  }
+  return sums;
+}
+
+/** @param {World} world @param {string} tenant */
+function missing(world, tenant) {
+  const counts = countsOf(world, tenant);
+  for (const [id, server] of world.tenant(tenant).servers) {
+    const counted = counts.get(id) ?? NONE;
+    if (server.misses(counted)) return { tenant, id, counted, least: server.least };
+  }
+  return undefined;
+}
+
+/** @param {World} world @param {string} tenant */
+function exceeding(world, tenant) {
+  for (const [id, counted] of countsOf(world, tenant)) {
+    const server = world.tenant(tenant).server(id);
+    if (server.exceeds(counted))
+      return { tenant, id, counted, least: server.least, doubtful: server.doubtful };
+  }
+  return undefined;
+}
+
+/** @param {World} world @param {string} tenant */
+function unequal(world, tenant) {
+  const dump = dumpOf(world.stateDir, tenant);
+  if (!dump) return undefined;
+  const kinds = [...SUMS, "would_defer", "would_reject"];
+  const [daily, ...others] = ["daily", "monthly", "tenant_day"].map((table) =>
+    kinds.map((kind) => dump[table].reduce((sum, row) => sum + row[kind], 0)),
+  );
+  return others.every((other) => isDeepStrictEqual(daily, other)) ? undefined : { tenant, daily, others };
+}
+
+/** Waits until KV holds the policy and the phases that each ledger holds. @param {World} world */
+async function published(world) {
+  /** @type {unknown} */
+  let last;
+  const isPublished = async () => {
+    const kept = new Map((await world.kv.keys()).map(({ name, value }) => [name, value]));
+    last = [...world.tenants.keys()].map((name) => unpublished(world, name, kept)).find((found) => found);
+    const { mode = null } = JSON.parse(kept.get("control/mode") ?? "{}");
+    if (world.ceilings.length > 1 && mode !== world.ceilings.at(-1)) last ??= { key: "control/mode", mode };
+    return !last;
+  };
+  await until("KV holds what the objects hold", isPublished, { ms: patience(world), every: 60 }).catch(() => {
+    throw new Violation("KV holds what the objects hold once it is quiet", last);
+  });
+}
+
+/** @param {World} world @param {string} tenant @param {Map<string, string>} kept */
+function unpublished(world, tenant, kept) {
+  const dump = dumpOf(world.stateDir, tenant);
+  if (!dump) return { tenant, dump };
+  const phases = dump.server
+    .filter(({ phase }) => phase !== null)
+    .map(({ id, phase }) => [`phase/${tenant}/${id}`, phase]);
+  const policies = dump.document
+    .filter(({ name }) => name === "policy")
+    .map(({ json }) => [`policy/${tenant}`, json]);
+  const held = new Map([...phases, ...policies]);
+  for (const [key, json] of held) {
+    const found = kept.get(key);
+    if (!found || !isDeepStrictEqual(known(found), known(json))) return { key, held: json, found };
+  }
+  const extra = [...kept.keys()].find((key) => key.startsWith(`phase/${tenant}/`) && !held.has(key));
+  return extra && { key: extra, held: null };
+}
+
+/** A document without what the next release knows of it alone. @param {string} json */
+function known(json) {
+  return JSON.parse(json, (name, value) => (name === "next" ? undefined : value));
+}
+
+/** Waits until both edges know each key that lives, and none that was revoked. @param {World} world */
+async function keysFollowed(world) {
+  /** @type {unknown} */
+  let last;
+  const isFollowed = async () => {
+    last = undefined;
+    for (const [name, { key, edge: made, isPublished, isRevoked }] of world.keys) {
+      for (const [edge, client] of world.clients.entries()) {
+        const body = event({ tenant: "plain", header: "Subject: none\r\n" });
+        const { status } = await client.ask("POST", "/v1/decide", { body, key, now: world.now, fresh: true });
+        // who made a key believes in it for 90 s of the real clock, until KV has it
+        const isBelieved = edge === made && !isPublished;
+        if (status !== (isRevoked ? 401 : 200) && !(isRevoked && isBelieved))
+          last = { name, edge, isRevoked, status };
+      }
+    }
+    if (last) await world.pass(10);
+    return !last;
+  };
+  await until("both edges know the keys", isFollowed, { ms: patience(world), every: 200 }).catch(() => {
+    throw new Violation("a key that lives works at both edges, and a revoked one at none", last);
+  });
+  for (const key of world.keys.values()) key.isPublished ||= !key.isRevoked;
+}
+
+/** Asks both edges and the ledger where each server stands. @param {World} world */
+async function sameEverywhere(world) {
+  const ceiling = /** @type {string} */ (world.ceilings.at(-1));
+  for (const [name, tenant] of world.tenants) {
+    const items = await world.clients[0].servers(name, { now: world.now });
+    const mode = lower(tenant.policy.mode, ceiling);
+    for (const shown of items) {
+      const build = shown.build ?? "15.1.2507.39";
+      const decisions = await Promise.all(
+        [0, 1].map((edge) => probe(world, tenant, { server: shown.id, build, edge })),
+      );
+      for (const decision of decisions) compare(world, tenant, { shown, decision, mode });
+      if (mode !== "off") againstEngine(world, tenant, shown, build);
+    }
+  }
+}
+
+/**
+ * One more message as the server's last ones.
+ * @param {World} world
+ * @param {import("./model.mjs").Tenant} tenant
+ * @param {{ server: string, build: string, edge: number }} of
+ */
+async function probe(world, tenant, of, tries = 5) {
+  const { server, build, edge } = of;
+  const { now } = world;
+  const asked = event({ tenant: tenant.name, header: stamp(server, build, now - edge) });
+  const answer = await world.clients[edge].decide(asked, { now, fresh: true });
+  const message = { event: asked, at: now, isCounted: false };
+  const mail = { tenant: tenant.name, server, build, edge, sync: false, fresh: true };
+  note(tenant, mail, { message, isAgain: false, now, answer });
+  // a machine under load is late by itself
+  if (answer.degraded && answer.why.includes("in time") && tries > 1)
+    return probe(world, tenant, of, tries - 1);
+  return answer;
+}
+
+/** @param {string} server @param {string} build @param {number} now */
+function stamp(server, build, now) {
+  return received({
+    host: server.replace("ex", "EX"),
+    now,
+    build,
+    address: `10.53.${build.split(".").at(-1)}.1`,
+  });
+}
+
+/** @param {World} world @param {import("./model.mjs").Tenant} tenant @param {{ shown: any, decision: any, mode: string }} of */
+function compare(world, tenant, { shown, decision, mode }) {
+  const details = () => ({ tenant: tenant.name, shown, decision, mode });
+  world.check("an edge whose stores work is not degraded", !decision.degraded, details);
+  world.check(
+    "the mode is the lower one of the tenant's and the operator's",
+    decision.mode === mode,
+    details,
+  );
+  const isPaused = tenant.pauses.some(({ from, until }) => from <= world.now && world.now < until);
+  world.check("edges know of a pause", (decision.paused_until !== null) === isPaused, () => ({
+    pauses: tenant.pauses,
+    ...details(),
+  }));
+  if (mode === "off") return;
+  if (shown.stage === null) {
+    world.check(
+      "a server that the ledger accuses of nothing is accepted",
+      decision.action === "accept",
+      details,
+    );
+    return;
+  }
+  const place = (/** @type {any} */ stage) =>
+    stage && [stage.number, stage.since, stage.throttle_minutes, stage.block_minutes, stage.next?.at];
+  world.check(
+    "edge and ledger derive the same stage",
+    isDeepStrictEqual(place(decision.stage), place(shown.stage)),
+    details,
+  );
+  const isExempt = (decision.exempt_until ?? null) === (shown.exempt_until ?? null);
+  world.check("edge and ledger know the same exemption", isExempt, details);
+}
+
+/**
+ * Where a server that never was but out of date stands under a policy that never changed, is the engine's to say.
+ * @param {World} world
+ * @param {import("./model.mjs").Tenant} tenant
+ * @param {any} shown
+ * @param {string} build
+ */
+function againstEngine(world, tenant, shown, build) {
+  const server = tenant.server(shown.id);
+  if (tenant.name !== "plain" || server.hasMet || shown.detected_at === null || !shown.stage) return;
+  const asked = event({ tenant: tenant.name, header: stamp(shown.id, build, world.now) });
+  const { pauses } = tenant;
+  const detected = at(shown.detected_at);
+  const times = [
+    ...pauses,
+    ...world.braked.map((time) => ({ ...time, until: Math.min(time.until, world.now + 1) })),
+  ];
+  const past = {
+    detectedAt: shown.detected_at,
+    pauses: times,
+    exemptions: server.exemptions,
+    now: world.now,
+  };
+  const stage = stageOf(asked, tenant.policy, past);
+  world.check("the ledger's stage is the engine's", stage?.number === shown.stage.number, () => ({
+    shown,
+    stage,
+    past,
+    detected,
+  }));
+}
+
+/** The ledger lists the pauses that were granted, and no more days than may be. @param {World} world */
+async function pausesKept(world) {
+  for (const [name, { pauses, policy }] of world.tenants) {
+    const { status, json } = await world.clients[1].ask("GET", `/v1/tenants/${name}/pauses?limit=100`, {
+      now: world.now,
+    });
+    assert.equal(status, 200);
+    world.check("all pauses are listed", json.items.length === pauses.length, () => ({ name, pauses, json }));
+    const days = pausedDays(pauses);
+    const used = json.budget.years.map((/** @type {any} */ year) => [year.year, year.used]);
+    const isSame = used.every(
+      (/** @type {[number, number]} */ [year, count]) => (days.get(year) ?? 0) === count,
+    );
+    world.check("the days that pauses touch are counted", isSame, () => ({
+      name,
+      at: rfc3339(world.now),
+      pauses,
+      budget: json.budget,
+    }));
+    const granted = name === "auto" ? 90 : policy.pause_days_per_year;
+    world.check(
+      "pauses stay within the budget",
+      used.every(([, count]) => count <= granted),
+      () => ({ name, used }),
+    );
+  }
+}

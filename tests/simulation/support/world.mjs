@@ -1,0 +1,257 @@
+/**
+ * A deployment in small: two edges, each with its own sight of KV, before the same objects on disk, and a relay between;
+ * all on one clock. Operations are done to it one after the other, and what is answered is held against the model.
+ */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { at, event, received, rfc3339 } from "../../support/client.mjs";
+import { startEdge } from "../../support/edge.mjs";
+import { startKv } from "../../support/kv-service.mjs";
+import { randomFrom } from "../../support/random.mjs";
+import { rewrite } from "../../support/stored-state.mjs";
+import { change } from "./changes.mjs";
+import { check, checkAnswer, note, Tenant } from "./model.mjs";
+import { POLICIES, TENANTS } from "./operations.mjs";
+import { beQuiet } from "./quiet.mjs";
+
+/** @typedef {import("./operations.mjs").Operation} Operation */
+/** @typedef {import("./operations.mjs").Mail} Mail */
+
+/** All that is required and enforced by default has been for long then. */
+const BEGINNING = at("2027-03-01T08:00:00Z");
+const MEMORY = "/dev/shm";
+/** What edges collect leaves within. */
+const COLLECTED_MS = 900;
+/** A kill comes so soon after its messages have left, in milliseconds. */
+const KILLED_WITHIN_MS = 12;
+
+/**
+ * Does a list to a deployment of its own.
+ * @param {Operation[]} list
+ * @param {number} seed of what the list does not say: when which edge sees a change, when a kill comes
+ * @returns {Promise<{ refused: number, asked: number }>}
+ * @throws {import("./model.mjs").Violation}
+ */
+export async function live(list, seed) {
+  const world = await World.begin(seed);
+  try {
+    for (const operation of list) await world.do(operation);
+    await world.do({ after: 60, do: "quiet" });
+    return world.sums;
+  } finally {
+    await world.end();
+  }
+}
+
+export class World {
+  now = BEGINNING;
+  tenants = new Map(TENANTS.map((name) => [name, new Tenant(name)]));
+  /** Ceilings that may be in force at some edge, the last one set last. @type {string[]} */
+  ceilings = ["enforce"];
+  /** When the ceiling stopped clocks. @type {import("./model.mjs").Time[]} */
+  braked = [];
+  /** @type {Map<string, import("./changes.mjs").Key>} by the names that lists give them */
+  keys = new Map();
+  sums = { refused: 0, asked: 0 };
+  /** The runtime was killed since it was quiet last. */
+  isFromKill = false;
+  #serial = 0;
+
+  /** @param {number} seed */
+  static async begin(seed) {
+    const world = new World();
+    world.random = randomFrom(seed);
+    world.stateDir = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "tidegate-simulation-"));
+    try {
+      world.kv = await startKv();
+      await world.kv.setClock(world.now);
+      world.secondKv = await world.kv.second(seed);
+      await world.start();
+      await world.prepare();
+    } catch (error) {
+      await world.end();
+      throw error;
+    }
+    return world;
+  }
+
+  async start() {
+    const { kv, stateDir, secondKv } = this;
+    this.edge = await startEdge({ kv, stateDir, secondEdge: true, secondKv, vars: { CLOCK_AHEAD: "0" } });
+    this.clients = [this.edge.client, this.edge.second];
+  }
+
+  async end() {
+    await this.edge?.worker.kill();
+    await this.kv?.stop();
+    rmSync(/** @type {string} */ (this.stateDir), { recursive: true, force: true });
+  }
+
+  /** Each tenant is known, and each that has a policy has put it. */
+  async prepare() {
+    for (const [name, tenant] of this.tenants) {
+      if (name !== "auto") await this.clients[0].putPolicy(name, POLICIES[0], { now: this.now });
+      const mail = {
+        tenant: name,
+        server: "ex3.contoso.com",
+        build: "15.1.2507.61",
+        edge: 0,
+        sync: true,
+        fresh: true,
+      };
+      await this.mail(mail);
+      assert.equal(tenant.server(mail.server).least.accept, 1, "the first message is written down");
+    }
+    await beQuiet(this);
+  }
+
+  /** @param {string} name */
+  tenant(name) {
+    const tenant = this.tenants.get(name);
+    assert.ok(tenant, name);
+    return tenant;
+  }
+
+  /** @param {number} seconds */
+  async pass(seconds) {
+    this.now += seconds;
+    await this.kv.setClock(this.now);
+  }
+
+  /** @param {Operation} operation */
+  async do(operation) {
+    await this.pass(operation.after);
+    switch (operation.do) {
+      case "mail":
+        return void (await Promise.all(operation.mails.map((mail) => this.mail(mail))));
+      case "kill":
+        return this.kill(operation.mails);
+      case "upgrade":
+        return this.upgrade();
+      case "fault":
+        return this.fault(operation);
+      case "rest":
+        return this.rest(operation.seconds);
+      case "quiet":
+        return beQuiet(this);
+      default:
+        return change(this, operation);
+    }
+  }
+
+  /** @param {Mail} mail @returns {import("./model.mjs").Message} */
+  message(mail) {
+    this.#serial += 1;
+    const stamped = this.now - (mail.queued ? 2 * 3600 : 0) + (this.#serial % 20);
+    const header = received({
+      host: mail.server.replace("ex", "EX"),
+      now: stamped,
+      build: mail.build,
+      address: `10.53.${mail.build.split(".").at(-1)}.1`,
+      from: `mbx${this.#serial}.contoso.com`,
+    });
+    const to = [mail.toPostmaster ? "postmaster@example.org" : "b@example.org"];
+    const envelope = { from: "a@contoso.com", to };
+    const posted = event({
+      tenant: mail.tenant,
+      ...(mail.named ? { event_id: `message-${this.#serial}` } : {}),
+      envelope,
+      header,
+    });
+    return { event: posted, at: this.now, isCounted: false };
+  }
+
+  /** @param {Mail} mail */
+  async mail(mail) {
+    const { now } = this;
+    const [tenant, ceilings] = [this.tenant(mail.tenant), this.ceilings];
+    const server = tenant.server(mail.server);
+    const isAgain = mail.again === true && server.last !== null;
+    const message = isAgain ? /** @type {import("./model.mjs").Message} */ (server.last) : this.message(mail);
+    server.last = message;
+    /** @type {any} */
+    let answer;
+    try {
+      const record = mail.sync ? "sync" : "async";
+      answer = await this.clients[mail.edge].decide({ ...message.event, record }, { now, fresh: mail.fresh });
+    } catch (error) {
+      if (!this.isEnding) throw error;
+    }
+    this.sums.asked += 1;
+    note(tenant, mail, { message, isAgain, now, answer });
+    if (!answer) return;
+    if (answer.action !== "accept") this.sums.refused += 1;
+    checkAnswer({ tenant, server, mail, event: message.event, answer, now, ceilings });
+  }
+
+  /** Long enough for what is collected to leave, however fast this clock runs. @param {number} seconds */
+  async rest(seconds) {
+    await new Promise((resolve) => setTimeout(resolve, COLLECTED_MS));
+    await this.pass(seconds);
+  }
+
+  /** The runtime ends while it answers. @param {Mail[]} mails */
+  async kill(mails) {
+    this.isEnding = true;
+    const answered = Promise.all(mails.map((mail) => this.mail(mail)));
+    answered.catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, this.random() * KILLED_WITHIN_MS));
+    await this.edge.worker.kill();
+    await answered;
+    this.isEnding = false;
+    this.isFromKill = true;
+    this.forgetLater();
+    await this.start();
+  }
+
+  /** Another version has run meanwhile, that knows a member more everywhere. */
+  async upgrade() {
+    await this.edge.worker.stop();
+    this.forgetLater();
+    await rewrite(this.stateDir, this.kv, withMembersOfTheNext);
+    await this.start();
+  }
+
+  /** What was to be written down later is gone with the isolates. */
+  forgetLater() {
+    for (const { servers } of this.tenants.values())
+      for (const server of servers.values()) server.forgetLater();
+  }
+
+  /** @param {Extract<Operation, { do: "fault" }>} fault */
+  async fault({ of, mode, calls }) {
+    if (of === "kv")
+      await this.kv.setMode(/** @type {any} */ (mode), { kinds: ["put", "delete"], requests: calls });
+    else if (of === "operator") await this.edge.worker.setOperatorMode(/** @type {any} */ (mode), { calls });
+    else await this.edge.worker.setLedgerMode(/** @type {any} */ (mode), mode === "hold" ? {} : { calls });
+  }
+
+  async mend() {
+    await this.edge.worker.setLedgerMode("ok");
+    await this.edge.worker.setOperatorMode("ok");
+    await this.kv.setMode("ok");
+  }
+
+  /** @param {string} invariant @param {boolean} holds @param {() => object} details */
+  check(invariant, holds, details) {
+    check(invariant, holds, () => ({ at: rfc3339(this.now), ...details() }));
+  }
+}
+
+/** Maps by names that mean something: a name more there is no member more. */
+const MAPS = new Set(["waves", "products", "baselines"]);
+
+/**
+ * @param {any} value
+ * @param {string} [name]
+ * @returns {any}
+ */
+function withMembersOfTheNext(value, name = "") {
+  if (Array.isArray(value)) return value.map((item) => withMembersOfTheNext(item));
+  if (value === null || typeof value !== "object") return value;
+  if ("minimum" in value || "max_lag_days" in value) return value; // one of several kinds, by its only name
+  const members = Object.entries(value).map(([key, member]) => [key, withMembersOfTheNext(member, key)]);
+  return Object.fromEntries(MAPS.has(name) ? members : [...members, ["next", { of: ["next"] }]]);
+}
