@@ -147,15 +147,16 @@ impl Publisher {
         if let Some(key) = self.awaited(sql, now)? {
             return Ok(Some(key));
         }
-        // nearly always the first of them may be put: no statement has to be told of all others
-        let first = "SELECT key FROM outbox WHERE due <= ?1 ORDER BY rank, seq LIMIT ?2";
+        // nearly always the first of them may be put: no statement has to be told of all others; `+` has SQLite walk in
+        // their order and not sort what is due
+        let first = "SELECT key FROM outbox WHERE +due <= ?1 ORDER BY rank, seq LIMIT ?2";
         let first = sql.texts(first, values![integer(now), integer(LOOKED_AT)])?;
         let are_all = first.len() < usize::try_from(LOOKED_AT).unwrap_or(usize::MAX);
         let found = first.into_iter().find(|key| !self.is_busy(key));
         if found.is_some() || are_all {
             return Ok(found);
         }
-        let due = "SELECT key FROM outbox WHERE due <= ?1 AND key NOT IN (SELECT value FROM json_each(?2))
+        let due = "SELECT key FROM outbox WHERE +due <= ?1 AND key NOT IN (SELECT value FROM json_each(?2))
             ORDER BY rank, seq LIMIT 1";
         Ok(sql.texts(due, values![integer(now), to_text(&self.busy())?])?.pop())
     }

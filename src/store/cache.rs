@@ -108,6 +108,23 @@ impl Cache {
         self.keep(family, (read, rev, false), bytes, now)
     }
 
+    /// Keeps what was read from KV, even where a later one is known.
+    pub(super) fn put_anyway<F: Family>(
+        &mut self,
+        family: &F,
+        record: F::Record,
+        bytes: usize,
+        now: u64,
+    ) -> Rc<F::Record> {
+        let (key, rev, record) = (family.key(), record.rev(), Rc::new(record));
+        let bytes = bytes + key.len() + size_of::<Entry>();
+        let any = Some(Rc::clone(&record) as Rc<dyn Any>);
+        let entry =
+            Entry { record: any, rev, read_at: now, confirmed_at: now, told: false, refreshing_since: 0, bytes };
+        self.insert(key, entry);
+        record
+    }
+
     /// Knows a record from its Durable Object, before KV has it.
     pub(super) fn tell<F: Family>(&mut self, family: &F, record: F::Record, bytes: usize, now: u64) {
         let rev = record.rev();
