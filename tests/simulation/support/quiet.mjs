@@ -94,7 +94,7 @@ const NONE = { accept: 0, defer: 0, reject: 0 };
  * A message for each tenant at each edge: what failed before is sent along. All servers that have messages on the way.
  * @param {World} world
  */
-async function pumped(world) {
+export async function pumped(world) {
   const mails = [...world.tenants.keys()].flatMap((tenant) =>
     [0, 1].map((edge) => ({ tenant, server: PUMP, build: "15.1.2507.61", edge, sync: false, fresh: true })),
   );

@@ -14,7 +14,7 @@ import { rewrite } from "../../support/stored-state.mjs";
 import { change } from "./changes.mjs";
 import { check, checkAnswer, note, Tenant } from "./model.mjs";
 import { POLICIES, TENANTS } from "./operations.mjs";
-import { beQuiet } from "./quiet.mjs";
+import { beQuiet, pumped } from "./quiet.mjs";
 
 /** @typedef {import("./operations.mjs").Operation} Operation */
 /** @typedef {import("./operations.mjs").Mail} Mail */
@@ -129,7 +129,7 @@ export class World {
       case "kill":
         return this.kill(operation.mails);
       case "upgrade":
-        return this.upgrade();
+        return this.upgrade(operation.all ?? false);
       case "fault":
         return this.fault(operation);
       case "rest":
@@ -188,6 +188,9 @@ export class World {
 
   /** Long enough for what is collected to leave, however fast this clock runs. @param {number} seconds */
   async rest(seconds) {
+    await this.mend();
+    // what failed is sent along now: a ledger knows an isolate's numbers for a day
+    await pumped(this);
     await new Promise((resolve) => setTimeout(resolve, COLLECTED_MS));
     await this.pass(seconds);
   }
@@ -207,10 +210,12 @@ export class World {
   }
 
   /** Another version has run meanwhile, that knows a member more everywhere. */
-  async upgrade() {
+  async upgrade(/** @type {boolean} */ all) {
     await this.edge.worker.stop();
     this.forgetLater();
-    await rewrite(this.stateDir, this.kv, withMembersOfTheNext);
+    await rewrite(this.stateDir, this.kv, (document, where) =>
+      all || !READ_STRICTLY.has(where) ? withMembersOfTheNext(document) : document,
+    );
     await this.start();
   }
 
@@ -240,6 +245,8 @@ export class World {
   }
 }
 
+/** Documents of the operator's object that are not read beyond what this release knows: left alone unless a list says so. */
+const READ_STRICTLY = new Set(["document control", "document poke"]);
 /** Maps by names that mean something: a name more there is no member more. */
 const MAPS = new Set(["waves", "products", "baselines"]);
 
