@@ -213,9 +213,7 @@ export class World {
   async upgrade(/** @type {boolean} */ all) {
     await this.edge.worker.stop();
     this.forgetLater();
-    await rewrite(this.stateDir, this.kv, (document, where) =>
-      all || !READ_STRICTLY.has(where) ? withMembersOfTheNext(document) : document,
-    );
+    await rewrite(this.stateDir, this.kv, (document) => withMembersOfTheNext(document));
     await this.start();
   }
 
@@ -245,8 +243,6 @@ export class World {
   }
 }
 
-/** Documents of the operator's object that are not read beyond what this release knows: left alone unless a list says so. */
-const READ_STRICTLY = new Set(["document control", "document poke"]);
 /** Maps by names that mean something: a name more there is no member more. */
 const MAPS = new Set(["waves", "products", "baselines"]);
 
