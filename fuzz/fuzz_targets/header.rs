@@ -15,10 +15,10 @@ use tidegate_engine::Rules;
 use tidegate_engine::Spell;
 use tidegate_engine::TrustedRelay;
 use tidegate_engine::produced_by;
-use tidegate_engine::{ConnectingServer, Finding, recognise, shows_exchange};
+use tidegate_engine::{Finding, recognise, shows_exchange};
 use tidegate_engine::{Connector, MailEvent};
 use tidegate_engine::{DAY, Timestamp};
-use tidegate_engine::{Decision, decide, decide_without_server};
+use tidegate_engine::{decide, decide_without_server};
 use tidegate_engine::{Facts, Mode, Policy};
 use tidegate_engine::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
 
@@ -65,15 +65,23 @@ fn event(header: Header<'_>, own_hops: u8) -> MailEvent<'_> {
 /// Decides, and looks whether everything that is said stays within its bounds. Returns what is said.
 fn check(event: &MailEvent<'_>) -> String {
     let recognition = recognise(event, &POLICY.trusted_relays, &FACTS.catalog);
+    // as if the server had been out of date for long, on the build that it shows now
+    let phase = Phase::of_spell(Spell::between(NOW.plus(-100 * DAY), NOW), Vec::new());
+    let freezes = Freezes::default();
+    let rules = Rules::new(&FACTS, &POLICY, &freezes).expect("a preset");
+    let context = DecisionContext { phase: Some(&phase), ..DecisionContext::new(rules, NOW) };
     let decision = match &recognition.finding {
         Finding::Server(server) => {
             assert!(shows_exchange(&event.header, &FACTS.catalog));
             assert_eq!(server.id.to_string().try_into(), Ok(server.id.clone()));
-            judge(event, server, recognition.behind_relay)
+            let decision = decide(event, server, recognition.behind_relay, &context);
+            let is_refused = decision.action != Action::Accept;
+            assert_eq!(is_refused, decision.state.as_str() == "out_of_date" && decision.reply.is_some());
+            decision
         }
         _ => decide_without_server(event, &recognition).expect("no server"),
     };
-    assert!(decision.why.len() < 800);
+    assert!(decision.why.to_string().len() < 800);
     if let Some(reply) = &decision.reply {
         assert!(reply.text.len() <= MAX_REPLY_BYTES);
         assert!(reply.text.bytes().all(|octet| matches!(octet, b' '..=b'~') && octet != b'%' && octet != b'|'));
@@ -87,19 +95,4 @@ fn check(event: &MailEvent<'_>) -> String {
     }
     said += &format!("{:?}", produced_by(&event.header, &FACTS.catalog));
     said
-}
-
-/// As if the server had been out of date for long, on the build that it shows now.
-fn judge<'a>(event: &MailEvent<'_>, server: &ConnectingServer<'a>, behind_relay: bool) -> Decision<'a> {
-    let phase = Phase::of_spell(Spell::between(NOW.plus(-100 * DAY), NOW), Vec::new());
-    let freezes = Freezes::default();
-    let rules = Rules::new(&FACTS, &POLICY, &freezes).expect("a preset");
-    let decision = decide(
-        event,
-        server,
-        behind_relay,
-        &DecisionContext { phase: Some(&phase), ..DecisionContext::new(rules, NOW) },
-    );
-    assert_eq!(decision.action == Action::Accept, decision.state.as_str() != "out_of_date" || decision.reply.is_none());
-    decision
 }

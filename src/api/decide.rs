@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use tidegate_engine::{Decision, accept_undecided, decide_without_server};
 use tidegate_engine::{MailEvent, Reply, ServerId, TenantId};
-use tidegate_engine::{MailRoute, Mode};
+use tidegate_engine::{Freezes, MailRoute, Mode};
 
 use tidegate_engine::Action;
 use tidegate_engine::Timestamp;
@@ -191,7 +191,9 @@ pub async fn decide<'a>(site: &Site<'_>, posted: &'a native::Request<'a>, render
     facts::hand_over_later(&known.control, site.access.env, site.context, site.circumstances);
     let ceiling = known.control.ceiling(site.config.mode_ceiling);
     let deciding = Deciding { event, known, policy, ceiling, now };
-    let Some(decision) = deciding.decide(deciding.known.phase.as_deref()) else {
+    let phase = deciding.known.phase.as_deref();
+    let frozen = deciding.frozen(phase);
+    let Some(decision) = deciding.decide(phase, &frozen) else {
         let fault = internal("the policy's baseline is not there");
         return undecided(Some(&deciding.known.recognition), fault);
     };
@@ -233,7 +235,9 @@ pub async fn decide_again(
     let Some(policy) = known.policy.clone().filter(|_| is_it) else { return Ok(None) };
     let ceiling = known.control.ceiling(config.mode_ceiling);
     let deciding = Deciding { event, known, policy, ceiling, now };
-    Ok(deciding.decide(deciding.known.phase.as_deref()).and_then(|decision| decision.reply))
+    let phase = deciding.known.phase.as_deref();
+    let frozen = deciding.frozen(phase);
+    Ok(deciding.decide(phase, &frozen).and_then(|decision| decision.reply))
 }
 
 /// Tells the ledger of mail that is not recorded, where Postfix's policy service refuses by addresses.
@@ -241,6 +245,10 @@ fn note_stranger(site: &Site<'_>, event: &MailEvent<'_>, now: Timestamp) {
     if site.refuses_at_rcpt {
         observations::note_stranger(site.context, event, now, || ledger_of(site, &event.tenant));
     }
+}
+
+fn exemptions(phase: Option<&PhaseRecord>) -> Option<&Freezes> {
+    phase.map(|record| &record.exemptions).filter(|exemptions| !exemptions.is_empty())
 }
 
 /// What a decision on one message rests on.
@@ -253,22 +261,29 @@ struct Deciding<'a> {
 }
 
 impl Deciding<'_> {
-    /// Decides by that phase. `None` where the policy's baseline is not there.
-    fn decide(&self, phase: Option<&PhaseRecord>) -> Option<Decision<'_>> {
+    /// When the server's clock stands still: its tenant's, everybody's and its own freezes.
+    fn frozen<'a>(&'a self, phase: Option<&'a PhaseRecord>) -> Cow<'a, Freezes> {
+        let frozen = self.policy.enforcement.frozen(&self.known.control.freezes);
+        match (frozen, exemptions(phase)) {
+            (frozen, None) => frozen,
+            (Cow::Borrowed(frozen), Some(exempt)) => frozen.union(exempt),
+            (Cow::Owned(frozen), Some(exempt)) => Cow::Owned(frozen.union(exempt).into_owned()),
+        }
+    }
+
+    /// Decides by that phase and what it has [`Self::frozen`]. `None` where the policy's baseline is not there.
+    fn decide<'a>(&'a self, phase: Option<&'a PhaseRecord>, frozen: &'a Freezes) -> Option<Decision<'a>> {
         let Self { event, known, policy, ceiling, now } = self;
         let server = known.recognition.server()?;
         let enforcement = &policy.enforcement;
-        let exempt = phase.map(|record| &record.exemptions).filter(|exemptions| !exemptions.is_empty());
-        let frozen = enforcement.frozen(&known.control.freezes);
-        let frozen = exempt.map_or(Cow::Borrowed(frozen.as_ref()), |exempt| frozen.union(exempt));
         // policy and phases reach KV apart: one from before a change that held its clock back is none
         let told = phase.filter(|record| record.policy_rev >= policy.softened_rev).map(|record| &record.phase);
         let context = tidegate_engine::DecisionContext {
             ceiling: *ceiling,
             phase: told,
             paused_until: enforcement.paused_until(*now),
-            exempt_until: exempt.and_then(|exempt| exempt.at(*now)?.until),
-            ..tidegate_engine::DecisionContext::new(enforcement.rules(&known.facts, &frozen)?, *now)
+            exempt_until: exemptions(phase).and_then(|exempt| exempt.at(*now)?.until),
+            ..tidegate_engine::DecisionContext::new(enforcement.rules(&known.facts, frozen)?, *now)
         };
         Some(tidegate_engine::decide(event, server, known.recognition.behind_relay, &context))
     }
@@ -300,7 +315,9 @@ impl Pending<'_> {
     }
 
     fn observation(&self, site: &Site<'_>) -> Option<Observation<'_>> {
-        let decision = self.deciding.decide(self.deciding.known.phase.as_deref())?;
+        let phase = self.deciding.known.phase.as_deref();
+        let frozen = self.deciding.frozen(phase);
+        let decision = self.deciding.decide(phase, &frozen)?;
         self.deciding.observation(site, self.posted, &decision)
     }
 
@@ -314,10 +331,12 @@ impl Pending<'_> {
                 let server = recognition.server().map(|server| &server.id);
                 let is_recorded = server.is_some_and(|server| receipt.has(server));
                 // what was written down may say more of the stage, but never other than was counted
-                let phase = server.and_then(|server| receipt.phase(server));
-                let after = phase.filter(|_| is_recorded).and_then(|phase| self.deciding.decide(Some(phase)));
+                let written = server.and_then(|server| receipt.phase(server)).filter(|_| is_recorded);
+                let (frozen, frozen_before) =
+                    (self.deciding.frozen(written), self.deciding.frozen(known.phase.as_deref()));
+                let after = written.and_then(|phase| self.deciding.decide(Some(phase), &frozen));
                 let same = |after: &Decision<'_>| self.decision == Outcome { action: after.action, would: after.would };
-                let before = || self.deciding.decide(known.phase.as_deref());
+                let before = || self.deciding.decide(known.phase.as_deref(), &frozen_before);
                 match after.filter(same).or_else(before) {
                     Some(decision) => return answered(&decision, is_recorded, render),
                     None => Fault::new(Counter::DegradedInternal, "the policy's baseline is not there"),
@@ -358,7 +377,8 @@ pub fn undecided(
     worker::console_warn!("degraded: {why}");
     metrics::count(Counter::Accept);
     metrics::count(counter);
-    let decision = accept_undecided(event, recognition, &format!("Accepted without a decision: {why}."));
+    let why = format!("Accepted without a decision: {why}.");
+    let decision = accept_undecided(event, recognition, &why);
     render(&decision, Circumstances { degraded: true, ..Circumstances::default() })
 }
 

@@ -125,19 +125,17 @@ pub fn decide(event: &str, context: &str, now: Timestamp) -> Result<Vec<u8>, Fau
     let recognition = recognise(&event, &policy.trusted_relays, &facts.catalog);
     let frozen = pauses.union(&exemptions);
     let rules = Rules::new(facts, &policy, &frozen).ok_or_else(Fault::internal)?;
+    // a spell of which the caller knows, confirmed by what this message shows
+    let last_seen = given.last_seen.map_or(now, |seen| seen.0);
+    let phase = given.detected_at.map(|at| Phase::of_spell(Spell::between(at.0, last_seen), Vec::new()));
+    let context = DecisionContext {
+        phase: phase.as_ref(),
+        paused_until: pauses.at(now).and_then(|pause| pause.until),
+        exempt_until: exemptions.at(now).and_then(|exemption| exemption.until),
+        ..DecisionContext::new(rules, now)
+    };
     let decision = match recognition.server() {
-        Some(server) => {
-            // a spell of which the caller knows, confirmed by what this message shows
-            let last_seen = given.last_seen.map_or(now, |seen| seen.0);
-            let phase = given.detected_at.map(|at| Phase::of_spell(Spell::between(at.0, last_seen), Vec::new()));
-            let context = DecisionContext {
-                phase: phase.as_ref(),
-                paused_until: pauses.at(now).and_then(|pause| pause.until),
-                exempt_until: exemptions.at(now).and_then(|exemption| exemption.until),
-                ..DecisionContext::new(rules, now)
-            };
-            tidegate_engine::decide(&event, server, recognition.behind_relay, &context)
-        }
+        Some(server) => tidegate_engine::decide(&event, server, recognition.behind_relay, &context),
         None => decide_without_server(&event, &recognition).ok_or_else(Fault::internal)?,
     };
     Ok(native::answer(&decision, Circumstances::default()))

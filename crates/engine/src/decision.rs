@@ -2,11 +2,9 @@
 
 use crate::action::Action;
 use crate::baseline::{CurrentReason, Failing, OutOfDateReason, Standing, UnknownReason};
-use crate::build::Build;
 use crate::event::MailEvent;
 use crate::evidence::Evidence;
-use crate::identity::ServerId;
-use crate::named::CatalogNames;
+use crate::named::NamedServer;
 use crate::obstacle::{self, Obstacle};
 use crate::policy::Mode;
 use crate::progress::{DecisionContext, Stage, current_stage};
@@ -16,7 +14,7 @@ use crate::rules::Rules;
 use crate::shown::Shown;
 use crate::time::{HOUR, Timestamp};
 use crate::window::{window_action, window_offset, window_retry_after};
-use crate::words;
+use crate::words::{self, Account, Why};
 
 /// Seconds between a message's stamp and its arrival above which it is deferred where it would be rejected.
 pub(crate) const QUEUED_SECONDS: i64 = HOUR;
@@ -45,26 +43,9 @@ pub struct Decision<'a> {
     /// The end of the server's exemption.
     pub exempt_until: Option<Timestamp>,
     /// The `Received` field on which all this rests.
-    pub evidence: Option<Evidence<'a>>,
+    pub evidence: Option<&'a Evidence<'a>>,
     /// The same in sentences, for people.
-    pub why: String,
-}
-
-/// The connecting server as the answer names it.
-#[derive(Clone, Debug)]
-pub struct NamedServer<'a> {
-    /// By what it is told from others of its tenant.
-    pub id: ServerId,
-    /// The BY host as stamped.
-    pub name: &'a str,
-    /// The build that the message shows; `None` where it shows none, or only its product.
-    pub build: Option<Build>,
-    /// Its product, as the catalog names it.
-    pub product: Option<String>,
-    /// Its cumulative update or service pack.
-    pub cu: Option<String>,
-    /// Its update.
-    pub su: Option<String>,
+    pub why: Why<'a>,
 }
 
 /// The standing of the connecting server by the build in this message, or why there is none.
@@ -158,7 +139,7 @@ impl MessageStanding {
 
 /// Decides on a message that shows no on-premises Exchange server, which needs no policy.
 /// `None` if it does show one: then [`decide`] has to.
-pub fn decide_without_server<'a>(event: &MailEvent<'_>, recognition: &Recognition<'a>) -> Option<Decision<'a>> {
+pub fn decide_without_server<'a>(event: &'a MailEvent<'a>, recognition: &'a Recognition<'a>) -> Option<Decision<'a>> {
     let finding = &recognition.finding;
     let state = match finding {
         Finding::Server(_) => return None,
@@ -170,29 +151,20 @@ pub fn decide_without_server<'a>(event: &MailEvent<'_>, recognition: &Recognitio
         Finding::LegacySmtp(_) => MessageStanding::Unidentified(UnidentifiedReason::LegacySmtp),
         Finding::Nameless(_) => MessageStanding::Unidentified(UnidentifiedReason::Nameless),
     };
-    let why = words::without_server(event, finding)?;
-    Some(accept(Some(event), state, finding.evidence().cloned(), why))
+    Some(accept(state, finding.evidence(), Why::without_server(event, finding)))
 }
 
 /// Accepts for a fault of our own: nothing stored could be had to judge by, or not even the event was read.
 pub fn accept_undecided<'a>(
-    event: Option<&MailEvent<'_>>,
-    recognition: Option<&Recognition<'a>>,
-    why: &str,
+    event: Option<&'a MailEvent<'a>>,
+    recognition: Option<&'a Recognition<'a>>,
+    why: &'a str,
 ) -> Decision<'a> {
-    let evidence = recognition.and_then(Recognition::server).map(|server| server.evidence.clone());
-    accept(event, MessageStanding::Undecided, evidence, why.to_owned())
+    let evidence = recognition.and_then(Recognition::server).map(|server| &server.evidence);
+    accept(MessageStanding::Undecided, evidence, Why::undecided(event, why))
 }
 
-fn accept<'a>(
-    event: Option<&MailEvent<'_>>,
-    state: MessageStanding,
-    evidence: Option<Evidence<'a>>,
-    mut why: String,
-) -> Decision<'a> {
-    if let Some(event) = event {
-        words::note_bounds(&mut why, event);
-    }
+fn accept<'a>(state: MessageStanding, evidence: Option<&'a Evidence<'a>>, why: Why<'a>) -> Decision<'a> {
     Decision {
         action: Action::Accept,
         reply: None,
@@ -211,10 +183,10 @@ fn accept<'a>(
 
 /// Decides on a message handed over by `server`.
 pub fn decide<'a>(
-    event: &MailEvent<'_>,
-    server: &ConnectingServer<'a>,
+    event: &'a MailEvent<'a>,
+    server: &'a ConnectingServer<'a>,
     behind_relay: bool,
-    context: &DecisionContext<'_>,
+    context: &DecisionContext<'a>,
 ) -> Decision<'a> {
     let DecisionContext { rules, now, .. } = *context;
     let mode = context.mode();
@@ -242,16 +214,9 @@ pub fn decide<'a>(
         obstacle = obstacle::lift(behind_relay, in_reach, context);
     }
     let action = if obstacle.is_none() { would } else { Action::Accept };
-    let names = CatalogNames::new(&rules.facts.catalog, server.shown);
-    let named = NamedServer::new(server, &names);
+    let named = NamedServer::new(server, &rules.facts.catalog);
     let retry_after = retry_after.filter(|_| action != Action::Accept);
     let reply = stage.and_then(|stage| reply(action, &named, standing, &stage, retry_after, &rules));
-    let mut why = words::runs(server, &names, &rules.facts.catalog);
-    words::explain(&mut why, standing, stage);
-    if let Some(obstacle) = obstacle {
-        obstacle.explain(&mut why);
-    }
-    words::note_bounds(&mut why, event);
     Decision {
         action,
         reply,
@@ -263,8 +228,8 @@ pub fn decide<'a>(
         would,
         paused_until: context.paused_until,
         exempt_until: context.exempt_until,
-        evidence: Some(server.evidence.clone()),
-        why,
+        evidence: Some(&server.evidence),
+        why: Why::decided(event, Account { server: named, standing, stage, obstacle }),
     }
 }
 
@@ -292,19 +257,6 @@ fn soften(action: Action, stamped_at: Option<Timestamp>, now: Timestamp) -> Acti
     if action == Action::Reject && is_old { Action::Defer } else { action }
 }
 
-impl<'a> NamedServer<'a> {
-    fn new(server: &ConnectingServer<'a>, named: &CatalogNames<'_>) -> Self {
-        Self {
-            id: server.id.clone(),
-            name: server.name,
-            build: server.shown.build(),
-            product: named.product.map(str::to_owned),
-            cu: named.cu.map(str::to_owned),
-            su: named.su.map(str::to_owned),
-        }
-    }
-}
-
 fn reply(
     action: Action,
     server: &NamedServer<'_>,
@@ -327,7 +279,7 @@ fn reply(
         help_url: policy.help_url.as_ref().map(|url| url.as_str()),
         minutes,
         server: server.id.as_str(),
-        build: &words::Or(server.build, "unknown"),
+        build: &words::Or(server.build(), "unknown"),
         required: &words::Or(required, "a supported version"),
         stage: stage.number,
         next_change: &words::Or(stage.next.and_then(|next| next.at), "none"),
@@ -404,7 +356,8 @@ mod tests {
             detected().plus(self.days * DAY + self.seconds)
         }
 
-        fn decide<'a>(&self, event: &'a MailEvent<'_>) -> Decision<'a> {
+        /// Hands the decision on, which borrows from all that it rests on.
+        fn decide<T>(&self, event: &MailEvent<'_>, look: impl FnOnce(&Decision<'_>) -> T) -> T {
             let rules = Rules::new(&self.facts, &self.policy, &self.freezes).unwrap();
             let recognition = recognise(event, &[], &self.facts.catalog);
             let Finding::Server(server) = &recognition.finding else { panic!("no server") };
@@ -425,7 +378,7 @@ mod tests {
                 phase: phase.as_ref(),
                 ..DecisionContext::new(rules, self.now())
             };
-            decide(event, server, self.behind_relay, &context)
+            look(&decide(event, server, self.behind_relay, &context))
         }
     }
 
@@ -474,15 +427,16 @@ mod tests {
         for (what, change, action, would) in changes {
             let (mut world, mut event) = (World::default(), event(HEADER));
             change(&mut world, &mut event);
-            let decision = world.decide(&event);
-            assert_eq!((decision.action, decision.would), (action, would), "{what}");
-            assert_eq!(decision.reply.is_some(), action != Action::Accept, "{what}");
-            assert_eq!(
-                decision.why.contains("Accepted:"),
-                decision.stage.is_some() && action == Action::Accept,
-                "{what}: {}",
-                decision.why
-            );
+            world.decide(&event, |decision| {
+                assert_eq!((decision.action, decision.would), (action, would), "{what}");
+                assert_eq!(decision.reply.is_some(), action != Action::Accept, "{what}");
+                assert_eq!(
+                    decision.why.to_string().contains("Accepted:"),
+                    decision.stage.is_some() && action == Action::Accept,
+                    "{what}: {}",
+                    decision.why
+                );
+            });
         }
     }
 
@@ -492,7 +446,7 @@ mod tests {
         for (number, days) in (1u8..).zip(boundaries) {
             let stage_at = |seconds| {
                 let world = World { days, seconds, ..World::default() };
-                world.decide(&event(HEADER)).stage.unwrap()
+                world.decide(&event(HEADER), |decision| decision.stage).unwrap()
             };
             let stage = stage_at(0);
             assert_eq!((stage.number, stage.of, stage.since), (number, 8, detected().plus(days * DAY)));
@@ -510,7 +464,7 @@ mod tests {
         let freezes: Freezes = vec![freeze].into();
         let stage = |days, freezes: &Freezes| {
             let world = World { days, freezes: freezes.clone(), ..World::default() };
-            let stage = world.decide(&event(HEADER)).stage.unwrap();
+            let stage = world.decide(&event(HEADER), |decision| decision.stage).unwrap();
             (stage.number, stage.next.and_then(|next| next.at).map(|at| at.since(detected()) / DAY))
         };
         assert_eq!(stage(34, &freezes), (2, Some(50)));
@@ -532,14 +486,14 @@ mod tests {
         let offset = window_offset(&event.tenant, &server);
         let minute = i64::from(60 - offset + 1) % 60; // the second of the five
         world.seconds = (minute * MINUTE - detected().0.rem_euclid(3_600)).rem_euclid(3_600);
-        let decision = world.decide(&event);
+        world.decide(&event, |decision| {
         assert_eq!((decision.action, decision.retry_after), (Action::Defer, Some(4 * MINUTE)));
         assert_eq!(
-            decision.reply.unwrap().text,
+            decision.reply.as_ref().unwrap().text,
             "Connecting Exchange server version is out-of-date; connection to Example Mail throttled for 5 mins/hr."
         );
         assert_eq!(
-            decision.why,
+            decision.why.to_string(),
             "EX01.contoso.com runs Exchange Server 2016 CU23 Apr24HU; 15.1.2507.61 or later is required. Stage 2 of 8."
         );
         assert_eq!(
@@ -548,6 +502,7 @@ mod tests {
         );
         let failing = decision.state.failing().unwrap();
         assert_eq!((failing.behind_days, decision.state.reason()), (Some(539), "behind_on_updates"));
+        });
     }
 
     #[test]
@@ -555,13 +510,14 @@ mod tests {
         let mut world = World::default();
         world.policy.waves = [("Exchange Server 2016".to_owned(), None)].into();
         let event = event(HEADER);
-        let decision = world.decide(&event);
-        assert_eq!(
-            (decision.action, decision.would, decision.state.as_str()),
-            (Action::Accept, Action::Accept, "out_of_date")
-        );
-        let stage = decision.stage.unwrap();
-        assert_eq!((stage.number, stage.next.unwrap().at), (1, None));
+        world.decide(&event, |decision| {
+            assert_eq!(
+                (decision.action, decision.would, decision.state.as_str()),
+                (Action::Accept, Action::Accept, "out_of_date")
+            );
+            let stage = decision.stage.unwrap();
+            assert_eq!((stage.number, stage.next.unwrap().at), (1, None));
+        });
     }
 
     #[test]
@@ -569,8 +525,9 @@ mod tests {
         let header = format!("{}{HEADER}", "A: 1\r\n".repeat(1_000));
         let event = event(&header);
         let facts = Facts::built_in();
-        let decision = decide_without_server(&event, &recognise(&event, &[], &facts.catalog)).unwrap();
-        assert_eq!(decision.why, "No `Received` field was found. Only the first 1000 header fields were read.");
+        let recognition = recognise(&event, &[], &facts.catalog);
+        let why = decide_without_server(&event, &recognition).unwrap().why.to_string();
+        assert_eq!(why, "No `Received` field was found. Only the first 1000 header fields were read.");
         let undecided = accept_undecided(Some(&event), None, "KV is late.");
         assert_eq!(
             (undecided.action, undecided.state.as_str(), undecided.state.reason()),

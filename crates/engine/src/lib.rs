@@ -66,7 +66,6 @@ mod time;
 
 // catalog
 mod catalog;
-mod named;
 
 // received
 mod evidence;
@@ -78,6 +77,7 @@ mod route;
 // recognition
 mod event;
 mod identity;
+mod named;
 mod recognition;
 
 // baseline
@@ -123,8 +123,7 @@ pub use catalog::{
 };
 pub use clock::{Clock, Freeze, Freezes};
 pub use decision::{
-    Decision, MessageStanding, NamedServer, NotExchangeReason, UnidentifiedReason, accept_undecided, decide,
-    decide_without_server,
+    Decision, MessageStanding, NotExchangeReason, UnidentifiedReason, accept_undecided, decide, decide_without_server,
 };
 pub use enforcement::Enforcement;
 pub use event::{Connector, InvalidLogin, InvalidTenantId, Login, MAX_OWN_HOPS, MailEvent, TenantId};
@@ -135,7 +134,7 @@ pub use identity::{InvalidServerId, Node, ServerId};
 pub use ladder::{ClosedMinutes, Ladder, LadderError, MAX_STAGES, Rung, StageDocument};
 pub use machines::KeptFree;
 pub use mime_ole::{ProducedBy, produced_by};
-pub use named::CatalogNames;
+pub use named::{CatalogNames, NamedServer};
 pub use network::{InvalidNetwork, Network, canonical_address, parse_address, sender_network};
 pub use notice::{RulesChange, apply_rules_change};
 pub use obstacle::{Obstacle, StageEffect};
@@ -164,4 +163,4 @@ pub use witness::{
     BUILD_SECONDS, BestBuild, MAX_BUILDS, MAX_MESSAGES, MAX_NODE_BUILDS, MAX_NODES, NodeRecord, SeenBuild, Sighting,
     WITNESS_SECONDS,
 };
-pub use words::describe_recognition;
+pub use words::{Why, describe_recognition};

@@ -1,6 +1,9 @@
 //! What the catalog calls that which a server shows of its build.
 
+use crate::build::Build;
 use crate::catalog::{Catalog, CatalogPlace};
+use crate::identity::ServerId;
+use crate::recognition::ConnectingServer;
 use crate::shown::Shown;
 use crate::time::Date;
 
@@ -34,5 +37,37 @@ impl<'a> CatalogNames<'a> {
             // what is newer than all rows came out later than any of them
             released: update.filter(|_| known.place == CatalogPlace::InLane).map(|release| release.date),
         }
+    }
+}
+
+/// The connecting server as the answer names it.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedServer<'a> {
+    /// By what it is told from others of its tenant.
+    pub id: &'a ServerId,
+    /// The BY host as stamped.
+    pub name: &'a str,
+    shown: Shown,
+    catalog: &'a Catalog,
+}
+
+impl<'a> NamedServer<'a> {
+    pub(crate) const fn new(server: &'a ConnectingServer<'a>, catalog: &'a Catalog) -> Self {
+        Self { id: &server.id, name: server.name, shown: server.shown, catalog }
+    }
+
+    /// The build that the message shows; `None` where it shows none, or only its product.
+    pub const fn build(&self) -> Option<Build> {
+        self.shown.build()
+    }
+
+    /// What the catalog calls it.
+    pub fn names(&self) -> CatalogNames<'a> {
+        CatalogNames::new(self.catalog, self.shown)
+    }
+
+    /// The build, if the catalog has no row of it.
+    pub(crate) fn unlisted_build(&self) -> Option<Build> {
+        self.build().filter(|build| self.catalog.release(*build).is_none())
     }
 }

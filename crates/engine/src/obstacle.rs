@@ -1,6 +1,6 @@
 //! What keeps an out-of-date server's mail from being deferred or rejected.
 
-use std::fmt::Write;
+use std::fmt;
 
 use crate::build::Build;
 use crate::event::Connector;
@@ -55,8 +55,8 @@ impl Obstacle {
     }
 
     /// Says so at the end of why a message is accepted.
-    pub fn explain(self, why: &mut String) {
-        why.push_str(match self {
+    pub(crate) fn explain(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Scope => " Accepted: this connector is not in the policy's scope.",
             Self::OneWitness => " Accepted: a second message has to confirm it.",
             Self::BetterBuild(_) => " Accepted: under this name a better build was lately seen: ",
@@ -69,13 +69,12 @@ impl Obstacle {
             Self::Mode(_) => " Accepted: the mode is report.",
             Self::Exempt(_) => " Accepted: the server is exempt until ",
             Self::Paused(_) => " Accepted: enforcement is paused until ",
-        });
-        // writing into a string cannot fail
-        let _ = match self {
-            Self::Exempt(until) | Self::Paused(until) => write!(why, "{until}."),
-            Self::BetterBuild(build) => write!(why, "{build}."),
+        })?;
+        match self {
+            Self::Exempt(until) | Self::Paused(until) => write!(f, "{until}."),
+            Self::BetterBuild(build) => write!(f, "{build}."),
             _ => Ok(()),
-        };
+        }
     }
 }
 

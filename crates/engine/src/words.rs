@@ -6,44 +6,103 @@ use crate::baseline::{CurrentReason, Failing, Standing, UnknownReason};
 use crate::catalog::Catalog;
 use crate::event::MailEvent;
 use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
-use crate::named::CatalogNames;
+use crate::named::NamedServer;
 use crate::network::canonical_address;
+use crate::obstacle::Obstacle;
 use crate::progress::Stage;
-use crate::recognition::{ConnectingServer, Finding, Recognition};
+use crate::recognition::{Finding, Recognition};
+
+/// Why a decision is what it is. Most who ask print none of it, so the sentences are made when it is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Why<'a> {
+    said: Said<'a>,
+    /// Of which it is told where not all of the header was read; `None` where it was not read at all.
+    event: Option<&'a MailEvent<'a>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Said<'a> {
+    Account(Account<'a>),
+    Finding(&'a MailEvent<'a>, &'a Finding<'a>),
+    Text(&'a str),
+}
+
+/// How a server stands and what comes of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Account<'a> {
+    pub(crate) server: NamedServer<'a>,
+    pub(crate) standing: Standing,
+    pub(crate) stage: Option<Stage>,
+    pub(crate) obstacle: Option<Obstacle>,
+}
+
+impl<'a> Why<'a> {
+    pub(crate) const fn decided(event: &'a MailEvent<'a>, account: Account<'a>) -> Self {
+        Self { said: Said::Account(account), event: Some(event) }
+    }
+
+    pub(crate) const fn without_server(event: &'a MailEvent<'a>, finding: &'a Finding<'a>) -> Self {
+        Self { said: Said::Finding(event, finding), event: Some(event) }
+    }
+
+    pub(crate) const fn undecided(event: Option<&'a MailEvent<'a>>, text: &'a str) -> Self {
+        Self { said: Said::Text(text), event }
+    }
+}
+
+impl fmt::Display for Why<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.said {
+            Said::Account(account) => account.fmt(f)?,
+            Said::Finding(event, finding) => write_without_server(f, event, finding)?,
+            Said::Text(text) => f.write_str(text)?,
+        }
+        self.event.map_or(Ok(()), |event| note_bounds(f, event))
+    }
+}
+
+impl fmt::Display for Account<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_runs(f, &self.server)?;
+        write_standing(f, self.standing)?;
+        if let Some(stage) = self.stage {
+            write!(f, " Stage {} of {}.", stage.number, stage.of)?;
+        }
+        self.obstacle.map_or(Ok(()), |obstacle| obstacle.explain(f))
+    }
+}
 
 /// What was found in the header, in words, without judging it.
 pub fn describe_recognition(event: &MailEvent<'_>, recognition: &Recognition<'_>, catalog: &Catalog) -> String {
-    let mut why = match &recognition.finding {
-        Finding::Server(server) => {
-            let mut why = runs(server, &CatalogNames::new(catalog, server.shown), catalog);
-            why.push('.');
-            if recognition.behind_relay {
-                why.push_str(" It stands behind a trusted relay.");
-            }
-            why
-        }
-        finding => without_server(event, finding).unwrap_or_default(),
+    let mut why = String::new();
+    // writing into a string cannot fail
+    let _ = match &recognition.finding {
+        Finding::Server(server) => write_runs(&mut why, &NamedServer::new(server, catalog)).and_then(|()| {
+            why.write_str(if recognition.behind_relay { ". It stands behind a trusted relay." } else { "." })
+        }),
+        finding => write_without_server(&mut why, event, finding),
     };
-    note_bounds(&mut why, event);
+    let _ = note_bounds(&mut why, event);
     why
 }
 
-/// What was found in place of an on-premises Exchange server; `None` where one was.
-pub(crate) fn without_server(event: &MailEvent<'_>, finding: &Finding<'_>) -> Option<String> {
-    let why = match finding {
-        Finding::Server(_) => return None,
+/// What was found in place of an on-premises Exchange server; nothing where one was.
+fn write_without_server(out: &mut impl Write, event: &MailEvent<'_>, finding: &Finding<'_>) -> fmt::Result {
+    out.write_str(match finding {
+        Finding::Server(_) => "",
         Finding::NoHop => "No `Received` field was found.",
         Finding::OwnHopsDisagree(from, evidence) => {
-            return Some(format!(
+            return write!(
+                out,
                 "The gateway claims {} `Received` field{} as its own, but field {} came from {from}, not from its client{}.",
                 event.own_hops,
                 if event.own_hops == 1 { "" } else { "s" },
                 evidence.field,
                 Prefixed(" ", event.client_ip.map(canonical_address)),
-            ));
+            );
         }
         Finding::Unreadable(unreadable, evidence) => {
-            return Some(format!("`Received` field {} proves nothing: {}.", evidence.field, unreadable.as_str()));
+            return write!(out, "`Received` field {} proves nothing: {}.", evidence.field, unreadable.as_str());
         }
         Finding::NotExchange(_) => "The connecting server's `Received` field is not Exchange's.",
         Finding::ExchangeOnline(_) => "Handed over by Exchange Online.",
@@ -51,64 +110,55 @@ pub(crate) fn without_server(event: &MailEvent<'_>, finding: &Finding<'_>) -> Op
             "The connecting server is Exchange 2000, Exchange 2003 or plain IIS; it shows no build."
         }
         Finding::Nameless(_) => "The connecting Exchange server cannot be identified by its name and address.",
-    };
-    Some(why.to_owned())
+    })
 }
 
 /// Which server runs what; the sentence is open.
-pub(crate) fn runs(server: &ConnectingServer<'_>, named: &CatalogNames<'_>, catalog: &Catalog) -> String {
-    let mut why = String::with_capacity(192);
-    // writing into a string cannot fail
-    let _ = write!(why, "{} runs {}", server.name, Or(named.product, "an unknown Exchange version"));
-    for part in [named.cu, named.su].into_iter().flatten() {
-        let _ = write!(why, " {part}");
+fn write_runs(out: &mut impl Write, server: &NamedServer<'_>) -> fmt::Result {
+    let names = server.names();
+    write!(out, "{} runs {}", server.name, names.product.unwrap_or("an unknown Exchange version"))?;
+    for part in [names.cu, names.su].into_iter().flatten() {
+        write!(out, " {part}")?;
     }
-    if let Some(build) = server.shown.build().filter(|build| catalog.release(*build).is_none()) {
-        let _ = write!(why, " (build {build})");
-    }
-    why
+    server.unlisted_build().map_or(Ok(()), |build| write!(out, " (build {build})"))
 }
 
-/// How the server stands, as the end of [`runs`].
-pub(crate) fn explain(why: &mut String, standing: Standing, stage: Option<Stage>) {
-    // writing into a string cannot fail
-    let _ = match standing {
-        Standing::Current(CurrentReason::MeetsBaseline) => write!(why, "; it meets the baseline."),
-        Standing::Current(CurrentReason::AheadOfCatalog) => write!(why, "; it is newer than every release known here."),
-        Standing::Current(CurrentReason::NoRequirement) => write!(why, "; the baseline requires nothing of it."),
+/// How the server stands, as the end of [`write_runs`].
+fn write_standing(f: &mut fmt::Formatter<'_>, standing: Standing) -> fmt::Result {
+    match standing {
+        Standing::Current(CurrentReason::MeetsBaseline) => f.write_str("; it meets the baseline."),
+        Standing::Current(CurrentReason::AheadOfCatalog) => f.write_str("; it is newer than every release known here."),
+        Standing::Current(CurrentReason::NoRequirement) => f.write_str("; the baseline requires nothing of it."),
         Standing::OutOfDate(Failing { required: Some(required), .. }) => {
-            write!(why, "; {required} or later is required.")
+            write!(f, "; {required} or later is required.")
         }
-        Standing::OutOfDate(_) => write!(why, "; it is no longer supported."),
-        Standing::Unknown(UnknownReason::NoBuild) => write!(why, "; this message shows no build."),
+        Standing::OutOfDate(_) => f.write_str("; it is no longer supported."),
+        Standing::Unknown(UnknownReason::NoBuild) => f.write_str("; this message shows no build."),
         Standing::Unknown(UnknownReason::ComponentsDisagree) => {
-            write!(why, "; the build that its store stamped meets what is required.")
+            f.write_str("; the build that its store stamped meets what is required.")
         }
         Standing::Unknown(UnknownReason::UpdateLevelNotShown) => {
-            write!(why, "; this message does not show its update level.")
+            f.write_str("; this message does not show its update level.")
         }
         Standing::Unknown(UnknownReason::ExtendedSupportNotShown) => {
-            write!(why, "; it is out of support, unless what it runs is an update under extended support.")
+            f.write_str("; it is out of support, unless what it runs is an update under extended support.")
         }
-        Standing::Unknown(UnknownReason::UnknownProduct) => write!(why, "; its build belongs to no known product."),
+        Standing::Unknown(UnknownReason::UnknownProduct) => f.write_str("; its build belongs to no known product."),
         Standing::Unknown(UnknownReason::UnknownLane) => {
-            write!(why, "; its build belongs to no known cumulative update.")
+            f.write_str("; its build belongs to no known cumulative update.")
         }
-    };
-    if let Some(stage) = stage {
-        let _ = write!(why, " Stage {} of {}.", stage.number, stage.of);
     }
 }
 
 /// Says so where not all of the header was read.
-pub(crate) fn note_bounds(why: &mut String, event: &MailEvent<'_>) {
-    // writing into a string cannot fail
+fn note_bounds(out: &mut impl Write, event: &MailEvent<'_>) -> fmt::Result {
     if event.header.has_unread_fields() {
-        let _ = write!(why, " Only the first {MAX_FIELDS} header fields were read.");
+        write!(out, " Only the first {MAX_FIELDS} header fields were read.")?;
     }
     if event.header.has_cut_field() {
-        let _ = write!(why, " Of a header field only the first {MAX_FIELD_BYTES} octets were read.");
+        write!(out, " Of a header field only the first {MAX_FIELD_BYTES} octets were read.")?;
     }
+    Ok(())
 }
 
 /// The value behind a text, nothing for none.

@@ -20,7 +20,7 @@ use tidegate_engine::ServerRecord;
 use tidegate_engine::Shown;
 use tidegate_engine::Sighting;
 use tidegate_engine::TrustedRelay;
-use tidegate_engine::{ConnectingServer, Finding, OwnHops, Recognition, recognise};
+use tidegate_engine::{ConnectingServer, Finding, OwnHops, recognise};
 use tidegate_engine::{Connector, MailEvent};
 use tidegate_engine::{DAY, HOUR, Timestamp};
 use tidegate_engine::{Decision, decide, decide_without_server};
@@ -171,7 +171,7 @@ fn check(case: &Case, facts: &Facts) -> Vec<String> {
     let offer = recognition.relay_to_offer(&event, &facts.catalog);
     let offer = offer.map(|offer| format!("{} {}", offer.host.as_str(), offer.peer));
     comparison.add("offers", case.yields.offers.as_ref(), or_dash(offer));
-    let decision = match &recognition.finding {
+    match &recognition.finding {
         Finding::Server(server) => {
             comparison.add("id", case.yields.id.as_ref(), &server.id);
             comparison.add("name", case.yields.name.as_ref(), server.name);
@@ -179,20 +179,9 @@ fn check(case: &Case, facts: &Facts) -> Vec<String> {
             comparison.add("shown", case.yields.shown.as_ref(), shown(server.shown));
             comparison.add("mapi", case.yields.mapi.as_ref(), or_dash(server.mapi));
             comparison.add("stamped_at", case.yields.stamped_at.as_ref(), or_dash(server.stamped_at));
-            judge(case, &event, &recognition, server, facts)
+            comparison.judge(case, &event, recognition.behind_relay, server, facts);
         }
-        _ => decide_without_server(&event, &recognition).unwrap(),
-    };
-    let state = format!("{}:{}", decision.state.as_str(), decision.state.reason());
-    comparison.add("state", case.yields.state.as_ref(), state);
-    comparison.add("action", case.yields.action.as_ref(), decision.action.as_str());
-    comparison.add("why", case.yields.why.as_ref(), &decision.why);
-    if let Some(evidence) = &decision.evidence {
-        comparison.add("field", case.yields.field.map(|field| field.to_string()).as_ref(), evidence.field);
-        comparison.add("component", case.yields.component.as_ref(), evidence.component.as_str());
-        comparison.add("evidence", case.yields.evidence.as_ref(), evidence.text());
-        comparison.add("field_text", case.yields.field_text.as_ref(), evidence.field_text());
-        comparison.bound(evidence, &case.yields.lacks);
+        _ => comparison.add_decision(case, &decide_without_server(&event, &recognition).unwrap()),
     }
     comparison.problems
 }
@@ -207,6 +196,44 @@ impl Comparison {
         let found = found.to_string();
         if let Some(expected) = expected.filter(|expected| **expected != found) {
             self.problems.push(format!("{what}: expected `{expected}`, found `{found}`"));
+        }
+    }
+
+    fn judge(
+        &mut self,
+        case: &Case,
+        event: &MailEvent<'_>,
+        behind_relay: bool,
+        server: &ConnectingServer<'_>,
+        facts: &Facts,
+    ) {
+        let policy = Policy {
+            mode: Mode::Enforce,
+            trusted_relays: case.trusted_relays.clone(),
+            enforce_behind_relays: case.enforce_behind_relays,
+            ..Policy::default()
+        };
+        let freezes = Freezes::default();
+        let rules = Rules::new(facts, &policy, &freezes).unwrap();
+        let now: Timestamp = TODAY.parse().unwrap();
+        let phase = seen_for_100_days(server, &rules, now);
+        // a message with a date arrives as it is stamped
+        let server = &ConnectingServer { stamped_at: server.stamped_at.map(|_| now), ..server.clone() };
+        let context = DecisionContext { phase: Some(&phase), ..DecisionContext::new(rules, now) };
+        self.add_decision(case, &decide(event, server, behind_relay, &context));
+    }
+
+    fn add_decision(&mut self, case: &Case, decision: &Decision<'_>) {
+        let state = format!("{}:{}", decision.state.as_str(), decision.state.reason());
+        self.add("state", case.yields.state.as_ref(), state);
+        self.add("action", case.yields.action.as_ref(), decision.action.as_str());
+        self.add("why", case.yields.why.as_ref(), decision.why);
+        if let Some(evidence) = decision.evidence {
+            self.add("field", case.yields.field.map(|field| field.to_string()).as_ref(), evidence.field);
+            self.add("component", case.yields.component.as_ref(), evidence.component.as_str());
+            self.add("evidence", case.yields.evidence.as_ref(), evidence.text());
+            self.add("field_text", case.yields.field_text.as_ref(), evidence.field_text());
+            self.bound(evidence, &case.yields.lacks);
         }
     }
 
@@ -240,33 +267,6 @@ fn event(case: &Case) -> MailEvent<'_> {
 
 fn bytes(text: &str) -> Cow<'_, [u8]> {
     text.as_bytes().into()
-}
-
-fn judge<'a>(
-    case: &Case,
-    event: &MailEvent<'_>,
-    recognition: &Recognition<'_>,
-    server: &ConnectingServer<'a>,
-    facts: &Facts,
-) -> Decision<'a> {
-    let policy = Policy {
-        mode: Mode::Enforce,
-        trusted_relays: case.trusted_relays.clone(),
-        enforce_behind_relays: case.enforce_behind_relays,
-        ..Policy::default()
-    };
-    let freezes = Freezes::default();
-    let rules = Rules::new(facts, &policy, &freezes).unwrap();
-    let now: Timestamp = TODAY.parse().unwrap();
-    let phase = seen_for_100_days(server, &rules, now);
-    // a message with a date arrives as it is stamped
-    let server = &ConnectingServer { stamped_at: server.stamped_at.map(|_| now), ..server.clone() };
-    decide(
-        event,
-        server,
-        recognition.behind_relay,
-        &DecisionContext { phase: Some(&phase), ..DecisionContext::new(rules, now) },
-    )
 }
 
 fn seen_for_100_days(server: &ConnectingServer<'_>, rules: &Rules<'_>, now: Timestamp) -> Phase {

@@ -15,11 +15,11 @@ use tidegate_engine::Shown;
 use tidegate_engine::Standing;
 use tidegate_engine::Timestamp;
 use tidegate_engine::produced_by;
+use tidegate_engine::{CatalogNames, ConnectingServer, MessageStanding, decide, decide_without_server};
 use tidegate_engine::{Component, Stamp, parse_received};
 use tidegate_engine::{Connector, MailEvent};
-use tidegate_engine::{Decision, MessageStanding, decide, decide_without_server};
 use tidegate_engine::{Facts, Policy};
-use tidegate_engine::{Finding, Recognition, recognise};
+use tidegate_engine::{Finding, recognise};
 
 const TODAY: &str = "2026-11-22T12:00:00Z";
 
@@ -180,17 +180,16 @@ fn run(sample: &Sample<'_>, facts: &Facts) -> Yields {
     let recognition = recognise(&event, &[], &facts.catalog);
     note("finding", recognition.finding.as_str().into());
     if let Some(decision) = decide_without_server(&event, &recognition) {
-        note("state", state(&decision));
+        note("state", state(decision.state));
     }
     if let Finding::Server(server) = &recognition.finding {
         note("shown", shown(server.shown).into());
         for baseline in ["microsoft", "strict"] {
-            let decision = judge(&event, &recognition, facts, baseline);
-            note(baseline, state(&decision));
-            let named = decision.server.unwrap();
-            assert_eq!(named.name.to_lowercase(), named.id.as_str());
+            note(baseline, state(judge(&event, server, facts, baseline)));
+            assert_eq!(server.name.to_lowercase(), server.id.as_str());
+            let named = CatalogNames::new(&facts.catalog, server.shown);
             for (key, value) in [("product", named.product), ("cu", named.cu), ("su", named.su)] {
-                value.map(|value| note(key, value));
+                value.map(|value| note(key, value.into()));
             }
         }
     }
@@ -198,8 +197,7 @@ fn run(sample: &Sample<'_>, facts: &Facts) -> Yields {
 }
 
 /// Decides under a policy that enforces `baseline`. Nothing is known of the server: it has to be accepted.
-fn judge<'a>(event: &MailEvent<'_>, recognition: &Recognition<'a>, facts: &Facts, baseline: &str) -> Decision<'a> {
-    let Finding::Server(server) = &recognition.finding else { panic!("no server") };
+fn judge(event: &MailEvent<'_>, server: &ConnectingServer<'_>, facts: &Facts, baseline: &str) -> MessageStanding {
     let policy: Policy =
         serde_json::from_value(serde_json::json!({ "mode": "enforce", "baseline": baseline })).unwrap();
     let freezes = Freezes::default();
@@ -208,11 +206,11 @@ fn judge<'a>(event: &MailEvent<'_>, recognition: &Recognition<'a>, facts: &Facts
     let decision = decide(event, server, false, &DecisionContext::new(rules, now));
     assert_eq!(decision.action.as_str(), "accept");
     assert_eq!(decision.stage.is_some(), matches!(decision.state, MessageStanding::Judged(Standing::OutOfDate(_))));
-    decision
+    decision.state
 }
 
-fn state(decision: &Decision<'_>) -> String {
-    format!("{}:{}", decision.state.as_str(), decision.state.reason())
+fn state(state: MessageStanding) -> String {
+    format!("{}:{}", state.as_str(), state.reason())
 }
 
 fn shown(shown: Shown) -> &'static str {

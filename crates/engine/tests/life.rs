@@ -429,7 +429,7 @@ impl Problems {
         self.compare("action", step.action.as_ref(), &decision.action.as_str().to_owned());
         self.compare("would", step.would.as_ref(), &decision.would.as_str().to_owned());
         self.compare("stage", step.stage.map(Some).as_ref(), &decision.stage.map(|stage| stage.number));
-        if let Some(why) = step.why.as_ref().filter(|why| !decision.why.contains(why.as_str())) {
+        if let Some(why) = step.why.as_ref().filter(|why| !decision.why.to_string().contains(why.as_str())) {
             self.0.push(format!("why: expected `{why}` in `{}`", decision.why));
         }
     }

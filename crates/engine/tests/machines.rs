@@ -170,7 +170,7 @@ impl Outcome {
             kept_free: false,
             age: 0,
             failing_for: 0,
-            why: decision.why.clone(),
+            why: decision.why.to_string(),
         }
     }
 }

@@ -10,6 +10,7 @@ use tidegate_engine::Evidence;
 use tidegate_engine::Header;
 use tidegate_engine::StageEffect;
 use tidegate_engine::Timestamp;
+use tidegate_engine::{CatalogNames, NamedServer, Why};
 use tidegate_engine::{Connector, MAX_OWN_HOPS, MailEvent, TenantId};
 use tidegate_engine::{Decision, MessageStanding};
 use tidegate_engine::{NextStage, Stage};
@@ -233,7 +234,7 @@ struct AnswerDocument<'a> {
     degraded: bool,
     recorded: bool,
     evidence: Option<EvidenceDocument>,
-    why: &'a str,
+    why: Written<Why<'a>>,
 }
 
 impl<'a> AnswerDocument<'a> {
@@ -246,14 +247,7 @@ impl<'a> AnswerDocument<'a> {
                 text: &reply.text,
             }),
             retry_after: decision.retry_after,
-            server: decision.server.as_ref().map(|server| ServerDocument {
-                id: server.id.as_str(),
-                name: server.name,
-                build: server.build.map(Written),
-                product: server.product.as_deref(),
-                cu: server.cu.as_deref(),
-                su: server.su.as_deref(),
-            }),
+            server: decision.server.as_ref().map(ServerDocument::new),
             standing: StandingDocument::new(decision.state),
             stage: decision.stage.map(StageDocument::new),
             mode: decision.mode.map(|mode| mode.as_str()),
@@ -262,8 +256,8 @@ impl<'a> AnswerDocument<'a> {
             exempt_until: decision.exempt_until.map(Written),
             degraded: circumstances.degraded,
             recorded: circumstances.recorded,
-            evidence: decision.evidence.as_ref().map(EvidenceDocument::new),
-            why: &decision.why,
+            evidence: decision.evidence.map(EvidenceDocument::new),
+            why: Written(decision.why),
         }
     }
 }
@@ -283,6 +277,13 @@ struct ServerDocument<'a> {
     product: Option<&'a str>,
     cu: Option<&'a str>,
     su: Option<&'a str>,
+}
+
+impl<'a> ServerDocument<'a> {
+    fn new(server: &NamedServer<'a>) -> Self {
+        let CatalogNames { product, cu, su, .. } = server.names();
+        Self { id: server.id.as_str(), name: server.name, build: server.build().map(Written), product, cu, su }
+    }
 }
 
 /// A standing as answers and reports show it.
