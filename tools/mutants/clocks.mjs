@@ -157,8 +157,8 @@ export default [
       ],
       [
         "of a name's builds only the one in hand has grace",
-        "phase.lately(now).chain([in_hand]).any(",
-        "[in_hand].into_iter().any(",
+        "others.chain([in_hand.shown]).any(",
+        "others.filter(|_| false).chain([in_hand.shown]).any(",
       ],
       [
         "the number that the store contradicts condemns",

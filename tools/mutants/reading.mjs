@@ -235,13 +235,13 @@ export default [
       ],
       [
         "another host's stamp counts",
-        "filter(|hop| !cut && same_host(hop.by_host, host))",
-        "filter(|hop| !cut && (same_host(hop.by_host, host) || true))",
+        "parse_exchange_of(value, host)",
+        "parse_exchange(value).ok()",
       ],
       [
         "a stamp that was cut counts",
-        "filter(|hop| !cut && same_host",
-        "filter(|hop| (!cut || cut) && same_host",
+        "parse_exchange_of(value, host).filter(|_| !cut)",
+        "parse_exchange_of(value, host)",
       ],
       [
         "the store shows the level better than the transport",

@@ -191,7 +191,7 @@ export default [
       ],
       [
         "the number that the store contradicts is remembered",
-        "if message == rules.assess(sighting.shown, sighting.at) {",
+        "if message != Standing::Unknown(UnknownReason::ComponentsDisagree) {",
         "{",
       ],
       [
@@ -317,8 +317,8 @@ export default [
       ],
       [
         "the edge judges by the record alone",
-        "best(self.lately(now).chain([in_hand]), rules, now)",
-        "best(self.lately(now).chain(Some(in_hand).filter(|_| false)), rules, now)",
+        "self.lately(now).filter_map(judge).chain([in_hand])",
+        "self.lately(now).filter_map(judge)",
       ],
       [
         "at the edge a build counts for ever",

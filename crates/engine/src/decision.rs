@@ -11,9 +11,9 @@ use crate::progress::{DecisionContext, Stage, current_stage};
 use crate::recognition::{ConnectingServer, Finding, Recognition};
 use crate::reply::{Reply, ReplyValues};
 use crate::rules::Rules;
-use crate::shown::Shown;
 use crate::time::{HOUR, Timestamp};
 use crate::window::{window_action, window_offset, window_retry_after};
+use crate::witness::BestBuild;
 use crate::words::{self, Account, Why};
 
 /// Seconds between a message's stamp and its arrival above which it is deferred where it would be rejected.
@@ -192,18 +192,19 @@ pub fn decide<'a>(
     let mode = context.mode();
     let standing = rules.assess_message(server.shown, server.mapi, now);
     let spell = context.phase.and_then(|phase| phase.running_spell(now));
-    let stage = match (standing, server.shown.build()) {
-        (Standing::OutOfDate(_), Some(build)) => Some(current_stage(spell, build, context)),
+    let failing = match (standing, server.shown.build()) {
+        (Standing::OutOfDate(_), Some(build)) => Some(BestBuild { shown: server.shown, build, standing }),
         _ => None,
     };
+    let stage = failing.map(|failing| current_stage(spell, failing.build, context));
     let recipients = event.recipients.iter().map(AsRef::as_ref);
-    let mut obstacle = stage.and_then(|stage| {
-        let doubt = || doubt(server.shown, context);
+    let mut obstacle = stage.zip(failing).and_then(|(stage, failing)| {
+        let doubt = || doubt(failing, context);
         obstacle::shield(&stage, event.connector, context, doubt, || rules.policy.accepts_always(recipients))
     });
-    let offset = window_offset(&event.tenant, &server.id);
     let (would, retry_after) = match stage {
         Some(stage) if obstacle.is_none() => {
+            let offset = window_offset(&event.tenant, &server.id);
             let action = soften(window_action(stage.minutes, offset, now), server.stamped_at, now);
             (action, window_retry_after(stage.minutes, offset, now))
         }
@@ -234,7 +235,7 @@ pub fn decide<'a>(
 }
 
 /// Why the stored record does not condemn a server whose message is out of date.
-fn doubt(in_hand: Shown, context: &DecisionContext<'_>) -> Option<Obstacle> {
+fn doubt(in_hand: BestBuild, context: &DecisionContext<'_>) -> Option<Obstacle> {
     let DecisionContext { rules, phase, now, .. } = *context;
     let Some((phase, spell)) = phase.and_then(|phase| Some((phase, phase.running_spell(now)?))) else {
         return Some(Obstacle::OneWitness);
@@ -247,7 +248,8 @@ fn doubt(in_hand: Shown, context: &DecisionContext<'_>) -> Option<Obstacle> {
         Some(best) => return Some(Obstacle::BetterBuild(best.build)),
         None => return Some(Obstacle::OneWitness),
     }
-    phase.lately(now).chain([in_hand]).any(|shown| rules.has_grace(shown, now)).then_some(Obstacle::Grace)
+    let others = phase.lately(now).filter(|shown| *shown != in_hand.shown);
+    others.chain([in_hand.shown]).any(|shown| rules.has_grace(shown, now)).then_some(Obstacle::Grace)
 }
 
 /// Rejects no message that may have been stamped before the server was patched: one that waited in its queue for over an

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Connector, Login};
 use crate::network::sender_network;
+use crate::received::without_final_dot;
 
 /// A server within its tenant: the BY host in lower case without trailing dot. On connectors on which nobody vouches for
 /// that name, `name@login` where the gateway verified who connects, else `name@address` (IPv6: its /64).
@@ -98,11 +99,6 @@ impl fmt::Display for Node {
     }
 }
 
-/// Whether two BY hosts are the same name, case and final dot ignored.
-pub(crate) fn same_host(one: &[u8], other: &[u8]) -> bool {
-    without_final_dot(one).eq_ignore_ascii_case(without_final_dot(other))
-}
-
 /// A BY host that can identify a server: `[a-z0-9._-]{1,253}` in lower case, without a trailing dot.
 fn host_name(host: &[u8]) -> Option<String> {
     let host = without_final_dot(host);
@@ -111,10 +107,6 @@ fn host_name(host: &[u8]) -> Option<String> {
         return None;
     }
     std::str::from_utf8(host).ok().map(str::to_ascii_lowercase)
-}
-
-fn without_final_dot(host: &[u8]) -> &[u8] {
-    host.strip_suffix(b".").unwrap_or(host)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::identity::Node;
 use crate::record::ServerRecord;
 use crate::rules::Rules;
 use crate::time::Timestamp;
-use crate::witness::{BUILD_SECONDS, NodeRecord, SeenBuild, best};
+use crate::witness::{BUILD_SECONDS, BestBuild, NodeRecord, SeenBuild, best};
 
 /// The one machine, or message, for which a server counts as up to date while others of its name do not.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +22,7 @@ pub struct KeptFree {
 impl NodeRecord {
     /// How the best of the machine's newest builds stands.
     pub fn standing(&self, rules: &Rules<'_>, now: Timestamp) -> Option<Standing> {
-        best(self.builds.iter().map(SeenBuild::shown), rules, now).map(|best| best.standing)
+        best(self.builds.iter().filter_map(|seen| BestBuild::judge(seen.shown(), rules, now))).map(|best| best.standing)
     }
 }
 

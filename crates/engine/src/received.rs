@@ -180,6 +180,34 @@ pub(crate) fn parse_exchange(value: &[u8]) -> Result<Hop<'_>, StampDeviation> {
     exchange::read(value)
 }
 
+/// Reads a field by the strict grammar, if it is one that this host stamped. Most others are told without being read.
+pub(crate) fn parse_exchange_of<'a>(value: &'a [u8], host: &[u8]) -> Option<Hop<'a>> {
+    if !has_word_behind_by(value, host) {
+        return None;
+    }
+    exchange::read(value).ok().filter(|hop| same_host(hop.by_host, host))
+}
+
+fn has_word_behind_by(value: &[u8], host: &[u8]) -> bool {
+    let mut words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    // the word `by` may stand right behind a bracket
+    while words.any(|word| word.ends_with(b"by")) {
+        if words.clone().next().is_some_and(|word| same_host(word, host)) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether two BY hosts are the same name, case and final dot ignored.
+pub(crate) fn same_host(one: &[u8], other: &[u8]) -> bool {
+    without_final_dot(one).eq_ignore_ascii_case(without_final_dot(other))
+}
+
+pub(crate) fn without_final_dot(host: &[u8]) -> &[u8] {
+    host.strip_suffix(b".").unwrap_or(host)
+}
+
 /// What a field tells of the way that a message took.
 pub(crate) struct Step<'a> {
     pub(crate) by_host: &'a [u8],

@@ -11,9 +11,12 @@ use crate::catalog::Catalog;
 use crate::event::{Connector, MailEvent};
 use crate::evidence::Evidence;
 use crate::header::{Header, HeaderField};
-use crate::identity::{Node, ServerId, Voucher, same_host};
+use crate::identity::{Node, ServerId, Voucher};
 use crate::network::canonical_address;
-use crate::received::{Component, Hop, Stamp, Unreadable, parse_as_other, parse_exchange, parse_received, parse_step};
+use crate::received::{
+    Component, Hop, Stamp, Unreadable, parse_as_other, parse_exchange, parse_exchange_of, parse_received, parse_step,
+    same_host,
+};
 use crate::relay::{RelayHost, TrustedRelay};
 use crate::route::{Numbered, OwnHops, Stranger, skip_own_hops, skip_relays};
 use crate::shown::Shown;
@@ -314,9 +317,7 @@ impl<'a> Candidate<'a> {
             return (best, None);
         }
         for (field, HeaderField { value, cut, .. }) in below {
-            let Some(hop) = parse_exchange(value).ok().filter(|hop| !cut && same_host(hop.by_host, host)) else {
-                break;
-            };
+            let Some(hop) = parse_exchange_of(value, host).filter(|_| !cut) else { break };
             let same_product = hop.build.number().is_some_and(|own| same_product(catalog, number, own));
             let is_near = hop.at().is_some_and(|at| at.since(dated).unsigned_abs() <= RUN_SECONDS);
             if !same_product || !is_near {

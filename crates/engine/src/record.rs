@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::{FailedRequirement, Standing};
+use crate::baseline::{FailedRequirement, Standing, UnknownReason};
 use crate::build::Build;
 use crate::phase::Phase;
 use crate::rules::Rules;
@@ -129,7 +129,8 @@ impl ServerRecord {
     pub fn observe(&mut self, sighting: &Sighting, rules: &Rules<'_>) -> Vec<Transition> {
         let mut transitions: Vec<_> = self.settle(sighting.at).into_iter().collect();
         let message = rules.assess_message(sighting.shown, sighting.mapi, sighting.at);
-        if message == rules.assess(sighting.shown, sighting.at) {
+        // a number that the store's contradicts is none
+        if message != Standing::Unknown(UnknownReason::ComponentsDisagree) {
             self.shows.remember(sighting, rules);
         }
         let change = match message {

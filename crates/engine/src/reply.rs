@@ -97,9 +97,16 @@ impl ReplyTemplate {
 
     /// Text and placeholder names in turn, beginning with text.
     fn parts(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        self.0.split('}').map(|piece| match piece.split_once('{') {
-            Some((text, name)) => (text, Some(name)),
-            None => (piece, None),
+        let mut rest = Some(self.0.as_str());
+        std::iter::from_fn(move || {
+            let piece = rest?;
+            let brace = |brace| memchr::memchr(brace, piece.as_bytes());
+            let (Some(opens), Some(closes)) = (brace(b'{'), brace(b'}')) else {
+                rest = None;
+                return Some((piece, None));
+            };
+            rest = piece.get(closes + 1..);
+            Some((piece.get(..opens)?, piece.get(opens + 1..closes)))
         })
     }
 
@@ -246,12 +253,12 @@ impl fmt::Display for ReplyError {
 impl std::error::Error for ReplyError {}
 
 fn printable(text: &str, most: usize) -> Result<(), ReplyError> {
-    let valid = (1..=most).contains(&text.len()) && text.chars().all(is_printable);
+    let valid = (1..=most).contains(&text.len()) && text.bytes().all(is_printable);
     if valid { Ok(()) } else { Err(ReplyError::Text(most)) }
 }
 
-fn is_printable(c: char) -> bool {
-    matches!(c, ' '..='~') && c != '%' && c != '|'
+const fn is_printable(octet: u8) -> bool {
+    matches!(octet, b' '..=b'~') & (octet != b'%') & (octet != b'|')
 }
 
 /// Takes what is printable, up to the bound, and drops the rest.
@@ -260,11 +267,13 @@ struct Printable(String);
 impl fmt::Write for Printable {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = MAX_REPLY_BYTES.saturating_sub(self.0.len());
-        if text.len() <= room && text.bytes().all(|octet| is_printable(octet.into())) {
+        // all octets are looked at, so that it is done many at a time
+        let is_plain = text.bytes().fold(true, |plain, octet| plain & is_printable(octet));
+        if text.len() <= room && is_plain {
             self.0.push_str(text);
             return Ok(());
         }
-        self.0.extend(text.chars().filter(|c| is_printable(*c)).take(room));
+        self.0.extend(text.chars().filter(|c| u8::try_from(*c).is_ok_and(is_printable)).take(room));
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, SecondsFormat};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, SecondsFormat, Timelike};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Seconds of a minute.
@@ -50,10 +50,24 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match DateTime::from_timestamp(self.0, 0) {
-            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            Some(time) => match rfc3339(time.naive_utc()) {
+                Some(text) => f.write_str(std::str::from_utf8(&text).unwrap_or_default()),
+                None => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            },
             None => write!(f, "{}", self.0),
         }
     }
+}
+
+/// `2026-09-10T08:15:08Z`, without allocation: an answer has up to five times. `None` for years not of four digits.
+fn rfc3339(time: NaiveDateTime) -> Option<[u8; 20]> {
+    let year = u32::try_from(time.year()).ok().filter(|year| *year < 10_000)?;
+    let digit = |number: u32| u8::try_from(number % 10).map_or(b'0', |digit| b'0' + digit);
+    let pair = |number: u32| [digit(number / 10), digit(number)];
+    let ([y1, y2], [y3, y4]) = (pair(year / 100), pair(year));
+    let ([o1, o2], [d1, d2]) = (pair(time.month()), pair(time.day()));
+    let ([h1, h2], [m1, m2], [s1, s2]) = (pair(time.hour()), pair(time.minute()), pair(time.second()));
+    Some([y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'Z'])
 }
 
 impl FromStr for Timestamp {
@@ -231,6 +245,14 @@ fn number(text: Option<&str>, digits: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_written_as_chrono_writes_them() {
+        for seconds in (-62_200_000_000..260_000_000_000i64).step_by(9_876_543_211).chain([0, -1, 1_789_028_108]) {
+            let time = DateTime::from_timestamp(seconds, 0).unwrap();
+            assert_eq!(Timestamp(seconds).to_string(), time.to_rfc3339_opts(SecondsFormat::Secs, true));
+        }
+    }
 
     #[test]
     fn dates_are_days_and_only_a_releases_may_be_a_month() {

@@ -124,10 +124,15 @@ pub struct BestBuild {
 
 /// The better of two builds is the one that meets the requirement, else the one that certainly fails it, else the higher.
 /// A build of unknown standing is the last resort: otherwise a single unreadable number would clear a server.
-pub(crate) fn best(shown: impl Iterator<Item = Shown>, rules: &Rules<'_>, at: Timestamp) -> Option<BestBuild> {
-    let judged =
-        shown.filter_map(|shown| Some(BestBuild { shown, build: shown.build()?, standing: rules.assess(shown, at) }));
+pub(crate) fn best(judged: impl Iterator<Item = BestBuild>) -> Option<BestBuild> {
     judged.max_by_key(|best| (rank(best.standing), best.build))
+}
+
+impl BestBuild {
+    /// Judges what was shown; `None` where it is no number that the server itself can be said to show.
+    pub fn judge(shown: Shown, rules: &Rules<'_>, at: Timestamp) -> Option<Self> {
+        Some(Self { shown, build: shown.build()?, standing: rules.assess(shown, at) })
+    }
 }
 
 const fn rank(standing: Standing) -> u8 {
@@ -174,7 +179,7 @@ impl Shows {
 
     /// The best of what stands for the name, with its standing.
     pub(crate) fn best(&self, rules: &Rules<'_>, now: Timestamp) -> Option<BestBuild> {
-        best(self.stands_for(now), rules, now)
+        best(self.stands_for(now).filter_map(|shown| BestBuild::judge(shown, rules, now)))
     }
 
     /// From what an older release stored, which kept builds by node alone. The bound on builds needs the rules to tell the
@@ -333,8 +338,12 @@ mod tests {
     fn a_build_that_fails_is_better_than_one_of_which_nothing_is_known() {
         with_rules(|rules| {
             let shown = |build: &str| Shown::Update(build.parse().unwrap());
-            let best =
-                |list: &[&str]| best(list.iter().map(|build| shown(build)), rules, START).unwrap().build.to_string();
+            let best = |list: &[&str]| {
+                best(list.iter().filter_map(|build| BestBuild::judge(shown(build), rules, START)))
+                    .unwrap()
+                    .build
+                    .to_string()
+            };
             assert_eq!(best(&["15.2.1600.1", "15.2.1544.20"]), "15.2.1544.20");
             assert_eq!(best(&["15.1.2507.39", "15.1.2507.61", "15.2.1748.26"]), "15.1.2507.61");
             assert_eq!(best(&["15.1.2507.39", "15.2.1748.26"]), "15.2.1748.26");

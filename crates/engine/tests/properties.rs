@@ -10,7 +10,6 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
 use tidegate_engine::Action;
-use tidegate_engine::Build;
 use tidegate_engine::MAX_EVIDENCE_BYTES;
 use tidegate_engine::Node;
 use tidegate_engine::Shown;
@@ -19,6 +18,7 @@ use tidegate_engine::TrustedRelay;
 use tidegate_engine::parse_received;
 use tidegate_engine::produced_by;
 use tidegate_engine::{BUILD_SECONDS, MAX_BUILDS, MAX_MESSAGES, MAX_NODE_BUILDS, MAX_NODES, Sighting, WITNESS_SECONDS};
+use tidegate_engine::{BestBuild, Build};
 use tidegate_engine::{Clock, Freeze, Freezes};
 use tidegate_engine::{ClosedMinutes, Ladder};
 use tidegate_engine::{Connector, MailEvent};
@@ -657,7 +657,7 @@ proptest! {
         prop_assert_eq!(&serde_json::from_value::<Phase>(serde_json::to_value(&published).unwrap()).unwrap(), &published);
         let now = at.plus(later);
         let in_hand = Shown::Update(build(in_hand));
-        let edge = published.best(in_hand, &rules, now).unwrap();
+        let edge = published.best(BestBuild::judge(in_hand, &rules, now).unwrap(), &rules, now).unwrap();
         record.observe(&at_name(now, in_hand, u64::MAX, true), &rules);
         let (ledger, standing) = record.standing(&rules, now).unwrap();
         if published.spell.is_some() {

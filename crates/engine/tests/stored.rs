@@ -8,7 +8,7 @@ use tidegate_engine::Freezes;
 use tidegate_engine::Node;
 use tidegate_engine::Phase;
 use tidegate_engine::ServerRecord;
-use tidegate_engine::Shown;
+use tidegate_engine::{BestBuild, Shown};
 use tidegate_engine::{DAY, Timestamp};
 use tidegate_engine::{DecisionContext, current_stage};
 use tidegate_engine::{Facts, Mode, Policy};
@@ -217,7 +217,8 @@ fn the_edge_reads_its_clock_and_accepts_until_a_message_in_reach_was_heard() {
         let spell = *phase.running_spell(now).unwrap();
         assert_eq!((spell.detected_at, spell.held), (Timestamp(1_790_842_508), 432_000));
         assert!(!spell.is_in_reach(now));
-        let best = phase.best(Shown::Update("15.1.2507.39".parse().unwrap()), rules, now).unwrap();
+        let in_hand = BestBuild::judge(Shown::Update("15.1.2507.39".parse().unwrap()), rules, now).unwrap();
+        let best = phase.best(in_hand, rules, now).unwrap();
         assert!(best.standing.is_out_of_date(), "the message in hand alone");
         let written: earlier::Phase = serde_json::from_value(serde_json::to_value(&phase).unwrap()).unwrap();
         assert_eq!(written.spell.map(|spell| spell.detected_at), Some(spell.detected_at));
