@@ -16,7 +16,7 @@ import { gzipSync } from "node:zlib";
 import { startKv } from "../tests/support/kv-service.mjs";
 import { startWorkerd } from "../tests/support/workerd.mjs";
 import { buildComparator, buildLoad, TARGET, WORKER_BUILD } from "./support/build.mjs";
-import { engineNative, engineWasm, median } from "./support/engine.mjs";
+import { engineNative, engineWasm, median, octetsToOctets } from "./support/engine.mjs";
 import { COUNTER, EXPECT, HEADERS, mailEvent, PATH, prepare, VARS } from "./support/event.mjs";
 import { measureGateways } from "./support/gateways.mjs";
 import { measure } from "./support/load.mjs";
@@ -135,6 +135,7 @@ async function main() {
 
   const { empty, json, decide } = found;
   const wasm = readFileSync(join(WORKER_BUILD, "index_bg.wasm"));
+  const octets = await octetsToOctets();
   const result = {
     empty_rps: empty.rps,
     json_rps: json.rps,
@@ -143,6 +144,8 @@ async function main() {
     decide_over_empty: ratio(decide.rps / empty.rps),
     decide_p99_ms: decide.p99_ms,
     engine_native_ns: Math.round(await engineNative()),
+    octets_to_octets_ns: Math.round(octets.ns),
+    allocations: octets.allocations,
     engine_wasm_ns: Math.round(await engineWasm()),
     wasm_bytes: wasm.length,
     wasm_gzip_bytes: gzipSync(wasm, { level: 9 }).length,
@@ -161,6 +164,7 @@ async function main() {
   console.log(
     `  engine: ${result.engine_native_ns} ns a decision natively, ${result.engine_wasm_ns} ns in WebAssembly`,
   );
+  console.log(`  octets to octets: ${result.octets_to_octets_ns} ns, ${result.allocations} allocations`);
   console.log(`  wasm: ${result.wasm_bytes} bytes, ${result.wasm_gzip_bytes} gzipped`);
   writeFileSync(join(TARGET, "bench.json"), `${JSON.stringify(result, null, 2)}\n`);
   console.log("written to target/bench.json");

@@ -22,6 +22,29 @@ export async function engineNative() {
 }
 
 /**
+ * A whole question of `POST /v1/decide`, natively: the median of the bench `octets_to_octets`, and its allocations.
+ * @returns {Promise<{ ns: number, allocations: number }>}
+ */
+export async function octetsToOctets() {
+  const table = await shell("cargo bench --quiet -p tidegate-wire --bench octets -- octets_to_octets");
+  return { ns: divanMedian(table, "octets_to_octets"), allocations: divanAllocations(table) };
+}
+
+/**
+ * Reads the allocations of the first bench in divan's table: a row of counts below `alloc:` and, for buffers that
+ * grew, one below `grow:`.
+ * @param {string} table
+ */
+export function divanAllocations(table) {
+  const lines = table.split("\n").map((line) => line.split("│").map((cell) => cell.trim()));
+  const counted = ["alloc:", "grow:"].map((what) => {
+    const at = lines.findIndex(([first]) => first.replace(/^[├╰]─\s*/, "") === what);
+    return at < 0 ? 0 : Number(lines[at + 1][2]);
+  });
+  return counted.reduce((sum, count) => sum + count);
+}
+
+/**
  * Reads divan's table: name and fastest, then slowest, median, mean, samples and iterations.
  * @param {string} table
  * @param {string} name

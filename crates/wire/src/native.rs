@@ -214,9 +214,16 @@ pub struct Circumstances {
     pub recorded: bool,
 }
 
+/// Octets that nearly all answers have room in.
+const ANSWER_BYTES: usize = 1_536;
+
 /// The answer as JSON.
 pub fn answer(decision: &Decision<'_>, circumstances: Circumstances) -> Vec<u8> {
-    serde_json::to_vec(&AnswerDocument::new(decision, circumstances)).unwrap_or_default()
+    let mut answer = Vec::with_capacity(ANSWER_BYTES);
+    match serde_json::to_writer(&mut answer, &AnswerDocument::new(decision, circumstances)) {
+        Ok(()) => answer,
+        Err(_) => Vec::new(),
+    }
 }
 
 #[derive(Serialize)]
