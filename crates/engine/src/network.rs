@@ -28,7 +28,7 @@ pub fn parse_address(text: &[u8]) -> Option<IpAddr> {
     Some(canonical_address(address))
 }
 
-/// Four decimal numbers, as nearly all fields have them: what the standard library's reader takes, in a tenth of its time.
+/// Four decimal numbers, as nearly all fields have them: what the standard library's general reader takes, read faster.
 fn plain_v4(text: &[u8]) -> Option<Ipv4Addr> {
     let (mut octets, mut part, mut digits, mut dots) = (0u32, 0u32, 0u8, 0u8);
     for octet in text.get(..16).unwrap_or(text) {
