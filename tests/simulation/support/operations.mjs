@@ -24,7 +24,7 @@ const [MINUTE, HOUR, DAY] = [60, 3600, 24 * 3600];
  * @typedef {{ after: number } & (
  *   | { do: "mail", mails: Mail[] }
  *   | { do: "kill", mails: Mail[] }
- *   | { do: "upgrade", all?: boolean }
+ *   | { do: "upgrade" }
  *   | { do: "policy", tenant: string, policy: number, edge: number }
  *   | { do: "pause", tenant: string, days: number, ahead: number | null, edge: number }
  *   | { do: "unpause", tenant: string, edge: number }

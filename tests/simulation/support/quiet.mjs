@@ -34,7 +34,11 @@ export async function beQuiet(world) {
   await sameEverywhere(world);
   await pausesKept(world);
   const { statuses } = await world.kv.stats();
-  world.check("KV is asked for no more than it allows", !statuses["429"], () => ({ statuses }));
+  // when it put a key last is not known to an object that begins again: KV then refuses once, and is told a second later
+  const allowed = (world.starts - 1) * (world.tenants.size + 1);
+  world.check("KV is asked for no more than it allows", (statuses["429"] ?? 0) <= allowed, () => ({
+    statuses,
+  }));
   for (const tenant of world.tenants.values()) {
     tenant.policies = [tenant.policy];
     for (const pause of tenant.pauses) pause.isSettled = true;

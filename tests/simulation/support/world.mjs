@@ -57,6 +57,8 @@ export class World {
   sums = { refused: 0, asked: 0 };
   /** The runtime was killed since it was quiet last. */
   isFromKill = false;
+  /** How often the runtime began. */
+  starts = 0;
   #serial = 0;
 
   /** @param {number} seed */
@@ -78,6 +80,7 @@ export class World {
   }
 
   async start() {
+    this.starts += 1;
     const { kv, stateDir, secondKv } = this;
     this.edge = await startEdge({ kv, stateDir, secondEdge: true, secondKv, vars: { CLOCK_AHEAD: "0" } });
     this.clients = [this.edge.client, this.edge.second];
@@ -129,7 +132,7 @@ export class World {
       case "kill":
         return this.kill(operation.mails);
       case "upgrade":
-        return this.upgrade(operation.all ?? false);
+        return this.upgrade();
       case "fault":
         return this.fault(operation);
       case "rest":
@@ -210,7 +213,7 @@ export class World {
   }
 
   /** Another version has run meanwhile, that knows a member more everywhere. */
-  async upgrade(/** @type {boolean} */ all) {
+  async upgrade() {
     await this.edge.worker.stop();
     this.forgetLater();
     await rewrite(this.stateDir, this.kv, (document) => withMembersOfTheNext(document));
