@@ -233,11 +233,7 @@ export default [
         "RUN_SECONDS: u64 = HOUR.unsigned_abs()",
         "RUN_SECONDS: u64 = 2 * HOUR.unsigned_abs()",
       ],
-      [
-        "another host's stamp counts",
-        "parse_exchange_of(value, host)",
-        "parse_exchange(value).ok()",
-      ],
+      ["another host's stamp counts", "parse_exchange_of(value, host)", "parse_exchange(value).ok()"],
       [
         "a stamp that was cut counts",
         "parse_exchange_of(value, host).filter(|_| !cut)",

@@ -111,7 +111,11 @@ export default [
         "(true, true) => Standing::Unknown(UnknownReason::UpdateLevelNotShown),",
         "(true, true) => self.failing(OutOfDateReason::BehindOnUpdates, Some(required)),",
       ],
-      ["what is ahead of the catalog is judged", "_ if self.known.place == CatalogPlace::Ahead", "_ if false"],
+      [
+        "what is ahead of the catalog is judged",
+        "_ if self.known.place == CatalogPlace::Ahead",
+        "_ if false",
+      ],
       [
         "what lies in no known lane is judged",
         "            _ if self.known.place == CatalogPlace::UnknownLane => Standing::Unknown(UnknownReason::UnknownLane),\n",
