@@ -15,12 +15,12 @@ use tidegate_engine::Rules;
 use tidegate_engine::Spell;
 use tidegate_engine::TrustedRelay;
 use tidegate_engine::produced_by;
-use tidegate_engine::{Finding, recognise, shows_exchange};
 use tidegate_engine::{Connector, MailEvent};
 use tidegate_engine::{DAY, Timestamp};
-use tidegate_engine::{decide, decide_without_server};
 use tidegate_engine::{Facts, Mode, Policy};
+use tidegate_engine::{Finding, recognise, shows_exchange};
 use tidegate_engine::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
+use tidegate_engine::{decide, decide_without_server};
 
 /// 2026-12-22, more than 90 days after the newest edition of the baseline came into force.
 const NOW: Timestamp = Timestamp(1_797_900_000);
