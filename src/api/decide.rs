@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use tidegate_engine::{Decision, accept_undecided, decide_without_server};
-use tidegate_engine::{MailEvent, Reply, ServerId, TenantId};
 use tidegate_engine::{Freezes, MailRoute, Mode};
+use tidegate_engine::{MailEvent, Reply, ServerId, TenantId};
 
 use tidegate_engine::Action;
 use tidegate_engine::Timestamp;
