@@ -108,7 +108,8 @@ impl Cache {
         self.keep(family, (read, rev, false), bytes, now)
     }
 
-    /// Keeps what was read from KV, even where a later one is known.
+    /// Keeps what stands in for a record that was read from KV, even where a later one is known, and until any other is
+    /// read.
     pub(super) fn put_anyway<F: Family>(
         &mut self,
         family: &F,
@@ -116,11 +117,11 @@ impl Cache {
         bytes: usize,
         now: u64,
     ) -> Rc<F::Record> {
-        let (key, rev, record) = (family.key(), record.rev(), Rc::new(record));
+        let (key, record) = (family.key(), Rc::new(record));
         let bytes = bytes + key.len() + size_of::<Entry>();
         let any = Some(Rc::clone(&record) as Rc<dyn Any>);
         let entry =
-            Entry { record: any, rev, read_at: now, confirmed_at: now, told: false, refreshing_since: 0, bytes };
+            Entry { record: any, rev: 0, read_at: now, confirmed_at: now, told: false, refreshing_since: 0, bytes };
         self.insert(key, entry);
         record
     }
@@ -254,6 +255,15 @@ mod tests {
         let mut put = |read, now| cache.put(&PolicyKey(&tenant), read, 0, now).map(|record| record.rev);
         assert_eq!(put(None, 90_004), Some(4));
         assert_eq!(put(None, 90_005), None, "what KV never gets is forgotten");
+    }
+
+    #[test]
+    fn what_stands_in_for_a_record_counts_at_once_and_until_another_is_read() {
+        let (mut cache, tenant) = (Cache::new(), tenant(0));
+        cache.tell(&PolicyKey(&tenant), policy(2), 0, 0);
+        cache.put_anyway(&PolicyKey(&tenant), policy(9), 0, 1);
+        assert_eq!(cache.get(&PolicyKey(&tenant), 2).unwrap().0.unwrap().rev, 9);
+        assert_eq!(cache.put(&PolicyKey(&tenant), Some(policy(2)), 0, 3).map(|record| record.rev), Some(2));
     }
 
     #[test]
