@@ -11,6 +11,9 @@ import type { CatalogVersion, Fact } from "./load";
 type Product = Catalog["products"][number];
 type Release = Catalog["releases"][number];
 
+/** Older ones were not looked for. */
+const SEARCHED_FROM = "2016";
+
 interface Row {
   product: Product;
   releases: number;
@@ -28,7 +31,7 @@ export function CatalogFacts({
 }: Props) {
   const rows = catalog.products.map((product) => rowOf(product, catalog.releases)).reverse();
   const unseen = catalog.releases
-    .filter(({ stamped }) => stamped === false)
+    .filter(({ stamped, release_date }) => !stamped && release_date >= SEARCHED_FROM)
     .toSorted((one, other) => order(other.release_date, one.release_date));
   return (
     <section class="part facts-part" aria-labelledby="catalog">
