@@ -23,11 +23,6 @@ function fault(of, mode, calls) {
 /** @type {[what: string, invariant: string, list: Operation[]][]} */
 const PLANTED = [
   [
-    "a relay that doubles batches under another name",
-    "nothing is counted twice",
-    [fault("ledger", "renumbered", 3), mails(false, 3), { after: 60, do: "rest", seconds: 60 }],
-  ],
-  [
     "a relay that acknowledges what it never passed on",
     "what was acknowledged is counted",
     [fault("ledger", "forgotten", 2), mails(true, 2)],
