@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { event, received, rfc3339, until } from "../support/client.mjs";
 import { published, startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
-import { alter, BEGUN, LEFT, restore, rewrite } from "../support/stored-state.mjs";
+import { alter, BEGUN, LEFT, restore, rewrite, withMembersOfTheNext } from "../support/stored-state.mjs";
 
 const DAY = 24 * 3600;
 const BEFORE = fileURLToPath(new URL("../stored/67205e3/state", import.meta.url));
@@ -98,23 +98,6 @@ test("an upgrade keeps every clock, exemption, pause, key and policy, and refuse
   assert.deepEqual([refused.action, refused.stage.number], ["reject", 8]);
   assert.equal((await send(edge, "EX03.contoso.com", LEFT + 8 * DAY)).action, "accept");
 });
-
-/** Maps by names that mean something: a name more there is no member more. */
-const MAPS = new Set(["waves", "products", "baselines"]);
-
-/**
- * The document as a next release may write it, that knows a member more everywhere.
- * @param {any} value
- * @param {string} [name]
- * @returns {any}
- */
-function withMembersOfTheNext(value, name = "") {
-  if (Array.isArray(value)) return value.map((item) => withMembersOfTheNext(item));
-  if (value === null || typeof value !== "object") return value;
-  if ("minimum" in value || "max_lag_days" in value) return value; // one of several kinds, by its only name
-  const members = Object.entries(value).map(([key, member]) => [key, withMembersOfTheNext(member, key)]);
-  return Object.fromEntries(MAPS.has(name) ? members : [...members, ["next", { of: ["next"] }]]);
-}
 
 /** How many members of the next release are in what lies in KV and the objects, by what they are in. */
 async function countNext(

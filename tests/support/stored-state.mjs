@@ -177,6 +177,23 @@ export function alter(stateDir, statement) {
   }
 }
 
+/** Maps by names that mean something: a name more there is no member more. */
+const MAPS = new Set(["waves", "products", "baselines"]);
+
+/**
+ * The document as a next release may write it, that knows a member more everywhere.
+ * @param {any} value
+ * @param {string} [name]
+ * @returns {any}
+ */
+export function withMembersOfTheNext(value, name = "") {
+  if (Array.isArray(value)) return value.map((item) => withMembersOfTheNext(item));
+  if (value === null || typeof value !== "object") return value;
+  if ("minimum" in value || "max_lag_days" in value) return value; // one of several kinds, by its only name
+  const members = Object.entries(value).map(([key, member]) => [key, withMembersOfTheNext(member, key)]);
+  return Object.fromEntries(MAPS.has(name) ? members : [...members, ["next", { of: ["next"] }]]);
+}
+
 /** Columns that hold JSON, and how a row of theirs is named. */
 const DOCUMENTS = [
   { table: "document", key: "name", columns: ["json"] },

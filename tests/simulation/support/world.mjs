@@ -10,7 +10,7 @@ import { at, event, received, rfc3339 } from "../../support/client.mjs";
 import { startEdge } from "../../support/edge.mjs";
 import { startKv } from "../../support/kv-service.mjs";
 import { randomFrom } from "../../support/random.mjs";
-import { rewrite } from "../../support/stored-state.mjs";
+import { rewrite, withMembersOfTheNext } from "../../support/stored-state.mjs";
 import { change } from "./changes.mjs";
 import { check, checkAnswer, note, Tenant } from "./model.mjs";
 import { POLICIES, TENANTS } from "./operations.mjs";
@@ -246,20 +246,4 @@ export class World {
   check(invariant, holds, details) {
     check(invariant, holds, () => ({ at: rfc3339(this.now), ...details() }));
   }
-}
-
-/** Maps by names that mean something: a name more there is no member more. */
-const MAPS = new Set(["waves", "products", "baselines"]);
-
-/**
- * @param {any} value
- * @param {string} [name]
- * @returns {any}
- */
-function withMembersOfTheNext(value, name = "") {
-  if (Array.isArray(value)) return value.map((item) => withMembersOfTheNext(item));
-  if (value === null || typeof value !== "object") return value;
-  if ("minimum" in value || "max_lag_days" in value) return value; // one of several kinds, by its only name
-  const members = Object.entries(value).map(([key, member]) => [key, withMembersOfTheNext(member, key)]);
-  return Object.fromEntries(MAPS.has(name) ? members : [...members, ["next", { of: ["next"] }]]);
 }
