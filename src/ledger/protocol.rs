@@ -104,22 +104,7 @@ impl Call {
 
     /// Whether the tenant's summary may be another one afterwards.
     pub const fn changes(&self) -> bool {
-        !matches!(
-            self,
-            Self::Policy
-                | Self::PreviewPolicy(_)
-                | Self::Servers { .. }
-                | Self::Server { .. }
-                | Self::Tenant
-                | Self::Report { .. }
-                | Self::Counts { .. }
-                | Self::Audit(_)
-                | Self::Note(_)
-                | Self::Webhooks(_)
-                | Self::Notifications(_)
-                | Self::Republish
-                | Self::Tick
-        )
+        !self.only_reads() && !matches!(self, Self::Note(_) | Self::Webhooks(_) | Self::Republish | Self::Tick)
     }
 }
 
