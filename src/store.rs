@@ -19,7 +19,7 @@ use crate::platform::{Deadline, real_millis, within};
 use cache::{Age, Cache};
 pub use families::{
     ControlKey, ControlRecord, FactsKey, FactsRecord, Family, GatewaySettings, Kept, KeyKey, KeyRecord, Machine,
-    PeerKey, PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Rank, Record, TenantKey, TenantRecord,
+    PeerKey, PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Rank, Record, TenantKey, TenantRecord, Usable,
     Versions,
 };
 pub use kv::Kv;
@@ -105,7 +105,7 @@ impl Access<'_> {
         }
         let keys: Vec<String> = families.iter().map(Family::key).collect();
         let texts = self.texts(&keys).await?;
-        let parsed = |text: &String| parse(text).map(Parsed::into_record);
+        let parsed = |text: &String| parse(text).map(Usable::into_record);
         texts.iter().map(|text| text.as_ref().map(parsed).transpose()).collect()
     }
 
@@ -268,36 +268,19 @@ pub fn forget_all(prefix: &str) {
 }
 
 /// Reads a record, whichever release wrote it.
-fn parse<R: Record>(text: &str) -> Result<Parsed<R>, StoreError> {
-    let known = match Document::<R>::read(text) {
-        Ok(document) if document.is_understood() => return Ok(Parsed::Understood(document.into_value())),
-        Ok(document) => Some(document.into_value()),
-        Err(_) => None,
-    };
-    worker::console_warn!("KV holds a record that this release does not understand: nothing is enforced by it");
-    R::restrained(known).map(Parsed::Restrained).ok_or(StoreError::Malformed)
-}
-
-/// A record as this release may use it.
-enum Parsed<R> {
-    Understood(R),
-    /// In place of one that is not understood. It counts even where memory holds a later one.
-    Restrained(R),
-}
-
-impl<R> Parsed<R> {
-    fn into_record(self) -> R {
-        match self {
-            Self::Understood(record) | Self::Restrained(record) => record,
-        }
+fn parse<R: Record>(text: &str) -> Result<Usable<R>, StoreError> {
+    let usable = Usable::of(Document::<R>::read(text));
+    if !matches!(usable, Some(Usable::Understood(_))) {
+        worker::console_warn!("KV holds a record that this release does not understand: nothing is enforced by it");
     }
+    usable.ok_or(StoreError::Malformed)
 }
 
 fn keep<F: Family>(family: &F, text: Option<String>) -> Result<Found<F::Record>, StoreError> {
     let bytes = text.as_ref().map_or(0, String::len);
     let parsed = text.as_deref().map(parse).transpose()?;
     Ok(Cache::with(|cache| match parsed {
-        Some(Parsed::Restrained(record)) => Some(cache.put_anyway(family, record, bytes, real_millis())),
-        parsed => cache.put(family, parsed.map(Parsed::into_record), bytes, real_millis()),
+        Some(Usable::Restrained(record)) => Some(cache.put_anyway(family, record, bytes, real_millis())),
+        parsed => cache.put(family, parsed.map(Usable::into_record), bytes, real_millis()),
     }))
 }

@@ -15,7 +15,7 @@ use super::work;
 use crate::access;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::durable::{audit, outbox};
-use crate::store::{PolicyKey, PolicyRecord, Rank, Record};
+use crate::store::{PolicyKey, PolicyRecord, Rank, Usable};
 
 /// Servers that the answer to a change lists.
 pub const MAX_SHOWN: usize = 1_000;
@@ -36,13 +36,7 @@ pub fn is_set(sql: &Sql) -> Result<bool, SqlError> {
 
 /// The policy in force: the tenant's own or the default. One that this release does not understand only reports.
 pub fn current(sql: &Sql) -> Result<PolicyRecord, SqlError> {
-    let known = match stored(sql)? {
-        None => return Ok(PolicyRecord::default()),
-        Some(Ok(policy)) if policy.is_understood() => return Ok(policy.into_value()),
-        Some(Ok(policy)) => Some(policy.into_value()),
-        Some(Err(_)) => None,
-    };
-    Ok(PolicyRecord::restrained(known).unwrap_or_default())
+    Ok(stored(sql)?.and_then(Usable::of).map(Usable::into_record).unwrap_or_default())
 }
 
 /// The policy as it was put, which may ask for more than is in force.

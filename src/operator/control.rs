@@ -16,7 +16,7 @@ use super::trail;
 use crate::durable::audit::{self, Act};
 use crate::durable::outbox;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
-use crate::store::{ControlKey, ControlRecord, Family, Record};
+use crate::store::{ControlKey, ControlRecord, Family, Record, Usable};
 
 /// What is published, and when the ceiling changed last.
 type Stored = (Document<ControlRecord>, Option<Timestamp>);
@@ -66,10 +66,7 @@ pub fn hand_over(sql: &Sql, now: Timestamp, variable: Mode) -> Result<(), SqlErr
 
 /// What is published.
 pub fn record(sql: &Sql) -> Result<ControlRecord, SqlError> {
-    let stored = current(sql)?.0;
-    let is_understood = stored.is_understood();
-    let record = stored.into_value();
-    Ok(if is_understood { record } else { ControlRecord::restrained(Some(record)).unwrap_or_default() })
+    Ok(Usable::of(Ok(current(sql)?.0)).map(Usable::into_record).unwrap_or_default())
 }
 
 /// Changes which facts are in force.

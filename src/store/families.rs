@@ -14,6 +14,7 @@ use tidegate_engine::ServerId;
 use tidegate_engine::Timestamp;
 use tidegate_engine::sender_network;
 use tidegate_engine::{Connector, TenantId};
+use tidegate_stored::{Document, Unreadable};
 
 use crate::access::Role;
 
@@ -67,6 +68,31 @@ pub trait Record: DeserializeOwned + Serialize + 'static {
     fn restrained(known: Option<Self>) -> Option<Self> {
         let _ = known;
         None
+    }
+}
+
+/// A stored record as this release may use it.
+pub enum Usable<R> {
+    Understood(R),
+    /// In place of one that is not understood.
+    Restrained(R),
+}
+
+impl<R: Record> Usable<R> {
+    /// `None`: nothing can be decided without it.
+    pub fn of(stored: Result<Document<R>, Unreadable>) -> Option<Self> {
+        let known = match stored {
+            Ok(document) if document.is_understood() => return Some(Self::Understood(document.into_value())),
+            Ok(document) => Some(document.into_value()),
+            Err(_) => None,
+        };
+        R::restrained(known).map(Self::Restrained)
+    }
+
+    pub fn into_record(self) -> R {
+        match self {
+            Self::Understood(record) | Self::Restrained(record) => record,
+        }
     }
 }
 
@@ -482,7 +508,6 @@ mod tests {
     use super::*;
     use serde_json::Value;
     use tidegate_engine::{Baseline, CatalogDocument};
-    use tidegate_stored::Document;
 
     #[test]
     fn what_was_stored_earlier_is_read_and_written_back_the_same() {
