@@ -54,6 +54,9 @@ durations := node tests/support/durations.mjs
 node_test := node --test --test-timeout=600000 --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=./tests/support/durations.mjs --test-reporter-destination=stdout
 
+# Files of tests at a time: they mostly wait.
+lanes := 3
+
 test: setup forget-durations test-native test-wasm test-package test-worker test-page ## all tests, the fast ones first (DAY=2028-02-29: on that day)
 	@$(env) $(durations) show
 
@@ -70,10 +73,7 @@ test-wasm: setup ## the engine's tests in WebAssembly, in Node
 	$(wasm_env) cargo test -p tidegate-engine --target wasm32-unknown-unknown --test wasm
 
 test-worker: setup worker page package ## the tests of the built worker on workerd: end to end, with failing storage, by chance, and the API
-	$(env) $(node_test) --test-concurrency=1 tests/e2e/*.test.mjs
-	$(env) $(node_test) --test-concurrency=1 tests/faults/*.test.mjs
-	$(env) $(node_test) --test-concurrency=1 tests/simulation/*.test.mjs
-	$(env) $(node_test) --test-concurrency=1 tests/api/*.test.mjs
+	$(env) $(node_test) --test-concurrency=$(lanes) $(foreach kind,api e2e simulation faults,tests/$(kind)/*.test.mjs)
 
 test-package: setup package ## the tests of the npm package: in Node, in Chromium, and from a bundler
 	@bash tools/browser.sh
@@ -84,7 +84,7 @@ test-package: setup package ## the tests of the npm package: in Node, in Chromiu
 
 test-page: setup worker page ## the tests of the page in Chromium; screenshots in target/screenshots
 	@bash tools/browser.sh
-	$(env) $(node_test) --test-isolation=none --test-timeout=240000 tests/page/*.test.mjs
+	$(env) $(node_test) --test-concurrency=2 --test-global-setup=./tests/page/support/setup.mjs tests/page/*.test.mjs
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)
