@@ -76,7 +76,8 @@ impl Draft {
         let Proposal { mut policy, author } = proposal;
         let old = current(sql)?;
         leave_to_admins(author, &old.enforcement.policy, &mut policy)?;
-        let mut enforcement = old.enforcement.with_policy(policy, site.now);
+        // the time out of enforce begins where enforce was put, understood by this release or not
+        let mut enforcement = shown(sql)?.enforcement.with_policy(policy, site.now);
         enforcement.out_of_enforce = enforcement.out_of_enforce.bounded(site.now);
         let new = PolicyRecord { rev: old.rev + 1, softened_rev: old.softened_rev, enforcement };
         Ok(Self { old, new })

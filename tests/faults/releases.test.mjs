@@ -204,6 +204,21 @@ test("by what this release does not understand it only reports, until it is put 
   }
 });
 
+test("where report takes the place of an enforcing policy of the next release, the clocks stand still from then on", async () => {
+  const { edge, kv } = await opened((document) => {
+    if (document?.enforcement) document.needs = 99;
+    return document;
+  });
+  const body = { ...POLICY, mode: "report" };
+  const put = await edge.client.ask("PUT", "/v1/tenants/contoso/policy", { body, now: LEFT });
+  assert.equal(put.status, 200, put.text);
+  const { enforcement } = await published(kv, "policy/contoso", ({ enforcement: { policy } }) => {
+    return policy.mode === "report";
+  });
+  const stopped = enforcement.out_of_enforce.filter((/** @type {any} */ { until }) => !until);
+  assert.deepEqual(stopped, [{ from: LEFT }]);
+});
+
 test("a key, a phase, the ceiling and facts of the next release delay no mail and lock nobody out", async () => {
   const { edge, kv } = await opened((document, where) => {
     if (where.startsWith("key/") && document.role === "gateway") document.gateway.colour = "blue";
