@@ -1,8 +1,10 @@
 # Builds, runs and tests Tidegate. "make" lists the targets; whatever is missing, tools/setup.sh installs.
 
 .DEFAULT_GOAL := help
+ifndef AT_ONCE # set where two targets are made beside each other on purpose
 .NOTPARALLEL:
-.PHONY: help setup worker package page dev demo test forget-durations test-day test-native test-wasm test-package test-worker test-page lint fmt bench fuzz mutants simulate gateways deploy clean
+endif
+.PHONY: help setup worker package page dev demo test forget-durations test-day test-while-building test-native test-wasm test-package test-worker test-page lint fmt bench fuzz mutants simulate gateways deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -49,16 +51,18 @@ demo: ## run the worker on 120 days of a tenant with a dozen servers (PORT, STAT
 	@$(MAKE) --silent worker page
 	@exec bash tools/dev.sh demo
 
+# Several files of tests run at a time: most of what they do is waiting.
 # DAY=2028-02-29 (or a moment) sets the clock of whatever has one: tests/support/day.mjs. Nothing waits without end.
 durations := node tests/support/durations.mjs
 node_test := node --test --test-timeout=600000 --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=./tests/support/durations.mjs --test-reporter-destination=stdout
 
-# Files of tests at a time: they mostly wait.
-lanes := 3
-
-test: setup forget-durations test-native test-wasm test-package test-worker test-page ## all tests, the fast ones first (DAY=2028-02-29: on that day)
+test: setup forget-durations test-while-building test-wasm test-package test-worker test-page ## all tests, the fast ones first (DAY=2028-02-29: on that day)
 	@$(env) $(durations) show
+
+# The native tests use one processor for long, as the worker's build does: each has a target folder of its own.
+test-while-building:
+	@$(MAKE) --no-print-directory -j2 --output-sync=line AT_ONCE=1 test-native worker page
 
 forget-durations:
 	@$(env) $(durations) forget
@@ -73,7 +77,7 @@ test-wasm: setup ## the engine's tests in WebAssembly, in Node
 	$(wasm_env) cargo test -p tidegate-engine --target wasm32-unknown-unknown --test wasm
 
 test-worker: setup worker page package ## the tests of the built worker on workerd: end to end, with failing storage, by chance, and the API
-	$(env) $(node_test) --test-concurrency=$(lanes) $(foreach kind,api e2e simulation faults,tests/$(kind)/*.test.mjs)
+	$(env) $(node_test) --test-concurrency=4 $(foreach kind,api e2e simulation faults,tests/$(kind)/*.test.mjs)
 
 test-package: setup package ## the tests of the npm package: in Node, in Chromium, and from a bundler
 	@bash tools/browser.sh
@@ -84,7 +88,7 @@ test-package: setup package ## the tests of the npm package: in Node, in Chromiu
 
 test-page: setup worker page ## the tests of the page in Chromium; screenshots in target/screenshots
 	@bash tools/browser.sh
-	$(env) $(node_test) --test-concurrency=2 --test-global-setup=./tests/page/support/setup.mjs tests/page/*.test.mjs
+	$(env) $(node_test) --test-concurrency=3 --test-global-setup=./tests/page/support/setup.mjs tests/page/*.test.mjs
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)
