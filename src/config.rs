@@ -7,7 +7,7 @@ use tidegate_engine::Mode;
 use tidegate_engine::{Connector, TenantId};
 use worker::Env;
 
-use crate::platform::set_clock_ahead;
+use crate::platform::{set_clock_ahead, set_deadline_factor};
 
 /// What an admin key should have at least.
 const MIN_ADMIN_KEY_BYTES: usize = 32;
@@ -41,7 +41,8 @@ pub struct Email {
 
 impl Config {
     /// Read on first use; variables do not change while an isolate lives. Every entry into an isolate asks for it before
-    /// it asks for the time: this sets a test's clock (`CLOCK_AHEAD`, milliseconds; nowhere but where `is_test`).
+    /// it asks for the time: this sets a test's clock (`CLOCK_AHEAD`, milliseconds) and how patient its answers are
+    /// (`DEADLINE_FACTOR`), nowhere but where `is_test`.
     pub fn get(env: &Env) -> Rc<Self> {
         thread_local! {
             static CONFIG: OnceCell<Rc<Config>> = const { OnceCell::new() };
@@ -65,6 +66,9 @@ impl Config {
         let is_test = var("ENVIRONMENT").as_deref() == Some("test");
         if is_test && let Some(millis) = var("CLOCK_AHEAD").and_then(|millis| millis.parse().ok()) {
             set_clock_ahead(millis);
+        }
+        if is_test && let Some(factor) = var("DEADLINE_FACTOR").and_then(|factor| factor.parse().ok()) {
+            set_deadline_factor(factor);
         }
         Self {
             admin_keys: [var("ADMIN_KEY"), var("ADMIN_KEY_NEXT")].into_iter().flatten().map(AdminKey).collect(),

@@ -13,7 +13,7 @@ use crate::durable::audit;
 use crate::durable::client::Circumstances;
 use crate::durable::sql::{Sql, SqlError, values};
 use crate::operator;
-use crate::platform::real_millis;
+use crate::platform::{real_millis, stretched};
 
 /// How long a refusal holds, and how long a tenant with a policy goes on before it is told of again.
 const ASKED_AGAIN_MILLIS: u64 = 60_000;
@@ -59,7 +59,7 @@ impl Admission {
         let is_known = puts_policy || policies::tenant(sql)?.is_some();
         let operator = operator::of(env, audit::SYSTEM, Circumstances::default());
         let admit = operator::Call::Admit(tenant.clone(), is_known);
-        match operator.call::<bool>(&admit, DEADLINE).await {
+        match operator.call::<bool>(&admit, stretched(DEADLINE)).await {
             Ok(true) => {
                 sql.change(|change| policies::store(change, "admitted", "true"))?;
                 self.answer.set(Some(Answer::Admitted));

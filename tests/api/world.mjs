@@ -44,7 +44,7 @@ export class World {
   }
 
   static async start() {
-    return new World(await startEdge());
+    return new World(await startEdge({ patient: true }));
   }
 
   stop() {

@@ -216,7 +216,7 @@ test("where report takes the place of an enforcing policy of the next release, t
     return policy.mode === "report";
   });
   const stopped = enforcement.out_of_enforce.filter((/** @type {any} */ { until }) => !until);
-  assert.deepEqual(stopped, [{ from: LEFT }]);
+  assert.deepEqual(stopped, [{ from: LEFT, until: null }]);
 });
 
 test("a key, a phase, the ceiling and facts of the next release delay no mail and lock nobody out", async () => {

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { nowMs } from "./day.mjs";
+import { PATIENCE } from "./edge.mjs";
 import { endProcess } from "./processes.mjs";
 
 const HOST = "127.0.0.1";
@@ -49,6 +50,7 @@ export async function startDev({ stateDir, vars = {} } = {}) {
       ADMIN_KEY,
       TEST_CLOCK: new Date(nowMs()).toISOString(),
       EXIT_WITH_PARENT: "1",
+      DEADLINE_FACTOR: PATIENCE,
       ...vars,
     },
   });

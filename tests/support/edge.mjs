@@ -12,6 +12,8 @@ import { startWorkerd } from "./workerd.mjs";
 export const BUILD = join(fileURLToPath(new URL("../..", import.meta.url)), "build");
 export const KEY = "test-admin-key";
 const DAY = 24 * 3600;
+/** How many times longer a patient worker awaits KV and objects. */
+export const PATIENCE = "10";
 
 /**
  * @typedef {object} Edge
@@ -26,10 +28,20 @@ const DAY = 24 * 3600;
 
 /**
  * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge" | "secondKv" | "outbound">
- *   & { kv?: import("./kv-service.mjs").KvService }} [options] `ledger`: without the relay that fails
+ *   & { kv?: import("./kv-service.mjs").KvService, patient?: boolean }} [options] `ledger`: without the relay that fails;
+ *   `patient`: a busy machine does not make answers late; by default where nothing is asked to fail
  * @returns {Promise<Edge>}
  */
-export async function startEdge({ kv, stateDir, vars, outbound, ledger = false, secondEdge, secondKv } = {}) {
+export async function startEdge({
+  kv,
+  stateDir,
+  vars,
+  outbound,
+  ledger = false,
+  patient = ledger,
+  secondEdge,
+  secondKv,
+} = {}) {
   const service = kv ?? (await startKv());
   const worker = await startWorkerd({
     build: BUILD,
@@ -45,6 +57,7 @@ export async function startEdge({ kv, stateDir, vars, outbound, ledger = false, 
       ENVIRONMENT: "test",
       CLOCK_AHEAD: String(AHEAD_MS),
       AUTO_TENANTS: "on",
+      DEADLINE_FACTOR: patient ? PATIENCE : "1",
       ...vars,
     },
     readyPath: "/v1/health",
