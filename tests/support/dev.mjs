@@ -50,7 +50,7 @@ export async function startDev({ stateDir, vars = {} } = {}) {
       ADMIN_KEY,
       TEST_CLOCK: new Date(nowMs()).toISOString(),
       EXIT_WITH_PARENT: "1",
-      DEADLINE_FACTOR: PATIENCE,
+      DEADLINE_FACTOR: String(PATIENCE),
       ...vars,
     },
   });

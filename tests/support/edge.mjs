@@ -13,7 +13,7 @@ export const BUILD = join(fileURLToPath(new URL("../..", import.meta.url)), "bui
 export const KEY = "test-admin-key";
 const DAY = 24 * 3600;
 /** How many times longer a patient worker awaits KV and objects. */
-export const PATIENCE = "10";
+export const PATIENCE = 10;
 
 /**
  * @typedef {object} Edge
@@ -57,7 +57,7 @@ export async function startEdge({
       ENVIRONMENT: "test",
       CLOCK_AHEAD: String(AHEAD_MS),
       AUTO_TENANTS: "on",
-      DEADLINE_FACTOR: patient ? PATIENCE : "1",
+      DEADLINE_FACTOR: String(patient ? PATIENCE : 1),
       ...vars,
     },
     readyPath: "/v1/health",
