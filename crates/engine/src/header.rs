@@ -13,7 +13,7 @@ pub const MAX_FIELDS: usize = 1_000;
 pub const MAX_FIELD_BYTES: usize = 64 * 1024;
 
 /// The header as a gateway hands it over. Bytes, since it need not be UTF-8.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Header<'a> {
     /// Lines as they went over the wire, ending with the first empty line or the end (RFC 5322, section 2.2). A line
     /// ends with LF; a CR before it is dropped.
