@@ -74,7 +74,19 @@ impl PartialOrd for Build {
 
 impl fmt::Display for Build {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}.{}", self.major, self.minor, self.build, self.revision)
+        // four numbers of up to five digits, and three dots
+        let mut text = [0; 23];
+        let mut length = 0;
+        for part in [self.major, self.minor, self.build, self.revision] {
+            let (mut digits, dot) = (itoa::Buffer::new(), if length > 0 { "." } else { "" });
+            for octet in dot.bytes().chain(digits.format(part).bytes()) {
+                if let Some(slot) = text.get_mut(length) {
+                    *slot = octet;
+                    length += 1;
+                }
+            }
+        }
+        f.write_str(text.get(..length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default())
     }
 }
 
@@ -142,6 +154,17 @@ fn parse_part(digits: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_is_written_as_its_four_numbers() {
+        let numbers = [0, 1, 9, 10, 99, 100, 2_507, 9_999, 10_000, u16::MAX];
+        for (major, minor) in numbers.iter().flat_map(|major| numbers.iter().map(move |minor| (*major, *minor))) {
+            for (build, revision) in numbers.iter().flat_map(|build| numbers.iter().map(move |own| (*build, *own))) {
+                let written = Build::new(major, minor, build, revision).to_string();
+                assert_eq!(written, format!("{major}.{minor}.{build}.{revision}"));
+            }
+        }
+    }
 
     #[test]
     fn long_and_short_form_are_the_same_build() {
