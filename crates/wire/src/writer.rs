@@ -266,7 +266,8 @@ impl Error for Unsupported {
     }
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests {
     use proptest::collection::vec;
     use proptest::option;

@@ -200,7 +200,8 @@ impl<T: fmt::Display> Serialize for Written<T> {
     }
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests {
     use proptest::option;
     use proptest::prelude::*;

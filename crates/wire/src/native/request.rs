@@ -220,7 +220,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for HeaderDocument<'a> {
     }
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
