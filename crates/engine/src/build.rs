@@ -74,19 +74,24 @@ impl PartialOrd for Build {
 
 impl fmt::Display for Build {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // four numbers of up to five digits, and three dots
-        let mut text = [0; 23];
-        let mut length = 0;
-        for part in [self.major, self.minor, self.build, self.revision] {
-            let (mut digits, dot) = (itoa::Buffer::new(), if length > 0 { "." } else { "" });
-            for octet in dot.bytes().chain(digits.format(part).bytes()) {
-                if let Some(slot) = text.get_mut(length) {
-                    *slot = octet;
-                    length += 1;
+        // four numbers of up to five digits and three dots, written from the last digit on
+        let mut text = [b'.'; 23];
+        let mut start = text.len();
+        for mut part in [self.revision, self.build, self.minor, self.major] {
+            // in front of a dot, if there is anything behind it
+            start = start.saturating_sub(usize::from(start < text.len()));
+            loop {
+                start = start.saturating_sub(1);
+                if let (Some(octet), Ok(digit)) = (text.get_mut(start), u8::try_from(part % 10)) {
+                    *octet = b'0' + digit;
+                }
+                part /= 10;
+                if part == 0 {
+                    break;
                 }
             }
         }
-        f.write_str(text.get(..length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default())
+        f.write_str(text.get(start..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default())
     }
 }
 
