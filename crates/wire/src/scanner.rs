@@ -66,7 +66,8 @@ impl<'a> Scanner<'a> {
         std::str::from_utf8(self.plain_octets()?).ok()
     }
 
-    /// A string, whatever octets it has.
+    /// A string, whatever octets it has. Characters written as their codes are left to the full reader: in a header, which
+    /// is nearly always ASCII, there is none.
     pub(crate) fn octets(&mut self) -> Option<Cow<'a, [u8]>> {
         self.take(b'"')?;
         let (plain, behind) = split_at_special(self.rest)?;
@@ -88,11 +89,6 @@ impl<'a> Scanner<'a> {
                 // the end of a line: nearly all escapes of a header
                 [b'\\', b'r', b'\\', b'n', behind @ ..] => {
                     text.extend_from_slice(b"\r\n");
-                    behind
-                }
-                [b'\\', b'u', behind @ ..] => {
-                    let (character, behind) = character(behind)?;
-                    text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                     behind
                 }
                 [b'\\', escape, behind @ ..] => {
@@ -136,26 +132,8 @@ fn split_at_special(text: &[u8]) -> Option<(&[u8], &[u8])> {
     text.split_at_checked(memchr2(b'"', b'\\', text)?)
 }
 
-/// The character whose code stands here, `\u` being read, and what is behind it: of two codes, if it has two. Half of
-/// such a pair is no character.
-fn character(text: &[u8]) -> Option<(char, &[u8])> {
-    let (first, behind) = code(text)?;
-    if !(0xd800..0xdc00).contains(&first) {
-        return Some((char::from_u32(first)?, behind));
-    }
-    let (second, behind) = code(behind.strip_prefix(b"\\u")?)?;
-    let second = Some(second).filter(|second| (0xdc00..0xe000).contains(second))?;
-    Some((char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00))?, behind))
-}
-
-fn code(text: &[u8]) -> Option<(u32, &[u8])> {
-    let (digits, behind) = text.split_at_checked(4)?;
-    let code = digits.iter().try_fold(0, |code, digit| Some(code << 4 | char::from(*digit).to_digit(16)?));
-    Some((code?, behind))
-}
-
 /// What an escape of one character stands for.
-pub(crate) const fn unescaped(escape: u8) -> Option<u8> {
+const fn unescaped(escape: u8) -> Option<u8> {
     Some(match escape {
         b'"' | b'\\' | b'/' => escape,
         b'b' => 8,
