@@ -74,7 +74,24 @@ impl PartialOrd for Build {
 
 impl fmt::Display for Build {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}.{}", self.major, self.minor, self.build, self.revision)
+        // four numbers of up to five digits and three dots, written from the last digit on
+        let mut text = [b'.'; 23];
+        let mut start = text.len();
+        for mut part in [self.revision, self.build, self.minor, self.major] {
+            // in front of a dot, if there is anything behind it
+            start = start.saturating_sub(usize::from(start < text.len()));
+            loop {
+                start = start.saturating_sub(1);
+                if let (Some(octet), Ok(digit)) = (text.get_mut(start), u8::try_from(part % 10)) {
+                    *octet = b'0' + digit;
+                }
+                part /= 10;
+                if part == 0 {
+                    break;
+                }
+            }
+        }
+        f.write_str(text.get(start..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default())
     }
 }
 
@@ -142,6 +159,17 @@ fn parse_part(digits: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_is_written_as_its_four_numbers() {
+        let numbers = [0, 1, 9, 10, 99, 100, 2_507, 9_999, 10_000, u16::MAX];
+        for (major, minor) in numbers.iter().flat_map(|major| numbers.iter().map(move |minor| (*major, *minor))) {
+            for (build, revision) in numbers.iter().flat_map(|build| numbers.iter().map(move |own| (*build, *own))) {
+                let written = Build::new(major, minor, build, revision).to_string();
+                assert_eq!(written, format!("{major}.{minor}.{build}.{revision}"));
+            }
+        }
+    }
 
     #[test]
     fn long_and_short_form_are_the_same_build() {

@@ -110,9 +110,8 @@ impl Unfolded {
 
     fn push(&mut self, mut piece: &[u8]) {
         while !piece.is_empty() && !self.full {
-            let plain = piece.iter().position(|octet| !octet.is_ascii_graphic()).unwrap_or(piece.len());
-            let (run, rest) = piece.split_at_checked(plain).unwrap_or((piece, b""));
-            // graphic ASCII is UTF-8
+            let (run, rest) = piece.split_at_checked(plain_run(piece)).unwrap_or((piece, b""));
+            // ASCII is UTF-8
             self.push_run(std::str::from_utf8(run).unwrap_or_default());
             let other = rest.iter().position(u8::is_ascii_graphic).unwrap_or(rest.len());
             let (other, rest) = rest.split_at_checked(other).unwrap_or((rest, b""));
@@ -157,6 +156,19 @@ impl Unfolded {
     /// Where the next character will stand.
     fn end_with_blank(&self) -> usize {
         self.out.len() + usize::from(self.blank)
+    }
+}
+
+/// Octets at the start that stay as they are: graphic ASCII, and single blanks between.
+fn plain_run(text: &[u8]) -> usize {
+    let mut end = 0;
+    loop {
+        let rest = text.get(end..).unwrap_or_default();
+        end += rest.iter().position(|octet| !octet.is_ascii_graphic()).unwrap_or(rest.len());
+        match text.get(end..) {
+            Some([b' ', next, ..]) if end > 0 && next.is_ascii_graphic() => end += 1,
+            _ => return end,
+        }
     }
 }
 
@@ -233,6 +245,18 @@ mod tests {
                 assert!(!text.contains("anna"), "{text}");
             }
             assert!(evidence.field_text().ends_with("; Mon"), "{}", evidence.field_text());
+        }
+    }
+
+    #[test]
+    fn runs_of_plain_text_read_as_character_by_character() {
+        let octets = b"ab  \r\n\t\0\xc3\xa4\xff";
+        for number in 0..octets.len().pow(5) {
+            let text: Vec<_> = (0..5).map(|place| octets[number / octets.len().pow(place) % octets.len()]).collect();
+            let (mut runs, mut characters) = (Unfolded::with_capacity(0), Unfolded::with_capacity(0));
+            runs.push(&text);
+            chars(&text).for_each(|c| characters.push_char(c));
+            assert_eq!((runs.out, runs.blank), (characters.out, characters.blank), "{text:?}");
         }
     }
 }

@@ -13,7 +13,7 @@ pub const MAX_FIELDS: usize = 1_000;
 pub const MAX_FIELD_BYTES: usize = 64 * 1024;
 
 /// The header as a gateway hands it over. Bytes, since it need not be UTF-8.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Header<'a> {
     /// Lines as they went over the wire, ending with the first empty line or the end (RFC 5322, section 2.2). A line
     /// ends with LF; a CR before it is dropped.
@@ -37,7 +37,7 @@ impl Header<'_> {
 
     /// The `Received` fields, newest first.
     pub fn received(&self) -> impl Iterator<Item = HeaderField<'_>> + Clone {
-        self.fields().filter(|field| field.name.eq_ignore_ascii_case(b"received"))
+        self.fields().filter(|field| is_received(field.name))
     }
 
     /// Whether there are more than [`MAX_FIELDS`] fields, so that some were not looked at.
@@ -105,6 +105,13 @@ impl<'a> Iterator for HeaderFields<'a> {
         }
         field
     }
+}
+
+/// Whether the field's name is `Received`, whatever its case. What differs from a small letter by the bit of its case
+/// alone is that letter, so that all octets are compared at once.
+fn is_received(name: &[u8]) -> bool {
+    const CASE: u64 = u64::from_le_bytes([0x20; 8]);
+    <[u8; 8]>::try_from(name).is_ok_and(|name| u64::from_le_bytes(name) | CASE == u64::from_le_bytes(*b"received"))
 }
 
 fn line_ends(bytes: &[u8]) -> usize {
@@ -182,6 +189,18 @@ mod tests {
         let first = header.fields().next().unwrap();
         assert!(first.cut && first.value.len() < MAX_FIELD_BYTES);
         assert_eq!(header.fields().count(), 2);
+    }
+
+    #[test]
+    fn received_is_told_whatever_its_case_and_by_no_other_octets() {
+        for at in 0..8 {
+            for octet in 0..=255 {
+                let mut name = *b"reCeIVED";
+                name[at] = octet;
+                assert_eq!(is_received(&name), name.eq_ignore_ascii_case(b"received"), "{name:?}");
+            }
+        }
+        assert!(!is_received(b"") && !is_received(b"receive") && !is_received(b"received "));
     }
 
     #[test]

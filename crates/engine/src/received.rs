@@ -189,14 +189,13 @@ pub(crate) fn parse_exchange_of<'a>(value: &'a [u8], host: &[u8]) -> Option<Hop<
 }
 
 fn has_word_behind_by(value: &[u8], host: &[u8]) -> bool {
-    let mut words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     // the word `by` may stand right behind a bracket
-    while words.any(|word| word.ends_with(b"by")) {
-        if words.clone().next().is_some_and(|word| same_host(word, host)) {
-            return true;
-        }
-    }
-    false
+    memchr::memchr_iter(b'y', value).any(|at| {
+        let (before, behind) = value.split_at_checked(at + 1).unwrap_or_default();
+        let is_by = before.ends_with(b"by") && behind.first().is_some_and(u8::is_ascii_whitespace);
+        let word = behind.trim_ascii_start().split(u8::is_ascii_whitespace).next();
+        is_by && word.is_some_and(|word| same_host(word, host))
+    })
 }
 
 /// Whether two BY hosts are the same name, case and final dot ignored.
@@ -378,5 +377,31 @@ mod tests {
         assert_eq!(parse_received(b"from \xff\x00 by \xfe with \xc3\x80; x").map(|hop| hop.by_host.len()), Ok(1));
         assert_eq!(parse_received(&b"\\".repeat(1000)), Err(Unreadable::NoBy));
         assert!(parse_received(b"from a (\\").is_err());
+    }
+
+    /// All texts of these octets up to a length.
+    fn texts(octets: &[u8], length: u32) -> impl Iterator<Item = Vec<u8>> {
+        (0..=length).flat_map(move |length| {
+            (0..octets.len().pow(length)).map(move |mut number| {
+                let octet = |_| {
+                    let octet = octets[number % octets.len()];
+                    number /= octets.len();
+                    octet
+                };
+                (0..length).map(octet).collect()
+            })
+        })
+    }
+
+    #[test]
+    fn a_host_behind_by_is_found_as_if_all_words_were_read() {
+        for text in texts(b"by \nh.", 7) {
+            let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+            let mut found = false;
+            while words.any(|word| word.ends_with(b"by")) {
+                found |= words.clone().next().is_some_and(|word| same_host(word, b"H"));
+            }
+            assert_eq!(has_word_behind_by(&text, b"H"), found, "{}", String::from_utf8_lossy(&text));
+        }
     }
 }

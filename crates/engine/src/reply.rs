@@ -25,7 +25,8 @@ pub struct Reply {
     pub text: String,
 }
 
-/// What a template may name.
+/// What a template may name. But for the server's name, which a sender wrote, all is printable as it comes: texts of a
+/// policy are checked when it is read, the rest are numbers and times of ours.
 #[derive(Clone, Copy)]
 pub(crate) struct ReplyValues<'a> {
     pub operator: &'a str,
@@ -48,7 +49,7 @@ impl Reply {
             if action == Action::Reject { ReplyTemplate::default_block } else { ReplyTemplate::default_throttle };
         let text = template.fill(values);
         // all of it spoke of an address that is not there
-        let text = if text.trim().is_empty() { default().fill(values) } else { text };
+        let text = if text.bytes().all(|octet| octet == b' ') { default().fill(values) } else { text };
         Some(Self { code, enhanced, text })
     }
 
@@ -100,19 +101,23 @@ impl ReplyTemplate {
         let mut rest = Some(self.0.as_str());
         std::iter::from_fn(move || {
             let piece = rest?;
-            let brace = |brace| memchr::memchr(brace, piece.as_bytes());
-            let (Some(opens), Some(closes)) = (brace(b'{'), brace(b'}')) else {
+            let braces = memchr::memchr(b'{', piece.as_bytes()).and_then(|opens| {
+                let (text, behind) = piece.split_at_checked(opens)?;
+                let closes = memchr::memchr(b'}', behind.as_bytes())?;
+                Some((text, behind.get(1..closes)?, behind.get(closes + 1..)))
+            });
+            let Some((text, name, behind)) = braces else {
                 rest = None;
                 return Some((piece, None));
             };
-            rest = piece.get(closes + 1..);
-            Some((piece.get(..opens)?, piece.get(opens + 1..closes)))
+            rest = behind;
+            Some((text, Some(name)))
         })
     }
 
     fn fill(&self, values: &ReplyValues<'_>) -> String {
         use fmt::Write;
-        let mut out = Printable(String::with_capacity(self.0.len() + 64));
+        let mut out = String::with_capacity(self.0.len() + 64);
         let mut ended = false;
         for (text, name) in self.parts() {
             let text = text.strip_prefix('.').filter(|_| ended).unwrap_or(text);
@@ -129,7 +134,10 @@ impl ReplyTemplate {
                 Some("operator") => out.write_str(values.operator),
                 Some("help_url") => out.write_str(values.help_url.unwrap_or(if ended { "." } else { "" })),
                 Some("n") => write!(out, "{}", values.minutes),
-                Some("server") => out.write_str(values.server),
+                Some("server") => {
+                    out.extend(values.server.bytes().filter(|octet| is_printable(*octet)).map(char::from));
+                    Ok(())
+                }
                 Some("build") => write!(out, "{}", values.build),
                 Some("required") => write!(out, "{}", values.required),
                 Some("stage") => write!(out, "{}", values.stage),
@@ -138,7 +146,8 @@ impl ReplyTemplate {
                 Some(_) => Ok(()),
             };
         }
-        out.0
+        out.truncate(out.floor_char_boundary(MAX_REPLY_BYTES));
+        out
     }
 }
 
@@ -259,23 +268,6 @@ fn printable(text: &str, most: usize) -> Result<(), ReplyError> {
 
 const fn is_printable(octet: u8) -> bool {
     matches!(octet, b' '..=b'~') & (octet != b'%') & (octet != b'|')
-}
-
-/// Takes what is printable, up to the bound, and drops the rest.
-struct Printable(String);
-
-impl fmt::Write for Printable {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = MAX_REPLY_BYTES.saturating_sub(self.0.len());
-        // all octets are looked at, so that it is done many at a time
-        let is_plain = text.bytes().fold(true, |plain, octet| plain & is_printable(octet));
-        if text.len() <= room && is_plain {
-            self.0.push_str(text);
-            return Ok(());
-        }
-        self.0.extend(text.chars().filter(|c| u8::try_from(*c).is_ok_and(is_printable)).take(room));
-        Ok(())
-    }
 }
 
 #[cfg(test)]

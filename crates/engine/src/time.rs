@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, SecondsFormat, Timelike};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveDateTime, SecondsFormat, Timelike};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Seconds of a minute.
@@ -27,8 +27,7 @@ impl Timestamp {
 
     /// The UTC day in which this moment lies; the first or last day that can be written for times beyond.
     pub fn date(self) -> Date {
-        let beyond = if self.0 < 0 { NaiveDate::MIN } else { NaiveDate::MAX };
-        Date(DateTime::from_timestamp(self.0, 0).map_or(beyond, |time| time.date_naive()))
+        Date::of_day_number(self.0.div_euclid(DAY))
     }
 
     /// 00:00 UTC of the day in which this moment lies.
@@ -79,18 +78,19 @@ impl FromStr for Timestamp {
     }
 }
 
-/// A UTC calendar day, written `2026-11-22`.
+/// A UTC calendar day, written `2026-11-22`: days since 1970-01-01, of those that have a year to be written with.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Date(NaiveDate);
+pub struct Date(i32);
 
 impl Date {
+    const MIN: Self = Self::of_calendar(NaiveDate::MIN);
     /// The last day that can be written.
-    pub const MAX: Self = Self(NaiveDate::MAX);
+    pub const MAX: Self = Self::of_calendar(NaiveDate::MAX);
 
     /// `None` if there is no such day.
     pub const fn new(year: i32, month: u32, day: u32) -> Option<Self> {
         match NaiveDate::from_ymd_opt(year, month, day) {
-            Some(date) => Some(Self(date)),
+            Some(date) => Some(Self::of_calendar(date)),
             None => None,
         }
     }
@@ -104,7 +104,7 @@ impl Date {
         };
         match NaiveDate::from_ymd_opt(year, next, 1) {
             Some(next) => match next.pred_opt() {
-                Some(last) => Some(Self(last)),
+                Some(last) => Some(Self::of_calendar(last)),
                 None => None,
             },
             None => None,
@@ -122,47 +122,61 @@ impl Date {
 
     /// The calendar year.
     pub fn year(self) -> i32 {
-        self.0.year()
+        self.calendar().year()
     }
 
     /// 00:00 UTC of this day.
     pub fn start(self) -> Timestamp {
-        Timestamp(self.0.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
+        Timestamp(i64::from(self.0) * DAY)
     }
 
     /// So many days later; at most [`Self::MAX`].
     #[must_use]
     pub fn plus_days(self, days: u32) -> Self {
-        Self(self.0.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX))
+        Self::of_day_number(i64::from(self.0) + i64::from(days))
     }
 
     /// So many days earlier; at least the first day that can be written.
     #[must_use]
     pub fn minus_days(self, days: u32) -> Self {
-        Self(self.0.checked_sub_days(Days::new(days.into())).unwrap_or(NaiveDate::MIN))
+        Self::of_day_number(i64::from(self.0) - i64::from(days))
     }
 
     /// The first day of its month.
     #[must_use]
     pub fn first_of_month(self) -> Self {
-        Self(self.0.with_day(1).unwrap_or(self.0))
+        self.calendar().with_day(1).map_or(self, Self::of_calendar)
     }
 
     /// The first day of the month after its own.
     #[must_use]
     pub fn first_of_next_month(self) -> Self {
-        Self(self.first_of_month().0.checked_add_months(Months::new(1)).unwrap_or(NaiveDate::MAX))
+        self.first_of_month().calendar().checked_add_months(Months::new(1)).map_or(Self::MAX, Self::of_calendar)
     }
 
     /// Days from `earlier` to this day; negative if `earlier` is the later one.
     pub fn days_since(self, earlier: Self) -> i64 {
-        self.0.signed_duration_since(earlier.0).num_days()
+        i64::from(self.0) - i64::from(earlier.0)
+    }
+
+    /// The day so many days after 1970-01-01, or the first or last that can be written.
+    fn of_day_number(days: i64) -> Self {
+        Self(i32::try_from(days.clamp(Self::MIN.0.into(), Self::MAX.0.into())).unwrap_or_default())
+    }
+
+    const fn of_calendar(date: NaiveDate) -> Self {
+        Self(date.to_epoch_days())
+    }
+
+    fn calendar(self) -> NaiveDate {
+        NaiveDate::from_epoch_days(self.0).unwrap_or_default()
     }
 }
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.0.year(), self.0.month(), self.0.day())
+        let date = self.calendar();
+        write!(f, "{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
     }
 }
 

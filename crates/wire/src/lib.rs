@@ -16,4 +16,6 @@ pub mod place;
 pub mod postfix;
 pub mod problem;
 pub mod rspamd;
+mod scanner;
 pub mod stalwart;
+mod writer;

@@ -14,13 +14,11 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use chrono::{Datelike, NaiveDate};
-
 use super::lexer::Cursor;
 use super::{Component, Hop, Stamp};
 use crate::build::Build;
 use crate::network::parse_address;
-use crate::time::Timestamp;
+use crate::time::{DAY, Date, Timestamp};
 
 /// Where a field leaves the grammar.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -202,17 +200,21 @@ fn read_date(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
     let day = number(word(), 1..=2)?;
     let month = place(&MONTHS, word())? + 1;
     let year = i32::try_from(number(word(), 4..=4)?).ok()?;
-    let date = NaiveDate::from_ymd_opt(year, month, day)?;
+    let start = Date::new(year, month, day)?.start();
     let &[h1, h2, b':', m1, m2, b':', s1, s2] = word() else { return None };
     let [hours, minutes, seconds] = [[h1, h2], [m1, m2], [s1, s2]].map(|digits| number(&digits, 2..=2));
-    let time = date.and_hms_opt(hours?, minutes?, seconds?)?;
+    let (Some(hours @ 0..24), Some(minutes @ 0..60), Some(seconds @ 0..60)) = (hours, minutes, seconds) else {
+        return None;
+    };
+    let time = i64::from(hours * 3_600 + minutes * 60 + seconds);
     let &[sign @ (b'+' | b'-'), h1, h2, m1, m2] = word() else { return None };
     let (hours, minutes) = (number(&[h1, h2], 2..=2)?, number(&[m1, m2], 2..=2)?);
     let offset = i64::from(hours * 3_600 + minutes * 60) * if sign == b'+' { 1 } else { -1 };
     cursor.blank();
     let ends = cursor.rest().is_empty() && minutes < 60;
-    let same_day = date.weekday().num_days_from_monday() == weekday;
-    (ends && same_day).then(|| Timestamp(time.and_utc().timestamp().saturating_sub(offset)))
+    // 1970-01-01 was a Thursday
+    let same_day = (start.0 / DAY + 3).rem_euclid(7) == i64::from(weekday);
+    (ends && same_day).then(|| start.plus(time - offset))
 }
 
 /// A decimal number of so many digits.
