@@ -234,7 +234,7 @@ async function revoke(world, { name, edge }) {
 async function brake(world, { mode, edge }) {
   const answer = await ask(world, edge, "PUT", "/v1/control/mode", { mode });
   const shown = answer.isOurs ? await truth(world, "/v1/control/mode") : undefined;
-  if (!answer.isDone && shown?.effective !== mode) return;
+  if (!answer.isDone && shown?.mode !== mode) return;
   const was = world.ceilings.at(-1);
   world.ceilings = [...world.ceilings, mode];
   if (was === "enforce" && mode !== "enforce")
