@@ -22,10 +22,12 @@ const SEEDS_APART = 1_000_003;
  * @param {number} asked.count of operations, at least
  * @param {number} asked.seed
  * @param {(text: string) => void} asked.say
- * @returns {Promise<{ done: number, refused: number, failures: Failure[] }>}
+ * @returns {Promise<{ done: number, refused: number, leastRefused: number, failures: Failure[] }>} `leastRefused`: of the
+ *   lists that held, in the one in which the fewest messages were refused
  */
 export async function simulate({ count, seed, say }) {
-  const sums = { done: 0, refused: 0, failures: /** @type {Failure[]} */ ([]) };
+  const failures = /** @type {Failure[]} */ ([]);
+  const sums = { done: 0, refused: 0, leastRefused: Number.POSITIVE_INFINITY, failures };
   let begun = 0;
   const one = async () => {
     while (begun < count) {
@@ -38,12 +40,12 @@ export async function simulate({ count, seed, say }) {
       if (failure) {
         say(`seed ${listSeed}: ${failure.message}`);
         const short = await shortened(failure);
-        sums.failures.push(short);
+        failures.push(short);
         say(
           `keep as tests/simulation/kept/NAME.json: ${JSON.stringify({ seed: short.seed, invariant: short.invariant, list: short.list })}`,
         );
-      }
-      if (count > 10 * LIST * AT_A_TIME) say(`${sums.done} operations, ${sums.failures.length} lists failed`);
+      } else sums.leastRefused = Math.min(sums.leastRefused, refused);
+      if (count > 10 * LIST * AT_A_TIME) say(`${sums.done} operations, ${failures.length} lists failed`);
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, one));
@@ -53,11 +55,12 @@ export async function simulate({ count, seed, say }) {
 /**
  * @param {import("./support/operations.mjs").Operation[]} list
  * @param {number} seed
+ * @param {Parameters<typeof live>[2]} [options]
  * @returns {Promise<{ failure?: Failure, refused: number }>}
  */
-export async function tried(list, seed) {
+export async function tried(list, seed, options) {
   try {
-    const { refused } = await live(list, seed);
+    const { refused } = await live(list, seed, options);
     return { refused };
   } catch (error) {
     const invariant = error instanceof Violation ? error.invariant : "the simulation runs";

@@ -2,8 +2,8 @@
  * A worker that stands between the edge and its Durable Objects and fails on demand. Its objects pass each request on to
  * the real ones of the same name; `PUT /{ledger|operator}/{mode}[?ms=n][&calls=n]` on the worker itself switches how, for
  * so many calls, `GET /{ledger|operator}` tells how many requests there were since. Batches are kept as they were passed on:
- * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger. Objects and
- * worker share an isolate.
+ * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger; `GET
+ * /ledger/unconfirmed` tells how many of those that bear a number will come again. Objects and worker share an isolate.
  */
 import { DurableObject } from "cloudflare:workers";
 
@@ -12,6 +12,8 @@ const BATCHES_KEPT = 1000;
 const OF_NUMBERED = new Set(["unconfirmed", "twice", "renumbered"]);
 /** Later than an answer that waits for its receipt. */
 const LATE_MS = 350;
+/** Who sends a batch waits so long for its answer. */
+const AWAITED_MS = 2_000;
 
 /** `turn` rises with every switch; `holds`: of which objects this turn has held a batch back. */
 const newRelay = () => ({
@@ -27,6 +29,8 @@ const newRelay = () => ({
 const relays = { ledger: newRelay(), operator: newRelay() };
 /** @type {string[]} the bytes of batches, in the order in which the ledger got them */
 let batches = [];
+/** Batches whose answer their sender has not had. @type {Set<string>} */
+const unconfirmed = new Set();
 
 /**
  * @typedef {object} Asked
@@ -76,7 +80,7 @@ const MODES = {
   },
   renumbered: async ({ pass, call }) => {
     const answer = await pass();
-    const sent = { ...call.record.sent, isolate: "another" };
+    const sent = { ...call.record.sent, isolate: `${call.record.sent.isolate}-again` };
     await (await pass({ record: { ...call.record, sent } })).text();
     return answer;
   },
@@ -109,7 +113,23 @@ async function relayed(object, relay, real, request) {
   const isMet = relay.calls > 0 && (!OF_NUMBERED.has(relay.mode) || envelope.call.record?.sent);
   const mode = isMet ? relay.mode : "ok";
   if (isMet) relay.calls -= 1;
-  return MODES[mode]({ pass, call: envelope.call, isBatch, relay, name: object.ctx.id.name });
+  const { name } = object.ctx.id;
+  const answer = () => MODES[mode]({ pass, call: envelope.call, isBatch, relay, name });
+  return envelope.call.record?.sent ? watched(envelope.call.record.sent, mode, answer) : answer();
+}
+
+/**
+ * @param {{ isolate: string, sequence: number }} sent
+ * @param {string} mode
+ * @param {() => Promise<Response>} answered
+ */
+async function watched({ isolate, sequence }, mode, answered) {
+  const [key, start] = [`${isolate} ${sequence}`, Date.now()];
+  unconfirmed.add(key);
+  const answer = await answered();
+  const isAwaited = Date.now() - start < AWAITED_MS;
+  if (answer.ok && mode !== "truncated" && isAwaited) unconfirmed.delete(key);
+  return answer;
 }
 
 export class Ledger extends DurableObject {
@@ -149,6 +169,7 @@ export default {
     if (!relay) return new Response("no such relay", { status: 404 });
     if (request.method === "GET" && wanted === undefined) return Response.json(relay.asked);
     if (request.method === "GET" && wanted === "held") return Response.json([...relay.holds]);
+    if (request.method === "GET" && wanted === "unconfirmed") return Response.json(unconfirmed.size);
     if (request.method === "GET" && wanted === "batches") return Response.json(batches);
     if (request.method === "POST") return hand(env.REAL_LEDGER, wanted, await request.text());
     if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))

@@ -107,15 +107,36 @@ const FAULTS = {
 };
 
 /**
+ * How lists begin: what was out of date from the beginning on has come to a stage of throttling and blocking, and mail
+ * comes in each sixth part of the hour, more than half of which is closed.
+ * @type {Operation[]}
+ */
+const PROLOGUE = [
+  { after: MINUTE, do: "rest", seconds: 12 * DAY },
+  ...Array.from({ length: 6 }, (_, part) => ({
+    after: 10 * MINUTE,
+    do: /** @type {const} */ ("mail"),
+    mails: [
+      { ...out("plain", "ex1.contoso.com", "15.1.2507.39"), edge: part % 2, sync: part % 3 === 0 },
+      { ...out("changed", "ex2.contoso.com", "15.0.1497.48"), edge: part % 2, sync: part % 3 !== 0 },
+    ],
+  })),
+];
+
+/** @param {string} tenant @param {string} server @param {string} build */
+function out(tenant, server, build) {
+  return { tenant, server, build, fresh: true };
+}
+
+/**
  * @param {() => number} random
  * @param {number} count messages and changes, at least
  * @returns {Operation[]}
  */
 export function operations(random, count) {
   const draw = new Draw(random);
-  /** @type {Operation[]} */
-  const list = [];
-  for (let size = 0; size < count; ) {
+  const list = [...PROLOGUE];
+  for (let size = sizeOf(list); size < count; ) {
     const operation = draw.operation(size);
     list.push(operation);
     size += "mails" in operation ? operation.mails.length : 1;

@@ -5,14 +5,12 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { at, event, received, rfc3339, until } from "../../support/client.mjs";
-import { dumpOf } from "../../support/ledger-file.mjs";
 import { lower, note, pausedDays, stageOf, Violation } from "./model.mjs";
 
 /** @typedef {import("./world.mjs").World} World */
 
-/** All is told to KV by then; what a kill interrupted, once the put's own time is up. */
-const QUIET_MS = 12_000;
-const QUIET_AFTER_KILL_MS = 40_000;
+/** What a kill interrupted comes by then, once the put's own time is up. */
+const AFTER_KILL_MS = 40_000;
 /** What is collected has been sent by then, unless it failed. */
 const SENT_MS = 1_300;
 /** KV's changes are seen everywhere by then. */
@@ -49,32 +47,41 @@ export async function beQuiet(world) {
 
 /** @param {World} world */
 function patience(world) {
-  return world.isFromKill ? QUIET_AFTER_KILL_MS : QUIET_MS;
+  return world.isFromKill ? AFTER_KILL_MS : world.patience;
 }
 
 /**
- * Waits until all is counted that must be, and holds the rest against what may be.
+ * Waits until all that was acknowledged is counted, and nothing is on its way to the ledgers.
  * @param {World} world
  */
-async function recorded(world) {
+export async function sent(world) {
   const due = await pumped(world);
   let pumpedAt = performance.now();
   let last = /** @type {any} */ (undefined);
   for (const server of due) server.expectLater();
-  const isRecorded = async () => {
+  const isSent = async () => {
     last = [...world.tenants.keys()].map((name) => missing(world, name)).find((found) => found);
     if (last && performance.now() - pumpedAt > SENT_MS) {
       // a batch that failed is sent again by a later request
       for (const server of await pumped(world)) server.expectLater();
       pumpedAt = performance.now();
     }
-    return !last;
+    if (last) return false;
+    const unconfirmed = await world.edge.worker.unconfirmed();
+    if (unconfirmed > 0) last = { unconfirmed };
+    return unconfirmed === 0;
   };
-  await until("all that was acknowledged is counted", isRecorded, { ms: patience(world), every: 60 }).catch(
-    () => {
-      throw new Violation("what was acknowledged is counted", last);
-    },
-  );
+  await until("all that was acknowledged is counted", isSent, { ms: patience(world), every: 20 }).catch(() => {
+    throw new Violation("what was acknowledged is counted", last);
+  });
+}
+
+/**
+ * As `sent`, and holds what is counted against what may be.
+ * @param {World} world
+ */
+async function recorded(world) {
+  await sent(world);
   for (const name of world.tenants.keys()) {
     const over = await stays(() => exceeding(world, name));
     world.check("nothing is counted twice", !over, () => over ?? {});
@@ -106,15 +113,40 @@ export async function pumped(world) {
   return [...world.tenants.values()].flatMap(({ servers }) => [...servers.values()]);
 }
 
-/** @param {World} world @param {string} tenant @returns {Map<string, import("./model.mjs").Sums>} by days: hours are kept for two weeks */
+/**
+ * What is asked of a ledger's file.
+ * @typedef {object} Held
+ * @property {Map<string, import("./model.mjs").Sums>} counts by server, from days: hours are kept for two weeks
+ * @property {Record<string, number>[]} sums of days, of months, and of the tenant's days
+ * @property {[key: string, json: string][]} published what KV has to hold
+ */
+
+/** @param {import("node:sqlite").DatabaseSync} database @returns {Held} */
+export function held(database) {
+  const all = (/** @type {string} */ sql) => /** @type {any[]} */ (database.prepare(sql).all());
+  const tenant = JSON.parse(all("SELECT json FROM document WHERE name = 'tenant'")[0].json);
+  const counts = all(`SELECT server, ${sumsOf(SUMS)} FROM daily GROUP BY server`);
+  const tables = ["daily", "monthly", "tenant_day"];
+  const phases = all("SELECT id, phase FROM server WHERE phase IS NOT NULL");
+  const policies = all("SELECT json FROM document WHERE name = 'policy'");
+  return {
+    counts: new Map(counts.map(({ server, ...sums }) => [server, sums])),
+    sums: tables.flatMap((table) => all(`SELECT ${sumsOf([...SUMS, "would_defer", "would_reject"])} FROM ${table}`)),
+    published: [
+      ...phases.map(({ id, phase }) => /** @type {[string, string]} */ ([`phase/${tenant}/${id}`, phase])),
+      ...policies.map(({ json }) => /** @type {[string, string]} */ ([`policy/${tenant}`, json])),
+    ],
+  };
+}
+
+/** @param {readonly string[]} columns */
+function sumsOf(columns) {
+  return columns.map((name) => `TOTAL(${name}) AS ${name}`).join(", ");
+}
+
+/** @param {World} world @param {string} tenant */
 function countsOf(world, tenant) {
-  const sums = new Map();
-  for (const row of dumpOf(world.stateDir, tenant)?.daily ?? []) {
-    const sum = sums.get(row.server) ?? { ...NONE };
-    for (const name of SUMS) sum[name] += row[name];
-    sums.set(row.server, sum);
-  }
-  return sums;
+  return world.ledgers.of(tenant)?.counts ?? new Map();
 }
 
 /** @param {World} world @param {string} tenant */
@@ -139,12 +171,7 @@ function exceeding(world, tenant) {
 
 /** @param {World} world @param {string} tenant */
 function unequal(world, tenant) {
-  const dump = dumpOf(world.stateDir, tenant);
-  if (!dump) return undefined;
-  const kinds = [...SUMS, "would_defer", "would_reject"];
-  const [daily, ...others] = ["daily", "monthly", "tenant_day"].map((table) =>
-    kinds.map((kind) => dump[table].reduce((sum, row) => sum + row[kind], 0)),
-  );
+  const [daily, ...others] = world.ledgers.of(tenant)?.sums ?? [];
   return others.every((other) => isDeepStrictEqual(daily, other)) ? undefined : { tenant, daily, others };
 }
 
@@ -155,31 +182,26 @@ async function published(world) {
   const isPublished = async () => {
     const kept = new Map((await world.kv.keys()).map(({ name, value }) => [name, value]));
     last = [...world.tenants.keys()].map((name) => unpublished(world, name, kept)).find((found) => found);
-    const { mode = null } = JSON.parse(kept.get("control/mode") ?? "{}");
-    if (world.ceilings.length > 1 && mode !== world.ceilings.at(-1)) last ??= { key: "control/mode", mode };
+    const control = JSON.parse(kept.get("control/mode") ?? "{}");
+    if ((control.mode ?? "enforce") !== world.ceilings.at(-1)) last ??= { key: "control/mode", control };
     return !last;
   };
-  await until("KV holds what the objects hold", isPublished, { ms: patience(world), every: 60 }).catch(() => {
+  await until("KV holds what the objects hold", isPublished, { ms: patience(world), every: 20 }).catch(() => {
     throw new Violation("KV holds what the objects hold once it is quiet", last);
   });
 }
 
 /** @param {World} world @param {string} tenant @param {Map<string, string>} kept */
 function unpublished(world, tenant, kept) {
-  const dump = dumpOf(world.stateDir, tenant);
-  if (!dump) return { tenant, dump };
-  const phases = dump.server
-    .filter(({ phase }) => phase !== null)
-    .map(({ id, phase }) => [`phase/${tenant}/${id}`, phase]);
-  const policies = dump.document
-    .filter(({ name }) => name === "policy")
-    .map(({ json }) => [`policy/${tenant}`, json]);
-  const held = new Map([...phases, ...policies]);
-  for (const [key, json] of held) {
+  const ledger = world.ledgers.of(tenant);
+  if (!ledger) return { tenant, ledger };
+  for (const [key, json] of ledger.published) {
     const found = kept.get(key);
+    if (found === json) continue;
     if (!found || !isDeepStrictEqual(known(found), known(json))) return { key, held: json, found };
   }
-  const extra = [...kept.keys()].find((key) => key.startsWith(`phase/${tenant}/`) && !held.has(key));
+  const due = new Map(ledger.published);
+  const extra = [...kept.keys()].find((key) => key.startsWith(`phase/${tenant}/`) && !due.has(key));
   return extra && { key: extra, held: null };
 }
 
@@ -215,19 +237,22 @@ async function keysFollowed(world) {
 
 /** Asks both edges and the ledger where each server stands. @param {World} world */
 async function sameEverywhere(world) {
-  const ceiling = /** @type {string} */ (world.ceilings.at(-1));
-  for (const [name, tenant] of world.tenants) {
-    const items = await world.clients[0].servers(name, { now: world.now });
-    const mode = lower(tenant.policy.mode, ceiling);
-    for (const shown of items) {
-      const build = shown.build ?? "15.1.2507.39";
-      const decisions = await Promise.all(
-        [0, 1].map((edge) => probe(world, tenant, { server: shown.id, build, edge })),
-      );
-      for (const decision of decisions) compare(world, tenant, { shown, decision, mode });
-      if (mode !== "off") againstEngine(world, tenant, shown, build);
-    }
-  }
+  await Promise.all([...world.tenants.values()].map((tenant) => sameOf(world, tenant)));
+}
+
+/** @param {World} world @param {import("./model.mjs").Tenant} tenant */
+async function sameOf(world, tenant) {
+  const items = await world.clients[0].servers(tenant.name, { now: world.now });
+  const mode = lower(tenant.policy.mode, /** @type {string} */ (world.ceilings.at(-1)));
+  const one = async (/** @type {any} */ shown) => {
+    const build = shown.build ?? "15.1.2507.39";
+    const decisions = await Promise.all(
+      [0, 1].map((edge) => probe(world, tenant, { server: shown.id, build, edge })),
+    );
+    for (const decision of decisions) compare(world, tenant, { shown, decision, mode });
+    if (mode !== "off") againstEngine(world, tenant, shown, build);
+  };
+  await Promise.all(items.map(one));
 }
 
 /**
