@@ -12,7 +12,11 @@ const OPERATIONS = 2_000;
 const SEED = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 32));
 
 test(`${OPERATIONS} operations by chance break nothing (SEED=${SEED})`, async () => {
-  const { done, leastRefused, failures } = await simulate({ count: OPERATIONS, seed: SEED, say: console.log });
+  const { done, leastRefused, failures } = await simulate({
+    count: OPERATIONS,
+    seed: SEED,
+    say: console.log,
+  });
   assert.deepEqual(failures, []);
   assert.ok(done >= OPERATIONS);
   assert.ok(leastRefused > 0, "in each list mail is refused");

@@ -25,21 +25,18 @@ const DAY = 24 * 3600;
  */
 
 /**
- * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge" | "secondKv" | "outbound">
+ * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge" | "secondKv" | "outbound" | "shortLived">
  *   & { kv?: import("./kv-service.mjs").KvService }} [options] `ledger`: without the relay that fails
  * @returns {Promise<Edge>}
  */
-export async function startEdge({ kv, stateDir, vars, outbound, ledger = false, secondEdge, secondKv } = {}) {
+export async function startEdge({ kv, vars, ledger = false, ...options } = {}) {
   const service = kv ?? (await startKv());
   const worker = await startWorkerd({
     build: BUILD,
+    ...options,
     kv: service,
-    stateDir,
-    outbound,
     ledger,
     faultyLedger: !ledger,
-    secondEdge,
-    secondKv,
     vars: {
       ADMIN_KEY: KEY,
       ENVIRONMENT: "test",

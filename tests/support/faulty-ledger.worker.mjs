@@ -3,7 +3,7 @@
  * the real ones of the same name; `PUT /{ledger|operator}/{mode}[?ms=n][&calls=n]` on the worker itself switches how, for
  * so many calls, `GET /{ledger|operator}` tells how many requests there were since. Batches are kept as they were passed on:
  * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger; `GET
- * /ledger/unconfirmed` tells how many of those that bear a number will come again. Objects and worker share an isolate.
+ * /ledger/unconfirmed` tells how many of those that bear a number may come again. Objects and worker share an isolate.
  */
 import { DurableObject } from "cloudflare:workers";
 
@@ -12,8 +12,8 @@ const BATCHES_KEPT = 1000;
 const OF_NUMBERED = new Set(["unconfirmed", "twice", "renumbered"]);
 /** Later than an answer that waits for its receipt. */
 const LATE_MS = 350;
-/** Who sends a batch waits so long for its answer. */
-const AWAITED_MS = 2_000;
+/** Who sends a batch waits for its answer by far longer. */
+const SOON_MS = 500;
 
 /** `turn` rises with every switch; `holds`: of which objects this turn has held a batch back. */
 const newRelay = () => ({
@@ -29,8 +29,8 @@ const newRelay = () => ({
 const relays = { ledger: newRelay(), operator: newRelay() };
 /** @type {string[]} the bytes of batches, in the order in which the ledger got them */
 let batches = [];
-/** Batches whose answer their sender has not had. @type {Set<string>} */
-const unconfirmed = new Set();
+/** The latest batch of each isolate to each object, if its sender may not have its answer. @type {Map<string, number>} */
+const unconfirmed = new Map();
 
 /**
  * @typedef {object} Asked
@@ -115,20 +115,22 @@ async function relayed(object, relay, real, request) {
   if (isMet) relay.calls -= 1;
   const { name } = object.ctx.id;
   const answer = () => MODES[mode]({ pass, call: envelope.call, isBatch, relay, name });
-  return envelope.call.record?.sent ? watched(envelope.call.record.sent, mode, answer) : answer();
+  return envelope.call.record?.sent ? watched(name, envelope.call.record.sent, mode, answer) : answer();
 }
 
 /**
+ * An isolate sends each batch until it has the answer, and only then the next one.
+ * @param {string | undefined} name of the object
  * @param {{ isolate: string, sequence: number }} sent
  * @param {string} mode
  * @param {() => Promise<Response>} answered
  */
-async function watched({ isolate, sequence }, mode, answered) {
-  const [key, start] = [`${isolate} ${sequence}`, Date.now()];
-  unconfirmed.add(key);
+async function watched(name, { isolate, sequence }, mode, answered) {
+  const [way, start] = [`${name} ${isolate}`, Date.now()];
+  unconfirmed.set(way, sequence);
   const answer = await answered();
-  const isAwaited = Date.now() - start < AWAITED_MS;
-  if (answer.ok && mode !== "truncated" && isAwaited) unconfirmed.delete(key);
+  const isHad = answer.ok && mode !== "truncated" && Date.now() - start < SOON_MS;
+  if (isHad && unconfirmed.get(way) === sequence) unconfirmed.delete(way);
   return answer;
 }
 

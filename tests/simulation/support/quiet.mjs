@@ -9,8 +9,6 @@ import { lower, note, pausedDays, stageOf, Violation } from "./model.mjs";
 
 /** @typedef {import("./world.mjs").World} World */
 
-/** What a kill interrupted comes by then, once the put's own time is up. */
-const AFTER_KILL_MS = 40_000;
 /** What is collected has been sent by then, unless it failed. */
 const SENT_MS = 1_300;
 /** KV's changes are seen everywhere by then. */
@@ -42,12 +40,6 @@ export async function beQuiet(world) {
     for (const pause of tenant.pauses) pause.isSettled = true;
   }
   world.ceilings = world.ceilings.slice(-1);
-  world.isFromKill = false;
-}
-
-/** @param {World} world */
-function patience(world) {
-  return world.isFromKill ? AFTER_KILL_MS : world.patience;
 }
 
 /**
@@ -61,17 +53,18 @@ export async function sent(world) {
   for (const server of due) server.expectLater();
   const isSent = async () => {
     last = [...world.tenants.keys()].map((name) => missing(world, name)).find((found) => found);
+    if (!last) {
+      const unconfirmed = await world.edge.worker.unconfirmed();
+      if (unconfirmed > 0) last = { unconfirmed };
+    }
     if (last && performance.now() - pumpedAt > SENT_MS) {
-      // a batch that failed is sent again by a later request
+      // a batch that failed is sent again by a later request, and one that follows confirms it
       for (const server of await pumped(world)) server.expectLater();
       pumpedAt = performance.now();
     }
-    if (last) return false;
-    const unconfirmed = await world.edge.worker.unconfirmed();
-    if (unconfirmed > 0) last = { unconfirmed };
-    return unconfirmed === 0;
+    return !last;
   };
-  await until("all that was acknowledged is counted", isSent, { ms: patience(world), every: 20 }).catch(() => {
+  await until("all that was acknowledged is counted", isSent, { ms: world.patience, every: 20 }).catch(() => {
     throw new Violation("what was acknowledged is counted", last);
   });
 }
@@ -131,7 +124,9 @@ export function held(database) {
   const policies = all("SELECT json FROM document WHERE name = 'policy'");
   return {
     counts: new Map(counts.map(({ server, ...sums }) => [server, sums])),
-    sums: tables.flatMap((table) => all(`SELECT ${sumsOf([...SUMS, "would_defer", "would_reject"])} FROM ${table}`)),
+    sums: tables.flatMap((table) =>
+      all(`SELECT ${sumsOf([...SUMS, "would_defer", "would_reject"])} FROM ${table}`),
+    ),
     published: [
       ...phases.map(({ id, phase }) => /** @type {[string, string]} */ ([`phase/${tenant}/${id}`, phase])),
       ...policies.map(({ json }) => /** @type {[string, string]} */ ([`policy/${tenant}`, json])),
@@ -186,7 +181,7 @@ async function published(world) {
     if ((control.mode ?? "enforce") !== world.ceilings.at(-1)) last ??= { key: "control/mode", control };
     return !last;
   };
-  await until("KV holds what the objects hold", isPublished, { ms: patience(world), every: 20 }).catch(() => {
+  await until("KV holds what the objects hold", isPublished, { ms: world.patience, every: 20 }).catch(() => {
     throw new Violation("KV holds what the objects hold once it is quiet", last);
   });
 }
@@ -229,7 +224,7 @@ async function keysFollowed(world) {
     if (last) await world.pass(10);
     return !last;
   };
-  await until("both edges know the keys", isFollowed, { ms: patience(world), every: 200 }).catch(() => {
+  await until("both edges know the keys", isFollowed, { ms: world.patience, every: 200 }).catch(() => {
     throw new Violation("a key that lives works at both edges, and a revoked one at none", last);
   });
   for (const key of world.keys.values()) key.isPublished ||= !key.isRevoked;
