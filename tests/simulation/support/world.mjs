@@ -32,6 +32,8 @@ const IN_SPELLS = [
 const OF_BATCHES = new Set(["twice", "unconfirmed", "renumbered"]);
 /** All is counted and told to KV by then, also by a busy machine, and what a kill interrupted. */
 const PATIENCE_MS = 40_000;
+/** KV takes a key once within that time, and a margin. */
+const KV_SPACING_MS = 1_200;
 /** A kill comes so soon after its messages have left, in milliseconds. */
 const KILLED_WITHIN_MS = 12;
 
@@ -68,8 +70,8 @@ export class World {
   patience = PATIENCE_MS;
   /** How ledgers fail now. */
   ledgerMode = "ok";
-  /** How often the runtime began. */
-  starts = 0;
+  /** Keys of which objects that began again did not know that KV had just been told them. */
+  justTold = 0;
   #serial = 0;
 
   /** @param {number} seed */
@@ -92,7 +94,6 @@ export class World {
   }
 
   async start() {
-    this.starts += 1;
     this.ledgerMode = "ok";
     const { kv, stateDir, secondKv } = this;
     const vars = { CLOCK_AHEAD: "0" };
@@ -230,22 +231,26 @@ export class World {
     await this.edge.worker.kill();
     await answered;
     this.isEnding = false;
-    this.forgetLater();
-    await this.start();
+    await this.restart();
   }
 
   /** Another version has run meanwhile, that knows a member more everywhere. */
   async upgrade() {
     await this.edge.worker.stop();
-    this.forgetLater();
     await rewrite(this.stateDir, this.kv, (document) => withMembersOfTheNext(document));
-    await this.start();
+    await this.restart();
   }
 
   /** What was to be written down later is gone with the isolates. */
-  forgetLater() {
+  async restart() {
+    const lately = Date.now() - KV_SPACING_MS;
+    const puts = (await this.kv.log()).filter(
+      ({ kind, at }) => ["put", "delete"].includes(kind) && at > lately,
+    );
+    this.justTold += new Set(puts.flatMap(({ keys }) => keys)).size;
     for (const { servers } of this.tenants.values())
       for (const server of servers.values()) server.forgetLater();
+    await this.start();
   }
 
   /** @param {Extract<Operation, { do: "fault" }>} fault */
