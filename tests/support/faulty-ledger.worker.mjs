@@ -12,8 +12,8 @@ const BATCHES_KEPT = 1000;
 const OF_NUMBERED = new Set(["unconfirmed", "twice", "renumbered"]);
 /** Later than an answer that waits for its receipt. */
 const LATE_MS = 350;
-/** Who sends a batch waits for its answer by far longer. */
-const SOON_MS = 500;
+/** Who sends a batch waits for its answer for longer. */
+const SOON_MS = 1_500;
 
 /** `turn` rises with every switch; `holds`: of which objects this turn has held a batch back. */
 const newRelay = () => ({

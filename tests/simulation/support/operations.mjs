@@ -40,6 +40,9 @@ const [MINUTE, HOUR, DAY] = [60, 3600, 24 * 3600];
  * )} Operation
  */
 
+/** Messages and changes between two moments in which nothing is under way, and in which all is held against the model. */
+const [REST_EVERY, QUIET_EVERY] = [45, 130];
+
 /** Tenants: `plain` keeps the policy that it begins with, `changed` has several, `auto` has none. */
 export const TENANTS = ["plain", "changed", "auto"];
 
@@ -185,12 +188,12 @@ class Draw {
    * @returns {Operation}
    */
   operation(at) {
-    if (at - this.#quietAt > 100) {
+    if (at - this.#quietAt > QUIET_EVERY) {
       this.#quietAt = at;
       this.#restedAt = at;
       return { after: MINUTE, do: "quiet" };
     }
-    if (at - this.#restedAt > 30) {
+    if (at - this.#restedAt > REST_EVERY) {
       this.#restedAt = at;
       return { after: MINUTE, do: "rest", seconds: this.any(this.chance(0.3) ? 6 * HOUR : 7 * DAY) };
     }

@@ -11,6 +11,8 @@ import { lower, note, pausedDays, stageOf, Violation } from "./model.mjs";
 
 /** What is collected has been sent by then, unless it failed. */
 const SENT_MS = 1_300;
+/** Looks into files and into KV come so far apart. */
+const LOOK_MS = 40;
 /** KV's changes are seen everywhere by then. */
 const SEEN_SECONDS = 61;
 const SUMS = /** @type {const} */ (["accept", "defer", "reject"]);
@@ -54,7 +56,10 @@ export async function sent(world) {
   let last = /** @type {any} */ (undefined);
   for (const server of due) server.expectLater();
   const isSent = async () => {
-    last = [...world.tenants.keys()].map((name) => missing(world, name)).find((found) => found);
+    last = [...world.tenants.keys()].reduce(
+      (/** @type {any} */ found, name) => found ?? missing(world, name),
+      undefined,
+    );
     if (!last) {
       const unconfirmed = await world.edge.worker.unconfirmed();
       if (unconfirmed > 0) last = { unconfirmed };
@@ -68,9 +73,11 @@ export async function sent(world) {
     }
     return !last;
   };
-  await until("all that was acknowledged is counted", isSent, { ms: world.patience, every: 20 }).catch(() => {
-    throw new Violation("what was acknowledged is counted", last);
-  });
+  await until("all that was acknowledged is counted", isSent, { ms: world.patience, every: LOOK_MS }).catch(
+    () => {
+      throw new Violation("what was acknowledged is counted", last);
+    },
+  );
 }
 
 /**
@@ -180,14 +187,19 @@ async function published(world) {
   let last;
   const isPublished = async () => {
     const kept = new Map((await world.kv.keys()).map(({ name, value }) => [name, value]));
-    last = [...world.tenants.keys()].map((name) => unpublished(world, name, kept)).find((found) => found);
+    last = [...world.tenants.keys()].reduce(
+      (/** @type {unknown} */ found, name) => found ?? unpublished(world, name, kept),
+      undefined,
+    );
     const control = JSON.parse(kept.get("control/mode") ?? "{}");
     if ((control.mode ?? "enforce") !== world.ceilings.at(-1)) last ??= { key: "control/mode", control };
     return !last;
   };
-  await until("KV holds what the objects hold", isPublished, { ms: world.patience, every: 20 }).catch(() => {
-    throw new Violation("KV holds what the objects hold once it is quiet", last);
-  });
+  await until("KV holds what the objects hold", isPublished, { ms: world.patience, every: LOOK_MS }).catch(
+    () => {
+      throw new Violation("KV holds what the objects hold once it is quiet", last);
+    },
+  );
 }
 
 /** @param {World} world @param {string} tenant @param {Map<string, string>} kept */
