@@ -8,9 +8,9 @@ import { tried } from "./simulate.mjs";
 
 /** @typedef {import("./support/operations.mjs").Operation} Operation */
 
-const FAILING = { tenant: "plain", server: "ex1.contoso.com", build: "15.1.2507.39", edge: 0, fresh: true };
+const FAILING = { tenant: "plain", server: "ex6.contoso.com", build: "15.1.2507.39", edge: 0, fresh: true };
 
-/** Messages of a server that is out of date. @param {boolean} sync @param {number} count @returns {Operation} */
+/** Messages of a server that is out of date, and was not heard of before. @param {boolean} sync @param {number} count @returns {Operation} */
 function mails(sync, count) {
   return { after: 10, do: "mail", mails: Array.from({ length: count }, () => ({ ...FAILING, sync })) };
 }

@@ -3,7 +3,7 @@
  * the real ones of the same name; `PUT /{ledger|operator}/{mode}[?ms=n][&calls=n]` on the worker itself switches how, for
  * so many calls, `GET /{ledger|operator}` tells how many requests there were since. Batches are kept as they were passed on:
  * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger; `GET
- * /ledger/unconfirmed` tells how many of those that bear a number may come again. Objects and worker share an isolate.
+ * /ledger/unconfirmed` tells which of those that bear a number may come again. Objects and worker share an isolate.
  */
 import { DurableObject } from "cloudflare:workers";
 
@@ -29,7 +29,10 @@ const newRelay = () => ({
 const relays = { ledger: newRelay(), operator: newRelay() };
 /** @type {string[]} the bytes of batches, in the order in which the ledger got them */
 let batches = [];
-/** The latest batch of each isolate to each object, if its sender may not have its answer. @type {Map<string, number>} */
+/**
+ * The latest batch of each isolate to each object, if its sender may not have its answer; `ms`: what that took.
+ * @type {Map<string, { sequence: number, mode: string, status?: number, ms?: number }>}
+ */
 const unconfirmed = new Map();
 
 /**
@@ -127,10 +130,13 @@ async function relayed(object, relay, real, request) {
  */
 async function watched(name, { isolate, sequence }, mode, answered) {
   const [way, start] = [`${name} ${isolate}`, Date.now()];
-  unconfirmed.set(way, sequence);
+  const sent = { sequence, mode };
+  unconfirmed.set(way, sent);
   const answer = await answered();
-  const isHad = answer.ok && mode !== "truncated" && Date.now() - start < SOON_MS;
-  if (isHad && unconfirmed.get(way) === sequence) unconfirmed.delete(way);
+  const ms = Date.now() - start;
+  Object.assign(sent, { status: answer.status, ms });
+  const isHad = answer.ok && mode !== "truncated" && ms < SOON_MS;
+  if (isHad && unconfirmed.get(way)?.sequence === sequence) unconfirmed.delete(way);
   return answer;
 }
 
@@ -171,7 +177,8 @@ export default {
     if (!relay) return new Response("no such relay", { status: 404 });
     if (request.method === "GET" && wanted === undefined) return Response.json(relay.asked);
     if (request.method === "GET" && wanted === "held") return Response.json([...relay.holds]);
-    if (request.method === "GET" && wanted === "unconfirmed") return Response.json(unconfirmed.size);
+    if (request.method === "GET" && wanted === "unconfirmed")
+      return Response.json(Object.fromEntries(unconfirmed));
     if (request.method === "GET" && wanted === "batches") return Response.json(batches);
     if (request.method === "POST") return hand(env.REAL_LEDGER, wanted, await request.text());
     if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))

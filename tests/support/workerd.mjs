@@ -71,8 +71,8 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {(tenant: string) => Promise<boolean>} ledgerHolds whether mode `hold` has a batch of this tenant to hold; with `faultyLedger` only
  * @property {() => Promise<string[]>} batches the bytes of the latest batches in the order in which the ledger got
  *   them; with `faultyLedger` only
- * @property {() => Promise<number>} unconfirmed how many batches that bear a number may come again, since whoever sent
- *   them has no answer yet; with `faultyLedger` only
+ * @property {() => Promise<Record<string, object>>} unconfirmed batches that bear a number and may come again, since
+ *   whoever sent them may have no answer; with `faultyLedger` only
  * @property {(tenant: string, batch: string) => Promise<void>} replay hands a batch to a tenant's ledger, which must
  *   accept it; with `faultyLedger` only
  * @property {(mode: LedgerMode, options?: { calls?: number }) => Promise<void>} setOperatorMode the same for the operator's object

@@ -62,7 +62,7 @@ export async function sent(world) {
     );
     if (!last) {
       const unconfirmed = await world.edge.worker.unconfirmed();
-      if (unconfirmed > 0) last = { unconfirmed };
+      if (Object.keys(unconfirmed).length > 0) last = { unconfirmed };
     }
     if (last && performance.now() > again) {
       // a batch that failed is sent again by a later request, and one that follows confirms it; a busy machine needs
