@@ -3,7 +3,7 @@
  * the real ones of the same name; `PUT /{ledger|operator}/{mode}[?ms=n][&calls=n]` on the worker itself switches how, for
  * so many calls, `GET /{ledger|operator}` tells how many requests there were since. Batches are kept as they were passed on:
  * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger; `GET
- * /ledger/unconfirmed` tells which of those that bear a number may come again. Objects and worker share an isolate.
+ * /ledger/ways` tells of the latest that bear a number.  Objects and worker share an isolate.
  */
 import { DurableObject } from "cloudflare:workers";
 
@@ -30,10 +30,12 @@ const relays = { ledger: newRelay(), operator: newRelay() };
 /** @type {string[]} the bytes of batches, in the order in which the ledger got them */
 let batches = [];
 /**
- * The latest batch of each isolate to each object, if its sender may not have its answer; `ms`: what that took.
- * @type {Map<string, { sequence: number, mode: string, status?: number, ms?: number }>}
+ * The latest batch of each isolate to each object. `latest`: when its last message came, by the clock of requests; `ms`:
+ * what its answer took; `isHad`: its sender has that, and goes on to the next one.
+ * @typedef {{ tenant: string, sequence: number, latest: number, mode: string, status?: number, ms?: number, isHad: boolean }} Way
  */
-const unconfirmed = new Map();
+/** @type {Map<string, Way>} */
+const ways = new Map();
 
 /**
  * @typedef {object} Asked
@@ -118,25 +120,28 @@ async function relayed(object, relay, real, request) {
   if (isMet) relay.calls -= 1;
   const { name } = object.ctx.id;
   const answer = () => MODES[mode]({ pass, call: envelope.call, isBatch, relay, name });
-  return envelope.call.record?.sent ? watched(name, envelope.call.record.sent, mode, answer) : answer();
+  return envelope.call.record?.sent ? watched(name, envelope.call.record, mode, answer) : answer();
 }
 
 /**
  * An isolate sends each batch until it has the answer, and only then the next one.
- * @param {string | undefined} name of the object
- * @param {{ isolate: string, sequence: number }} sent
+ * @param {string} tenant
+ * @param {any} batch
  * @param {string} mode
  * @param {() => Promise<Response>} answered
  */
-async function watched(name, { isolate, sequence }, mode, answered) {
-  const [way, start] = [`${name} ${isolate}`, Date.now()];
-  const sent = { sequence, mode };
-  unconfirmed.set(way, sent);
+async function watched(tenant, { sent, items }, mode, answered) {
+  const { isolate, sequence } = sent;
+  const sights = items.flatMap((/** @type {any} */ item) => item.sights);
+  const latest = Math.max(...sights.map((/** @type {any} */ { at }) => at));
+  /** @type {Way} */
+  const way = { tenant, sequence, latest, mode, isHad: false };
+  ways.set(`${tenant} ${isolate}`, way);
+  const start = Date.now();
   const answer = await answered();
   const ms = Date.now() - start;
-  Object.assign(sent, { status: answer.status, ms });
   const isHad = answer.ok && mode !== "truncated" && ms < SOON_MS;
-  if (isHad && unconfirmed.get(way)?.sequence === sequence) unconfirmed.delete(way);
+  Object.assign(way, { status: answer.status, ms, isHad });
   return answer;
 }
 
@@ -177,8 +182,7 @@ export default {
     if (!relay) return new Response("no such relay", { status: 404 });
     if (request.method === "GET" && wanted === undefined) return Response.json(relay.asked);
     if (request.method === "GET" && wanted === "held") return Response.json([...relay.holds]);
-    if (request.method === "GET" && wanted === "unconfirmed")
-      return Response.json(Object.fromEntries(unconfirmed));
+    if (request.method === "GET" && wanted === "ways") return Response.json([...ways.values()]);
     if (request.method === "GET" && wanted === "batches") return Response.json(batches);
     if (request.method === "POST") return hand(env.REAL_LEDGER, wanted, await request.text());
     if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))

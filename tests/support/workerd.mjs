@@ -71,8 +71,8 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {(tenant: string) => Promise<boolean>} ledgerHolds whether mode `hold` has a batch of this tenant to hold; with `faultyLedger` only
  * @property {() => Promise<string[]>} batches the bytes of the latest batches in the order in which the ledger got
  *   them; with `faultyLedger` only
- * @property {() => Promise<Record<string, object>>} unconfirmed batches that bear a number and may come again, since
- *   whoever sent them may have no answer; with `faultyLedger` only
+ * @property {() => Promise<import("./faulty-ledger.worker.mjs").Way[]>} ways the latest batch that bears a number of each
+ *   isolate to each ledger; with `faultyLedger` only
  * @property {(tenant: string, batch: string) => Promise<void>} replay hands a batch to a tenant's ledger, which must
  *   accept it; with `faultyLedger` only
  * @property {(mode: LedgerMode, options?: { calls?: number }) => Promise<void>} setOperatorMode the same for the operator's object
@@ -123,7 +123,7 @@ export async function startWorkerd(options) {
       ledgerAsked: async () => JSON.parse(await control("GET", "ledger")),
       ledgerHolds: async (tenant) => JSON.parse(await control("GET", "ledger/held")).includes(tenant),
       batches: async () => JSON.parse(await control("GET", "ledger/batches")),
-      unconfirmed: async () => JSON.parse(await control("GET", "ledger/unconfirmed")),
+      ways: async () => JSON.parse(await control("GET", "ledger/ways")),
       replay: async (tenant, batch) => void (await control("POST", `ledger/${tenant}`, batch)),
       setOperatorMode: async (mode, options) =>
         void (await control("PUT", `operator/${mode}${asQuery(options)}`)),

@@ -9,8 +9,8 @@ import { lower, note, pausedDays, stageOf, Violation } from "./model.mjs";
 
 /** @typedef {import("./world.mjs").World} World */
 
-/** What is collected has been sent by then, unless it failed. */
-const SENT_MS = 1_300;
+/** What is collected leaves by then, and has been taken in by then, unless it failed. */
+const [COLLECTED_MS, SENT_MS] = [900, 1_300];
 /** Looks into files and into KV come so far apart. */
 const LOOK_MS = 40;
 /** KV's changes are seen everywhere by then. */
@@ -46,30 +46,33 @@ export async function beQuiet(world) {
 }
 
 /**
- * Waits until all that was acknowledged is counted, and nothing is on its way to the ledgers.
+ * Waits until all that was acknowledged is counted, and nothing is on its way to the ledgers: of each edge and tenant a
+ * message has arrived behind all others.
  * @param {World} world
  */
 export async function sent(world) {
-  const due = await pumped(world);
-  let again = performance.now() + SENT_MS;
-  let wait = SENT_MS;
+  const start = performance.now();
+  let [pumps, again, wait] = [await pumped(world), start + SENT_MS, SENT_MS];
   let last = /** @type {any} */ (undefined);
-  for (const server of due) server.expectLater();
   const isSent = async () => {
-    last = [...world.tenants.keys()].reduce(
+    for (const { servers } of world.tenants.values()) {
+      for (const server of servers.values()) server.expectLater();
+    }
+    last = underWay(pumps, await world.edge.worker.ways());
+    // nothing follows what cannot be written down
+    if (!last && performance.now() - start < COLLECTED_MS && pumps.some(({ isRecorded }) => !isRecorded))
+      last = { pumps };
+    last ??= [...world.tenants.keys()].reduce(
       (/** @type {any} */ found, name) => found ?? missing(world, name),
       undefined,
     );
-    if (!last) {
-      const unconfirmed = await world.edge.worker.unconfirmed();
-      if (Object.keys(unconfirmed).length > 0) last = { unconfirmed };
-    }
     if (last && performance.now() > again) {
-      // a batch that failed is sent again by a later request, and one that follows confirms it; a busy machine needs
-      // longer to take all of them in
-      for (const server of await pumped(world)) server.expectLater();
+      // a batch that failed is sent again by a later request; a busy machine needs longer to take all of them in
+      await world.pass(1);
+      pumps = await pumped(world);
       wait *= 2;
       again = performance.now() + wait;
+      return false;
     }
     return !last;
   };
@@ -78,6 +81,18 @@ export async function sent(world) {
       throw new Violation("what was acknowledged is counted", last);
     },
   );
+}
+
+/**
+ * @param {Pump[]} pumps
+ * @param {import("../../support/faulty-ledger.worker.mjs").Way[]} ways
+ */
+function underWay(pumps, ways) {
+  const behind = pumps.find(({ tenant, at }) => {
+    const due = pumps.filter((pump) => pump.tenant === tenant && pump.isRecorded);
+    return ways.filter((way) => way.tenant === tenant && way.latest >= at).length < due.length;
+  });
+  return behind ?? ways.find(({ isHad }) => !isHad);
 }
 
 /**
@@ -105,16 +120,23 @@ async function stays(find) {
 
 const NONE = { accept: 0, defer: 0, reject: 0 };
 
+/** @typedef {{ tenant: string, at: number, isRecorded: boolean }} Pump `isRecorded`: a batch will bring it */
+
 /**
- * A message for each tenant at each edge: what failed before is sent along. All servers that have messages on the way.
+ * A message for each tenant at each edge: what failed before is sent along.
  * @param {World} world
+ * @returns {Promise<Pump[]>}
  */
 export async function pumped(world) {
   const mails = [...world.tenants.keys()].flatMap((tenant) =>
     [0, 1].map((edge) => ({ tenant, server: PUMP, build: "15.1.2507.61", edge, sync: false, fresh: true })),
   );
-  await Promise.all(mails.map((mail) => world.mail(mail)));
-  return [...world.tenants.values()].flatMap(({ servers }) => [...servers.values()]);
+  const at = world.now;
+  const pump = async (/** @type {import("./operations.mjs").Mail} */ mail) => {
+    const answer = await world.mail(mail);
+    return { tenant: mail.tenant, at, isRecorded: answer.mode !== "off" && !answer.degraded };
+  };
+  return Promise.all(mails.map(pump));
 }
 
 /**

@@ -206,9 +206,10 @@ export class World {
     }
     this.sums.asked += 1;
     note(tenant, mail, { message, isAgain, now, answer });
-    if (!answer) return;
+    if (!answer) return undefined;
     if (answer.action !== "accept") this.sums.refused += 1;
     checkAnswer({ tenant, server, mail, event: message.event, answer, now, ceilings });
+    return answer;
   }
 
   /**
