@@ -90,9 +90,11 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const count = Number(process.env.OPERATIONS || 20_000);
   const seed = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 32));
   console.log(`SEED=${seed}`);
+  const start = performance.now();
   const { done, refused, failures } = await simulate({ count, seed, say: console.log });
+  const seconds = Math.round((performance.now() - start) / 1000);
   console.log(
-    `SEED=${seed}: ${done} operations, ${refused} messages refused, ${failures.length} lists failed`,
+    `SEED=${seed}: ${done} operations in ${seconds} s, ${refused} messages refused, ${failures.length} lists failed`,
   );
   if (failures.length > 0) process.exitCode = 1;
 }
