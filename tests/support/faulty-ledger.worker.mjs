@@ -12,8 +12,8 @@ const BATCHES_KEPT = 1000;
 const OF_NUMBERED = new Set(["unconfirmed", "twice", "renumbered"]);
 /** Later than an answer that waits for its receipt. */
 const LATE_MS = 350;
-/** Who sends a batch waits for its answer for longer. */
-const SOON_MS = 1_500;
+/** Who sends a batch waits for its answer for longer; and who had none has sent it again by then. */
+const [SOON_MS, AGAIN_MS] = [1_500, 5_000];
 
 /** `turn` rises with every switch; `holds`: of which objects this turn has held a batch back. */
 const newRelay = () => ({
@@ -31,8 +31,8 @@ const relays = { ledger: newRelay(), operator: newRelay() };
 let batches = [];
 /**
  * The latest batch of each isolate to each object. `latest`: when its last message came, by the clock of requests; `ms`:
- * what its answer took; `isHad`: its sender has that, and goes on to the next one.
- * @typedef {{ tenant: string, sequence: number, latest: number, mode: string, status?: number, ms?: number, isHad: boolean }} Way
+ * what its answer took; `isWhole`: that was one; `isHad`: its sender has it, and goes on to the next one.
+ * @typedef {{ tenant: string, sequence: number, latest: number, mode: string, start: number, isWhole: boolean, ms?: number }} Way
  */
 /** @type {Map<string, Way>} */
 const ways = new Map();
@@ -135,14 +135,18 @@ async function watched(tenant, { sent, items }, mode, answered) {
   const sights = items.flatMap((/** @type {any} */ item) => item.sights);
   const latest = Math.max(...sights.map((/** @type {any} */ { at }) => at));
   /** @type {Way} */
-  const way = { tenant, sequence, latest, mode, isHad: false };
+  const way = { tenant, sequence, latest, mode, start: Date.now(), isWhole: false };
   ways.set(`${tenant} ${isolate}`, way);
-  const start = Date.now();
   const answer = await answered();
-  const ms = Date.now() - start;
-  const isHad = answer.ok && mode !== "truncated" && ms < SOON_MS;
-  Object.assign(way, { status: answer.status, ms, isHad });
+  way.ms = Date.now() - way.start;
+  way.isWhole = answer.ok && mode !== "truncated";
   return answer;
+}
+
+/** @param {Way} way */
+function told(way) {
+  const isSoon = way.ms !== undefined && way.ms < SOON_MS;
+  return { ...way, isHad: way.isWhole && (isSoon || Date.now() - way.start > AGAIN_MS) };
 }
 
 export class Ledger extends DurableObject {
@@ -182,7 +186,7 @@ export default {
     if (!relay) return new Response("no such relay", { status: 404 });
     if (request.method === "GET" && wanted === undefined) return Response.json(relay.asked);
     if (request.method === "GET" && wanted === "held") return Response.json([...relay.holds]);
-    if (request.method === "GET" && wanted === "ways") return Response.json([...ways.values()]);
+    if (request.method === "GET" && wanted === "ways") return Response.json([...ways.values()].map(told));
     if (request.method === "GET" && wanted === "batches") return Response.json(batches);
     if (request.method === "POST") return hand(env.REAL_LEDGER, wanted, await request.text());
     if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))

@@ -71,7 +71,7 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {(tenant: string) => Promise<boolean>} ledgerHolds whether mode `hold` has a batch of this tenant to hold; with `faultyLedger` only
  * @property {() => Promise<string[]>} batches the bytes of the latest batches in the order in which the ledger got
  *   them; with `faultyLedger` only
- * @property {() => Promise<import("./faulty-ledger.worker.mjs").Way[]>} ways the latest batch that bears a number of each
+ * @property {() => Promise<(import("./faulty-ledger.worker.mjs").Way & { isHad: boolean })[]>} ways the latest batch that bears a number of each
  *   isolate to each ledger; with `faultyLedger` only
  * @property {(tenant: string, batch: string) => Promise<void>} replay hands a batch to a tenant's ledger, which must
  *   accept it; with `faultyLedger` only

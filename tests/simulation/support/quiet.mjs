@@ -85,7 +85,7 @@ export async function sent(world) {
 
 /**
  * @param {Pump[]} pumps
- * @param {import("../../support/faulty-ledger.worker.mjs").Way[]} ways
+ * @param {Awaited<ReturnType<import("../../support/workerd.mjs").Workerd["ways"]>>} ways
  */
 function underWay(pumps, ways) {
   const behind = pumps.find(({ tenant, at }) => {
