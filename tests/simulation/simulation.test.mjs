@@ -9,7 +9,7 @@ import { simulate, tried } from "./simulate.mjs";
 
 const KEPT = new URL("./kept/", import.meta.url);
 const OPERATIONS = 2_000;
-const SEED = Number(process.env.SEED || Math.floor(Math.random() * 2 ** 32));
+const SEED = Number(process.env.SEED || 1);
 
 test(`${OPERATIONS} operations by chance break nothing (SEED=${SEED})`, async () => {
   const { done, leastRefused, failures } = await simulate({
