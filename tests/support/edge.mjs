@@ -27,31 +27,19 @@ export const PATIENCE = 10;
  */
 
 /**
- * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge" | "secondKv" | "outbound">
+ * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge" | "secondKv" | "outbound" | "shortLived">
  *   & { kv?: import("./kv-service.mjs").KvService, patient?: boolean }} [options] `ledger`: without the relay that fails;
  *   `patient`: a busy machine does not make answers late; by default where nothing is asked to fail
  * @returns {Promise<Edge>}
  */
-export async function startEdge({
-  kv,
-  stateDir,
-  vars,
-  outbound,
-  ledger = false,
-  patient = ledger,
-  secondEdge,
-  secondKv,
-} = {}) {
+export async function startEdge({ kv, vars, ledger = false, patient = ledger, ...options } = {}) {
   const service = kv ?? (await startKv());
   const worker = await startWorkerd({
     build: BUILD,
+    ...options,
     kv: service,
-    stateDir,
-    outbound,
     ledger,
     faultyLedger: !ledger,
-    secondEdge,
-    secondKv,
     vars: {
       ADMIN_KEY: KEY,
       ENVIRONMENT: "test",

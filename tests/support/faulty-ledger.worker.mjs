@@ -2,8 +2,8 @@
  * A worker that stands between the edge and its Durable Objects and fails on demand. Its objects pass each request on to
  * the real ones of the same name; `PUT /{ledger|operator}/{mode}[?ms=n][&calls=n]` on the worker itself switches how, for
  * so many calls, `GET /{ledger|operator}` tells how many requests there were since. Batches are kept as they were passed on:
- * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger. Objects and
- * worker share an isolate.
+ * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger; `GET
+ * /ledger/ways` tells of the latest that bear a number.  Objects and worker share an isolate.
  */
 import { DurableObject } from "cloudflare:workers";
 
@@ -12,6 +12,8 @@ const BATCHES_KEPT = 1000;
 const OF_NUMBERED = new Set(["unconfirmed", "twice", "renumbered"]);
 /** Later than an answer that waits for its receipt. */
 const LATE_MS = 350;
+/** Who sends a batch waits for its answer for longer; and who had none has sent it again by then. */
+const [SOON_MS, AGAIN_MS] = [1_500, 5_000];
 
 /** `turn` rises with every switch; `holds`: of which objects this turn has held a batch back. */
 const newRelay = () => ({
@@ -27,6 +29,13 @@ const newRelay = () => ({
 const relays = { ledger: newRelay(), operator: newRelay() };
 /** @type {string[]} the bytes of batches, in the order in which the ledger got them */
 let batches = [];
+/**
+ * The latest batch of each isolate to each object. `latest`: when its last message came, by the clock of requests; `ms`:
+ * what its answer took; `isWhole`: that was one; `isHad`: its sender has it, and goes on to the next one.
+ * @typedef {{ tenant: string, sequence: number, latest: number, mode: string, start: number, isWhole: boolean, ms?: number }} Way
+ */
+/** @type {Map<string, Way>} */
+const ways = new Map();
 
 /**
  * @typedef {object} Asked
@@ -76,7 +85,7 @@ const MODES = {
   },
   renumbered: async ({ pass, call }) => {
     const answer = await pass();
-    const sent = { ...call.record.sent, isolate: "another" };
+    const sent = { ...call.record.sent, isolate: `${call.record.sent.isolate}-again` };
     await (await pass({ record: { ...call.record, sent } })).text();
     return answer;
   },
@@ -109,7 +118,35 @@ async function relayed(object, relay, real, request) {
   const isMet = relay.calls > 0 && (!OF_NUMBERED.has(relay.mode) || envelope.call.record?.sent);
   const mode = isMet ? relay.mode : "ok";
   if (isMet) relay.calls -= 1;
-  return MODES[mode]({ pass, call: envelope.call, isBatch, relay, name: object.ctx.id.name });
+  const { name } = object.ctx.id;
+  const answer = () => MODES[mode]({ pass, call: envelope.call, isBatch, relay, name });
+  return envelope.call.record?.sent ? watched(name, envelope.call.record, mode, answer) : answer();
+}
+
+/**
+ * An isolate sends each batch until it has the answer, and only then the next one.
+ * @param {string} tenant
+ * @param {any} batch
+ * @param {string} mode
+ * @param {() => Promise<Response>} answered
+ */
+async function watched(tenant, { sent, items }, mode, answered) {
+  const { isolate, sequence } = sent;
+  const sights = items.flatMap((/** @type {any} */ item) => item.sights);
+  const latest = Math.max(...sights.map((/** @type {any} */ { at }) => at));
+  /** @type {Way} */
+  const way = { tenant, sequence, latest, mode, start: Date.now(), isWhole: false };
+  ways.set(`${tenant} ${isolate}`, way);
+  const answer = await answered();
+  way.ms = Date.now() - way.start;
+  way.isWhole = answer.ok && mode !== "truncated";
+  return answer;
+}
+
+/** @param {Way} way */
+function told(way) {
+  const isSoon = way.ms !== undefined && way.ms < SOON_MS;
+  return { ...way, isHad: way.isWhole && (isSoon || Date.now() - way.start > AGAIN_MS) };
 }
 
 export class Ledger extends DurableObject {
@@ -149,6 +186,7 @@ export default {
     if (!relay) return new Response("no such relay", { status: 404 });
     if (request.method === "GET" && wanted === undefined) return Response.json(relay.asked);
     if (request.method === "GET" && wanted === "held") return Response.json([...relay.holds]);
+    if (request.method === "GET" && wanted === "ways") return Response.json([...ways.values()].map(told));
     if (request.method === "GET" && wanted === "batches") return Response.json(batches);
     if (request.method === "POST") return hand(env.REAL_LEDGER, wanted, await request.text());
     if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))

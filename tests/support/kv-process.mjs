@@ -7,7 +7,10 @@ import { KvStore, operation, Refusal } from "./kv-protocol.mjs";
 import { randomFrom } from "./random.mjs";
 
 /** @typedef {"ok" | "refuse" | "hang" | "500" | "unconfirmed" | "forgotten" | "truncated" | "cut" | "slow"} Mode */
-/** @typedef {{ kind: string, keys: string[], cacheTtl?: number, status: number | null }} LogEntry null: never answered */
+/**
+ * `at`: milliseconds since 1970; a status of null: never answered.
+ * @typedef {{ kind: string, keys: string[], cacheTtl?: number, at: number, status: number | null }} LogEntry
+ */
 
 const HOST = "127.0.0.1";
 const LOG_LENGTH = 1000;
@@ -59,7 +62,13 @@ async function answer(edge, request, response) {
     body,
   });
   /** @type {LogEntry} */
-  const entry = { kind: asked.kind, keys: asked.keys, cacheTtl: asked.cacheTtl, status: null };
+  const entry = {
+    kind: asked.kind,
+    keys: asked.keys,
+    cacheTtl: asked.cacheTtl,
+    at: Date.now(),
+    status: null,
+  };
   stats.total += 1;
   stats.requests[asked.kind] += 1;
   log = [...log.slice(1 - LOG_LENGTH), entry];

@@ -1,7 +1,7 @@
 /**
  * Looks into a ledger's file, for what no route of the API shows.
  */
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -19,8 +19,7 @@ export function countsOf(stateDir, tenant) {
   const columns = sums.map((name) => `SUM(${name}) AS ${name}`).join(", ");
   for (const file of databases(stateDir)) {
     const rows = query(file, (database) => {
-      const owner = database.prepare("SELECT json FROM document WHERE name = 'tenant'").get();
-      if (owner?.json !== JSON.stringify(tenant)) return undefined;
+      if (!isOf(tenant)(database)) return undefined;
       return database.prepare(`SELECT server, ${columns} FROM hourly GROUP BY server`).all();
     });
     if (rows) return new Map(rows.map(({ server, ...counts }) => /** @type {any} */ ([server, counts])));
@@ -48,8 +47,7 @@ export function countedIn(stateDir, tenant, server) {
 export function dumpOf(stateDir, tenant) {
   for (const file of databases(stateDir)) {
     const dump = query(file, (database) => {
-      const owner = database.prepare("SELECT json FROM document WHERE name = 'tenant'").get();
-      if (owner?.json !== JSON.stringify(tenant)) return undefined;
+      if (!isOf(tenant)(database)) return undefined;
       const tables = database
         .prepare(
           "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_cf_*' ORDER BY name",
@@ -83,6 +81,63 @@ export function rollUpsOf(stateDir, tenant) {
   );
 }
 
+/** A file's times are no finer than that, in milliseconds. */
+const TIMES_MS = 20;
+
+/**
+ * Looks into ledgers' files again and again, into each only where it has changed meanwhile.
+ * @template T
+ */
+export class LedgerFiles {
+  /** By tenant: its file, and what was last read of it. @type {Map<string, { file: string, state?: string, found?: T }>} */
+  #known = new Map();
+
+  /**
+   * @param {string} stateDir
+   * @param {(database: DatabaseSync) => T} read
+   */
+  constructor(stateDir, read) {
+    this.stateDir = stateDir;
+    this.read = read;
+    this.scratch = join(stateDir, "copies");
+    mkdirSync(this.scratch, { recursive: true });
+  }
+
+  /** @param {string} tenant @returns {T | undefined} undefined where there is nothing yet, or the copy caught a change half-way */
+  of(tenant) {
+    const known = this.#known.get(tenant) ?? this.#find(tenant);
+    if (!known) return undefined;
+    const state = stateOf(known.file);
+    if (known.state !== undefined && known.state === state) return known.found;
+    const found = query(known.file, this.read, this.scratch);
+    const isWhole = found !== undefined && state !== undefined && stateOf(known.file) === state;
+    Object.assign(known, isWhole ? { state, found } : { state: undefined });
+    return found;
+  }
+
+  /** @param {string} tenant */
+  #find(tenant) {
+    const file = databases(this.stateDir).find((file) => query(file, isOf(tenant), this.scratch));
+    if (file) this.#known.set(tenant, { file });
+    return this.#known.get(tenant);
+  }
+}
+
+/** What tells a file's content from the next one's; undefined while it was written just now. @param {string} file */
+function stateOf(file) {
+  const stats = ["", "-wal"].map((end) => statSync(file + end, { throwIfNoEntry: false }));
+  const isStill = stats.every((stat) => !stat || Date.now() - stat.mtimeMs > TIMES_MS);
+  return isStill ? stats.map((stat) => stat && `${stat.size} ${stat.mtimeMs}`).join() : undefined;
+}
+
+/** @param {string} tenant @returns {(database: DatabaseSync) => boolean} */
+function isOf(tenant) {
+  return (database) => {
+    const owner = database.prepare("SELECT json FROM document WHERE name = 'tenant'").get();
+    return owner?.json === JSON.stringify(tenant);
+  };
+}
+
 /** @param {string} stateDir */
 function databases(stateDir) {
   const names = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
@@ -95,10 +150,11 @@ function databases(stateDir) {
  * @template T
  * @param {string} file
  * @param {(database: DatabaseSync) => T} use
+ * @param {string} [within] the folder for the copy
  * @returns {T | undefined} undefined where the copy caught a change half-way or before the tables were made
  */
-function query(file, use) {
-  const folder = mkdtempSync(join(tmpdir(), "tidegate-ledger-"));
+function query(file, use, within = tmpdir()) {
+  const folder = mkdtempSync(join(within, "tidegate-ledger-"));
   try {
     for (const end of ["", "-wal"]) {
       if (existsSync(file + end)) copyFileSync(file + end, join(folder, `copy${end}`));

@@ -39,6 +39,7 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {boolean} [secondEdge] runs the worker a second time, in an isolate of its own, before the same objects
  * @property {{ port: number }} [secondKv] the KV service as the second edge sees it; without it as the first one does
  * @property {{ port: number }} [outbound] the server that all of the worker's own requests reach, whatever their host
+ * @property {boolean} [shortLived] spares what V8 does for code that runs for long
  * @property {number} [port] a fixed port, for a restart at the same address; else a free one
  * @property {string} [readyPath] path of the first request, which must be answered, with whatever status
  * @property {string} [compatibilityDate] default: that of wrangler.toml
@@ -70,6 +71,8 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {(tenant: string) => Promise<boolean>} ledgerHolds whether mode `hold` has a batch of this tenant to hold; with `faultyLedger` only
  * @property {() => Promise<string[]>} batches the bytes of the latest batches in the order in which the ledger got
  *   them; with `faultyLedger` only
+ * @property {() => Promise<(import("./faulty-ledger.worker.mjs").Way & { isHad: boolean })[]>} ways the latest batch that bears a number of each
+ *   isolate to each ledger; with `faultyLedger` only
  * @property {(tenant: string, batch: string) => Promise<void>} replay hands a batch to a tenant's ledger, which must
  *   accept it; with `faultyLedger` only
  * @property {(mode: LedgerMode, options?: { calls?: number }) => Promise<void>} setOperatorMode the same for the operator's object
@@ -120,6 +123,7 @@ export async function startWorkerd(options) {
       ledgerAsked: async () => JSON.parse(await control("GET", "ledger")),
       ledgerHolds: async (tenant) => JSON.parse(await control("GET", "ledger/held")).includes(tenant),
       batches: async () => JSON.parse(await control("GET", "ledger/batches")),
+      ways: async () => JSON.parse(await control("GET", "ledger/ways")),
       replay: async (tenant, batch) => void (await control("POST", `ledger/${tenant}`, batch)),
       setOperatorMode: async (mode, options) =>
         void (await control("PUT", `operator/${mode}${asQuery(options)}`)),
@@ -208,7 +212,8 @@ function writeConfig(folder, options) {
     services.push({ name: "faulty-ledger", worker: relay });
     sockets.push(socket("ledger-control", 0, "faulty-ledger"));
   }
-  const config = toCapnp({ services, sockets });
+  const v8Flags = options.shortLived ? ["--liftoff-only"] : undefined;
+  const config = toCapnp({ v8Flags, services, sockets });
   const head = 'using Workerd = import "/workerd/workerd.capnp";\n';
   writeFileSync(join(folder, "config.capnp"), `${head}const config :Workerd.Config = ${config};\n`);
 }

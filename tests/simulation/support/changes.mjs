@@ -124,7 +124,7 @@ async function pause(world, { tenant: name, days, ahead, edge }) {
   const body = { days, reason: "a simulated pause", ...starts };
   const answer = await ask(world, edge, "POST", `/v1/tenants/${name}/pauses`, body);
   const isMade = answer.isDone || (answer.isOurs && (await listed(world, name)) > tenant.pauses.length);
-  const meetsAnother = tenant.pauses.some((other) => from < other.until && other.from < until);
+  const meetsAnother = held(tenant).some((other) => from < other.until && other.from < until);
   const granted = [...pausedDays([...tenant.pauses, { from, until }]).values()].every(
     (used) => used <= budget(tenant),
   );
@@ -151,7 +151,12 @@ function budget(tenant) {
 /** Whether a day of it is one of another pause's. @param {import("./model.mjs").Tenant} tenant @param {number} from @param {number} until */
 function touches(tenant, from, until) {
   const first = from - (from % DAY);
-  return tenant.pauses.some((other) => other.until > first && other.from - (other.from % DAY) < until);
+  return held(tenant).some((other) => other.until > first && other.from - (other.from % DAY) < until);
+}
+
+/** Pauses that were not taken back before they began. @param {import("./model.mjs").Tenant} tenant */
+function held(tenant) {
+  return tenant.pauses.filter(({ from, until }) => from < until);
 }
 
 /** How many pauses the ledger lists. @param {World} world @param {string} tenant */
@@ -234,7 +239,7 @@ async function revoke(world, { name, edge }) {
 async function brake(world, { mode, edge }) {
   const answer = await ask(world, edge, "PUT", "/v1/control/mode", { mode });
   const shown = answer.isOurs ? await truth(world, "/v1/control/mode") : undefined;
-  if (!answer.isDone && shown?.effective !== mode) return;
+  if (!answer.isDone && shown?.mode !== mode) return;
   const was = world.ceilings.at(-1);
   world.ceilings = [...world.ceilings, mode];
   if (was === "enforce" && mode !== "enforce")

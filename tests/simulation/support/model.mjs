@@ -46,7 +46,7 @@ export class Server {
   doubtful = 0;
   /** Those of them since it was quiet last. */
   doubtfulSince = 0;
-  /** Answered, and sent to the ledger later: they count unless the worker is killed before. @type {(keyof Sums)[]} */
+  /** Answered, and sent to the ledger later: they count unless the worker is killed before. @type {{ action: keyof Sums, message: Message }[]} */
   later = [];
   /** When the first message was sent that was out of date by any policy in force then. @type {number | null} */
   firstFailed = null;
@@ -68,9 +68,17 @@ export class Server {
   /** @param {Sums} counted */
   exceeds(counted) {
     const over = ACTIONS.map(
-      (action) => counted[action] - this.least[action] - this.later.filter((a) => a === action).length,
+      (action) =>
+        counted[action] - this.least[action] - this.later.filter((later) => later.action === action).length,
     );
     return over.reduce((sum, more) => sum + Math.max(more, 0), 0) > this.doubtful;
+  }
+
+  /** What is still on its way and comes again counts as the one or the other that comes first. @param {Message} message */
+  doubtLater(message) {
+    const others = this.later.filter((later) => later.message !== message);
+    this.doubt(this.later.length - others.length);
+    this.later = others;
   }
 
   /** @param {number} messages */
@@ -87,7 +95,7 @@ export class Server {
 
   /** All that was sent has been taken in. */
   expectLater() {
-    for (const action of this.later) this.least[action] += 1;
+    for (const { action } of this.later) this.least[action] += 1;
     this.later = [];
   }
 
@@ -266,9 +274,10 @@ export function note(tenant, mail, { message, isAgain, now, answer }) {
   const isNamed = message.event.event_id !== undefined;
   const isKnown = isNamed && isAgain && mail.sync && message.isCounted && now - message.at < REPEATED_SECONDS;
   if (isKnown) return;
+  if (isAgain && isNamed) server.doubtLater(message);
   if (isAgain) server.doubt(1);
   else if (isTaken) server.least[/** @type {keyof Sums} */ (answer.action)] += 1;
-  else if (answer && !mail.sync && !answer.degraded) server.later.push(answer.action);
+  else if (answer && !mail.sync && !answer.degraded) server.later.push({ action: answer.action, message });
   else server.doubt(1);
   if (!isAgain) message.isCounted = isTaken;
   if (isTaken && !failed.includes(true)) server.metLately = { at: now, build: mail.build };

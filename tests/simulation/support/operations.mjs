@@ -40,6 +40,9 @@ const [MINUTE, HOUR, DAY] = [60, 3600, 24 * 3600];
  * )} Operation
  */
 
+/** Messages and changes between two moments in which nothing is under way, and in which all is held against the model. */
+const [REST_EVERY, QUIET_EVERY] = [45, 130];
+
 /** Tenants: `plain` keeps the policy that it begins with, `changed` has several, `auto` has none. */
 export const TENANTS = ["plain", "changed", "auto"];
 
@@ -107,15 +110,36 @@ const FAULTS = {
 };
 
 /**
+ * How lists begin: what was out of date from the beginning on has come to a stage of throttling and blocking, and mail
+ * comes in each sixth part of the hour, more than half of which is closed.
+ * @type {Operation[]}
+ */
+const PROLOGUE = [
+  { after: MINUTE, do: "rest", seconds: 12 * DAY },
+  ...Array.from({ length: 6 }, (_, part) => ({
+    after: 10 * MINUTE,
+    do: /** @type {const} */ ("mail"),
+    mails: [
+      { ...out("plain", "ex1.contoso.com", "15.1.2507.39"), edge: part % 2, sync: part % 3 === 0 },
+      { ...out("changed", "ex2.contoso.com", "15.0.1497.48"), edge: part % 2, sync: part % 3 !== 0 },
+    ],
+  })),
+];
+
+/** @param {string} tenant @param {string} server @param {string} build */
+function out(tenant, server, build) {
+  return { tenant, server, build, fresh: true };
+}
+
+/**
  * @param {() => number} random
  * @param {number} count messages and changes, at least
  * @returns {Operation[]}
  */
 export function operations(random, count) {
   const draw = new Draw(random);
-  /** @type {Operation[]} */
-  const list = [];
-  for (let size = 0; size < count; ) {
+  const list = [...PROLOGUE];
+  for (let size = sizeOf(list); size < count; ) {
     const operation = draw.operation(size);
     list.push(operation);
     size += "mails" in operation ? operation.mails.length : 1;
@@ -164,12 +188,12 @@ class Draw {
    * @returns {Operation}
    */
   operation(at) {
-    if (at - this.#quietAt > 100) {
+    if (at - this.#quietAt > QUIET_EVERY) {
       this.#quietAt = at;
       this.#restedAt = at;
       return { after: MINUTE, do: "quiet" };
     }
-    if (at - this.#restedAt > 30) {
+    if (at - this.#restedAt > REST_EVERY) {
       this.#restedAt = at;
       return { after: MINUTE, do: "rest", seconds: this.any(this.chance(0.3) ? 6 * HOUR : 7 * DAY) };
     }
