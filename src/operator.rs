@@ -35,7 +35,7 @@ use crate::store::{self, ControlKey, Family};
 
 pub use counters::{add, all as all_counting, of_isolate as counting};
 pub use freshness::age_days;
-pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, Republished, RevokeKey, Told};
+pub use protocol::{Call, Changed, Content, Counts, KeyUse, NewKey, PutFacts, Republished, RevokeKey, Told};
 
 /// The Durable Object's binding, and the name of the one that does not only add up.
 const BINDING: &str = "OPERATOR";
@@ -193,8 +193,9 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
     let Envelope { actor, circumstances, call, .. } = envelope;
     let act = Act { actor: &actor, at: circumstances.clock.unwrap_or_else(real_now) };
     match call {
-        Call::CreateKey(key) => json(&keys::create(sql, act, key)?),
+        Call::CreateKey(key) | Call::CreateBoundedKey(key) => json(&keys::create(sql, act, key)?),
         Call::Keys(tenant, range) => json(&keys::page(sql, tenant.as_ref(), &range)?),
+        Call::KeysUsed(used) => json(&keys::used(sql, &used)?),
         Call::RevokeKey(revoke) => json(&keys::revoke(sql, act, &revoke)?),
         Call::Control(_, mode) => changed(&control::set(sql, act, mode)?),
         Call::Facts(key, version) => facts::show(sql, &key, version, act.at),
