@@ -79,6 +79,31 @@ pub struct KeyUse {
     pub day: Date,
 }
 
+impl Call {
+    /// Whether it is a change by the holder of a key, of which there is a limit. What holds mail back less, and what takes
+    /// a key away, is never limited.
+    pub const fn is_limited(&self) -> bool {
+        match self {
+            Self::CreateKey(_) | Self::CreateBoundedKey(_) | Self::PutFacts(_) | Self::Republish => true,
+            Self::Control(_, mode) => matches!(mode, Some(Mode::Enforce)),
+            Self::RevokeKey(_)
+            | Self::Keys(..)
+            | Self::KeysUsed(_)
+            | Self::Facts(..)
+            | Self::Baselines(_)
+            | Self::Admit(..)
+            | Self::Note(_)
+            | Self::Audit(_)
+            | Self::Notifications(_)
+            | Self::OwnHops { .. }
+            | Self::Count(_)
+            | Self::Tell(_)
+            | Self::IsPublished(_)
+            | Self::Tick => false,
+        }
+    }
+}
+
 impl NewKey {
     /// The call that makes it.
     pub fn call(self) -> Call {
@@ -161,3 +186,17 @@ pub struct Republished {
 
 /// Series as Prometheus names them, with what was counted.
 pub type Counts = Vec<(String, u64)>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lowers_the_brake_or_takes_a_key_away_is_never_limited() {
+        let control = |mode| Call::Control(Mode::Enforce, mode).is_limited();
+        assert!(control(Some(Mode::Enforce)));
+        assert!(!control(Some(Mode::Report)) && !control(Some(Mode::Off)) && !control(None));
+        let revoke = RevokeKey { id: "k3f9".to_owned(), bound_to: None, as_admin: true };
+        assert!(!Call::RevokeKey(revoke).is_limited());
+    }
+}

@@ -1440,6 +1440,24 @@ export function provocations(operation) {
       return { ...(await succeed(world, tenant)), key };
     });
   }
+  if (isLimited(operation)) {
+    add(429, async (world, tenant) => {
+      const { key } = await world.newKey({ role: "admin", tenant: null, name: world.name("busy") });
+      const prepared = await succeed(world, tenant);
+      const method = operation.tenant === "path" ? "DELETE" : "PUT";
+      const change =
+        operation.tenant === "path"
+          ? { path: at(tenant, "/webhooks/none") }
+          : { path: "/v1/control/mode", body: { mode: "enforce" } };
+      await until("the key has made its changes of this minute", async () => {
+        const asked = Array.from({ length: 20 }, () =>
+          world.edge.client.ask(method, change.path, { ...change, now: NOW, key }),
+        );
+        return (await Promise.all(asked)).some(({ status }) => status === 429);
+      });
+      return { ...prepared, key };
+    });
+  }
   if (role !== "none" && role !== "gateway") {
     // a key of the store: the deployment's own needs no store to be known
     add(503, async (world, tenant) => {
@@ -1461,6 +1479,11 @@ export function provocations(operation) {
     for (const provoke of provokes) add(Number(status), provoke);
   }
   return ways;
+}
+
+/** Whether it is a change of which a key makes so many a minute. @param {Operation} operation */
+function isLimited({ id, method, role }) {
+  return method !== "GET" && role !== "gateway" && !["revokeKey", "previewPolicy"].includes(id);
 }
 
 /** @param {Answer} answer */

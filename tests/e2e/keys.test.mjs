@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, Client, event, until } from "../support/client.mjs";
+import { at, Client, event, received, until } from "../support/client.mjs";
 import { startEdge } from "../support/edge.mjs";
 
 const NOW = at("2026-10-01T12:00:00Z");
@@ -362,6 +362,46 @@ test("the day of a decision is told after the answer, within ten seconds or so",
   } finally {
     await pair.stop();
   }
+});
+
+test("a key makes 120 changes a minute, and neither mail nor what stops harm is counted", async () => {
+  const { key, id } = await make({ role: "admin", tenant: null, name: "busy" });
+  const other = await make({ role: "admin", tenant: null, name: "calm" });
+  const ask = (
+    /** @type {string} */ method,
+    /** @type {string} */ path,
+    /** @type {object} */ body,
+    who = key,
+  ) => client.ask(method, path, { key: who, now: NOW, body });
+  const release = () => ask("PUT", "/v1/control/mode", { mode: "enforce" });
+  for (let number = 0; number < 120; number += 1) assert.equal((await release()).status, 200);
+  const refused = await release();
+  assert.equal(refused.status, 429, refused.text);
+  const after = Number(refused.headers.get("retry-after"));
+  assert.ok(after >= 1 && after <= 60, `${after}`);
+  const one = { role: "viewer", tenant: "busied", name: "x" };
+  assert.equal((await ask("POST", "/v1/keys", one)).status, 429, "all that the object holds");
+  assert.equal((await ask("GET", "/v1/keys")).status, 200, "reading is no change");
+  assert.equal((await ask("PUT", "/v1/control/mode", { mode: "enforce" }, other.key)).status, 200);
+  const { json: made } = await ask("POST", "/v1/keys", one, other.key);
+  // a tenant's ledger counts for itself
+  const policy = (/** @type {string} */ mode) => ask("PUT", "/v1/tenants/busied/policy", { mode });
+  for (let number = 0; number < 120; number += 1) assert.equal((await policy("report")).status, 200);
+  assert.equal((await policy("report")).status, 429);
+  assert.equal((await ask("PUT", "/v1/tenants/calm/policy", { mode: "report" })).status, 200);
+  const header = received({ host: "EX01.contoso.com", now: NOW });
+  await until("mail is recorded", async () => {
+    const answer = await ask("POST", "/v1/decide", event({ tenant: "busied", record: "sync", header }));
+    assert.equal(answer.status, 200, answer.text);
+    // a busy machine may be late with one answer
+    return answer.json.recorded;
+  });
+  for (const mode of ["report", "off"]) {
+    assert.equal((await ask("PUT", "/v1/control/mode", { mode })).status, 200, "the brake");
+  }
+  assert.ok([202, 204].includes((await ask("DELETE", `/v1/keys/${made.id}`)).status), "a key that leaked");
+  await client.ask("PUT", "/v1/control/mode", { now: NOW, body: { mode: "enforce" } });
+  assert.ok([202, 204].includes((await client.ask("DELETE", `/v1/keys/${id}`)).status));
 });
 
 test("who made and who revoked a key is in both trails, the operator's and the tenant's", async () => {
