@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use tidegate_wire::base64;
 use tidegate_wire::problem::Problem;
@@ -110,16 +111,7 @@ fn elsewhere(address: Option<IpAddr>) -> Problem {
 /// The hash by which a key is stored, in hexadecimal. It is looked up as a whole, so that its comparison tells nothing
 /// of the key, however long it takes.
 pub fn hash(key: &str) -> Option<String> {
-    use std::fmt::Write;
-    if key.len() > MAX_KEY {
-        return None;
-    }
-    let mut hex = String::with_capacity(64);
-    for octet in Sha256::digest(key.as_bytes()) {
-        // writing into a string cannot fail
-        let _ = write!(hex, "{octet:02x}");
-    }
-    Some(hex)
+    (key.len() <= MAX_KEY).then(|| HEXLOWER.encode(&Sha256::digest(key.as_bytes())))
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1); the scheme's case is ignored.
