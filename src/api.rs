@@ -101,7 +101,7 @@ impl<'a> Caller<'a> {
     async fn new(request: &'a Request, env: &'a Env, context: &Context, config: &'a Config) -> Result<Self, Failure> {
         let access = access_of(config, request, env);
         let principal =
-            auth::verify(config, &access, context, auth::of(request)).await.map_err(|error| match error {
+            auth::verify(config, &access, context, request, auth::of(request)).await.map_err(|error| match error {
                 Unverified::Wrong(problem) => problem,
                 Unverified::Unknown(why) => Problem::unavailable(format!("the key cannot be verified: {why}")),
             })?;

@@ -22,6 +22,9 @@ pub struct Config {
     pub is_test: bool,
     /// `AUTO_TENANTS` is `on`: tenants without a policy are recorded too.
     pub auto_tenants: bool,
+    /// `CLIENT_ADDRESS`: the header field in which the platform, or a proxy that nobody gets around, says from where a
+    /// call comes: `cloudflare` (the default) or `header:NAME`. `None`: the variable names neither, and it cannot be told.
+    pub client_address: Option<String>,
     /// For the `email` event.
     pub email: Email,
     /// `MODE_CEILING`: the ceiling of a deployment of the release before, until it is handed over to `control/mode`.
@@ -58,7 +61,11 @@ impl Config {
     /// What the operator should mend before the next release refuses it.
     pub fn warnings(&self) -> Vec<&'static str> {
         let is_short = self.admin_keys.iter().any(AdminKey::is_short);
-        is_short.then_some("ADMIN_KEY is shorter than 32 octets: the next release refuses it").into_iter().collect()
+        let short = is_short.then_some("ADMIN_KEY is shorter than 32 octets: the next release refuses it");
+        let nowhere = self.client_address.is_none().then_some(
+            "CLIENT_ADDRESS is neither cloudflare nor header:NAME: keys that are bound to networks are refused",
+        );
+        short.into_iter().chain(nowhere).collect()
     }
 
     fn read(env: &Env) -> Self {
@@ -74,6 +81,7 @@ impl Config {
             admin_keys: [var("ADMIN_KEY"), var("ADMIN_KEY_NEXT")].into_iter().flatten().map(AdminKey).collect(),
             is_test,
             auto_tenants: var("AUTO_TENANTS").as_deref() == Some("on"),
+            client_address: client_address(var("CLIENT_ADDRESS").as_deref()),
             email: Email {
                 tenant: var("EMAIL_TENANT").and_then(|tenant| tenant.parse().ok()),
                 connector: match var("EMAIL_CONNECTOR").as_deref() {
@@ -89,6 +97,20 @@ impl Config {
                 // a ceiling that cannot be read is meant to hold something back
                 Some(_) => Mode::Report,
             },
+        }
+    }
+}
+
+/// The header field that `CLIENT_ADDRESS` names. A worker never sees its socket, so that there is no `socket` here.
+fn client_address(variable: Option<&str>) -> Option<String> {
+    match variable {
+        // set by the platform, whatever a caller sends (https://developers.cloudflare.com/fundamentals/reference/http-headers/)
+        None | Some("cloudflare") => Some("cf-connecting-ip".to_owned()),
+        Some(other) => {
+            let is_name = |name: &&str| {
+                !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
+            };
+            other.strip_prefix("header:").filter(is_name).map(str::to_owned)
         }
     }
 }
@@ -112,5 +134,21 @@ impl AdminKey {
 impl std::fmt::Debug for AdminKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AdminKey(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_callers_addresses_come_from_is_said_by_name_or_cannot_be_told() {
+        let field = |variable| client_address(variable);
+        assert_eq!(field(None).as_deref(), Some("cf-connecting-ip"));
+        assert_eq!(field(Some("cloudflare")).as_deref(), Some("cf-connecting-ip"));
+        assert_eq!(field(Some("header:X-Real-IP")).as_deref(), Some("X-Real-IP"));
+        for wrong in ["socket", "header:", "header:a b", "X-Real-IP", "Cloudflare"] {
+            assert_eq!(field(Some(wrong)), None, "{wrong}");
+        }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod alarm;
 pub mod audit;
+pub mod changes;
 pub mod client;
 pub mod lists;
 pub mod outbox;

@@ -233,11 +233,14 @@ pub fn no_content() -> Result<web_sys::Response, JsValue> {
 }
 
 pub fn problem(problem: &Problem) -> Result<web_sys::Response, JsValue> {
+    let retry_after = problem.retry_after.map(|seconds| seconds.to_string());
     let more = match problem.status {
         401 => Some(("www-authenticate", "Bearer")),
         _ => problem.allow.map(|methods| ("allow", methods)),
     };
-    respond(problem.status, problem::CONTENT_TYPE, more.as_slice(), &problem.to_json())
+    let more: Vec<_> =
+        more.into_iter().chain(retry_after.iter().map(|after| ("retry-after", after.as_str()))).collect();
+    respond(problem.status, problem::CONTENT_TYPE, &more, &problem.to_json())
 }
 
 async fn whole_body(request: &web_sys::Request) -> Result<Vec<u8>, JsValue> {

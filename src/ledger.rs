@@ -39,6 +39,7 @@ use worker::{DurableObject, Env, Request, Response, State, Storage, durable_obje
 use crate::common::Common;
 use crate::config::Config;
 use crate::durable::alarm::Alarm;
+use crate::durable::changes::Changes;
 use crate::durable::client::{Circumstances, Client, Envelope};
 use crate::durable::publisher::Publisher;
 use crate::durable::schema::{Fit, migrate, open};
@@ -73,6 +74,7 @@ pub struct Ledger {
     fit: Cell<Option<Fit>>,
     recent: RefCell<events::RecentEvents>,
     admission: admission::Admission,
+    changes: Changes,
     alarm: Rc<Alarm>,
     publisher: Publisher,
     deliveries: Rc<webhooks::Deliveries>,
@@ -82,13 +84,19 @@ impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
         Config::get(&env);
         let (fit, recent, admission) = (Cell::new(None), RefCell::default(), admission::Admission::default());
-        let (alarm, publisher, deliveries) = (Rc::default(), Publisher::default(), Rc::default());
-        Self { state, env, fit, recent, admission, alarm, publisher, deliveries }
+        let (changes, alarm, publisher, deliveries) =
+            (Changes::default(), Rc::default(), Publisher::default(), Rc::default());
+        Self { state, env, fit, recent, admission, changes, alarm, publisher, deliveries }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
         let envelope: Envelope<Call> = Envelope::read(&body).map_err(SqlError::Failed)?;
+        if envelope.call.is_limited()
+            && let Err(problem) = self.changes.count(&envelope.actor, real_millis())
+        {
+            return Ok(http::problem(&problem)?.into());
+        }
         let Some(common) = self.common().await else {
             return Ok(http::problem(&Problem::unavailable("the catalog or the ceiling cannot be read"))?.into());
         };

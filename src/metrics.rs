@@ -1,16 +1,20 @@
 //! What happened, counted for `/metrics`. Each isolate counts on its own, and tells one of the objects that add up within
 //! ten seconds: under a number, so that what is told twice counts once.
 
+mod key_use;
+
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use worker::{Context, Delay, Env};
 
 use crate::durable::client::CallError;
 use crate::operator::{self, Call, Counts, Told};
 use crate::platform::{random_id, real_millis};
+
+pub use key_use::{note as note_key_use, tell as tell_key_uses};
 
 /// How long is counted before it is told.
 const COUNT_FOR: Duration = Duration::from_secs(8);
@@ -131,14 +135,19 @@ pub fn tell_later(env: &Env, context: &Context) {
     context.wait_until(async move {
         Delay::from(COUNT_FOR).await;
         TELLER.with_borrow_mut(|teller| teller.promised_at = 0);
-        for wait in RETRY_AFTER {
-            if tell(&env).await.is_ok() {
-                return;
-            }
-            Delay::from(wait).await;
-        }
-        let _ = tell(&env).await;
+        // a mark that is not taken is told with the next counters
+        let _ = join(tell_key_uses(&env), tell_persistently(&env)).await;
     });
+}
+
+async fn tell_persistently(env: &Env) {
+    for wait in RETRY_AFTER {
+        if tell(env).await.is_ok() {
+            return;
+        }
+        Delay::from(wait).await;
+    }
+    let _ = tell(env).await;
 }
 
 /// What all isolates have told, this one all that it has counted.

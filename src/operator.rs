@@ -24,6 +24,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use crate::config::Config;
 use crate::durable::alarm::Alarm;
 use crate::durable::audit::{self, Act};
+use crate::durable::changes::Changes;
 use crate::durable::client::{Circumstances, Client, Envelope};
 use crate::durable::publisher::Publisher;
 use crate::durable::schema::{Fit, open};
@@ -35,7 +36,7 @@ use crate::store::{self, ControlKey, Family};
 
 pub use counters::{add, all as all_counting, of_isolate as counting};
 pub use freshness::age_days;
-pub use protocol::{Call, Changed, Content, Counts, NewKey, PutFacts, Republished, RevokeKey, Told};
+pub use protocol::{Call, Changed, Content, Counts, KeyUse, NewKey, PutFacts, Republished, RevokeKey, Told};
 
 /// The Durable Object's binding, and the name of the one that does not only add up.
 const BINDING: &str = "OPERATOR";
@@ -58,6 +59,7 @@ pub struct Operator {
     /// Unknown until the tables were looked at.
     fit: Cell<Option<Fit>>,
     handed_over: Cell<bool>,
+    changes: Changes,
     alarm: Alarm,
     publisher: Publisher,
     freshness: freshness::Freshness,
@@ -67,14 +69,19 @@ impl DurableObject for Operator {
     fn new(state: State, env: Env) -> Self {
         Config::get(&env);
         let (fit, handed_over) = (Cell::new(None), Cell::new(false));
-        let (alarm, publisher) = (Alarm::default(), Publisher::default());
-        Self { state, env, fit, handed_over, alarm, publisher, freshness: freshness::Freshness::default() }
+        let (changes, alarm, publisher) = (Changes::default(), Alarm::default(), Publisher::default());
+        Self { state, env, fit, handed_over, changes, alarm, publisher, freshness: freshness::Freshness::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
         let envelope: Envelope<Call> = Envelope::read(&body).map_err(SqlError::Failed)?;
         let circumstances = envelope.circumstances;
+        if envelope.call.is_limited()
+            && let Err(problem) = self.changes.count(&envelope.actor, real_millis())
+        {
+            return Ok(http::problem(&problem)?.into());
+        }
         let sql = self.sql()?;
         let adds_up_alone = counters::adds_up_alone(&envelope.name);
         if let Call::IsPublished(key) = &envelope.call {
@@ -193,8 +200,9 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
     let Envelope { actor, circumstances, call, .. } = envelope;
     let act = Act { actor: &actor, at: circumstances.clock.unwrap_or_else(real_now) };
     match call {
-        Call::CreateKey(key) => json(&keys::create(sql, act, key)?),
+        Call::CreateKey(key) | Call::CreateBoundedKey(key) => json(&keys::create(sql, act, key)?),
         Call::Keys(tenant, range) => json(&keys::page(sql, tenant.as_ref(), &range)?),
+        Call::KeysUsed(used) => json(&keys::used(sql, &used)?),
         Call::RevokeKey(revoke) => json(&keys::revoke(sql, act, &revoke)?),
         Call::Control(_, mode) => changed(&control::set(sql, act, mode)?),
         Call::Facts(key, version) => facts::show(sql, &key, version, act.at),

@@ -20,7 +20,7 @@ use cache::{Age, Cache};
 pub use families::{
     ControlKey, ControlRecord, FactsKey, FactsRecord, Family, GatewaySettings, Kept, KeyKey, KeyRecord, Machine,
     PeerKey, PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Rank, Record, TenantKey, TenantRecord, Usable,
-    Versions,
+    Validity, Versions,
 };
 pub use kv::Kv;
 

@@ -3,8 +3,9 @@
 #   tools/dev.sh check    only tells whether the port is free
 #   tools/dev.sh demo     begins anew in STATE_DIR (.state/demo) and fills it with 120 days of one tenant's life, up to now
 # Variables (defaults): PORT (8787), STATE_DIR (.state), ADMIN_KEY (dev-admin-key), AUTO_TENANTS (on),
-# EMAIL_TENANT, EMAIL_CONNECTOR, EMAIL_FORWARD_TO (wrangler.toml),
-# TEST_CLOCK=1 (requests may set the clock) or TEST_CLOCK=2028-02-29T12:00:00Z (and it runs on from there), DEADLINE_FACTOR (1, with TEST_CLOCK), LOG_LEVEL (log), EXIT_WITH_PARENT=1 (ends with the process that started it).
+# EMAIL_TENANT, EMAIL_CONNECTOR, EMAIL_FORWARD_TO (wrangler.toml), CLIENT_ADDRESS (README.md),
+# TEST_CLOCK=1 (requests may set the clock) or TEST_CLOCK=2028-02-29T12:00:00Z (and it runs on from there),
+# DEADLINE_FACTOR (1; with TEST_CLOCK), LOG_LEVEL (log), EXIT_WITH_PARENT=1 (ends with the process that started it).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/env.sh
@@ -56,7 +57,7 @@ trap stop EXIT
 trap 'echo; echo "dev: stopping ..."; exit 0' INT TERM HUP
 
 vars=(--var "ADMIN_KEY:$key" --var "AUTO_TENANTS:${AUTO_TENANTS:-on}")
-for name in EMAIL_TENANT EMAIL_CONNECTOR EMAIL_FORWARD_TO DEADLINE_FACTOR; do
+for name in EMAIL_TENANT EMAIL_CONNECTOR EMAIL_FORWARD_TO DEADLINE_FACTOR CLIENT_ADDRESS; do
     [ -z "${!name:-}" ] || vars+=(--var "$name:${!name}")
 done
 case ${TEST_CLOCK:-} in

@@ -1,17 +1,20 @@
 //! Whose request it is: the key in `Authorization` and the principal it stands for. Verified before the body is read.
 
+use std::net::IpAddr;
+
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use tidegate_wire::base64;
 use tidegate_wire::problem::Problem;
 use worker::Context;
 
-use super::facts;
+use super::{circumstances, facts};
 use crate::access::Principal;
 use crate::config::Config;
 use crate::durable::client::Circumstances;
 use crate::http::Request;
 use crate::metrics::{self, Counter};
-use crate::platform::Deadline;
+use crate::platform::{Deadline, real_now};
 use crate::store::{Access, ControlKey, ControlRecord, KeyKey};
 
 /// Beyond this nothing is hashed: a key is shorter.
@@ -31,12 +34,14 @@ pub fn of(request: &Request) -> Option<&str> {
     request.authorization.as_deref().and_then(bearer)
 }
 
-/// Verifies the key of a request. One that is still served though it may have been revoked meanwhile is read anew after
+/// Verifies `key`, with which a request comes. One that has expired by the request's clock is as a revoked one; one that
+/// is used from elsewhere than it may be is refused as one of another role is: gateways accept mail by either. One that is still served though it may have been revoked meanwhile is read anew after
 /// the answer.
 pub async fn verify(
     config: &Config,
     access: &Access<'_>,
     context: &Context,
+    request: &Request,
     key: Option<&str>,
 ) -> Result<Principal, Unverified> {
     let wrong = || {
@@ -69,6 +74,18 @@ pub async fn verify(
         facts::hand_over_later(&ControlRecord::default(), access.env, context, Circumstances::default());
         return Err(Unverified::Unknown("the KV store is empty"));
     };
+    let now = circumstances(config, request).ok().and_then(|tested| tested.clock).unwrap_or_else(real_now);
+    if record.validity.has_expired(now) {
+        return Err(wrong());
+    }
+    if record.validity.networks.is_some() {
+        let address = config.client_address.as_deref().and_then(|field| address_of(request, field));
+        if !record.validity.admits(address) {
+            metrics::count(Counter::KeysRefused);
+            return Err(Unverified::Wrong(elsewhere(address)));
+        }
+    }
+    metrics::note_key_use(&record.id, now.date());
     Ok(Principal {
         actor: format!("key:{}", record.id),
         id: Some(record.id.clone()),
@@ -79,19 +96,22 @@ pub async fn verify(
     })
 }
 
+/// From where a call comes, as the header field says in which that is told. Where a proxy adds to what was sent to it, the
+/// last entry is the proxy's own.
+fn address_of(request: &Request, field: &str) -> Option<IpAddr> {
+    let told = request.header(field)?;
+    told.rsplit(',').next()?.trim().parse().ok()
+}
+
+fn elsewhere(address: Option<IpAddr>) -> Problem {
+    let from = address.map_or_else(|| "an address that cannot be told".to_owned(), |address| address.to_string());
+    Problem { detail: format!("this key may not be used from {from}"), ..Problem::forbidden() }
+}
+
 /// The hash by which a key is stored, in hexadecimal. It is looked up as a whole, so that its comparison tells nothing
 /// of the key, however long it takes.
 pub fn hash(key: &str) -> Option<String> {
-    use std::fmt::Write;
-    if key.len() > MAX_KEY {
-        return None;
-    }
-    let mut hex = String::with_capacity(64);
-    for octet in Sha256::digest(key.as_bytes()) {
-        // writing into a string cannot fail
-        let _ = write!(hex, "{octet:02x}");
-    }
-    Some(hex)
+    (key.len() <= MAX_KEY).then(|| HEXLOWER.encode(&Sha256::digest(key.as_bytes())))
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750, section 2.1); the scheme's case is ignored.

@@ -38,7 +38,7 @@ async fn decide_posted(
     context: &Context,
 ) -> Result<(Form, Vec<Vec<u8>>), Problem> {
     let mut access = access_of(config, request, env);
-    let principal = match auth::verify(config, &access, context, auth::of(request)).await {
+    let principal = match auth::verify(config, &access, context, request, auth::of(request)).await {
         Ok(principal) => Some(principal),
         Err(Unverified::Wrong(problem)) => return Err(problem),
         Err(Unverified::Unknown(why)) => {

@@ -49,7 +49,7 @@ pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<R
 
 async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &Context) -> Result<Vec<u8>, Problem> {
     let mut access = access_of(config, request, env);
-    let principal = match auth::verify(config, &access, context, auth::of(request)).await {
+    let principal = match auth::verify(config, &access, context, request, auth::of(request)).await {
         Ok(principal) => principal,
         Err(Unverified::Wrong(problem)) => return Err(problem),
         // who asks cannot be told for our own fault: nothing is read or recorded

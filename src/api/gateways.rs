@@ -138,7 +138,7 @@ impl Asking<'_> {
             None => key_field.and_then(|field| self.request.header(field)),
         };
         let access = access_of(self.config, self.request, self.env);
-        auth::verify(self.config, &access, self.context, key.as_deref()).await
+        auth::verify(self.config, &access, self.context, self.request, key.as_deref()).await
     }
 
     /// What the key says of its gateway, for the one tenant that it or the address names.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use tidegate_engine::{MAX_OWN_HOPS, TenantId};
+use tidegate_engine::{DAY, MAX_OWN_HOPS, Network, TenantId, Timestamp};
 use tidegate_wire::problem::{Problem, read_json};
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::worker_sys::web_sys::Response;
@@ -11,7 +11,9 @@ use super::{Caller, Failure, auth, done, not_allowed};
 use crate::access::Role;
 use crate::durable::client::ADMIN_DEADLINE;
 use crate::http;
+use crate::metrics;
 use crate::operator::{Call, NewKey, RevokeKey};
+use crate::platform::real_now;
 use crate::store::{self, GatewaySettings, KeyKey};
 
 /// Characters of a key's name.
@@ -19,6 +21,10 @@ const MAX_NAME: usize = 100;
 const ID_OCTETS: u32 = 6;
 /// 192 bits.
 const SECRET_OCTETS: u32 = 24;
+/// A key that expires does so within five years.
+const MAX_SECONDS: i64 = (5 * 365 + 2) * DAY;
+/// Networks from which one key may be used.
+const MAX_NETWORKS: usize = 32;
 
 pub async fn route(caller: &Caller<'_>, method: &str, rest: &[&str]) -> Result<Response, Failure> {
     caller.principal.handles_keys()?;
@@ -39,6 +45,8 @@ async fn list(caller: &Caller<'_>) -> Result<Response, Failure> {
         caller.principal.reads_tenant(tenant)?;
     }
     let tenant = asked.or_else(|| caller.principal.tenant.clone());
+    // so that the list has what this isolate saw; the rest follows within seconds
+    let _ = metrics::tell_key_uses(caller.env).await;
     Ok(caller.operator().forward(&Call::Keys(tenant, caller.range()?)).await?)
 }
 
@@ -52,11 +60,16 @@ struct Posted {
     #[serde(deserialize_with = "name")]
     name: String,
     gateway: Option<GatewaySettings>,
+    /// RFC 3339; null: it lasts.
+    expires_at: Option<String>,
+    /// Null: from anywhere.
+    networks: Option<Vec<Network>>,
 }
 
 async fn create(caller: &Caller<'_>) -> Result<Response, Failure> {
+    let now = caller.circumstances.clock.unwrap_or_else(real_now);
     let body = caller.request.body().await?;
-    let Posted { role, tenant, name, gateway } = read_json(&body)?;
+    let Posted { role, tenant, name, gateway, expires_at, networks } = read_json(&body)?;
     caller.principal.makes_key(role, tenant.as_ref())?;
     if matches!(role, Role::Admin | Role::Metrics) && tenant.is_some() {
         let why = format!("a key of the role {} is for all tenants", role.as_str());
@@ -65,12 +78,16 @@ async fn create(caller: &Caller<'_>) -> Result<Response, Failure> {
     if gateway.and_then(|gateway| gateway.own_hops).is_some_and(|hops| hops > MAX_OWN_HOPS) {
         return Err(Problem::bad_request(format!("at most {MAX_OWN_HOPS}")).in_field("gateway.own_hops").into());
     }
+    let expires_at = expires_at.map(|at| expiry(&at, now)).transpose()?;
+    if networks.as_ref().is_some_and(|networks| !(1..=MAX_NETWORKS).contains(&networks.len())) {
+        return Err(Problem::bad_request(format!("1 to {MAX_NETWORKS} networks, or null")).in_field("networks").into());
+    }
     let (id, secret) = (random_hex(ID_OCTETS), random_hex(SECRET_OCTETS));
     let key = format!("tg_{id}_{secret}");
     let hash = auth::hash(&key).ok_or_else(|| Problem::unavailable("the key cannot be hashed"))?;
-    let new = NewKey { hash, id, role, tenant, name, gateway };
+    let new = NewKey { hash, id, role, tenant, name, gateway, expires_at, networks };
     let (family, record) = (KeyKey(new.hash.clone()), new.record());
-    let shown: Box<RawValue> = done(caller.operator().request(&Call::CreateKey(new), ADMIN_DEADLINE).await?)?;
+    let shown: Box<RawValue> = done(caller.operator().request(&new.call(), ADMIN_DEADLINE).await?)?;
     store::remember(&family, record);
     let members = shown.get().strip_prefix('{').unwrap_or_default();
     let body = format!(r#"{{"key":"{key}",{members}"#);
@@ -89,6 +106,16 @@ async fn revoke(caller: &Caller<'_>, id: &str) -> Result<Response, Failure> {
         return Ok(http::no_content()?);
     }
     Ok(http::respond(202, "application/json", &[], br#"{"confirmed":false}"#)?)
+}
+
+/// When a key expires: in the future, within five years.
+fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
+    let at: Timestamp =
+        text.parse().map_err(|error| Problem::bad_request(format!("{error}")).in_field("expires_at"))?;
+    if at <= now || at > now.plus(MAX_SECONDS) {
+        return Err(Problem::unprocessable("a key expires in the future, within five years").in_field("expires_at"));
+    }
+    Ok(at)
 }
 
 /// A member that may be null, yet has to be there.

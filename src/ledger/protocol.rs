@@ -98,8 +98,13 @@ impl Call {
                 | Self::Notifications(_)
                 | Self::Pauses(PauseCall::List(_))
                 | Self::Exemption(_, ExemptionCall::Show)
-                | Self::Webhooks(WebhookCall::List(_))
+                | Self::Webhooks(WebhookCall::List(_) | WebhookCall::ListMasked(_))
         )
+    }
+
+    /// Whether it is a change by the holder of a key, of which there is a limit. What is recorded of mail is none.
+    pub const fn is_limited(&self) -> bool {
+        !self.only_reads() && !matches!(self, Self::Record(_) | Self::Note(_) | Self::Republish | Self::Tick)
     }
 
     /// Whether the tenant's summary may be another one afterwards.

@@ -10,6 +10,7 @@ mod refusals;
 pub mod signature;
 pub mod target;
 
+use data_encoding::{BASE64, HEXLOWER};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate_wire::problem::Problem;
@@ -85,7 +86,7 @@ pub fn create(sql: &Sql, site: &Site<'_>, url: &str) -> Result<Changed, SqlError
         change.run(
             "INSERT INTO webhook (id, url, secret, created_at, created_by, sent, due, attempts)
              VALUES (?1, ?2, ?3, ?4, ?5, (SELECT IFNULL(MAX(number), 0) FROM notification), 0, 0)",
-            values![id.as_str(), url, signature::to_hex(&key), site.now.0, site.actor],
+            values![id.as_str(), url, HEXLOWER.encode(&key), site.now.0, site.actor],
         )?;
         policies::set_tenant(change, site.tenant)?;
         audit::write(change, site.act(), "webhook.create", &id, (None, one(change, &id)?))?;
@@ -107,7 +108,7 @@ pub fn rotate(sql: &Sql, site: &Site<'_>, id: &str) -> Result<Changed, SqlError>
              ON CONFLICT (id) DO UPDATE SET former_secret = excluded.former_secret, former_until = excluded.former_until",
             values![id, real_now().plus(FORMER_SECRET_SECONDS).0],
         )?;
-        change.run("UPDATE webhook SET secret = ?2 WHERE id = ?1", values![id, signature::to_hex(&key)])?;
+        change.run("UPDATE webhook SET secret = ?2 WHERE id = ?1", values![id, HEXLOWER.encode(&key)])?;
         audit::write(change, site.act(), "webhook.rotate", id, (Some(before), one(change, id)?))?;
         with_secret(change, id, &key)
     })
@@ -117,7 +118,7 @@ pub fn rotate(sql: &Sql, site: &Site<'_>, id: &str) -> Result<Changed, SqlError>
 fn with_secret(change: &Change<'_>, id: &str, key: &[u8]) -> Result<Changed, SqlError> {
     let shown = "SELECT json_object('id', id, 'url', url, 'secret', ?2,
         'created_at', strftime('%Y-%m-%dT%H:%M:%SZ', created_at, 'unixepoch')) FROM webhook WHERE id = ?1";
-    let secret = format!("whsec_{}", signature::to_base64(key));
+    let secret = format!("whsec_{}", BASE64.encode(key));
     let shown = change.texts(shown, values![id, secret])?.pop();
     Ok(Changed { shown, ..Changed::default() })
 }

@@ -1,19 +1,20 @@
 //! API keys: made, listed and revoked. Stored is the hash of a key, never its secret.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use tidegate_engine::{DAY, TenantId, Timestamp};
+use tidegate_engine::{DAY, Date, Network, TenantId, Timestamp};
+use tidegate_stored::Document;
+use tidegate_wire::native::Written;
 use tidegate_wire::problem::Problem;
 
-use super::protocol::{NewKey, RevokeKey};
+use super::protocol::{KeyUse, NewKey, RevokeKey};
 use super::trail;
 use crate::access::Role;
-use crate::durable::audit::Act;
+use crate::durable::audit::{self, Act};
 use crate::durable::lists::{Page, Range};
 use crate::durable::outbox;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::durable::walk::Expected;
-use crate::store::{Family, KeyKey, KeyRecord};
+use crate::store::{Family, GatewaySettings, KeyKey, KeyRecord, Validity};
 
 /// Keys of one tenant, or of none, that live at once.
 const MAX_KEYS: i64 = 100;
@@ -29,11 +30,26 @@ pub const TABLES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS tombstone_at ON tombstone (at)",
 ];
 
-const SHOWN: &str = "json_object('id', id, 'role', role, 'tenant', tenant, 'name', name, 'gateway', json(gateway),
-    'created_at', strftime('%Y-%m-%dT%H:%M:%SZ', created_at, 'unixepoch'), 'created_by', created_by)";
+/// What this release added to the table: when a key expires, the networks from which it may be used (JSON), and the last
+/// day on which it was.
+const COLUMNS: [(&str, &str); 3] = [("expires_at", "INTEGER"), ("networks", "TEXT"), ("last_used_on", "TEXT")];
+
+/// A row as [`Row`] reads it.
+const ROW: &str = "json_object('number', number, 'id', id, 'hash', hash, 'role', role, 'tenant', tenant, 'name', name,
+    'gateway', json(gateway), 'expires_at', expires_at, 'networks', json(networks), 'created_at', created_at,
+    'created_by', created_by, 'last_used_on', last_used_on)";
+
+/// Gives the table what it lacks.
+pub fn add_columns(change: &Change<'_>) -> Result<(), SqlError> {
+    let known = change.texts("SELECT name FROM pragma_table_info('key')", Vec::new())?;
+    COLUMNS
+        .iter()
+        .filter(|(name, _)| !known.iter().any(|known| known == name))
+        .try_for_each(|(name, kind)| change.run(&format!("ALTER TABLE key ADD COLUMN {name} {kind}"), Vec::new()))
+}
 
 /// Makes a key, and shows it as lists do.
-pub fn create(sql: &Sql, act: Act<'_>, key: NewKey) -> Result<Box<RawValue>, SqlError> {
+pub fn create(sql: &Sql, act: Act<'_>, key: NewKey) -> Result<Shown, SqlError> {
     sql.change(|change| {
         let (tenant, role) = (key.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()), key.role.as_str());
         let of_tenant = "SELECT COUNT(*) FROM key WHERE tenant IS ?1";
@@ -47,45 +63,47 @@ pub fn create(sql: &Sql, act: Act<'_>, key: NewKey) -> Result<Box<RawValue>, Sql
             return Err(Problem::conflict(why).in_field("name").into());
         }
         let gateway = key.gateway.as_ref().map(to_text).transpose()?;
+        let networks = key.networks.as_ref().map(to_text).transpose()?;
+        let (id, hash, name) = (key.id.as_str(), key.hash.as_str(), key.name.as_str());
+        let expires_at = key.expires_at.map(|at| at.0);
         change.run(
-            "INSERT INTO key (id, hash, role, tenant, name, gateway, created_at, created_by)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            values![key.id.as_str(), key.hash.as_str(), role, tenant, key.name.as_str(), gateway, act.at.0, act.actor],
+            "INSERT INTO key (id, hash, role, tenant, name, gateway, created_at, created_by, expires_at, networks)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            values![id, hash, role, tenant, name, gateway, act.at.0, act.actor, expires_at, networks],
         )?;
         outbox::lay_key(change, &KeyKey(key.hash.clone()), &key.record(), metadata(&key.id, act.at)?)?;
-        let shown = find(change, &key.id)?.ok_or_else(|| SqlError::Failed("the key is not there".to_owned()))?.shown;
-        let after = Some(shown.get().to_owned());
-        trail::write(change, act, "key.create", &key.id, (None, after), key.tenant.as_ref())?;
+        let row = find(change, &key.id)?.ok_or_else(|| SqlError::Failed("the key is not there".to_owned()))?;
+        let shown = row.shown();
+        trail::write(change, act, "key.create", &key.id, (None, audit::json(&shown)?), key.tenant.as_ref())?;
         Ok(shown)
     })
 }
 
 /// One page of keys, newest first; of one tenant where one is given.
-pub fn page(sql: &Sql, tenant: Option<&TenantId>, range: &Range) -> Result<Page<Box<RawValue>>, SqlError> {
+pub fn page(sql: &Sql, tenant: Option<&TenantId>, range: &Range) -> Result<Page<Shown>, SqlError> {
     let below = range.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11);
     let tenant = tenant.map(|tenant| tenant.as_str().to_owned());
     let rows = format!(
-        "SELECT json_array(number, {SHOWN}) FROM key WHERE number < ?1 AND (?2 IS NULL OR tenant = ?2)
-         ORDER BY number DESC LIMIT ?3"
+        "SELECT {ROW} FROM key WHERE number < ?1 AND (?2 IS NULL OR tenant = ?2) ORDER BY number DESC LIMIT ?3"
     );
-    let rows = sql.rows::<(i64, Box<RawValue>)>(&rows, values![below, tenant, i64::from(range.limit) + 1])?;
-    let Page { items, next } = Page::of(rows, range, |(number, _)| number.to_string());
-    Ok(Page { items: items.into_iter().map(|(_, shown)| shown).collect(), next })
+    let rows = sql.rows::<Row>(&rows, values![below, tenant, i64::from(range.limit) + 1])?;
+    let Page { items, next } = Page::of(rows, range, |row| row.number.to_string());
+    Ok(Page { items: items.into_iter().map(Row::shown).collect(), next })
 }
 
 /// Revokes a key, and tells its hash. One of another tenant than the caller's is none to the caller.
 pub fn revoke(sql: &Sql, act: Act<'_>, revoke: &RevokeKey) -> Result<String, SqlError> {
     sql.change(|change| {
         let missing = || Problem::not_found("there is no such key");
-        let Row { hash, role, tenant, shown } = find(change, &revoke.id)?.ok_or_else(missing)?;
-        if revoke.bound_to.is_some() && revoke.bound_to != tenant {
+        let row = find(change, &revoke.id)?.ok_or_else(missing)?;
+        if revoke.bound_to.is_some() && revoke.bound_to != row.tenant {
             return Err(missing().into());
         }
-        if !revoke.as_admin && !role.is_handed_out_by_operators() {
+        if !revoke.as_admin && !row.role.is_handed_out_by_operators() {
             return Err(Problem::forbidden().into());
         }
-        remove(change, act, &revoke.id, &hash, &shown, tenant.as_ref())?;
-        Ok(hash)
+        let tenant = row.tenant.clone();
+        remove(change, act, row, tenant.as_ref())
     })
 }
 
@@ -94,46 +112,47 @@ pub fn revoke_all(change: &Change<'_>, act: Act<'_>, tenant: &TenantId) -> Resul
     let ids = change.texts("SELECT id FROM key WHERE tenant = ?1", values![tenant.as_str()])?;
     let mut hashes = Vec::new();
     for id in ids {
-        let Some(Row { hash, shown, .. }) = find(change, &id)? else { continue };
+        let Some(row) = find(change, &id)? else { continue };
         // for the operator's trail alone: the tenant has none any more
-        remove(change, act, &id, &hash, &shown, None)?;
-        hashes.push(hash);
+        hashes.push(remove(change, act, row, None)?);
     }
     Ok(hashes)
 }
 
-fn remove(
-    change: &Change<'_>,
-    act: Act<'_>,
-    id: &str,
-    hash: &str,
-    shown: &RawValue,
-    tenant: Option<&TenantId>,
-) -> Result<(), SqlError> {
-    change.run("DELETE FROM key WHERE id = ?1", values![id])?;
+/// Removes a key, and tells its hash. `tenant`: whose trail is told, too.
+fn remove(change: &Change<'_>, act: Act<'_>, row: Row, tenant: Option<&TenantId>) -> Result<String, SqlError> {
+    let hash = row.hash.clone();
+    change.run("DELETE FROM key WHERE id = ?1", values![row.id.as_str()])?;
     let tombstone = "INSERT INTO tombstone (hash, at) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING";
-    change.run(tombstone, values![hash, act.at.0])?;
-    outbox::revoke(change, &KeyKey(hash.to_owned()))?;
-    trail::write(change, act, "key.revoke", id, (Some(shown.get().to_owned()), None), tenant)
+    change.run(tombstone, values![hash.as_str(), act.at.0])?;
+    outbox::revoke(change, &KeyKey(hash.clone()))?;
+    let shown = row.shown();
+    trail::write(change, act, "key.revoke", &shown.id, (audit::json(&shown)?, None), tenant)?;
+    Ok(hash)
+}
+
+/// Takes in on which days keys were used: each is written at most once a day.
+pub fn used(sql: &Sql, used: &[KeyUse]) -> Result<bool, SqlError> {
+    sql.change(|change| {
+        for KeyUse { id, day } in used {
+            change.run(
+                "UPDATE key SET last_used_on = ?2 WHERE id = ?1 AND (last_used_on IS NULL OR last_used_on < ?2)",
+                values![id.as_str(), day.to_string()],
+            )?;
+        }
+        Ok(true)
+    })
 }
 
 /// What KV should have of the next keys after that number, each with its own.
 pub fn expected(sql: &Sql, after: i64, most: i64) -> Result<Vec<(i64, Expected)>, SqlError> {
-    #[derive(Deserialize)]
-    struct Stored {
-        number: i64,
-        hash: String,
-        created_at: Timestamp,
-        #[serde(flatten)]
-        record: KeyRecord,
-    }
-    let rows = "SELECT json_object('number', number, 'hash', hash, 'created_at', created_at, 'id', id, 'role', role,
-        'tenant', tenant, 'name', name, 'gateway', json(gateway)) FROM key WHERE number > ?1 ORDER BY number LIMIT ?2";
-    let expected = |Stored { number, hash, created_at, record }: Stored| {
-        let metadata = Some(metadata(&record.id, created_at)?);
-        Ok((number, Expected { key: KeyKey(hash).key(), json: to_text(&record)?, metadata }))
+    let rows = format!("SELECT {ROW} FROM key WHERE number > ?1 ORDER BY number LIMIT ?2");
+    let expected = |row: Row| {
+        let (number, key) = (row.number, KeyKey(row.hash.clone()).key());
+        let metadata = Some(metadata(&row.id, row.created_at)?);
+        Ok((number, Expected { key, json: to_text(&row.record())?, metadata }))
     };
-    sql.rows::<Stored>(rows, values![after, most])?.into_iter().map(expected).collect()
+    sql.rows::<Row>(&rows, values![after, most])?.into_iter().map(expected).collect()
 }
 
 /// Whether a key of that hash works.
@@ -167,17 +186,67 @@ pub fn made_at(metadata: Option<&str>) -> Option<Timestamp> {
     serde_json::from_str(metadata?).ok().map(|Metadata { at, .. }| at)
 }
 
+/// A key as its row has it.
 #[derive(Deserialize)]
 struct Row {
+    number: i64,
+    id: String,
     hash: String,
     role: Role,
     tenant: Option<TenantId>,
-    shown: Box<RawValue>,
+    name: String,
+    gateway: Option<Document<GatewaySettings>>,
+    expires_at: Option<Timestamp>,
+    networks: Option<Vec<Network>>,
+    created_at: Timestamp,
+    created_by: String,
+    last_used_on: Option<Date>,
+}
+
+impl Row {
+    fn shown(self) -> Shown {
+        Shown {
+            id: self.id,
+            role: self.role,
+            tenant: self.tenant,
+            name: self.name,
+            gateway: self.gateway.map(Document::into_value),
+            expires_at: self.expires_at.map(Written),
+            networks: self.networks,
+            created_at: Written(self.created_at),
+            created_by: self.created_by,
+            last_used_on: self.last_used_on,
+        }
+    }
+
+    /// What KV holds of it.
+    fn record(self) -> KeyRecord {
+        KeyRecord {
+            id: self.id,
+            role: self.role,
+            tenant: self.tenant,
+            name: Some(self.name),
+            gateway: self.gateway.map(Document::into_value),
+            validity: Validity { expires_at: self.expires_at, networks: self.networks },
+        }
+    }
+}
+
+/// A key as the API shows it.
+#[derive(Serialize)]
+pub struct Shown {
+    id: String,
+    role: Role,
+    tenant: Option<TenantId>,
+    name: String,
+    gateway: Option<GatewaySettings>,
+    expires_at: Option<Written<Timestamp>>,
+    networks: Option<Vec<Network>>,
+    created_at: Written<Timestamp>,
+    created_by: String,
+    last_used_on: Option<Date>,
 }
 
 fn find(change: &Change<'_>, id: &str) -> Result<Option<Row>, SqlError> {
-    let row = format!(
-        "SELECT json_object('hash', hash, 'role', role, 'tenant', tenant, 'shown', {SHOWN}) FROM key WHERE id = ?1"
-    );
-    change.row(&row, values![id])
+    change.row(&format!("SELECT {ROW} FROM key WHERE id = ?1"), values![id])
 }

@@ -1,13 +1,12 @@
 //! What edge, ledgers and the operator's object say to each other, as JSON.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::Mode;
-use tidegate_engine::TenantId;
+use tidegate_engine::{Date, Mode, Network, TenantId, Timestamp};
 
 use crate::access::Role;
 use crate::durable::audit::Note;
 use crate::durable::lists::Range;
-use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyKey, KeyRecord};
+use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyKey, KeyRecord, Validity};
 
 /// One call to the operator's object.
 #[derive(Debug, Deserialize, Serialize)]
@@ -15,10 +14,15 @@ use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyKey, KeyRecord};
 pub enum Call {
     /// Answered with the key as lists show it.
     CreateKey(NewKey),
+    /// The same for a key that expires or is bound to networks: an object of the release before, which would make one
+    /// without bounds, does not know this call.
+    CreateBoundedKey(NewKey),
     /// Answered with one page of keys as the API shows them; of one tenant where one is given.
     Keys(Option<TenantId>, Range),
     /// Answered with the key's hash.
     RevokeKey(RevokeKey),
+    /// On which days keys were used. Answered with `true`.
+    KeysUsed(Vec<KeyUse>),
     /// Sets the ceiling where one is given. The first mode is the deployment's variable: the release before takes it
     /// in, this one passes over it. Answered with [`Changed`].
     Control(Mode, Option<Mode>),
@@ -62,9 +66,54 @@ pub struct NewKey {
     pub tenant: Option<TenantId>,
     pub name: String,
     pub gateway: Option<GatewaySettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<Network>>,
+}
+
+/// A key that was used on that day.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct KeyUse {
+    pub id: String,
+    pub day: Date,
+}
+
+impl Call {
+    /// Whether it is a change by the holder of a key, of which there is a limit. What holds mail back less, and what takes
+    /// a key away, is never limited.
+    pub const fn is_limited(&self) -> bool {
+        match self {
+            Self::CreateKey(_) | Self::CreateBoundedKey(_) | Self::PutFacts(_) | Self::Republish => true,
+            Self::Control(_, mode) => matches!(mode, Some(Mode::Enforce)),
+            Self::RevokeKey(_)
+            | Self::Keys(..)
+            | Self::KeysUsed(_)
+            | Self::Facts(..)
+            | Self::Baselines(_)
+            | Self::Admit(..)
+            | Self::Note(_)
+            | Self::Audit(_)
+            | Self::Notifications(_)
+            | Self::OwnHops { .. }
+            | Self::Count(_)
+            | Self::Tell(_)
+            | Self::IsPublished(_)
+            | Self::Tick => false,
+        }
+    }
 }
 
 impl NewKey {
+    /// The call that makes it.
+    pub fn call(self) -> Call {
+        if self.expires_at.is_some() || self.networks.is_some() {
+            Call::CreateBoundedKey(self)
+        } else {
+            Call::CreateKey(self)
+        }
+    }
+
     /// What KV holds of it.
     pub fn record(&self) -> KeyRecord {
         KeyRecord {
@@ -73,6 +122,7 @@ impl NewKey {
             tenant: self.tenant.clone(),
             name: Some(self.name.clone()),
             gateway: self.gateway,
+            validity: Validity { expires_at: self.expires_at, networks: self.networks.clone() },
         }
     }
 }
@@ -136,3 +186,17 @@ pub struct Republished {
 
 /// Series as Prometheus names them, with what was counted.
 pub type Counts = Vec<(String, u64)>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lowers_the_brake_or_takes_a_key_away_is_never_limited() {
+        let control = |mode| Call::Control(Mode::Enforce, mode).is_limited();
+        assert!(control(Some(Mode::Enforce)));
+        assert!(!control(Some(Mode::Report)) && !control(Some(Mode::Off)) && !control(None));
+        let revoke = RevokeKey { id: "k3f9".to_owned(), bound_to: None, as_admin: true };
+        assert!(!Call::RevokeKey(revoke).is_limited());
+    }
+}

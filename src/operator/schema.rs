@@ -26,8 +26,8 @@ const TABLES: &[&str] = &[
 ];
 
 /// 1: what 67205e3 has. 2: what the operator is told, what isolates told, revoked keys, how far all is laid anew, and the
-/// outbox by rank.
-pub const STEPS: [Step; 2] = [
+/// outbox by rank. 3: until when, from where and on which day last keys are used.
+pub const STEPS: [Step; 3] = [
     |change| TABLES.iter().chain(audit::TABLES).try_for_each(|table| change.run(table, Vec::new())),
     |change| {
         let mut tables = super::notifications::TABLES
@@ -40,4 +40,5 @@ pub const STEPS: [Step; 2] = [
         tables.try_for_each(|table| change.run(table, Vec::new()))?;
         outbox::create(change)
     },
+    super::keys::add_columns,
 ];

@@ -1275,12 +1275,31 @@ export const OPERATIONS = [
           const gateway = { connector: "on_premises", own_hops: 1 };
           return { path: "/v1/keys", body: { role: "gateway", tenant, name: world.name("made"), gateway } };
         },
+        (world, tenant) => {
+          const [expires_at, networks] = [rfc3339(NOW + 30 * DAY), ["192.0.2.0/24", "2001:db8::/32"]];
+          const name = world.name("bounded");
+          return {
+            path: "/v1/keys",
+            body: { role: "viewer", tenant, name, expires_at, networks },
+            check: ({ json }) => assert.deepEqual([json.expires_at, json.networks], [expires_at, networks]),
+          };
+        },
       ],
       400: [
         () => ({ path: "/v1/keys", body: MALFORMED }),
         () => ({ path: "/v1/keys", body: { role: "owner", tenant: null, name: "x" }, field: "role" }),
         () => ({ path: "/v1/keys", body: { role: "viewer", tenant: "No", name: "x" }, field: "tenant" }),
         () => ({ path: "/v1/keys", body: { role: "viewer", tenant: null, name: "" }, field: "name" }),
+        ...[[], ["ten"], Array(33).fill("192.0.2.7")].map((networks) => () => ({
+          path: "/v1/keys",
+          body: { role: "viewer", tenant: null, name: "x", networks },
+          field: "networks",
+        })),
+        () => ({
+          path: "/v1/keys",
+          body: { role: "viewer", tenant: null, name: "x", expires_at: "2027" },
+          field: "expires_at",
+        }),
       ],
       409: [
         async (world, tenant) => {
@@ -1296,6 +1315,11 @@ export const OPERATIONS = [
           body: { role: "admin", tenant, name: world.name("bound admin") },
           field: "tenant",
         }),
+        ...[NOW, NOW + 1_828 * DAY].map((at) => () => ({
+          path: "/v1/keys",
+          body: { role: "viewer", tenant: null, name: "x", expires_at: rfc3339(at) },
+          field: "expires_at",
+        })),
       ],
     },
   },
@@ -1409,6 +1433,31 @@ export function provocations(operation) {
       return { ...(await succeed(world, tenant)), key };
     });
   }
+  if (role === "any") {
+    add(403, async (world, tenant) => {
+      const name = world.name("elsewhere");
+      const { key } = await world.newKey({ role: "viewer", tenant: null, name, networks: ["192.0.2.7"] });
+      return { ...(await succeed(world, tenant)), key };
+    });
+  }
+  if (isLimited(operation)) {
+    add(429, async (world, tenant) => {
+      const { key } = await world.newKey({ role: "admin", tenant: null, name: world.name("busy") });
+      const prepared = await succeed(world, tenant);
+      const method = operation.tenant === "path" ? "DELETE" : "PUT";
+      const change =
+        operation.tenant === "path"
+          ? { path: at(tenant, "/webhooks/none") }
+          : { path: "/v1/control/mode", body: { mode: "enforce" } };
+      await until("the key has made its changes of this minute", async () => {
+        const asked = Array.from({ length: 20 }, () =>
+          world.edge.client.ask(method, change.path, { ...change, now: NOW, key }),
+        );
+        return (await Promise.all(asked)).some(({ status }) => status === 429);
+      });
+      return { ...prepared, key };
+    });
+  }
   if (role !== "none" && role !== "gateway") {
     // a key of the store: the deployment's own needs no store to be known
     add(503, async (world, tenant) => {
@@ -1430,6 +1479,11 @@ export function provocations(operation) {
     for (const provoke of provokes) add(Number(status), provoke);
   }
   return ways;
+}
+
+/** Whether it is a change of which a key makes so many a minute. @param {Operation} operation */
+function isLimited({ id, method, role }) {
+  return method !== "GET" && role !== "gateway" && !["revokeKey", "previewPolicy"].includes(id);
 }
 
 /** @param {Answer} answer */

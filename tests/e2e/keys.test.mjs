@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, Client, event, until } from "../support/client.mjs";
+import { at, Client, event, received, until } from "../support/client.mjs";
 import { startEdge } from "../support/edge.mjs";
 
 const NOW = at("2026-10-01T12:00:00Z");
@@ -42,8 +42,11 @@ test("a key is shown once, and never again", async () => {
     tenant: "shown",
     name: "report",
     gateway: null,
+    expires_at: null,
+    networks: null,
     created_at: "2026-10-01T12:00:00Z",
     created_by: "admin",
+    last_used_on: null,
   });
   const list = await client.ask("GET", "/v1/keys?tenant=shown");
   assert.deepEqual(list.json, { items: [listed], next: null });
@@ -193,11 +196,212 @@ test("what a key says wrong is named", async () => {
     [{ ...good, gateway: { own_hops: 17 } }, "gateway.own_hops"],
     [{ ...good, gateway: { connector: "lan" } }, "gateway.connector"],
     [{ ...good, secret: "x" }, "secret"],
+    [{ ...good, expires_at: "tomorrow" }, "expires_at"],
+    [{ ...good, networks: ["ten"] }, "networks"],
+    [{ ...good, networks: [] }, "networks"],
+    [{ ...good, networks: Array(33).fill("192.0.2.7") }, "networks"],
   ];
   for (const [body, field] of cases) {
     const answer = await client.ask("POST", "/v1/keys", { body });
     assert.deepEqual([answer.status, answer.json.field], [400, field], answer.text);
   }
+});
+
+test("a key that expires is as a revoked one from then on, and not a second earlier", async () => {
+  const expires_at = "2026-11-01T00:00:00Z";
+  const key = { role: "gateway", tenant: "expiring", name: "mx1", expires_at };
+  const made = await make(key);
+  assert.equal(made.expires_at, expires_at);
+  const message = event({ tenant: "expiring", header: "" });
+  const ask = (/** @type {string} */ now, fresh = false) =>
+    client.ask("POST", "/v1/decide", { key: made.key, now, fresh, body: message });
+  for (const fresh of [false, true]) {
+    assert.equal((await ask("2026-10-31T23:59:59Z", fresh)).status, 200);
+    const expired = await ask(expires_at, fresh);
+    assert.equal(expired.status, 401);
+    assert.match(expired.headers.get("www-authenticate") ?? "", /^Bearer/);
+  }
+  const list = await client.ask("GET", "/v1/keys?tenant=expiring", { now: "2027-01-01T00:00:00Z" });
+  assert.deepEqual(list.json.items[0].expires_at, expires_at, "it can be seen and revoked still");
+  for (const wrong of ["2026-10-01T12:00:00Z", "2026-09-30T00:00:00Z", "2031-10-03T12:00:01Z"]) {
+    const answer = await client.ask("POST", "/v1/keys", { now: NOW, body: { ...key, expires_at: wrong } });
+    assert.deepEqual([answer.status, answer.json.field], [422, "expires_at"], wrong);
+  }
+  await make({ ...key, expires_at: "2031-10-01T12:00:00Z" });
+});
+
+test("a key that is bound to networks is refused from elsewhere, and where that cannot be told", async () => {
+  const networks = ["192.0.2.0/24", "2001:db8::/32"];
+  const viewer = await make({ role: "viewer", tenant: "placed", name: "report", networks });
+  const gateway = await make({ role: "gateway", tenant: "placed", name: "mx1", networks });
+  assert.deepEqual(viewer.networks, networks);
+  const message = event({ tenant: "placed", header: "" });
+  /** @type {[Record<string, string>, boolean][]} */
+  const cases = [
+    [{ "cf-connecting-ip": "192.0.2.7" }, true],
+    [{ "cf-connecting-ip": "2001:db8::7" }, true],
+    [{ "cf-connecting-ip": "::ffff:192.0.2.7" }, true],
+    [{ "cf-connecting-ip": "198.51.100.7" }, false],
+    [{ "cf-connecting-ip": "" }, false],
+    [{ "x-forwarded-for": "192.0.2.7", "x-real-ip": "192.0.2.7", forwarded: "for=192.0.2.7" }, false],
+    [{}, false],
+  ];
+  for (const [headers, may] of cases) {
+    const what = JSON.stringify(headers);
+    for (const [key, method, path, body] of /** @type {[string, string, string, object?][]} */ ([
+      [viewer.key, "GET", "/v1/tenants/placed/servers"],
+      [gateway.key, "POST", "/v1/decide", message],
+      [gateway.key, "POST", "/v1/decide/batch", [message]],
+    ])) {
+      const answer = await client.ask(method, path, { key, now: NOW, fresh: true, headers, body });
+      assert.equal(answer.status, may ? 200 : 403, `${what}: ${answer.text}`);
+      if (!may) {
+        assert.match(
+          answer.json.detail,
+          /^this key may not be used from (198\.51\.100\.7|an address that cannot be told)$/,
+        );
+      }
+    }
+    // what gateways ask in words of their own: as a key of another role is refused
+    for (const path of ["/checkv2", "/gateways/exim", "/gateways/stalwart", "/gateways/postfix"]) {
+      const answer = await client.ask("POST", path, {
+        key: gateway.key,
+        now: NOW,
+        fresh: true,
+        headers,
+        body: "",
+      });
+      assert.equal(answer.status === 403, !may, `${path} ${what}: ${answer.status} ${answer.text}`);
+      assert.ok(answer.status < 500, answer.text);
+    }
+  }
+});
+
+test("KV that is laid anew has a key with its bounds, and by one that needs a later reader nobody is let in", async () => {
+  const bounds = { expires_at: "2027-10-01T00:00:00Z", networks: ["192.0.2.0/24"] };
+  const { id, key } = await make({ role: "admin", tenant: null, name: "bounded", ...bounds });
+  const stored = async () =>
+    (await edge.kv.keys()).find(({ name, value }) => name.startsWith("key/") && JSON.parse(value).id === id);
+  const laid = await until("KV has the key", stored);
+  const record = JSON.parse(laid.value);
+  assert.deepEqual([record.needs, record.networks], [3, bounds.networks]);
+  const from = { "cf-connecting-ip": "192.0.2.7" };
+  const ask = (/** @type {string} */ method, /** @type {string} */ path, /** @type {object} */ body) =>
+    client.ask(method, path, { key, now: NOW, fresh: true, headers: from, body });
+  assert.equal((await ask("GET", "/v1/me")).status, 200);
+  await edge.kv.put(laid.name, JSON.stringify({ ...record, needs: 4 }));
+  assert.equal((await ask("GET", "/v1/me")).status, 503);
+  const decided = await ask("POST", "/v1/decide", event({ tenant: "bounded", header: "" }));
+  assert.deepEqual([decided.status, decided.json.action, decided.json.degraded], [200, "accept", true]);
+  const { networks: _, expires_at: __, needs: ___, ...unbounded } = record;
+  await edge.kv.put(laid.name, JSON.stringify(unbounded));
+  assert.equal((await client.ask("POST", "/v1/republish")).status, 202);
+  await until("it is laid anew", async () => (await stored())?.value === laid.value, { ms: 20_000 });
+});
+
+test("from where a call comes is told by the header field that the deployment names, and by no other", async () => {
+  for (const [variable, headers, status] of /** @type {[string, Record<string, string>, number][]} */ ([
+    ["header:X-Real-IP", { "x-real-ip": "192.0.2.7" }, 200],
+    // what a proxy added stands last: before it stands what was sent to it
+    ["header:X-Real-IP", { "x-real-ip": "198.51.100.1, 192.0.2.7" }, 200],
+    ["header:X-Real-IP", { "x-real-ip": "192.0.2.7, 198.51.100.1" }, 403],
+    ["header:X-Real-IP", { "cf-connecting-ip": "192.0.2.7" }, 403],
+    ["socket", { "cf-connecting-ip": "192.0.2.7" }, 403],
+  ])) {
+    const other = await startEdge({ ledger: true, vars: { CLIENT_ADDRESS: variable } });
+    try {
+      const body = { role: "viewer", tenant: "placed", name: "x", networks: ["192.0.2.7"] };
+      const { json } = await other.client.ask("POST", "/v1/keys", { body });
+      const answer = await other.client.ask("GET", "/v1/me", { key: json.key, headers });
+      assert.equal(answer.status, status, `${variable} ${JSON.stringify(headers)}: ${answer.text}`);
+      const { warnings } = (await other.client.ask("GET", "/v1/health")).json;
+      const isNamed = warnings.some((/** @type {string} */ text) => text.startsWith("CLIENT_ADDRESS"));
+      assert.equal(isNamed, variable === "socket");
+    } finally {
+      await other.stop();
+    }
+  }
+});
+
+test("a list of keys shows on which day each was last used", async () => {
+  const used = await make({ role: "viewer", tenant: "used", name: "used" });
+  await make({ role: "viewer", tenant: "used", name: "unused" });
+  const usedOn = async () => {
+    const { json } = await client.ask("GET", "/v1/keys?tenant=used");
+    return json.items.map((/** @type {any} */ { name, last_used_on }) => [name, last_used_on]);
+  };
+  const use = (/** @type {string} */ now) => client.ask("GET", "/v1/me", { key: used.key, now });
+  await use("2026-10-01T23:59:59Z");
+  assert.deepEqual(await usedOn(), [
+    ["unused", null],
+    ["used", "2026-10-01"],
+  ]);
+  await use("2026-10-03T00:00:00Z");
+  await use("2026-10-02T00:00:00Z");
+  assert.deepEqual(await usedOn(), [
+    ["unused", null],
+    ["used", "2026-10-03"],
+  ]);
+});
+
+test("the day of a decision is told after the answer, within ten seconds or so", async () => {
+  const pair = await startEdge({ ledger: true, secondEdge: true });
+  try {
+    const body = { role: "gateway", tenant: "told", name: "mx1" };
+    const { json } = await pair.client.ask("POST", "/v1/keys", { now: NOW, body });
+    const message = event({ tenant: "told", header: "" });
+    const answer = await pair.client.ask("POST", "/v1/decide", { key: json.key, now: NOW, body: message });
+    assert.equal(answer.status, 200);
+    // a list tells what its own isolate saw: the other edge's saw nothing
+    const shown = await until(
+      "the day is written",
+      async () => (await pair.second.ask("GET", "/v1/keys?tenant=told")).json.items[0].last_used_on ?? false,
+      { ms: 20_000, every: 250 },
+    );
+    assert.equal(shown, "2026-10-01");
+  } finally {
+    await pair.stop();
+  }
+});
+
+test("a key makes 120 changes a minute, and neither mail nor what stops harm is counted", async () => {
+  const { key, id } = await make({ role: "admin", tenant: null, name: "busy" });
+  const other = await make({ role: "admin", tenant: null, name: "calm" });
+  const ask = (
+    /** @type {string} */ method,
+    /** @type {string} */ path,
+    /** @type {object} */ body,
+    who = key,
+  ) => client.ask(method, path, { key: who, now: NOW, body });
+  const release = () => ask("PUT", "/v1/control/mode", { mode: "enforce" });
+  for (let number = 0; number < 120; number += 1) assert.equal((await release()).status, 200);
+  const refused = await release();
+  assert.equal(refused.status, 429, refused.text);
+  const after = Number(refused.headers.get("retry-after"));
+  assert.ok(after >= 1 && after <= 60, `${after}`);
+  const one = { role: "viewer", tenant: "busied", name: "x" };
+  assert.equal((await ask("POST", "/v1/keys", one)).status, 429, "all that the object holds");
+  assert.equal((await ask("GET", "/v1/keys")).status, 200, "reading is no change");
+  assert.equal((await ask("PUT", "/v1/control/mode", { mode: "enforce" }, other.key)).status, 200);
+  const { json: made } = await ask("POST", "/v1/keys", one, other.key);
+  // a tenant's ledger counts for itself
+  const policy = (/** @type {string} */ mode) => ask("PUT", "/v1/tenants/busied/policy", { mode });
+  for (let number = 0; number < 120; number += 1) assert.equal((await policy("report")).status, 200);
+  assert.equal((await policy("report")).status, 429);
+  assert.equal((await ask("PUT", "/v1/tenants/calm/policy", { mode: "report" })).status, 200);
+  const header = received({ host: "EX01.contoso.com", now: NOW });
+  await until("mail is recorded", async () => {
+    const answer = await ask("POST", "/v1/decide", event({ tenant: "busied", record: "sync", header }));
+    assert.equal(answer.status, 200, answer.text);
+    // a busy machine may be late with one answer
+    return answer.json.recorded;
+  });
+  for (const mode of ["report", "off"]) {
+    assert.equal((await ask("PUT", "/v1/control/mode", { mode })).status, 200, "the brake");
+  }
+  assert.ok([202, 204].includes((await ask("DELETE", `/v1/keys/${made.id}`)).status), "a key that leaked");
+  await client.ask("PUT", "/v1/control/mode", { now: NOW, body: { mode: "enforce" } });
+  assert.ok([202, 204].includes((await client.ask("DELETE", `/v1/keys/${id}`)).status));
 });
 
 test("who made and who revoked a key is in both trails, the operator's and the tenant's", async () => {

@@ -1,7 +1,8 @@
 /** What operators set for all tenants, on a worker of their own: the brake, keys, catalog and baselines, the audit trail. */
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
-import { Client, event } from "../support/client.mjs";
+import { at, Client, event, rfc3339 } from "../support/client.mjs";
+import { now } from "../support/day.mjs";
 import { startDev } from "../support/dev.mjs";
 import { assertAccessible } from "./support/axe.mjs";
 import { POLLED } from "./support/frames.mjs";
@@ -235,11 +236,21 @@ suite("the operator's page", () => {
     assert.equal(await page.getByLabel("Admin", { exact: true }).count(), 0);
     assert.equal(await page.getByLabel("Tenant", { exact: true }).count(), 0);
     await page.getByLabel("Name", { exact: true }).fill("Auditor");
+    const lastDay = rfc3339(now() + 30 * 24 * 3600).slice(0, 10);
+    await page.getByLabel("Last day").fill(lastDay);
+    await page.getByLabel("Networks").fill("192.0.2.0/24, ten");
+    await page.keyboard.press("Enter");
+    await page.getByText(/^not a network such as/).waitFor();
+    await page.getByLabel("Networks").fill("192.0.2.0/24, 2001:db8::/32");
+    await assertAccessible(page);
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "I have copied it" }).click();
-    await keyRow(page, "Auditor").waitFor();
+    await keyRow(page, "Auditor").getByText("192.0.2.0/24, 2001:db8::/32").waitFor();
+    await keyRow(page, "Auditor").getByText("never yet").waitFor();
     const { items } = await read("/v1/keys?tenant=contoso");
-    assert.ok(items.some((/** @type {any} */ { name, role }) => name === "Auditor" && role === "viewer"));
+    const made = items.find((/** @type {any} */ { name, role }) => name === "Auditor" && role === "viewer");
+    assert.equal(made.expires_at, rfc3339(at(`${lastDay}T00:00:00Z`) + 24 * 3600));
+    await shoot(page, "operator-bounded");
     await page.getByLabel("Search").fill("auditor");
     await keyRow(page, /^Contoso's own/).waitFor({ state: "detached" });
   });

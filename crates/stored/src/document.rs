@@ -10,8 +10,9 @@ use tidegate_wire::place::{self, Step, Wrong};
 
 use crate::rest::{Rest, remove};
 
-/// The number of this release as a reader of stored documents; 1 was the first one that kept any.
-pub const READER: u64 = 2;
+/// The number of this release as a reader of stored documents; 1 was the first one that kept any. 3 honours a key's
+/// expiry and networks.
+pub const READER: u64 = 3;
 
 /// The member that names the least reader which may enforce by a document. Absent: any.
 const NEEDS: &str = "needs";
@@ -254,10 +255,10 @@ mod tests {
 
     #[test]
     fn a_document_that_needs_a_later_reader_is_read_and_not_enforced_by() {
-        let document = read(r#"{"mode":"enforce","rev":7,"relays":[],"needs":3}"#);
+        let document = read(r#"{"mode":"enforce","rev":7,"relays":[],"needs":4}"#);
         assert!(!document.is_understood());
-        assert_eq!((document.mode, written(&document)["needs"].clone()), (Mode::Enforce, Value::from(3)));
-        assert!(read(r#"{"mode":"enforce","rev":7,"relays":[],"needs":2}"#).is_understood());
+        assert_eq!((document.mode, written(&document)["needs"].clone()), (Mode::Enforce, Value::from(4)));
+        assert!(read(r#"{"mode":"enforce","rev":7,"relays":[],"needs":3}"#).is_understood());
         assert!(!read(r#"{"rev":7,"needs":"four"}"#).is_understood());
     }
 

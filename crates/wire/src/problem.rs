@@ -23,6 +23,9 @@ pub struct Problem {
     /// The methods that the resource knows, for the header `Allow`.
     #[serde(skip)]
     pub allow: Option<&'static str>,
+    /// After how many seconds to try again, for the header `Retry-After`.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -70,6 +73,11 @@ impl Problem {
         Self::new(422, "Unprocessable Content", detail)
     }
 
+    /// `retry_after`: seconds (RFC 6585, section 4).
+    pub fn too_many_requests(detail: impl Into<String>, retry_after: u64) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(429, "Too Many Requests", detail) }
+    }
+
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(503, "Service Unavailable", detail)
     }
@@ -91,7 +99,7 @@ impl Problem {
     }
 
     fn new(status: u16, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, title, detail: detail.into(), field: None, allow: None }
+        Self { status, title, detail: detail.into(), field: None, allow: None, retry_after: None }
     }
 }
 

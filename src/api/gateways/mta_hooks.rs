@@ -1,5 +1,7 @@
 //! MTA Hooks, draft-01: discovery, registrations, hooks.
 
+use data_encoding::HEXLOWER;
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use tidegate_wire::gateway::{MAX_PREFIX, Prefix};
 use tidegate_wire::mta_hooks::{self as wire, REGISTRATION_FIELD, Refusal, Registration, Wanted};
@@ -94,22 +96,14 @@ async fn route(asking: &Asking<'_>, path: &str) -> Result<Response, Failure> {
 /// A registration belongs to the key that made it: its signature is by that key, which comes with every request. Who
 /// changes its key registers again. 128 bits of HMAC-SHA-256 (RFC 2104).
 fn signature(key: &str, text: &str) -> String {
-    use std::fmt::Write;
-    let key = Sha256::digest(key.as_bytes());
-    let keyed = |pad: u8| {
-        let mut block = [pad; 64];
-        for (octet, key) in block.iter_mut().zip(key) {
-            *octet ^= key;
-        }
-        Sha256::new().chain_update(block)
-    };
-    let inner = keyed(0x36).chain_update(b"mta-hooks ").chain_update(text.as_bytes()).finalize();
-    let outer = keyed(0x5c).chain_update(inner).finalize();
-    let mut hex = String::with_capacity(32);
-    for octet in outer.iter().take(16) {
-        // writing into a string cannot fail
-        let _ = write!(hex, "{octet:02x}");
-    }
+    // a key as long as HMAC's block is taken as it is
+    let mut block = [0; 64];
+    block.iter_mut().zip(Sha256::digest(key.as_bytes())).for_each(|(octet, digest)| *octet = digest);
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    mac.update(b"mta-hooks ");
+    mac.update(text.as_bytes());
+    let mut hex = HEXLOWER.encode(&mac.finalize().into_bytes());
+    hex.truncate(32);
     hex
 }
 
@@ -138,5 +132,16 @@ impl From<Problem> for Failure {
 impl From<JsValue> for Failure {
     fn from(error: JsValue) -> Self {
         Self::Runtime(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Registrations that were made before go on: computed with another implementation of RFC 2104.
+    #[test]
+    fn a_signature_is_the_hmac_of_the_text_by_the_hash_of_the_key() {
+        assert_eq!(signature("Bearer tg_k3f9_secret", "r1.1790000000"), "3fcda37069137979a0064d53dc87f9bc");
     }
 }

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use data_encoding::HEXLOWER;
 use futures_util::future::join_all;
 use js_sys::futures::JsFuture;
 use serde::{Deserialize, Serialize};
@@ -140,7 +141,7 @@ async fn post(tenant: &TenantId, next: &Next) -> Result<Option<Fault>, SqlError>
     let (id, now) = (signature::message_id(tenant.as_str(), *number, at.0), real_now());
     // the present one first; a receiver takes a delivery of which it knows one signature
     let secrets = [Some(secret), former_secret.as_ref()].into_iter().flatten();
-    let signed = secrets.map(|secret| signature::sign(&signature::from_hex(secret)?, &id, now.0, &body));
+    let signed = secrets.map(|secret| signature::sign(&HEXLOWER.decode(secret.as_bytes()).ok()?, &id, now.0, &body));
     let signed = signed.collect::<Option<Vec<_>>>().map(|signed| signed.join(" "));
     let signed = signed.ok_or_else(|| SqlError::Malformed("a webhook's secret".to_owned()))?;
     let status = post_json(url, &body, &id, &now.0.to_string(), &signed, DEADLINE_MILLIS);

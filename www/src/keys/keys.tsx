@@ -4,6 +4,7 @@ import { useLoad } from "../api/load";
 import type { Key } from "../api/types";
 import { href } from "../route";
 import { handsOut, useSession } from "../session";
+import { useNow } from "../time";
 import { useDialogs } from "../ui/dialog";
 import { Search, wordsOf } from "../ui/filters";
 import { visible } from "../ui/hostile";
@@ -137,11 +138,28 @@ function useColumns(tenant: string | null, keys: Key[], open: (what: Open) => vo
         label: "Gateway",
         cell: ({ gateway }) => settings(gateway) || null,
       },
+      keys.some(({ networks }) => networks !== null) && {
+        id: "networks",
+        label: "From",
+        cell: ({ networks }) => networks && <code>{networks.join(", ")}</code>,
+      },
       {
         id: "created_at",
         label: "Made",
         compare: byText(({ created_at }) => created_at),
         cell: ({ created_at }) => <Time at={created_at} />,
+      },
+      keys.some(({ expires_at }) => expires_at !== null) && {
+        id: "expires_at",
+        label: "Expires",
+        compare: byText((key) => key.expires_at ?? "~"),
+        cell: ({ expires_at }) => expires_at && <Expiry at={expires_at} />,
+      },
+      {
+        id: "last_used_on",
+        label: "Last used (UTC)",
+        compare: byText((key) => key.last_used_on ?? ""),
+        cell: ({ last_used_on }) => last_used_on ?? <span class="muted">never yet</span>,
       },
       {
         id: "actions",
@@ -173,6 +191,16 @@ function useColumns(tenant: string | null, keys: Key[], open: (what: Open) => vo
     ];
     return columns.filter((column) => column !== false);
   }, [tenant, keys, me, open]);
+}
+
+function Expiry({ at }: { at: string }) {
+  const now = useNow();
+  if (Date.parse(at) > now.getTime()) return <Time at={at} countdown="beside" />;
+  return (
+    <>
+      <Time at={at} /> <span class="refusal">It works no more.</span>
+    </>
+  );
 }
 
 function Rotation({ age }: { age: "older" | "newer" | undefined }) {

@@ -9,6 +9,7 @@ import { visible } from "../ui/hostile";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
 import { ShownOnce } from "../ui/shown-once";
+import { type Bounds, LastDayField, NetworksField, posted as postedBounds, UNBOUNDED } from "./bounds";
 import { type Draft, draftOf, GatewayFields, posted } from "./gateway";
 import { ROLES } from "./words";
 
@@ -40,15 +41,23 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
   const [bound, setBound] = useState(tenant ?? "");
   const [name, setName] = useState(like?.name ?? "");
   const [gateway, setGateway] = useState<Draft>(draftOf(like?.gateway ?? null));
+  const [bounds, setBounds] = useState<Bounds>({ ...UNBOUNDED, networks: like?.networks?.join(", ") ?? "" });
   const [tried, setTried] = useState(false);
   const { busy, error, errorOf, submit, unlessBusy } = useSending(async () => {
     const body = like
-      ? { role: like.role, tenant: like.tenant, name: like.name, gateway: like.gateway }
+      ? {
+          role: like.role,
+          tenant: like.tenant,
+          name: like.name,
+          gateway: like.gateway,
+          ...postedBounds(bounds),
+        }
       : {
           role,
           tenant: role === "admin" || scope === "all" ? null : bound.trim(),
           name: name.trim(),
           gateway: role === "gateway" ? posted(gateway) : null,
+          ...postedBounds(bounds),
         };
     onMade((await api.ask<CreatedKey>("POST", "/v1/keys", body)).body);
   });
@@ -60,7 +69,9 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
     setTried(true);
     if (!refused) submit();
   };
-  const known = ["role", "tenant", "name", "gateway.own_hops"].some((field) => errorOf(field));
+  const fields = ["role", "tenant", "name", "gateway.own_hops", "expires_at", "networks"];
+  const known = fields.some((field) => errorOf(field));
+  const boundsProps = { bounds, onChange: setBounds, errorOf };
   const roles = (Object.keys(ROLES) as Role[]).filter(
     (each) => handsOut(me, each) && ((each !== "admin" && each !== "metrics") || tenant === null),
   );
@@ -69,15 +80,16 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
       <Dialog title={`Rotate ${visible(like.name)}`} onClose={close}>
         <form onSubmit={submit}>
           <p>
-            A second key is made with the same name, role and settings. Both work until you revoke the older
-            one, so that nothing is interrupted:
+            A second key is made with the same name, role, networks and settings. Both work until you revoke
+            the older one, so that nothing is interrupted:
           </p>
           <ol>
             <li>Make the new key and copy it.</li>
             <li>Have everything that uses the older key use the new one.</li>
             <li>Revoke the older key.</li>
           </ol>
-          <Refusal error={error} />
+          <LastDayField {...boundsProps} />
+          {!errorOf("expires_at") && <Refusal error={error} />}
           <Buttons deed="Make the new key" doing="Making …" busy={busy} onCancel={close} />
         </form>
       </Dialog>
@@ -135,6 +147,8 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
             />
           )}
         </Field>
+        <LastDayField {...boundsProps} />
+        <NetworksField {...boundsProps} />
         {role === "gateway" && <GatewayFields draft={gateway} onChange={setGateway} errorOf={errorOf} />}
         {!known && <Refusal error={error} />}
         <Buttons deed="Make the key" doing="Making …" busy={busy} onCancel={close} />
