@@ -9,8 +9,8 @@ import { operations, sizeOf } from "./support/operations.mjs";
 import { shrink } from "./support/shrink.mjs";
 import { live } from "./support/world.mjs";
 
-const AT_A_TIME = Number(process.env.AT_A_TIME ?? 4);
-const LIST = 500;
+const AT_A_TIME = Number(process.env.AT_A_TIME ?? 5);
+const LIST = 400;
 /** A list that fails is made shorter for so long. */
 const SHRUNK_WITHIN_MS = Number(process.env.SHRUNK_WITHIN_MS ?? 120_000);
 const SEEDS_APART = 1_000_003;

@@ -3,7 +3,7 @@
  * the real ones of the same name; `PUT /{ledger|operator}/{mode}[?ms=n][&calls=n]` on the worker itself switches how, for
  * so many calls, `GET /{ledger|operator}` tells how many requests there were since. Batches are kept as they were passed on:
  * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger; `GET
- * /ledger/ways` tells of the latest that bear a number.  Objects and worker share an isolate.
+ * /ledger/ways` tells of the latest that bear a number. Objects and worker share an isolate.
  */
 import { DurableObject } from "cloudflare:workers";
 

@@ -124,7 +124,7 @@ async function pause(world, { tenant: name, days, ahead, edge }) {
   const body = { days, reason: "a simulated pause", ...starts };
   const answer = await ask(world, edge, "POST", `/v1/tenants/${name}/pauses`, body);
   const isMade = answer.isDone || (answer.isOurs && (await listed(world, name)) > tenant.pauses.length);
-  const meetsAnother = held(tenant).some((other) => from < other.until && other.from < until);
+  const meetsAnother = pausesOf(tenant).some((other) => from < other.until && other.from < until);
   const granted = [...pausedDays([...tenant.pauses, { from, until }]).values()].every(
     (used) => used <= budget(tenant),
   );
@@ -151,11 +151,11 @@ function budget(tenant) {
 /** Whether a day of it is one of another pause's. @param {import("./model.mjs").Tenant} tenant @param {number} from @param {number} until */
 function touches(tenant, from, until) {
   const first = from - (from % DAY);
-  return held(tenant).some((other) => other.until > first && other.from - (other.from % DAY) < until);
+  return pausesOf(tenant).some((other) => other.until > first && other.from - (other.from % DAY) < until);
 }
 
-/** Pauses that were not taken back before they began. @param {import("./model.mjs").Tenant} tenant */
-function held(tenant) {
+/** Pauses that were not taken back before they began: a day of such a one is free again. @param {import("./model.mjs").Tenant} tenant */
+function pausesOf(tenant) {
   return tenant.pauses.filter(({ from, until }) => from < until);
 }
 

@@ -12,7 +12,7 @@ const MODES = ["off", "report", "enforce"];
 const REPEATED_SECONDS = 9 * 60;
 /** A batch may bear the clock of the first request whose message it carries. */
 const BATCH_SECONDS = 3600;
-const ACTIONS = /** @type {const} */ (["accept", "defer", "reject"]);
+export const ACTIONS = /** @type {const} */ (["accept", "defer", "reject"]);
 
 /** A broken invariant. */
 export class Violation extends Error {

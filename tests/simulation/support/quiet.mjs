@@ -15,7 +15,6 @@ const [COLLECTED_MS, SENT_MS] = [900, 1_300];
 const LOOK_MS = 40;
 /** KV's changes are seen everywhere by then. */
 const SEEN_SECONDS = 61;
-const SUMS = /** @type {const} */ (["accept", "defer", "reject"]);
 const PUMP = "ex3.contoso.com";
 
 /** @param {World} world */
@@ -137,39 +136,6 @@ export async function pumped(world) {
     return { tenant: mail.tenant, at, isRecorded: answer.mode !== "off" && !answer.degraded };
   };
   return Promise.all(mails.map(pump));
-}
-
-/**
- * What is asked of a ledger's file.
- * @typedef {object} Held
- * @property {Map<string, import("./model.mjs").Sums>} counts by server, from days: hours are kept for two weeks
- * @property {Record<string, number>[]} sums of days, of months, and of the tenant's days
- * @property {[key: string, json: string][]} published what KV has to hold
- */
-
-/** @param {import("node:sqlite").DatabaseSync} database @returns {Held} */
-export function held(database) {
-  const all = (/** @type {string} */ sql) => /** @type {any[]} */ (database.prepare(sql).all());
-  const tenant = JSON.parse(all("SELECT json FROM document WHERE name = 'tenant'")[0].json);
-  const counts = all(`SELECT server, ${sumsOf(SUMS)} FROM daily GROUP BY server`);
-  const tables = ["daily", "monthly", "tenant_day"];
-  const phases = all("SELECT id, phase FROM server WHERE phase IS NOT NULL");
-  const policies = all("SELECT json FROM document WHERE name = 'policy'");
-  return {
-    counts: new Map(counts.map(({ server, ...sums }) => [server, sums])),
-    sums: tables.flatMap((table) =>
-      all(`SELECT ${sumsOf([...SUMS, "would_defer", "would_reject"])} FROM ${table}`),
-    ),
-    published: [
-      ...phases.map(({ id, phase }) => /** @type {[string, string]} */ ([`phase/${tenant}/${id}`, phase])),
-      ...policies.map(({ json }) => /** @type {[string, string]} */ ([`policy/${tenant}`, json])),
-    ],
-  };
-}
-
-/** @param {readonly string[]} columns */
-function sumsOf(columns) {
-  return columns.map((name) => `TOTAL(${name}) AS ${name}`).join(", ");
 }
 
 /** @param {World} world @param {string} tenant */

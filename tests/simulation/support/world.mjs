@@ -13,9 +13,10 @@ import { LedgerFiles } from "../../support/ledger-file.mjs";
 import { randomFrom } from "../../support/random.mjs";
 import { rewrite, withMembersOfTheNext } from "../../support/stored-state.mjs";
 import { change } from "./changes.mjs";
+import { readLedger } from "./ledgers.mjs";
 import { check, checkAnswer, note, Tenant } from "./model.mjs";
 import { POLICIES, TENANTS } from "./operations.mjs";
-import { beQuiet, held, sent } from "./quiet.mjs";
+import { beQuiet, sent } from "./quiet.mjs";
 
 /** @typedef {import("./operations.mjs").Operation} Operation */
 /** @typedef {import("./operations.mjs").Mail} Mail */
@@ -79,7 +80,7 @@ export class World {
     const world = new World();
     world.random = randomFrom(seed);
     world.stateDir = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "tidegate-simulation-"));
-    world.ledgers = new LedgerFiles(world.stateDir, held);
+    world.ledgers = new LedgerFiles(world.stateDir, readLedger);
     try {
       world.kv = await startKv();
       await world.kv.setClock(world.now);
