@@ -29,6 +29,8 @@ use_debian_wasm() {
 # Debian's toolchain serves where tools/setup.sh had to fall back to it; it brings no linker for wasm, rustup's does.
 wasm_env() {
     export CARGO_TARGET_DIR="$PWD/target/wasm"
+    # Lines, quotes and escapes are searched 16 octets at a time. The npm package has flags of its own, and no SIMD.
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-C target-feature=+simd128"
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER="$TIDEGATE_TOOLS/bin/wasm-bindgen-test-runner"
     if use_debian_wasm; then
         CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER="$(dirname "$(rustc --print target-libdir)")/bin/rust-lld"

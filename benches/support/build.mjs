@@ -12,7 +12,7 @@ export const TARGET = join(ROOT, "target");
 /** Where the worker lies once `make worker` has built it. */
 export const WORKER_BUILD = join(ROOT, "build");
 
-/** What worker-build lets the optimiser use when it builds a worker. */
+/** What worker-build lets the optimiser use when it builds a worker, and what `wasm_env` lets the compiler use. */
 const WASM_FEATURES = [
   "mutable-globals",
   "sign-ext",
@@ -21,6 +21,7 @@ const WASM_FEATURES = [
   "multivalue",
   "reference-types",
   "exception-handling",
+  "simd",
 ];
 
 /**
