@@ -24,7 +24,7 @@ let edge;
 before(async () => {
   stateDir = mkdtempSync(join(tmpdir(), "tidegate-bounds-"));
   kv = await startKv();
-  edge = await startEdge({ kv, stateDir });
+  edge = await startEdge({ patient: true, kv, stateDir });
 });
 after(async () => {
   await edge.stop();
@@ -116,7 +116,7 @@ test("a tenant beyond those that are admitted without a policy is told to the op
   assert.equal((await edge.client.decide(message("admitted"), { now: BLOCKED })).recorded, true);
   await edge.stop();
   admit(ADMITTED);
-  edge = await startEdge({ kv, stateDir });
+  edge = await startEdge({ patient: true, kv, stateDir });
   const refused = [];
   for (const tenant of ["beyond-1", "beyond-2", "beyond-1"]) {
     const { recorded, degraded } = await edge.client.decide(message(tenant), { now: BLOCKED });

@@ -16,7 +16,7 @@ const EXEMPTION = "/servers/ex01.contoso.com/exemption";
 let edge;
 
 before(async () => {
-  edge = await startEdge();
+  edge = await startEdge({ patient: true });
 });
 after(() => edge.stop());
 

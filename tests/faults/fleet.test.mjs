@@ -15,7 +15,7 @@ const NOTHING = { accept: 0, defer: 0, reject: 0, would_defer: 0, would_reject: 
 let edge;
 
 before(async () => {
-  edge = await startEdge();
+  edge = await startEdge({ patient: true });
 });
 after(() => edge.stop());
 

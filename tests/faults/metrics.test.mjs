@@ -24,7 +24,7 @@ let edge;
 before(async () => {
   stateDir = mkdtempSync(join(tmpdir(), "tidegate-metrics-"));
   kv = await startKv();
-  edge = await startEdge({ kv, stateDir, secondEdge: true });
+  edge = await startEdge({ patient: true, kv, stateDir, secondEdge: true });
 });
 after(async () => {
   await edge.stop();
@@ -73,7 +73,7 @@ test("1,000 decisions of an isolate that then ends are counted", async (t) => {
     `decided within ${Math.round(end - start)} ms, told ${Math.round(performance.now() - end)} ms later`,
   );
   await edge.worker.kill();
-  edge = await startEdge({ kv, stateDir, secondEdge: true });
+  edge = await startEdge({ patient: true, kv, stateDir, secondEdge: true });
   assert.equal(await sum(edge.client, ACCEPTED), before + 1_000);
 });
 

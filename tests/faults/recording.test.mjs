@@ -18,7 +18,7 @@ let edge;
 
 before(async () => {
   stateDir = mkdtempSync(join(tmpdir(), "tidegate-edge-"));
-  edge = await startEdge({ stateDir });
+  edge = await startEdge({ patient: true, stateDir });
 });
 after(async () => {
   await edge.stop();
@@ -125,7 +125,7 @@ test("what KV could not be told is told once it can be, a crash in between inclu
   await edge.worker.kill();
   await edge.kv.setMode("ok");
   const kv = edge.kv;
-  const restarted = await startEdge({ kv, stateDir });
+  const restarted = await startEdge({ patient: true, kv, stateDir });
   edge = {
     ...restarted,
     stop: async () => {

@@ -32,7 +32,7 @@ const askElsewhere = (method, path, options) =>
 before(async () => {
   stateDir = mkdtempSync(join(tmpdir(), "tidegate-kv-"));
   // the second has itself made none of the changes, and remembers none
-  edge = await startEdge({ stateDir, secondEdge: true });
+  edge = await startEdge({ patient: true, stateDir, secondEdge: true });
   for (const tenant of TENANTS) {
     await blockedServer(edge, tenant);
     // more servers than one step of laying anew takes

@@ -26,7 +26,7 @@ let edge;
 before(async () => {
   stateDir = mkdtempSync(join(tmpdir(), "tidegate-edge-"));
   receiver = await Receiver.start();
-  edge = await startEdge({ stateDir, outbound: receiver });
+  edge = await startEdge({ patient: true, stateDir, outbound: receiver });
 });
 after(async () => {
   await edge.stop();
@@ -221,7 +221,7 @@ test("a crash between notification and delivery loses none", async () => {
   await edge.worker.kill();
   receiver.answer(url, 204);
   const kv = edge.kv;
-  const restarted = await startEdge({ kv, stateDir, outbound: receiver });
+  const restarted = await startEdge({ patient: true, kv, stateDir, outbound: receiver });
   edge = {
     ...restarted,
     stop: async () => {
