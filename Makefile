@@ -1,7 +1,9 @@
 # Builds, runs and tests Tidegate. "make" lists the targets; whatever is missing, tools/setup.sh installs.
 
 .DEFAULT_GOAL := help
-ifndef AT_ONCE # set where two targets are made beside each other on purpose
+ifdef AT_ONCE # two targets are made beside each other; what they start counts for itself
+unexport MAKEFLAGS
+else
 .NOTPARALLEL:
 endif
 .PHONY: help setup worker package page dev demo test forget-durations test-day test-while-building test-native test-wasm test-package test-worker test-page lint fmt bench fuzz mutants simulate gateways deploy clean
@@ -88,7 +90,7 @@ test-package: setup package ## the tests of the npm package: in Node, in Chromiu
 
 test-page: setup worker page ## the tests of the page in Chromium; screenshots in target/screenshots
 	@bash tools/browser.sh
-	$(env) $(node_test) --test-concurrency=3 --test-global-setup=./tests/page/support/setup.mjs tests/page/*.test.mjs
+	$(env) $(node_test) --test-concurrency=2 --test-global-setup=./tests/page/support/setup.mjs tests/page/*.test.mjs
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)

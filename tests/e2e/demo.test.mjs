@@ -51,6 +51,11 @@ for (const end of ENDS) {
     const servers = await client.servers(TENANT, { now: end });
     const story = servers.map(({ id, standing, stage }) => [id, [standing.state, stage?.number ?? null]]);
     assert.deepEqual(Object.fromEntries(story), STORY);
+    const spared = servers.flatMap(({ id, effect }) => (effect?.obstacle ? [[id, effect.obstacle]] : []));
+    assert.deepEqual(spared, [["ex04.contoso.com", "exempt"]], "all others meet their stage");
+    const changes = servers.flatMap(({ id, stage }) => (stage?.next ? [{ id, at: at(stage.next.at) }] : []));
+    const [first, second] = changes.sort((one, other) => one.at - other.at).map(({ id }) => id);
+    assert.deepEqual([first, second], ["ex05.contoso.com", "ex07.contoso.com"], "who comes next");
 
     const { items } = (await client.ask("GET", `/v1/tenants/${TENANT}/pauses`, { now: end })).json;
     const [planned, week] = items;
