@@ -1,15 +1,17 @@
 /**
  * The page as users meet it: the built page and worker under wrangler, with the demo's 120 days, in Debian's Chromium.
- * Each test file has a worker and a browser of its own, which its tests share.
+ * All test files of this folder run in one process and share it.
  */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { chromium } from "playwright-core";
-import { Client } from "../../support/client.mjs";
-import { nowMs } from "../../support/day.mjs";
-import { startDemo } from "./demo.mjs";
+import { Client, rfc3339 } from "../../support/client.mjs";
+import { now, nowMs } from "../../support/day.mjs";
+import { startDev } from "../../support/dev.mjs";
 import { offerFrames } from "./frames.mjs";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -66,8 +68,9 @@ export function world() {
 async function start() {
   if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is missing`);
   mkdirSync(SHOTS, { recursive: true });
-  const dev = await startDemo();
+  const dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
   endings.push(() => dev.stop());
+  await promisify(execFile)(process.execPath, [`${ROOT}tools/demo.mjs`, dev.url, dev.key, rfc3339(now())]);
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
   endings.push(() => browser.close());
   const client = new Client(dev);
