@@ -466,11 +466,11 @@ test("10,000 servers scroll smoothly, and are searched while one types", async (
   };
   // a browser may hold a page for hidden, which then gets no frames: another page gets some
   let page = await opened();
-  let frames = await scrollThrough(page, 1500).catch(withoutFrames);
+  let frames = await scrollThrough(page, 1000).catch(withoutFrames);
   for (let attempt = 0; frames === undefined && attempt < 2; attempt += 1) {
     await page.close();
     page = await opened();
-    frames = await scrollThrough(page, 1500).catch(withoutFrames);
+    frames = await scrollThrough(page, 1000).catch(withoutFrames);
   }
   if (frames === undefined) return t.skip("the browser gives its pages no frames");
   const of = (/** @type {"wall" | "cpu"} */ kind) => {
@@ -489,10 +489,11 @@ test("10,000 servers scroll smoothly, and are searched while one types", async (
   console.log(`report: of these the page's own work: ${cpu.words}`);
   const rows = await page.getByRole("row").count();
   assert.ok(rows > 10 && rows < 200, `${rows} rows are in the document`);
-  assert.ok(frames.length > 200, "that was no scrolling through");
-  // a page that drew all rows at each step would need seconds; a single frame may have had to collect garbage
-  assert.ok(cpu.middle < 100, `every other frame took ${ms(cpu.middle)}`);
-  assert.ok(cpu.most < 250, `one of a hundred frames took ${ms(cpu.most)}`);
+  assert.ok(frames.length > 300, "that was no scrolling through");
+  // a single frame may have had to collect garbage
+  assert.ok(cpu.most < 100, `one of a hundred frames took ${ms(cpu.most)}`);
+  assert.ok(cpu.longest < 300, `a frame took ${ms(cpu.longest)}`);
+  assert.ok(wall.middle < 100, `every other frame took ${ms(wall.middle)}`);
 
   const searched = performance.now();
   await page.getByLabel("Search").fill("ex07123");
