@@ -176,7 +176,7 @@ impl Ledger {
     fn answer(&self, sql: &Sql, common: &Common, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlError> {
         let Envelope { name, actor, circumstances, call, .. } = envelope;
         let tenant: TenantId = name.parse().map_err(|error| SqlError::Failed(format!("{name}: {error}")))?;
-        let now = circumstances.clock.unwrap_or_else(real_now);
+        let now = circumstances.now();
         let site = Site { tenant: &tenant, common, actor: &actor, now };
         // a test's ledger lives by the clocks of its requests alone
         let is_due = !Config::get(&self.env).is_test && call.shows_what_is_due();

@@ -90,7 +90,7 @@ impl DurableObject for Operator {
         }
         let is_tick = matches!(envelope.call, Call::Tick);
         let moves_brake = matches!(envelope.call, Call::Control(_, Some(_)));
-        self.hand_over(&sql, circumstances.clock.unwrap_or_else(real_now));
+        self.hand_over(&sql, circumstances.now());
         let response = durable::respond(answer(sql.failing_at(circumstances.fails_at), envelope))?;
         sql.failing_at(None);
         if adds_up_alone || sql.is_read_only() {
@@ -198,7 +198,7 @@ impl Operator {
 
 fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlError> {
     let Envelope { actor, circumstances, call, .. } = envelope;
-    let act = Act { actor: &actor, at: circumstances.clock.unwrap_or_else(real_now) };
+    let act = Act { actor: &actor, at: circumstances.now() };
     match call {
         Call::CreateKey(key) | Call::CreateBoundedKey(key) => json(&keys::create(sql, act, key)?),
         Call::Keys(tenant, range) => json(&keys::page(sql, tenant.as_ref(), &range)?),

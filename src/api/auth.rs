@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::durable::client::Circumstances;
 use crate::http::Request;
 use crate::metrics::{self, Counter};
-use crate::platform::{Deadline, real_now};
+use crate::platform::Deadline;
 use crate::store::{Access, ControlKey, ControlRecord, KeyKey};
 
 /// Beyond this nothing is hashed: a key is shorter.
@@ -35,8 +35,8 @@ pub fn of(request: &Request) -> Option<&str> {
 }
 
 /// Verifies `key`, with which a request comes. One that has expired by the request's clock is as a revoked one; one that
-/// is used from elsewhere than it may be is refused as one of another role is: gateways accept mail by either. One that is still served though it may have been revoked meanwhile is read anew after
-/// the answer.
+/// is used from elsewhere than it may be is refused as one of another role is: gateways accept mail by either. One that
+/// is still served though it may have been revoked meanwhile is read anew after the answer.
 pub async fn verify(
     config: &Config,
     access: &Access<'_>,
@@ -74,7 +74,7 @@ pub async fn verify(
         facts::hand_over_later(&ControlRecord::default(), access.env, context, Circumstances::default());
         return Err(Unverified::Unknown("the KV store is empty"));
     };
-    let now = circumstances(config, request).ok().and_then(|tested| tested.clock).unwrap_or_else(real_now);
+    let now = circumstances(config, request).unwrap_or_default().now();
     if record.validity.has_expired(now) {
         return Err(wrong());
     }

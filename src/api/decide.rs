@@ -34,7 +34,6 @@ use crate::ledger::{Unbelieved, What};
 use crate::metrics::{self, Counter};
 use crate::observations::{self, Observation, Receipt};
 use crate::operator;
-use crate::platform::real_now;
 use crate::store::{Access, ControlKey, PhaseRecord, PolicyRecord, Reader, StoreError};
 use crate::unbelieved::{self, Claims};
 use known::{Known, look_up};
@@ -166,7 +165,7 @@ struct Outcome {
 /// Decides on a message. What need not be acknowledged is written down later.
 pub async fn decide<'a>(site: &Site<'_>, posted: &'a native::Request<'a>, render: Render) -> Decided<'a> {
     let event = &posted.event;
-    let now = site.circumstances.clock.unwrap_or_else(real_now);
+    let now = site.circumstances.now();
     let undecided = |recognition: Option<&Recognition<'_>>, fault| {
         Decided::Answered(undecided(Some(event), recognition, fault, render))
     };

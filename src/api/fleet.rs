@@ -10,7 +10,7 @@ use crate::durable::audit::Note;
 use crate::durable::client::{ADMIN_DEADLINE, Client};
 use crate::durable::lists::{Page, Range};
 use crate::ledger::Call;
-use crate::platform::{random_id, real_now, within};
+use crate::platform::{random_id, within};
 use crate::store::{self, BINDING, Family, KeyKey, Kv, PhaseKey, PolicyKey, TenantKey};
 use crate::{http, operator};
 
@@ -62,7 +62,7 @@ pub async fn delete(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> 
     }
     let note = Note {
         id: format!("tenant.delete/{tenant}/{}", random_id()),
-        at: caller.circumstances.clock.unwrap_or_else(real_now),
+        at: caller.circumstances.now(),
         actor: caller.principal.actor.clone(),
         action: "tenant.delete".to_owned(),
         subject: tenant.to_string(),

@@ -13,7 +13,6 @@ use crate::durable::client::ADMIN_DEADLINE;
 use crate::http;
 use crate::metrics;
 use crate::operator::{Call, NewKey, RevokeKey};
-use crate::platform::real_now;
 use crate::store::{self, GatewaySettings, KeyKey};
 
 /// Characters of a key's name.
@@ -67,7 +66,7 @@ struct Posted {
 }
 
 async fn create(caller: &Caller<'_>) -> Result<Response, Failure> {
-    let now = caller.circumstances.clock.unwrap_or_else(real_now);
+    let now = caller.circumstances.now();
     let body = caller.request.body().await?;
     let Posted { role, tenant, name, gateway, expires_at, networks } = read_json(&body)?;
     caller.principal.makes_key(role, tenant.as_ref())?;

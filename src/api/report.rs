@@ -8,7 +8,6 @@ use worker::worker_sys::web_sys::Response;
 use super::{Caller, Failure};
 use crate::durable::client::Client;
 use crate::ledger::{Call, Step};
-use crate::platform::real_now;
 
 /// Days of a report that names none.
 const DEFAULT_DAYS: i64 = 30;
@@ -39,7 +38,7 @@ pub async fn counts(caller: &Caller<'_>, ledger: &Client, id: ServerId) -> Resul
 
 /// The days that are asked for, `most` of them; without `from` the `usual` ones up to `to`.
 fn days(caller: &Caller<'_>, usual: i64, most: i64) -> Result<(Date, Date), Problem> {
-    let today = caller.circumstances.clock.unwrap_or_else(real_now).date();
+    let today = caller.circumstances.now().date();
     let to = date(caller, "to")?.unwrap_or(today);
     let from = date(caller, "from")?.unwrap_or_else(|| to.start().plus(-(usual - 1) * DAY).date());
     let days = to.days_since(from) + 1;

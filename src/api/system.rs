@@ -14,7 +14,6 @@ use crate::http;
 use crate::ledger;
 use crate::metrics;
 use crate::operator::{self, Call, Republished};
-use crate::platform::real_now;
 use crate::store::{Access, ControlKey, FactsKey};
 
 #[derive(Serialize)]
@@ -95,7 +94,7 @@ pub async fn metrics(caller: &Caller<'_>, method: &str) -> Result<Response, Fail
 /// How old the newest row of the catalog in force is.
 async fn newest_release_days(caller: &Caller<'_>) -> Option<i64> {
     let common = Common::read(&super::access_of(caller.config, caller.request, caller.env)).await.ok()?;
-    let today = caller.circumstances.clock.unwrap_or_else(real_now).date();
+    let today = caller.circumstances.now().date();
     Some(operator::age_days(common.facts.catalog.newest_release()?.date, today))
 }
 
@@ -120,7 +119,7 @@ async fn republish(caller: &Caller<'_>) -> Result<Response, Failure> {
 /// Does all that is due by the test's clock: of one tenant or, where none is named, of the operator.
 async fn tick(caller: &Caller<'_>) -> Result<Response, Failure> {
     caller.principal.administers()?;
-    let clock = caller.circumstances.clock.unwrap_or_else(real_now);
+    let clock = caller.circumstances.now();
     let circumstances = Circumstances { clock: Some(clock), ..caller.circumstances };
     let actor = &caller.principal.actor;
     let tenant = caller.request.query("tenant").map(|tenant| tenant.parse::<TenantId>()).transpose();

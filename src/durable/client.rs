@@ -11,7 +11,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 use worker::worker_sys::web_sys::{Request, RequestInit, Response};
 
-use crate::platform::within;
+use crate::platform::{real_now, within};
 
 /// Changes and reports may take longer than a decision.
 pub const ADMIN_DEADLINE: Duration = Duration::from_secs(6);
@@ -60,6 +60,11 @@ pub struct Circumstances {
 }
 
 impl Circumstances {
+    /// The time by them, else by the deployment's clock.
+    pub fn now(self) -> Timestamp {
+        self.clock.unwrap_or_else(real_now)
+    }
+
     const fn is_plain(&self) -> bool {
         self.clock.is_none() && self.fails_at.is_none()
     }

@@ -107,11 +107,7 @@ impl Call {
 impl NewKey {
     /// The call that makes it.
     pub fn call(self) -> Call {
-        if self.expires_at.is_some() || self.networks.is_some() {
-            Call::CreateBoundedKey(self)
-        } else {
-            Call::CreateKey(self)
-        }
+        if self.validity().is_bounded() { Call::CreateBoundedKey(self) } else { Call::CreateKey(self) }
     }
 
     /// What KV holds of it.
@@ -122,8 +118,12 @@ impl NewKey {
             tenant: self.tenant.clone(),
             name: Some(self.name.clone()),
             gateway: self.gateway,
-            validity: Validity { expires_at: self.expires_at, networks: self.networks.clone() },
+            validity: self.validity(),
         }
+    }
+
+    fn validity(&self) -> Validity {
+        Validity { expires_at: self.expires_at, networks: self.networks.clone() }
     }
 }
 

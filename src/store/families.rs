@@ -434,12 +434,12 @@ impl From<StoredKey> for KeyRecord {
             rspamd_add_headers,
             postfix_refusals,
         };
+        let validity = Validity { expires_at, networks };
         // what only bars the release before says nothing of a gateway
-        let gateway = gateway
-            .map(settings)
-            .filter(|gateway| !(expires_at.is_some() || networks.is_some()) || *gateway != GatewaySettings::default());
+        let gateway =
+            gateway.map(settings).filter(|gateway| !validity.is_bounded() || *gateway != GatewaySettings::default());
         let gateway = gateway.or_else(|| postfix_refusals.then(|| settings(StoredGateway::default())));
-        Self { id, role, tenant, name, gateway, validity: Validity { expires_at, networks } }
+        Self { id, role, tenant, name, gateway, validity }
     }
 }
 

@@ -15,7 +15,6 @@ use crate::api::circumstances;
 use crate::api::decide::{Fault, undecided};
 use crate::http::{self, Media};
 use crate::metrics::Counter;
-use crate::platform::real_now;
 
 const HOOK: Dialect = Dialect {
     methods: "POST",
@@ -71,7 +70,7 @@ async fn route(asking: &Asking<'_>, path: &str) -> Result<Response, Failure> {
             return Err(Problem::unavailable(format!("the key cannot be verified: {why}")).into());
         }
     };
-    let now = circumstances(asking.config, asking.request)?.clock.unwrap_or_else(real_now);
+    let now = circumstances(asking.config, asking.request)?.now();
     let secret = asking.request.authorization.as_deref().unwrap_or_default();
     let sign = |text: &str| signature(secret, text);
     match segments.as_slice() {

@@ -21,7 +21,7 @@ use crate::api::decide::decide_again;
 use crate::api::{access_of, circumstances};
 use crate::http::{self, Media};
 use crate::metrics::{self, Counter};
-use crate::platform::{Deadline, real_now};
+use crate::platform::Deadline;
 use crate::store::{Access, PeerKey, StoreError};
 
 /// Of so many minutes the first one passes.
@@ -51,7 +51,7 @@ async fn report(asking: &Asking<'_>) -> Result<Vec<u8>, Problem> {
     let defaults = principal.map(|principal| asking.defaults(&principal)).transpose()?;
     let (body, _) = asking.request.prefix(MAX_PREFIX).await?;
     let client = wire::request(&body);
-    let now = circumstances(asking.config, asking.request)?.clock.unwrap_or_else(real_now);
+    let now = circumstances(asking.config, asking.request)?.now();
     let passes = now.0.div_euclid(MINUTE).rem_euclid(PASSES_EVERY) == 0;
     let reply = match defaults {
         Some(defaults) if refuses && !passes => {
