@@ -53,7 +53,7 @@ demo: ## run the worker on 120 days of a tenant with a dozen servers (PORT, STAT
 	@$(MAKE) --silent worker page
 	@exec bash tools/dev.sh demo
 
-# Several files of tests run at a time, since most of what they do is waiting; but not those of the page, since browsers work.
+# Several files of tests run at a time, since most of what they do is waiting.
 # DAY=2028-02-29 (or a moment) sets the clock of whatever has one: tests/support/day.mjs. Nothing waits without end.
 durations := node tests/support/durations.mjs
 node_test := node --test --test-timeout=600000 --test-reporter=spec --test-reporter-destination=stdout \
@@ -88,9 +88,12 @@ test-package: setup package ## the tests of the npm package: in Node, in Chromiu
 	    cargo test -p tidegate-browser --target wasm32-unknown-unknown --test web
 	$(env) $(node_test) tests/package/*.test.mjs
 
+# Two halves of its files beside each other, each with a worker and a browser of its own.
 test-page: setup worker page ## the tests of the page in Chromium; screenshots in target/screenshots
 	@bash tools/browser.sh
-	$(env) $(node_test) --test-isolation=none --test-timeout=240000 tests/page/*.test.mjs
+	@$(MAKE) --no-print-directory -j2 --output-sync=target AT_ONCE=1 test-page-1 test-page-2
+test-page-%:
+	$(env) $(node_test) --test-isolation=none --test-timeout=240000 --test-shard=$*/2 tests/page/*.test.mjs
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)

@@ -8,7 +8,7 @@ import { extname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { chromium } from "playwright-core";
+import { launchChromium } from "../support/chromium.mjs";
 import { samples } from "../support/samples.mjs";
 
 const PACKAGE = fileURLToPath(new URL("../../pkg", import.meta.url));
@@ -205,16 +205,7 @@ test("it runs in a browser as a plain module and from a bundler", async (t) => {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
   t.after(() => server.close());
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-    ],
-  });
+  const browser = await launchChromium();
   t.after(() => browser.close());
   for (const path of ["plain.html", "bundle/index.html"]) {
     const page = await browser.newPage();

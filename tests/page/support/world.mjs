@@ -1,14 +1,14 @@
 /**
  * The page as users meet it: the built page and worker under wrangler, with the demo's 120 days, in Debian's Chromium.
- * All test files of this folder run in one process and share it.
+ * The test files of one process share it.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { chromium } from "playwright-core";
+import { launchChromium } from "../../support/chromium.mjs";
 import { Client, rfc3339 } from "../../support/client.mjs";
 import { now, nowMs } from "../../support/day.mjs";
 import { startDev } from "../../support/dev.mjs";
@@ -16,17 +16,6 @@ import { offerFrames } from "./frames.mjs";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const SHOTS = `${ROOT}target/screenshots`;
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-/** Chromium as root, and without a word to anybody. */
-const ARGUMENTS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 export const TENANT = "contoso";
 export const LOOKS = [
@@ -66,12 +55,11 @@ export function world() {
 }
 
 async function start() {
-  if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is missing`);
   mkdirSync(SHOTS, { recursive: true });
   const dev = await startDev({ vars: { LOG_LEVEL: "warn" } });
   endings.push(() => dev.stop());
   await promisify(execFile)(process.execPath, [`${ROOT}tools/demo.mjs`, dev.url, dev.key, rfc3339(now())]);
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  const browser = await launchChromium();
   endings.push(() => browser.close());
   const client = new Client(dev);
   /** @param {object} key */
