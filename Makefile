@@ -6,7 +6,7 @@ unexport MAKEFLAGS
 else
 .NOTPARALLEL:
 endif
-.PHONY: help setup worker package page dev demo test forget-durations test-day test-while-building test-native test-wasm test-package test-worker test-page lint fmt bench fuzz mutants simulate gateways deploy clean
+.PHONY: help setup worker package page dev demo test forget-durations test-day test-while-building test-native test-wasm test-package test-check test-worker test-page lint fmt bench fuzz mutants simulate gateways deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -59,7 +59,7 @@ durations := node tests/support/durations.mjs
 node_test := node --test --test-timeout=600000 --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=./tests/support/durations.mjs --test-reporter-destination=stdout
 
-test: setup forget-durations test-while-building test-wasm test-package test-worker test-page ## all tests, the fast ones first (DAY=2028-02-29: on that day)
+test: setup forget-durations test-while-building test-wasm test-package test-check test-worker test-page ## all tests, the fast ones first (DAY=2028-02-29: on that day)
 	@$(env) $(durations) show
 
 # The native tests use one processor for long, as the worker's build does: each has a target folder of its own.
@@ -87,6 +87,9 @@ test-package: setup package ## the tests of the npm package: in Node, in Chromiu
 	$(wasm_env) export CHROMEDRIVER=$${CHROMEDRIVER:-/usr/bin/chromedriver} WASM_BINDGEN_USE_BROWSER=1 && \
 	    cargo test -p tidegate-browser --target wasm32-unknown-unknown --test web
 	$(env) $(node_test) tests/package/*.test.mjs
+
+test-check: setup package ## the tests of how the page reads files and pasted headers, in Node
+	$(env) $(node_test) tests/check/*.test.mjs
 
 # Two halves of its files beside each other, each with a worker and a browser of its own.
 test-page: setup worker page ## the tests of the page in Chromium; screenshots in target/screenshots

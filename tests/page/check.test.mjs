@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { appendFileSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { msg, zip } from "../check/support/files.mjs";
 import { sample } from "../support/samples.mjs";
 import { assertAccessible } from "./support/axe.mjs";
 import { drop, file, folder } from "./support/files.mjs";
@@ -15,6 +17,10 @@ const MEGABYTE = 1_000_000;
 const [OLD, NEW] = [sample(6), sample(1)];
 const MESSAGE = `${NEW.header}${OLD.header}From: a@example.com\r\nSubject: Hello\r\n\r\nHello.\r\n`;
 const NOTHING = "From: a@example.com\r\nTo: b@example.org\r\nSubject: Hello\r\n";
+
+/** @param {string} by */
+const received = (by) =>
+  `Received: from a (10.0.0.9) by ${by} (10.0.0.5) with\n Microsoft SMTP Server id 15.1.2507.39; Fri, 6 Nov 2026 11:10:51 -0400\n`;
 
 /**
  * Opens the view and waits until it has all it needs.
@@ -255,12 +261,52 @@ test("who finds nothing is told why, and what to do", async (t) => {
   await shoot(page, "check-nothing");
 });
 
-test("files that cannot be read are refused in words", async (t) => {
+test("a compressed mailbox and a message that Outlook saved are read where they are dropped", async (t) => {
   const page = await openCheck(t);
-  await choose(page, file(t, "message.msg", Buffer.from("d0cf11e0a1b11ae1", "hex")));
-  await page.getByText("Save the message as .eml").waitFor();
-  await choose(page, file(t, "archive.mbox.gz", Buffer.from("1f8b0800", "hex")));
-  await page.getByText("Unpack it first.").waitFor();
+  const mailbox = ["EX01", "EX02"].map(
+    (by) => `From a@example.com Fri Nov  6 11:10:51 2026\n${received(by)}\nbody\n`,
+  );
+  await drop(page, [file(t, "archive.mbox.gz", gzipSync(mailbox.join("\n")))]);
+  await answers(page, "Both Exchange servers in this mailbox are out of date.");
+  await drop(page, [file(t, "message.msg", msg(received("EX03")))]);
+  await answers(page, "The Exchange server in this message is out of date.");
+  await page
+    .getByRole("list", { name: "How the message came" })
+    .getByRole("heading", { name: "EX03" })
+    .waitFor();
+  await drop(page, [file(t, "mail.zip", zip([{ name: "1.eml", content: received("EX04") }]))]);
+  await page
+    .getByRole("list", { name: "How the message came" })
+    .getByRole("heading", { name: "EX04" })
+    .waitFor();
+  // one that was appended to another
+  await drop(page, [file(t, "two.gz", Buffer.concat(mailbox.map((one) => gzipSync(one))))]);
+  await page.getByText("What is compressed in this file breaks off").waitFor();
+  await page.getByText("in the part that was read").waitFor();
+  await assertAccessible(page);
+});
+
+test("what is torn in pasted text is put together, and what cannot be read is not taken for another server's", async (t) => {
+  const page = await openCheck(t);
+  await check(page, received("EX01").replaceAll("\n ", "\n"));
+  await answers(page, "The Exchange server in this message is out of date.");
+  await page.getByText("Its lines were put in order first").waitFor();
+  await check(page, received("EX01").replace("id 15.1.2507.39", "id fifteen (").concat(NOTHING));
+  await page.getByText("cannot be read, so this does not show").waitFor();
+  assert.equal(await page.getByText("None of its hops is by Exchange.").count(), 0);
+});
+
+test("files that cannot be read are named, with the way to the header", async (t) => {
+  const page = await openCheck(t);
+  for (const [name, content, advice] of /** @type {const} */ ([
+    ["message.msg", msg(null), "This Outlook message (.msg) has no Internet header"],
+    ["archive.pst", Buffer.from("2142444e4df864d9", "hex"), "This is a data file of Outlook (.pst, .ost)"],
+    ["winmail.dat", Buffer.from("789f3e2200000106", "hex"), "This is winmail.dat"],
+    ["archive.mbox.bz2", Buffer.from("425a683931415926", "hex"), "compressed or an archive"],
+  ])) {
+    await choose(page, file(t, name, content));
+    await page.getByText(advice).waitFor();
+  }
   await assertAccessible(page);
   await choose(page, file(t, "header.txt", Buffer.from(`\ufeff${MESSAGE}`, "utf16le")));
   await answers(page, "1 of 2 Exchange servers in this message is out of date.");

@@ -23,6 +23,8 @@ export interface Check {
   result: ScanResult | null;
   /** How a single message came */
   header: Reading | null;
+  /** Its lines had to be put together. */
+  mended: boolean;
   failure: { problem: Problem; detail: string } | null;
 }
 
@@ -111,6 +113,7 @@ function reduce(check: Check | null, event: Event): Check | null {
       progress: { bytes: 0, messages: 0 },
       result: null,
       header: null,
+      mended: false,
       failure: null,
     };
   }
@@ -122,7 +125,7 @@ function reduce(check: Check | null, event: Event): Check | null {
     case "progress":
       return { ...check, took, progress: tell.progress };
     case "found":
-      return { ...check, result: tell.result, header: tell.header };
+      return { ...check, result: tell.result, header: tell.header, mended: tell.mended };
     case "end":
       return {
         ...check,
@@ -131,6 +134,7 @@ function reduce(check: Check | null, event: Event): Check | null {
         progress: tell.progress,
         result: tell.result,
         header: tell.header,
+        mended: tell.mended,
       };
     case "failed":
       return { ...check, phase: "failed", failure: tell };

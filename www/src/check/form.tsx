@@ -51,7 +51,7 @@ export function InputForm({ onInput, refusal }: Props) {
     <form class="check-form" onSubmit={submit}>
       <Field
         label="Header of a message"
-        hint="Paste it here, the whole message if you like. Or drop a file anywhere on this page: a message (.eml), text, or a mailbox (.mbox) of up to 2 GB; larger ones are read as well and take longer."
+        hint="Paste it here, the whole message if you like. Or drop a file anywhere on this page: a message (.eml, .msg), text, or a mailbox (.mbox), compressed if you like (.gz, .zip). One of many gigabytes is read as well and takes longer."
         error={refusal ?? problem}
       >
         {(input) => (

@@ -1,5 +1,6 @@
 /** What the page and its worker say to each other. */
 import type { Reading, ScanResult } from "../../../pkg/tidegate";
+import type { UnfitKind } from "./input/problem";
 
 export const BASELINES = ["microsoft", "strict"] as const;
 export type Baseline = (typeof BASELINES)[number];
@@ -19,10 +20,11 @@ export interface Progress {
   messages: number;
 }
 
-/** What a check found; `header` says how a single message came. */
+/** What a check found; `header` says how a single message came, `mended` that its lines had to be put together. */
 export interface Found {
   result: ScanResult;
   header: Reading | null;
+  mended: boolean;
 }
 
 /** `id`: of the check that it is about. */
@@ -36,7 +38,7 @@ export type Tell = { id: number } & (
 );
 
 /**
- * `unreadable`: the file was changed, moved or may not be read; `outlook`, `packed`: a kind of file that cannot be read;
- * `engine`: it could not be loaded, or broke down.
+ * `unreadable`: the file was changed, moved or may not be read; `damaged`: what is compressed in it cannot be unpacked;
+ * `engine`: it could not be loaded, or broke down; else a kind of file whose header has to be got out by other means.
  */
-export type Problem = "unreadable" | "outlook" | "packed" | "engine";
+export type Problem = "unreadable" | "damaged" | "engine" | UnfitKind;

@@ -1,57 +1,72 @@
-/** One check: reads its input through the engine's scanner, and judges what was found. */
+/** One check: gives the header of each message of its input to the engine's scanner, and judges what was found. */
 import type { Reading, Scanner } from "../../../pkg/tidegate";
 import { type Engine, loadEngine } from "../engine";
-import { pieces, Unreadable } from "./input";
+import { Mail } from "./input/mail";
+import { MAX_HEADER } from "./input/mailbox";
+import { Gathered } from "./input/octets";
+import { Damaged, Unfit, Unreadable } from "./input/problem";
 import type { Ask, Baseline, Found, Progress, Tell } from "./protocol";
 
 /** How often the page hears of progress, in milliseconds */
 const PROGRESS_EVERY = 100;
 /** What was found so far is told at most that often, in milliseconds, and takes a tenth of the time at most. */
 const FOUND_EVERY = 1_000;
-/** Octets from the input's start in which a single message's header is looked for, as gateways do */
-const HEADER = 256 * 1024;
 /** That the engine takes */
 const MAX_OWN_HOPS = 16;
+/** What the scanner finds around each header, and tells them apart by */
+const [ENVELOPE, END] = [new TextEncoder().encode("From \n"), new TextEncoder().encode("\n")];
+/** Octets of headers that the scanner gets at once, at least */
+const BATCH = 128 * 1024;
 
 export class Run {
   readonly id: number;
-  readonly #input: Blob;
+  readonly #mail: Mail;
   readonly #at: string;
   readonly #tell: (tell: Tell) => void;
   #baseline: Baseline;
   #engine: Engine | null = null;
   #scanner: Scanner | null = null;
-  #head: Uint8Array = new Uint8Array();
+  /** The first message's */
+  #header: Uint8Array | null = null;
+  /** Headers that the scanner has yet to get */
+  readonly #batch = new Gathered(BATCH + MAX_HEADER + 64);
+  #mended = false;
   /**
    * Held here, whence the worker reaches it at any time: Chromium takes a file's stream for garbage while nothing but a
    * read under way refers to it, and that read never ends (seen from 2.7 GB on).
    */
-  #pieces: ReturnType<typeof pieces> | null = null;
-  #bytes = 0;
+  #reading: AsyncGenerator<void> | null = null;
   #stopped = false;
   #freed = false;
 
   constructor({ id, input, baseline, at }: Extract<Ask, { ask: "check" }>, tell: (tell: Tell) => void) {
     this.id = id;
-    this.#input = input;
+    this.#mail = new Mail(input, {
+      header: (lines) => this.#take(lines),
+      mended: () => {
+        this.#mended = true;
+      },
+    });
     this.#baseline = baseline;
     this.#at = at;
     this.#tell = tell;
   }
 
-  /** Rejects with `Unfit` or `Unreadable`, or with what the engine says. */
+  /** Rejects with `Unfit`, `Damaged` or `Unreadable`, or with what the engine says. */
   async read(): Promise<void> {
     this.#engine = await loadEngine();
     if (this.#freed) return;
     this.#scanner = new this.#engine.Scanner();
     try {
-      await this.#scan(this.#scanner);
+      await this.#scan();
     } catch (error) {
-      if (error instanceof Unreadable && !this.#freed) this.#tellFound();
+      if (this.#freed) return;
+      this.#push();
+      const broken = error instanceof Unreadable || error instanceof Damaged;
+      if (broken || (error instanceof Unfit && this.#scanner.messages > 0)) this.#tellFound();
       throw error;
     }
     if (this.#freed) return;
-    this.#scanner.finish();
     this.#tell({
       id: this.id,
       tell: "end",
@@ -61,14 +76,11 @@ export class Run {
     });
   }
 
-  async #scan(scanner: Scanner): Promise<void> {
+  async #scan(): Promise<void> {
     let [progressTold, foundDue] = [0, performance.now() + FOUND_EVERY];
-    this.#pieces = pieces(this.#input);
-    for await (const { piece, end } of this.#pieces) {
+    this.#reading = this.#mail.read();
+    for await (const _ of this.#reading) {
       if (this.#freed || this.#stopped) return;
-      if (this.#head.length < HEADER) this.#keep(piece);
-      scanner.push(piece);
-      this.#bytes = end;
       const now = performance.now();
       if (now - progressTold < PROGRESS_EVERY) continue;
       progressTold = now;
@@ -80,6 +92,18 @@ export class Run {
       }
       await turn();
     }
+  }
+
+  /** The scanner gets a mailbox of headers alone. */
+  #take(lines: Uint8Array): void {
+    this.#header ??= lines.slice();
+    for (const octets of [ENVELOPE, lines, END]) this.#batch.add(octets);
+    if (this.#batch.length > BATCH) this.#push();
+  }
+
+  #push(): void {
+    this.#scanner?.push(this.#batch.octets);
+    this.#batch.clear();
   }
 
   judge(baseline: Baseline): void {
@@ -97,14 +121,7 @@ export class Run {
     this.#freed = true;
     this.#scanner?.free();
     this.#scanner = null;
-    this.#pieces = null;
-  }
-
-  #keep(piece: Uint8Array): void {
-    const head = new Uint8Array(Math.min(this.#head.length + piece.length, HEADER));
-    head.set(this.#head);
-    head.set(piece.subarray(0, head.length - this.#head.length), this.#head.length);
-    this.#head = head;
+    this.#reading = null;
   }
 
   #tellFound(): void {
@@ -112,13 +129,16 @@ export class Run {
   }
 
   #progress(): Progress {
-    return { bytes: this.#bytes, messages: this.#scanner?.messages ?? 0 };
+    this.#push();
+    return { bytes: this.#mail.bytes, messages: this.#scanner?.messages ?? 0 };
   }
 
   #found(): Found {
     if (!this.#scanner || !this.#engine) throw new Error("nothing was read");
+    this.#push();
     const result = this.#scanner.result({ baseline: this.#baseline, at: this.#at });
-    return { result, header: result.messages === 1 ? readHop(this.#engine, this.#head) : null };
+    const single = result.messages === 1 ? this.#header : null;
+    return { result, header: single && readHop(this.#engine, single), mended: this.#mended };
   }
 }
 

@@ -1,6 +1,6 @@
 /** The worker that reads and judges what is checked, so that the page stays free. */
 import { loadEngine } from "../engine";
-import { Unfit, Unreadable } from "./input";
+import { Damaged, Unfit, Unreadable } from "./input/problem";
 import type { Ask, Problem, Tell } from "./protocol";
 import { Run } from "./run";
 
@@ -33,5 +33,6 @@ function guard(id: number, reading: Promise<void>): void {
 
 function problemOf(error: unknown): Problem {
   if (error instanceof Unfit) return error.kind;
+  if (error instanceof Damaged) return "damaged";
   return error instanceof Unreadable ? "unreadable" : "engine";
 }
