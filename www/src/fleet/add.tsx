@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { go, href } from "../route";
 import { refuseTenantId } from "../tenant-id";
 import { Dialog } from "../ui/dialog";
+import { ExactInput } from "../ui/exact-input";
 import { Buttons, Field } from "../ui/form";
 
 interface Props {
@@ -31,16 +32,7 @@ export function AddTenant({ ids, onClose }: Props) {
           hint="By which gateways name it, such as contoso. It stays as it is."
           error={tried ? (refused ?? (known ? "There is such a tenant already." : undefined)) : undefined}
         >
-          {(input) => (
-            <input
-              {...input}
-              autocomplete="off"
-              autocapitalize="none"
-              spellcheck={false}
-              value={id}
-              onInput={(event) => setId(event.currentTarget.value)}
-            />
-          )}
+          {(input) => <ExactInput {...input} value={id} onType={setId} />}
         </Field>
         {tried && known && (
           <p>

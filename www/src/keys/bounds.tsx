@@ -2,6 +2,7 @@
 import type { Key } from "../api/types";
 import { listOf } from "../settings/policy-draft";
 import { addDays, dateOf, useNow } from "../time";
+import { ExactInput } from "../ui/exact-input";
 import { Field } from "../ui/form";
 import { Time } from "../ui/time";
 
@@ -70,13 +71,10 @@ export function NetworksField({ bounds, onChange, errorOf }: Props) {
       error={errorOf("networks")}
     >
       {(input) => (
-        <input
+        <ExactInput
           {...input}
-          autocomplete="off"
-          autocapitalize="none"
-          spellcheck={false}
           value={bounds.networks}
-          onInput={(event) => onChange({ ...bounds, networks: event.currentTarget.value })}
+          onType={(text) => onChange({ ...bounds, networks: text })}
         />
       )}
     </Field>

@@ -4,6 +4,7 @@ import type { CreatedKey, Key, Role } from "../api/types";
 import { handsOut, useSession } from "../session";
 import { refuseTenantId } from "../tenant-id";
 import { Dialog } from "../ui/dialog";
+import { ExactInput } from "../ui/exact-input";
 import { Buttons, Choices, Field, useSending } from "../ui/form";
 import { visible } from "../ui/hostile";
 import { Refusal } from "../ui/notice";
@@ -122,17 +123,7 @@ function Form({ tenant, like, onClose, onMade }: FormProps) {
             hint="Its id, such as contoso."
             error={(tried && refused) || errorOf("tenant")}
           >
-            {(input) => (
-              <input
-                {...input}
-                required
-                autocomplete="off"
-                autocapitalize="none"
-                spellcheck={false}
-                value={bound}
-                onInput={(event) => setBound(event.currentTarget.value)}
-              />
-            )}
+            {(input) => <ExactInput {...input} required value={bound} onType={setBound} />}
           </Field>
         )}
         <Field label="Name" hint="Who or what uses it, such as mx1." error={errorOf("name")}>

@@ -1,6 +1,7 @@
 /** The members of a policy as fields, in the order in which one thinks of them. */
 import type { Connector } from "../api/types";
 import { CONNECTORS } from "../keys/words";
+import { ExactInput } from "../ui/exact-input";
 import { Choices, Field, Tick } from "../ui/form";
 import { MODES } from "../words";
 import { LadderEditor } from "./ladder-editor";
@@ -39,14 +40,11 @@ export function PolicyForm({ page, admin, ...editing }: Props) {
         error={errorAt("always_accept")}
       >
         {(input) => (
-          <input
+          <ExactInput
             {...input}
             class="code"
-            autocomplete="off"
-            autocapitalize="none"
-            spellcheck={false}
             value={draft.alwaysAccept}
-            onInput={(event) => set({ alwaysAccept: event.currentTarget.value })}
+            onType={(text) => set({ alwaysAccept: text })}
           />
         )}
       </Field>

@@ -1,5 +1,6 @@
 /** Relays of the operator's own in front of the gateway, whose hops are looked through. */
 import { useId, useRef } from "preact/hooks";
+import { ExactInput } from "../ui/exact-input";
 import type { RelayDraft } from "./policy-draft";
 import type { Editing } from "./policy-edit";
 
@@ -60,28 +61,22 @@ function RelayFields({ relay, number, error, edit, remove }: RelayProps) {
       <legend>Relay {number}</legend>
       <label>
         Its name, or the end of it
-        <input
+        <ExactInput
           class="code"
           placeholder="relay.example.net"
-          autocomplete="off"
-          autocapitalize="none"
-          spellcheck={false}
           value={relay.host}
           {...described}
-          onInput={(event) => edit({ host: event.currentTarget.value })}
+          onType={(text) => edit({ host: text })}
         />
       </label>
       <label>
         Networks that it connects from
-        <input
+        <ExactInput
           class="code"
           placeholder="10.0.0.0/8, 2001:db8::/32"
-          autocomplete="off"
-          autocapitalize="none"
-          spellcheck={false}
           value={relay.networks}
           {...described}
-          onInput={(event) => edit({ networks: event.currentTarget.value })}
+          onType={(text) => edit({ networks: text })}
         />
       </label>
       <button type="button" class="quiet" aria-label={`Remove relay ${number}`} onClick={remove}>

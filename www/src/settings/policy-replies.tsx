@@ -1,5 +1,6 @@
 /** What mail servers are told when their mail is deferred or rejected. */
 import { useRef } from "preact/hooks";
+import { ExactInput } from "../ui/exact-input";
 import { Field } from "../ui/form";
 import type { Editing } from "./policy-edit";
 import { sampleReply } from "./policy-sample";
@@ -27,14 +28,12 @@ export function ReplyFields({ draft, set, errorAt }: Editing) {
         error={errorAt("help_url")}
       >
         {(input) => (
-          <input
+          <ExactInput
             {...input}
             type="url"
             placeholder="https://help.example.net/exchange"
-            autocomplete="off"
-            spellcheck={false}
             value={draft.helpUrl}
-            onInput={(event) => set({ helpUrl: event.currentTarget.value })}
+            onType={(text) => set({ helpUrl: text })}
           />
         )}
       </Field>

@@ -4,6 +4,7 @@ import { type Page, path } from "../api/client";
 import { useLoad } from "../api/load";
 import type { Server } from "../api/types";
 import { useSession } from "../session";
+import { ExactInput } from "../ui/exact-input";
 import { visible } from "../ui/hostile";
 import { Failure } from "../ui/notice";
 import { reason } from "../words";
@@ -39,15 +40,13 @@ export function ServerChoice({ tenant, chosen, onChoose }: Props) {
   return (
     <fieldset class="choices">
       <legend>Server</legend>
-      <input
+      <ExactInput
         type="search"
         class="server-search"
         aria-label="Find a server"
         placeholder="a part of its name"
-        autocomplete="off"
-        spellcheck={false}
         value={typed}
-        onInput={(event) => setTyped(event.currentTarget.value)}
+        onType={setTyped}
       />
       {value?.items.map((server) => (
         <div key={server.id} class="choice">

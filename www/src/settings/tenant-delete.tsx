@@ -4,6 +4,7 @@ import { path } from "../api/client";
 import { go, keepHere } from "../route";
 import { useSession } from "../session";
 import { Dialog } from "../ui/dialog";
+import { ExactInput } from "../ui/exact-input";
 import { Buttons, Field, useSending } from "../ui/form";
 import { Refusal } from "../ui/notice";
 
@@ -39,17 +40,7 @@ function DeleteDialog({ tenant, onClose }: { tenant: string; onClose: () => void
           servers go on sending mail, it may begin anew, without a policy.
         </p>
         <Field label={`Type ${tenant} to delete it`}>
-          {(input) => (
-            <input
-              {...input}
-              required
-              autocomplete="off"
-              autocapitalize="none"
-              spellcheck={false}
-              value={typed}
-              onInput={(event) => setTyped(event.currentTarget.value)}
-            />
-          )}
+          {(input) => <ExactInput {...input} required value={typed} onType={setTyped} />}
         </Field>
         <Refusal error={error} />
         <Buttons

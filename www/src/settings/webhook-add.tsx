@@ -4,6 +4,7 @@ import { path } from "../api/client";
 import type { CreatedWebhook } from "../api/types";
 import { useSession } from "../session";
 import { Dialog } from "../ui/dialog";
+import { ExactInput } from "../ui/exact-input";
 import { Buttons, Field, useSending } from "../ui/form";
 import { Refusal } from "../ui/notice";
 import type { Words } from "../ui/said";
@@ -40,7 +41,7 @@ function AddForm({ tenant, onClose, onMade }: Props & { onMade: (made: CreatedWe
           error={errorOf("url")}
         >
           {(input) => (
-            <input
+            <ExactInput
               {...input}
               type="url"
               required
@@ -48,10 +49,8 @@ function AddForm({ tenant, onClose, onMade }: Props & { onMade: (made: CreatedWe
               pattern="https://.+"
               title="An address that begins with https://"
               placeholder="https://hooks.example.com/tidegate"
-              autocomplete="off"
-              spellcheck={false}
               value={url}
-              onInput={(event) => setUrl(event.currentTarget.value)}
+              onType={setUrl}
             />
           )}
         </Field>

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { href } from "../route";
 import { useDoor } from "../session";
+import { ExactInput } from "../ui/exact-input";
 import { Field } from "../ui/form";
 import { Title } from "../ui/title";
 
@@ -25,17 +26,7 @@ export function SignInView({ refused }: { refused: string | undefined }) {
           hint="It is kept for this tab alone, and forgotten when you close it."
           error={refused}
         >
-          {(input) => (
-            <input
-              {...input}
-              type="password"
-              autocomplete="off"
-              spellcheck={false}
-              required
-              value={key}
-              onInput={(event) => setKey(event.currentTarget.value)}
-            />
-          )}
+          {(input) => <ExactInput {...input} type="password" required value={key} onType={setKey} />}
         </Field>
         <p class="actions">
           <button type="submit" class="primary">

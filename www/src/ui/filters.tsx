@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Place, remember } from "../route";
 import { number, plural } from "../words";
+import { ExactInput } from "./exact-input";
 import { Empty } from "./notice";
 
 /** A pause in typing after which the address follows, in milliseconds: browsers limit how often it may. */
@@ -46,14 +47,7 @@ export function Search({ label, placeholder, text, onType }: SearchProps) {
   return (
     <label class="grows">
       {label}
-      <input
-        type="search"
-        placeholder={placeholder}
-        autocomplete="off"
-        spellcheck={false}
-        value={text}
-        onInput={(event) => onType(event.currentTarget.value)}
-      />
+      <ExactInput type="search" placeholder={placeholder} value={text} onType={onType} />
     </label>
   );
 }

@@ -5,6 +5,7 @@ import { DEFAULT_LADDER, sameLadder } from "../settings/ladder";
 import { LadderEditor } from "../settings/ladder-editor";
 import type { Release } from "../simulation";
 import { addDays, dateOf, day, localInput, readLocalInput } from "../time";
+import { ExactInput } from "../ui/exact-input";
 import { Field } from "../ui/form";
 import { type Days, type Inputs, isDay, PRESETS, type Preset } from "./inputs";
 
@@ -21,13 +22,11 @@ export function WhatIfForm({ inputs, releases, change }: Props) {
       <Field label="Build">
         {(input) => (
           <>
-            <input
+            <ExactInput
               {...input}
               list={list}
               value={inputs.build}
-              spellcheck={false}
-              autocomplete="off"
-              onInput={(event) => change({ build: event.currentTarget.value.trim() })}
+              onType={(text) => change({ build: text.trim() })}
             />
             <datalist id={list}>
               {releases.map(({ build, product, cu, su }) => (
@@ -115,24 +114,12 @@ export function MoreSupposed({ inputs, change }: MoreProps) {
         <div class="supposed">
           <Field label="Tenant">
             {(input) => (
-              <input
-                {...input}
-                value={tenant}
-                spellcheck={false}
-                autocomplete="off"
-                onInput={(event) => change({ tenant: event.currentTarget.value.trim() })}
-              />
+              <ExactInput {...input} value={tenant} onType={(text) => change({ tenant: text.trim() })} />
             )}
           </Field>
           <Field label="Server" hint="As its Received field names it behind “by”">
             {(input) => (
-              <input
-                {...input}
-                value={server}
-                spellcheck={false}
-                autocomplete="off"
-                onInput={(event) => change({ server: event.currentTarget.value.trim() })}
-              />
+              <ExactInput {...input} value={server} onType={(text) => change({ server: text.trim() })} />
             )}
           </Field>
         </div>
