@@ -29,6 +29,7 @@ if (process.argv[2] !== "types") {
     entryPoints: {
       app: `${WWW}src/main.tsx`,
       "check-worker": `${WWW}src/check/worker.ts`,
+      check: `${WWW}src/style/check.css`,
     },
     outdir: DIST,
     bundle: true,

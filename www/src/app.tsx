@@ -135,7 +135,13 @@ function View({ place }: { place: Place }) {
   const { route } = place;
   switch (route.view) {
     case "check":
-      return <Part load={() => import("./check/view").then((part) => part.CheckView)} props={{ place }} />;
+      return (
+        <Part
+          load={() => import("./check/view").then((part) => part.CheckView)}
+          sheet="check.css"
+          props={{ place }}
+        />
+      );
     case "what-if":
       return <Part load={() => import("./what-if/view").then((part) => part.WhatIfView)} props={{ place }} />;
     case "lost":

@@ -7,10 +7,10 @@ import { save } from "../save";
 import { rights, useSession } from "../session";
 import { Found, NoneLeft, Search, Select, useTyped } from "../ui/filters";
 import { Empty, Failure, Loading } from "../ui/notice";
+import { Part } from "../ui/part";
 import { type Sort, sortOf, sortText } from "../ui/sort";
 import { sortRows, Table } from "../ui/table";
 import { Title } from "../ui/title";
-import { AddTenant } from "./add";
 import { COLUMNS } from "./columns";
 import { fleetCsv } from "./export";
 import { type Filter, filtered, filterOf, modeOptions, worstOptions } from "./filter";
@@ -35,7 +35,7 @@ export function FleetView({ place }: ViewProps) {
           </button>
         )}
       </Title>
-      {adding && <AddTenant ids={ids} onClose={() => setAdding(false)} />}
+      {adding && <Part load={addTenant} props={{ ids, onClose: () => setAdding(false) }} />}
       {value === undefined && loading && <Loading what="tenants" />}
       {value && <Brake control={value.control} />}
       {value && value.rows.length > 0 && (
@@ -46,6 +46,8 @@ export function FleetView({ place }: ViewProps) {
     </>
   );
 }
+
+const addTenant = () => import("./add").then((part) => part.AddTenant);
 
 /** Says so where all tenants are held below what they have set. */
 function Brake({ control: { mode } }: { control: Control }) {

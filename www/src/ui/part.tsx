@@ -5,16 +5,18 @@ import { Empty, Loading } from "./notice";
 
 interface Props<P> {
   load: () => Promise<ComponentType<P>>;
+  /** Its style sheet, where it has one of its own */
+  sheet?: string;
   /** What the part is shown with */
   props: P;
 }
 
 /** For another part give it another `key`. */
-export function Part<P extends object>({ load, props }: Props<P>) {
+export function Part<P extends object>({ load, sheet, props }: Props<P>) {
   const [part, setPart] = useState<{ View: ComponentType<P> } | "missing" | undefined>();
   useEffect(() => {
-    load().then(
-      (View) => setPart({ View }),
+    Promise.all([load(), sheet && linked(sheet)]).then(
+      ([View]) => setPart({ View }),
       () => setPart("missing"),
     );
   }, []);
@@ -32,4 +34,15 @@ export function Part<P extends object>({ load, props }: Props<P>) {
     );
   }
   return <part.View {...props} />;
+}
+
+/** A part is not shown without its style sheet. That stays, as the part itself does. */
+function linked(href: string): Promise<unknown> | undefined {
+  if (document.querySelector(`link[href="${href}"]`)) return;
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
+  document.head.append(link);
+  return new Promise((resolve, reject) => {
+    link.onload = resolve;
+    link.onerror = reject;
+  });
 }
