@@ -23,18 +23,6 @@ export async function slice(file: Blob, start: number, end: number): Promise<Oct
   return new Uint8Array(await file.slice(start, end).arrayBuffer().catch(asUnreadable));
 }
 
-/** All of a stream, if that is `most` octets at most; else null. */
-export async function whole(stream: Stream, most: number): Promise<Blob | null> {
-  const parts: Octets[] = [];
-  let size = 0;
-  for await (const piece of pieces(stream)) {
-    size += piece.length;
-    if (size > most) return null;
-    parts.push(piece.slice());
-  }
-  return new Blob(parts);
-}
-
 /** Octets that are gathered, `most` at most; what goes beyond is left out. */
 export class Gathered {
   #octets: Octets = new Uint8Array(1 << 16);
@@ -80,7 +68,7 @@ interface Reader {
   cancel: () => Promise<void>;
 }
 
-/** Fills one buffer again and again, where the browser can: new ones pile up to hundreds of megabytes before they go. */
+/** Fills one buffer again and again, where the stream can: new ones pile up to hundreds of megabytes before they go. */
 function readerOf(stream: Stream): Reader {
   try {
     const reader = stream.getReader({ mode: "byob" });

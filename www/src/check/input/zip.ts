@@ -1,7 +1,7 @@
 /** The mail in a `.zip` file (APPNOTE.TXT 6.3, sections 4.3 and 4.4): what is stored, or compressed by deflate. */
-import type { Source } from "./mail";
-import { type Octets, type Stream, slice } from "./octets";
+import { type Octets, slice } from "./octets";
 import { Damaged, Unfit } from "./problem";
+import { Source } from "./source";
 
 /** Octets of a record without its names */
 const [LOCAL, CENTRAL, END] = [30, 46, 22];
@@ -10,6 +10,9 @@ const MAX_COMMENT = 0xffff;
 /** Octets of the list of what is in the file */
 const MAX_LIST = 16 << 20;
 const MAX_ENTRIES = 20_000;
+
+/** In place of a number of 32 bits: it stands elsewhere, in 64 */
+const LARGE = 0xffffffff;
 
 const MAIL = /\.(?:eml|emlx|mbox|mbx|msg|txt|json|gz|olk1[45]msgsource)$|(?:^|\/)(?:mbox|inbox|sent)$/i;
 
@@ -29,25 +32,24 @@ export async function* unzipped(file: Blob): AsyncGenerator<Source> {
   if (entries.some(({ name }) => name.startsWith("com.microsoft.__Messages"))) throw new Unfit("olm");
   if (entries.some(({ name }) => name === "[Content_Types].xml")) throw new Unfit("document");
   const mail = entries.filter(({ name }) => MAIL.test(name) && !name.startsWith("__MACOSX/"));
-  if (mail.length === 0 || mail.some(({ method, locked }) => locked || (method !== 0 && method !== 8)))
-    throw new Unfit("zip");
+  if (mail.length === 0 || !mail.every(isReadable)) throw new Unfit("zip");
   for (const { at, size, method } of mail) {
     const record = view(await slice(file, at, at + LOCAL), LOCAL, 0x04034b50);
     const start = at + LOCAL + record.getUint16(26, true) + record.getUint16(28, true);
-    yield { file: file.slice(start, start + size), unpack: method === 0 ? null : inflated };
+    const source = new Source(file.slice(start, start + size));
+    yield method === 0 ? source : source.unpacked("deflate-raw");
   }
 }
 
-function inflated(stream: Stream): Stream {
-  return stream.pipeThrough(new DecompressionStream("deflate-raw"));
+function isReadable({ method, locked, size }: Entry): boolean {
+  return !locked && (method === 0 || method === 8) && size !== LARGE;
 }
 
 async function list(file: Blob): Promise<Entry[]> {
   const tail = await slice(file, Math.max(0, file.size - END - MAX_COMMENT), file.size);
   const end = view(tail.subarray(endRecord(tail)), END, 0x06054b50);
   const [count, size, start] = [end.getUint16(10, true), end.getUint32(12, true), end.getUint32(16, true)];
-  // more than 4 GB, or 65,535 files, need the form of 64 bits
-  if (count > MAX_ENTRIES || size > MAX_LIST || start === 0xffffffff) throw new Unfit("zip");
+  if (count > MAX_ENTRIES || size > MAX_LIST || start === LARGE) throw new Unfit("zip");
   const records = await slice(file, start, start + size);
   const entries: Entry[] = [];
   for (let at = 0; entries.length < count; ) {
