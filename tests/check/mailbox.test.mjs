@@ -72,6 +72,23 @@ test("a header that ends with the next From line, or with the file, is whole", (
   assert.deepEqual(headers(`${DATED}A: 1\n${DATED}B: 2`), ["A: 1\n", "B: 2\n"]);
 });
 
+test("headers are held for a Content-Length only as far as memory is bounded", () => {
+  /** @type {number[]} */
+  const found = [];
+  const text = new TextEncoder().encode(`${DATED}A: 1\nContent-Length: 99999999999\n\n`);
+  const mailbox = new page.Mailbox(text, (/** @type {Uint8Array} */ lines) => found.push(lines.length));
+  mailbox.push(text);
+  const one = new TextEncoder().encode(`\n${DATED}A: ${"x".repeat(100_000)}\n\n`);
+  for (let n = 0; n < 20; n += 1) mailbox.push(one);
+  assert.ok(found.length > 10, `${found.length} before the end`);
+});
+
+test("lines may end as they like", () => {
+  const text = `${DATED}A: 1\n 2\n\nbody\n\n${DATED}B: 1\n\nbody: x\n`;
+  for (const eol of ["\n", "\r\n", "\r\r\n", "\r"])
+    assert.deepEqual(headers(text.replaceAll("\n", eol)), ["A: 1\n 2\n", "B: 1\n"], JSON.stringify(eol));
+});
+
 test("how the mailbox is cut into pieces makes no difference", () => {
   const next = randomFrom(7);
   const lines = [
