@@ -6,7 +6,7 @@ unexport MAKEFLAGS
 else
 .NOTPARALLEL:
 endif
-.PHONY: help setup worker package page dev demo test forget-durations test-day test-while-building test-native test-wasm test-package test-check test-worker test-page lint fmt bench fuzz mutants simulate gateways deploy clean
+.PHONY: help setup worker worker-with-hooks package page dev demo test forget-durations test-day test-while-building test-native test-wasm test-package test-check test-worker test-page lint fmt bench fuzz mutants simulate gateways deploy clean
 
 FUZZ_SECONDS ?= 60
 
@@ -31,6 +31,13 @@ build/index.js: $(sources)
 	@$(env) wasm-opt --strip-debug build/index_bg.wasm -o build/index_bg.wasm # function names are a fifth of it
 	@touch $@
 
+# With what tests move; only its own crate is compiled once more, and it is not made small, which takes longer than that.
+worker-with-hooks: target/worker-with-hooks/index.js ## build the worker that tests run, whose clock they set
+target/worker-with-hooks/index.js: $(sources)
+	@bash tools/setup.sh
+	@$(wasm_env) worker-build --release --no-opt --out-dir target/worker-with-hooks . --features test-hooks
+	@touch $@
+
 package: pkg/package.json ## build the npm package into pkg/: the engine for browsers, bundlers and Node
 pkg/package.json: $(shell find crates/browser) $(sources) tools/package.sh
 	@bash tools/setup.sh
@@ -41,16 +48,16 @@ dist/app.js: pkg/package.json $(shell find www) package-lock.json tools/setup.sh
 	@bash tools/setup.sh
 	@$(env) node www/build.mjs
 
-dev: ## run the worker on http://127.0.0.1:8787 (PORT, STATE_DIR, ADMIN_KEY, TEST_CLOCK=1)
+dev: ## run the worker on http://127.0.0.1:8787 (PORT, STATE_DIR, ADMIN_KEY; TEST_CLOCK=1: one whose clock requests set)
 	@bash tools/dev.sh check
 	@bash tools/setup.sh
-	@$(MAKE) --silent worker page
+	@$(MAKE) --silent $(if $(TEST_CLOCK),worker-with-hooks,worker) page
 	@exec bash tools/dev.sh
 
 demo: ## run the worker on 120 days of a tenant with a dozen servers (PORT, STATE_DIR, ADMIN_KEY)
 	@bash tools/dev.sh check
 	@bash tools/setup.sh
-	@$(MAKE) --silent worker page
+	@$(MAKE) --silent worker-with-hooks page
 	@exec bash tools/dev.sh demo
 
 # Several files of tests run at a time, since most of what they do is waiting.
@@ -62,9 +69,10 @@ node_test := node --test --test-timeout=600000 --test-reporter=spec --test-repor
 test: setup forget-durations test-while-building test-wasm test-package test-check test-worker test-page ## all tests, the fast ones first (DAY=2028-02-29: on that day)
 	@$(env) $(durations) show
 
-# The native tests use one processor for long, as the worker's build does: each has a target folder of its own.
+# The native tests use one processor for long, as the worker's builds do, one after the other: each has a target folder
+# of its own.
 test-while-building:
-	@$(MAKE) --no-print-directory -j2 --output-sync=line AT_ONCE=1 test-native worker page
+	@$(MAKE) --no-print-directory -j2 --output-sync=line AT_ONCE=1 test-native worker worker-with-hooks page
 
 forget-durations:
 	@$(env) $(durations) forget
@@ -78,7 +86,7 @@ test-native: ## the tests that run natively
 test-wasm: setup ## the engine's tests in WebAssembly, in Node
 	$(wasm_env) cargo test -p tidegate-engine --target wasm32-unknown-unknown --test wasm
 
-test-worker: setup worker page package ## the tests of the built worker on workerd: end to end, with failing storage, by chance, and the API
+test-worker: setup worker worker-with-hooks page package ## the tests of the built worker on workerd: end to end, with failing storage, by chance, and the API
 	$(env) $(node_test) --test-concurrency=4 $(foreach kind,api e2e simulation faults,tests/$(kind)/*.test.mjs)
 
 test-package: setup package ## the tests of the npm package: in Node, in Chromium, and from a bundler
@@ -92,7 +100,7 @@ test-check: setup package ## the tests of how the page reads files and pasted he
 	$(env) $(node_test) tests/check/*.test.mjs
 
 # Two halves of its files beside each other, each with a worker and a browser of its own.
-test-page: setup worker page ## the tests of the page in Chromium; screenshots in target/screenshots
+test-page: setup worker-with-hooks page ## the tests of the page in Chromium; screenshots in target/screenshots
 	@bash tools/browser.sh
 	@$(MAKE) --no-print-directory -j2 --output-sync=target AT_ONCE=1 test-page-1 test-page-2
 test-page-%:
@@ -107,6 +115,7 @@ lint: setup package ## the facts under data/, which way imports run, formatting,
 	cargo fmt --all --check
 	@for manifest in $(apart); do cargo fmt --manifest-path $$manifest --check || exit 1; done
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p tidegate --all-targets --features test-hooks -- -D warnings
 	$(env) biome check --error-on-warnings --no-errors-on-unmatched $(scripts)
 	@$(MAKE) --silent package
 	$(env) node www/build.mjs types && tsc -p www
@@ -116,7 +125,7 @@ fmt: setup ## format Rust and JavaScript
 	@for manifest in $(apart); do cargo fmt --manifest-path $$manifest || exit 1; done
 	$(env) biome check --write --no-errors-on-unmatched $(scripts)
 
-bench: setup worker page ## measure on workerd; writes target/bench.json
+bench: setup worker worker-with-hooks page ## measure on workerd; writes target/bench.json
 	$(env) node benches/run.mjs
 
 fuzz: ## fuzz each target of fuzz/ for FUZZ_SECONDS (60), with nightly Rust
@@ -128,10 +137,10 @@ fuzz: ## fuzz each target of fuzz/ for FUZZ_SECONDS (60), with nightly Rust
 mutants: ## plant faults in the engine one by one: each has to be caught by its tests
 	@$(env) node tools/mutants.mjs
 
-simulate: setup worker package ## live random lists of mail, changes and faults (OPERATIONS=20000 SEED=...)
+simulate: setup worker-with-hooks package ## live random lists of mail, changes and faults (OPERATIONS=20000 SEED=...)
 	$(env) node tests/simulation/simulate.mjs
 
-gateways: setup worker page ## end-to-end tests with real mail servers (on Debian, as root or by sudo)
+gateways: setup worker-with-hooks page ## end-to-end tests with real mail servers (on Debian, as root or by sudo)
 	cargo build --profile native -p tidegate-milter
 	@bash tools/gateways.sh
 

@@ -13,6 +13,8 @@ mod notices;
 mod report;
 mod system;
 mod tenants;
+#[cfg(feature = "test-hooks")]
+mod tick;
 
 use tidegate_engine::TenantId;
 use tidegate_wire::problem::Problem;
@@ -24,6 +26,7 @@ use crate::access::Principal;
 use crate::config::Config;
 use crate::durable::client::{CallError, Circumstances, Outcome};
 use crate::durable::lists::{DEFAULT_LIMIT, MAX_LIMIT, Range};
+use crate::hooks;
 use crate::http::{self, Request};
 use crate::metrics;
 use crate::platform::Deadline;
@@ -67,7 +70,7 @@ async fn route(request: &Request, env: &Env, context: &Context) -> Result<Respon
     };
     match segments.as_slice() {
         ["v1", "health"] => match method {
-            "GET" => Ok(system::health(&config, &access_of(&config, request, env)).await?),
+            "GET" => Ok(system::health(&config, &access_of(request, env)).await?),
             _ => Err(not_allowed("GET, HEAD")),
         },
         ["v1", "decide"] => Err(not_allowed("POST")),
@@ -99,13 +102,13 @@ struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     async fn new(request: &'a Request, env: &'a Env, context: &Context, config: &'a Config) -> Result<Self, Failure> {
-        let access = access_of(config, request, env);
+        let access = access_of(request, env);
         let principal =
             auth::verify(config, &access, context, request, auth::of(request)).await.map_err(|error| match error {
                 Unverified::Wrong(problem) => problem,
                 Unverified::Unknown(why) => Problem::unavailable(format!("the key cannot be verified: {why}")),
             })?;
-        Ok(Self { request, env, config, principal, circumstances: circumstances(config, request)? })
+        Ok(Self { request, env, config, principal, circumstances: Circumstances::of(request)? })
     }
 
     /// The way to a tenant's ledger.
@@ -130,21 +133,9 @@ impl<'a> Caller<'a> {
 }
 
 /// How a request reads KV.
-fn access_of<'a>(config: &Config, request: &Request, env: &'a Env) -> Access<'a> {
-    let fresh = config.is_test && request.header("x-tidegate-fresh").is_some();
+fn access_of<'a>(request: &Request, env: &'a Env) -> Access<'a> {
+    let fresh = hooks::reads_past_cache(request);
     Access { env, fresh, deadline: Deadline::for_answer() }
-}
-
-/// What a test sets by headers. Elsewhere they are ignored.
-fn circumstances(config: &Config, request: &Request) -> Result<Circumstances, Problem> {
-    if !config.is_test {
-        return Ok(Circumstances::default());
-    }
-    let clock = request
-        .header("x-tidegate-now")
-        .map(|text| text.parse().map_err(|error| Problem::bad_request(format!("{error}")).in_field("x-tidegate-now")));
-    let fails_at = request.header("x-tidegate-fails-at").and_then(|statement| statement.parse().ok());
-    Ok(Circumstances { clock: clock.transpose()?, fails_at })
 }
 
 fn no_route() -> Problem {

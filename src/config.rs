@@ -7,7 +7,7 @@ use tidegate_engine::Mode;
 use tidegate_engine::{Connector, TenantId};
 use worker::Env;
 
-use crate::platform::{set_clock_ahead, set_deadline_factor};
+use crate::hooks;
 
 /// What an admin key should have at least.
 const MIN_ADMIN_KEY_BYTES: usize = 32;
@@ -18,8 +18,6 @@ pub struct Config {
     /// The secret `ADMIN_KEY`, the first admin key, and `ADMIN_KEY_NEXT`, which works beside it while the one takes the
     /// other's place. Without them nobody is admin.
     pub admin_keys: Vec<AdminKey>,
-    /// `ENVIRONMENT` is `test`: requests may set the clock.
-    pub is_test: bool,
     /// `AUTO_TENANTS` is `on`: tenants without a policy are recorded too.
     pub auto_tenants: bool,
     /// `CLIENT_ADDRESS`: the header field in which the platform, or a proxy that nobody gets around, says from where a
@@ -44,8 +42,7 @@ pub struct Email {
 
 impl Config {
     /// Read on first use; variables do not change while an isolate lives. Every entry into an isolate asks for it before
-    /// it asks for the time: this sets a test's clock (`CLOCK_AHEAD`, milliseconds) and how patient its answers are
-    /// (`DEADLINE_FACTOR`), nowhere but where `is_test`.
+    /// it asks for the time, which a test may have moved.
     pub fn get(env: &Env) -> Rc<Self> {
         thread_local! {
             static CONFIG: OnceCell<Rc<Config>> = const { OnceCell::new() };
@@ -70,16 +67,9 @@ impl Config {
 
     fn read(env: &Env) -> Self {
         let var = |name| env.var(name).ok().map(|value| value.to_string()).filter(|value| !value.is_empty());
-        let is_test = var("ENVIRONMENT").as_deref() == Some("test");
-        if is_test && let Some(millis) = var("CLOCK_AHEAD").and_then(|millis| millis.parse().ok()) {
-            set_clock_ahead(millis);
-        }
-        if is_test && let Some(factor) = var("DEADLINE_FACTOR").and_then(|factor| factor.parse().ok()) {
-            set_deadline_factor(factor);
-        }
+        hooks::read(var);
         Self {
             admin_keys: [var("ADMIN_KEY"), var("ADMIN_KEY_NEXT")].into_iter().flatten().map(AdminKey).collect(),
-            is_test,
             auto_tenants: var("AUTO_TENANTS").as_deref() == Some("on"),
             client_address: client_address(var("CLIENT_ADDRESS").as_deref()),
             email: Email {

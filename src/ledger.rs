@@ -45,6 +45,7 @@ use crate::durable::publisher::Publisher;
 use crate::durable::schema::{Fit, migrate, open};
 use crate::durable::sql::{Sql, SqlError};
 use crate::durable::{self, audit, json};
+use crate::hooks;
 use crate::http;
 use crate::platform::{Deadline, real_millis, real_now};
 use crate::store::Access;
@@ -115,7 +116,7 @@ impl DurableObject for Ledger {
             }
             Err(error) => return Ok(durable::respond(Err(error))?.into()),
         }
-        let clock = envelope.circumstances.clock;
+        let clock = envelope.circumstances.clock();
         let is_tested = clock.is_some();
         let is_tick = matches!(envelope.call, Call::Tick);
         let response = durable::respond(self.answer(&sql, &common, envelope))?;
@@ -150,7 +151,7 @@ impl Ledger {
             return Ok(());
         }
         self.start_publishing(&sql)?;
-        if !Config::get(&self.env).is_test
+        if !hooks::is_on()
             && let Some(common) = self.common().await
             && let Some(tenant) = policies::tenant(&sql)?
         {
@@ -165,7 +166,7 @@ impl Ledger {
         if let Err(error) = republish::step(&sql) {
             worker::console_error!("laying anew: {error}");
         }
-        if !Config::get(&self.env).is_test
+        if !hooks::is_on()
             && let Err(error) = republish::sweep(&sql, &self.env, real_now()).await
         {
             worker::console_error!("the sweep: {error}");
@@ -179,12 +180,12 @@ impl Ledger {
         let now = circumstances.now();
         let site = Site { tenant: &tenant, common, actor: &actor, now };
         // a test's ledger lives by the clocks of its requests alone
-        let is_due = !Config::get(&self.env).is_test && call.shows_what_is_due();
-        if (circumstances.clock.is_some() || is_due) && !sql.is_read_only() {
+        let is_due = !hooks::is_on() && call.shows_what_is_due();
+        if (circumstances.clock().is_some() || is_due) && !sql.is_read_only() {
             work::do_due(sql, &Site { actor: audit::SYSTEM, ..site })?;
         }
         let changes = call.changes();
-        let response = self.respond(sql.failing_at(circumstances.fails_at), &site, circumstances, call);
+        let response = self.respond(sql.failing_at(circumstances.fails_at()), &site, circumstances, call);
         sql.failing_at(None);
         let response = response?;
         if changes && let Err(error) = summary::publish(sql, &site) {
@@ -209,7 +210,7 @@ impl Ledger {
                     return json(&Recorded { dropped, ..Recorded::default() });
                 }
                 // a test may have set its clock forward since the request that sends the batch
-                let latest = circumstances.clock.and(batch.latest());
+                let latest = circumstances.clock().and(batch.latest());
                 let site = Site { now: latest.map_or(now, |latest| now.max(latest)), ..*site };
                 json(&intake::record(sql, &mut self.recent.borrow_mut(), &site, &batch)?)
             }
@@ -330,10 +331,10 @@ impl Ledger {
     }
 
     async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
-        let due = if Config::get(&self.env).is_test { None } else { work::next_due(sql, real_now())? };
+        let due = if hooks::is_on() { None } else { work::next_due(sql, real_now())? };
         let due = due.map(|Timestamp(at)| at.saturating_mul(1_000));
         let due = self.publisher.next_due_millis(sql)?.into_iter().chain(due);
-        let sweeps = !Config::get(&self.env).is_test;
+        let sweeps = !hooks::is_on();
         let due = due.chain(republish::next_due_millis(sql, real_now(), sweeps)?);
         let due = due.chain(webhooks::next_due_millis(sql, &self.deliveries)?).min();
         self.alarm.set(&self.state.storage(), due, wait_at_least).await

@@ -13,7 +13,8 @@
 //! - [`common`]: what all tenants have in common: catalog, baselines, ceiling.
 //! - [`store`]: what the edge reads from KV, and the isolate's cache of it.
 //! - [`access`]: roles, and who may do what.
-//! - [`config`], [`http`], [`platform`]: variables and secrets; requests and responses; time and deadlines.
+//! - [`config`], [`platform`], [`hooks`], [`http`]: variables and secrets; time and deadlines; what tests move; requests
+//!   and responses.
 
 #![allow(clippy::future_not_send, reason = "the runtime has one thread")]
 
@@ -22,6 +23,7 @@ mod api;
 mod common;
 mod config;
 mod durable;
+mod hooks;
 mod http;
 mod ledger;
 mod metrics;

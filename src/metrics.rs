@@ -8,11 +8,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use worker::{Context, Delay, Env};
+use worker::{Context, Env};
 
 use crate::durable::client::CallError;
 use crate::operator::{self, Call, Counts, Told};
-use crate::platform::{random_id, real_millis};
+use crate::platform::{random_id, real_millis, sleep};
 
 pub use key_use::{note as note_key_use, tell as tell_key_uses};
 
@@ -133,7 +133,7 @@ pub fn tell_later(env: &Env, context: &Context) {
     }
     let env = env.clone();
     context.wait_until(async move {
-        Delay::from(COUNT_FOR).await;
+        sleep(COUNT_FOR).await;
         TELLER.with_borrow_mut(|teller| teller.promised_at = 0);
         // a mark that is not taken is told with the next counters
         let _ = join(tell_key_uses(&env), tell_persistently(&env)).await;
@@ -145,7 +145,7 @@ async fn tell_persistently(env: &Env) {
         if tell(env).await.is_ok() {
             return;
         }
-        Delay::from(wait).await;
+        sleep(wait).await;
     }
     let _ = tell(env).await;
 }

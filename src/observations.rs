@@ -19,14 +19,14 @@ use tidegate_engine::ServerId;
 use tidegate_engine::{Connector, MailEvent, MailRoute, TenantId};
 use tidegate_engine::{HOUR, Timestamp};
 use tidegate_engine::{fnv1a, sender_network};
-use worker::{Context, Delay};
+use worker::Context;
 
 use crate::durable::client::{CallError, Client};
 use crate::ledger::{
     Batch, Call, Counts, Dropped, Event, Evidence, Item, Recorded, Sight, Stranger, Unbelieved, Unrecorded,
 };
 use crate::metrics::{self, Counter};
-use crate::platform::real_millis;
+use crate::platform::{real_millis, real_millis_after, sleep};
 use crate::store::{self, PhaseKey, PhaseRecord};
 use queue::{Collected, Flush, Key, Queue, forget_if_idle, with_queue};
 
@@ -150,8 +150,7 @@ pub async fn record_now(
 ) -> Result<Receipt, CallError> {
     let mut collected = Collected::default();
     observations.into_iter().for_each(|observation| collected.add(observation));
-    let milliseconds = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
-    let not_after = Some(real_millis().saturating_add(milliseconds));
+    let not_after = Some(real_millis_after(deadline));
     let batch = Batch { not_after, ..collected.into_batch() };
     let recorded: Recorded = ledger.call(&Call::Record(batch), deadline).await?;
     if recorded.dropped == Some(Dropped::Late) {
@@ -223,7 +222,7 @@ fn flush_later(context: &Context, tenant: &TenantId, flush: Flush, ledger: impl 
         };
         let collected = async {
             if soon {
-                Delay::from(COLLECT).await;
+                sleep(COLLECT).await;
                 with_queue(&tenant, Queue::keep_promise);
                 send(&ledger, &tenant).await;
             }
@@ -239,7 +238,7 @@ async fn send(ledger: &Client, tenant: &TenantId) {
     while !send_sealed(ledger, tenant).await {
         loop {
             let Some(wait) = waits.next() else { return };
-            Delay::from(*wait).await;
+            sleep(*wait).await;
             if !with_queue(tenant, |queue| queue.failed_within(RETRY_SPACING_MILLIS, real_millis())) {
                 break;
             }

@@ -30,6 +30,7 @@ use crate::durable::publisher::Publisher;
 use crate::durable::schema::{Fit, open};
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::durable::{self, json, own_hops};
+use crate::hooks;
 use crate::http;
 use crate::platform::{real_millis, real_now};
 use crate::store::{self, ControlKey, Family};
@@ -91,17 +92,17 @@ impl DurableObject for Operator {
         let is_tick = matches!(envelope.call, Call::Tick);
         let moves_brake = matches!(envelope.call, Call::Control(_, Some(_)));
         self.hand_over(&sql, circumstances.now());
-        let response = durable::respond(answer(sql.failing_at(circumstances.fails_at), envelope))?;
+        let response = durable::respond(answer(sql.failing_at(circumstances.fails_at()), envelope))?;
         sql.failing_at(None);
         if adds_up_alone || sql.is_read_only() {
             return Ok(response.into());
         }
-        if let Some(clock) = circumstances.clock {
+        if let Some(clock) = circumstances.clock() {
             self.freshness.do_due(&sql, clock)?;
             daily::prune_due(&sql, clock)?;
             self.publisher.publish(&sql, &self.env).await;
             trail::deliver(&sql, &self.env).await;
-            tenants::poke_due(&sql, &self.env, Circumstances { fails_at: None, ..circumstances }).await?;
+            tenants::poke_due(&sql, &self.env, circumstances.without_failure()).await?;
             if is_tick {
                 while republish::sweep(&sql, &self.env, clock).await? {}
             }
@@ -131,7 +132,7 @@ impl Operator {
         self.hand_over(&sql, real_now());
         self.start_publishing(&sql)?;
         trail::deliver(&sql, &self.env).await;
-        if !Config::get(&self.env).is_test
+        if !hooks::is_on()
             && let Err(error) =
                 self.freshness.do_due(&sql, real_now()).and_then(|()| daily::prune_due(&sql, real_now()))
         {
@@ -146,7 +147,7 @@ impl Operator {
         if let Err(error) = republish::ask_ledgers(&sql, &self.env, Circumstances::default()).await {
             worker::console_error!("ledgers are not asked to lay anew: {error}");
         }
-        if !Config::get(&self.env).is_test
+        if !hooks::is_on()
             && let Err(error) = republish::sweep(&sql, &self.env, real_now()).await
         {
             worker::console_error!("the sweep: {error}");
@@ -178,7 +179,7 @@ impl Operator {
     }
 
     async fn set_alarm(&self, sql: &Sql, wait_at_least: i64) -> worker::Result<()> {
-        let is_test = Config::get(&self.env).is_test;
+        let is_test = hooks::is_on();
         let daily = if is_test { None } else { daily::next_due(sql, real_now())? };
         let stale = if is_test { None } else { self.freshness.next_due(sql)? };
         let millis = |Timestamp(at)| at.saturating_mul(1_000);

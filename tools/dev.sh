@@ -27,7 +27,15 @@ case $port in '' | *[!0-9]*) die "PORT must be a number, not '$port'" ;; esac
 if port_open; then die "port $port is in use; choose another one: PORT=8788 make dev"; fi
 [ "${1:-}" != check ] || exit 0
 if [ "${1:-}" = demo ] && [ -z "${STATE_DIR:-}" ]; then rm -rf "$state"; fi
-[ -f build/index.js ] && [ -f dist/index.html ] || die "there is no build yet: run make worker page"
+# what a test clock moves is in a build of its own
+if [ -n "${TEST_CLOCK:-}" ]; then
+    export TIDEGATE_WORKER=worker-with-hooks
+    main=target/worker-with-hooks/index.js
+else
+    export TIDEGATE_WORKER=worker
+    main=build/index.js
+fi
+[ -f $main ] && [ -f dist/index.html ] || die "there is no build yet: run make $TIDEGATE_WORKER page"
 
 # Wrangler leads a process group of its own: one Ctrl-C reaches this script alone, and whatever is left can be ended.
 group=
@@ -74,7 +82,7 @@ export CI=1 CLOUDFLARE_CF_FETCH_ENABLED=false WRANGLER_HIDE_BANNER=true WRANGLER
 export X_LOCAL_EXPLORER=false X_LOCAL_OBSERVABILITY=false CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV=false
 
 set -m
-wrangler dev --local --ip 127.0.0.1 --port "$port" --inspector-ip 127.0.0.1 --inspector-port 0 --persist-to "$state" \
+wrangler dev "$main" --local --ip 127.0.0.1 --port "$port" --inspector-ip 127.0.0.1 --inspector-port 0 --persist-to "$state" \
     --log-level "${LOG_LEVEL:-log}" --show-interactive-dev-session=false "${vars[@]}" </dev/null &
 group=$!
 set +m
@@ -112,7 +120,7 @@ curl -s $url/v1/decide -H 'Authorization: Bearer $key' -d '{
   "client": {"ip": "203.0.113.7"}, "envelope": {"from": "a@contoso.com", "to": ["b@example.org"]},
   "header": "Received: from mbx-essen-01.secunet.de (10.53.40.197) by\r\n cas-essen-01.secunet.de (10.53.40.201) with Microsoft SMTP Server\r\n (version=TLS1_2, cipher=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256) id\r\n 15.1.2507.35; Sun, 31 Mar 2024 18:43:44 +0200\r\n"}'
 
-After a change, "make worker page" there is enough: it is loaded at once. Ctrl-C ends everything.
+After a change, "make $TIDEGATE_WORKER page" there is enough: it is loaded at once. Ctrl-C ends everything.
 END
 fi
 

@@ -38,7 +38,6 @@ export async function measureReport() {
   rmSync(stateDir, { recursive: true, force: true });
   mkdirSync(stateDir, { recursive: true });
   const { rows } = await makeCrowd({
-    build: WORKER_BUILD,
     stateDir,
     tenant: TENANT,
     key: KEY,

@@ -8,7 +8,7 @@ use tidegate_wire::base64;
 use tidegate_wire::problem::Problem;
 use worker::Context;
 
-use super::{circumstances, facts};
+use super::facts;
 use crate::access::Principal;
 use crate::config::Config;
 use crate::durable::client::Circumstances;
@@ -74,7 +74,7 @@ pub async fn verify(
         facts::hand_over_later(&ControlRecord::default(), access.env, context, Circumstances::default());
         return Err(Unverified::Unknown("the KV store is empty"));
     };
-    let now = circumstances(config, request).unwrap_or_default().now();
+    let now = Circumstances::of(request).unwrap_or_default().now();
     if record.validity.has_expired(now) {
         return Err(wrong());
     }

@@ -14,9 +14,9 @@ use worker::{Context, Env};
 
 use super::auth::Unverified;
 use super::decide::{Decided, Fault, Pending, Site, decide, defaults, read_ahead, record, undecided};
-use super::{access_of, auth, circumstances};
+use super::{access_of, auth};
 use crate::config::Config;
-use crate::durable::client::CallError;
+use crate::durable::client::{CallError, Circumstances};
 use crate::http::{self, MAX_BODY, Request};
 use crate::metrics::Counter;
 
@@ -37,7 +37,7 @@ async fn decide_posted(
     env: &Env,
     context: &Context,
 ) -> Result<(Form, Vec<Vec<u8>>), Problem> {
-    let mut access = access_of(config, request, env);
+    let mut access = access_of(request, env);
     let principal = match auth::verify(config, &access, context, request, auth::of(request)).await {
         Ok(principal) => Some(principal),
         Err(Unverified::Wrong(problem)) => return Err(problem),
@@ -49,7 +49,7 @@ async fn decide_posted(
     if let Some(principal) = &principal {
         principal.decides()?;
     }
-    let circumstances = circumstances(config, request)?;
+    let circumstances = Circumstances::of(request)?;
     let body = access.deadline.paused_for(request.body_within(MAX_BATCH_BODY)).await?;
     let is_lines = request.header("content-type").is_some_and(|kind| {
         kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-ndjson"))

@@ -24,7 +24,7 @@ use worker::worker_sys::web_sys::Response;
 use worker::{Context, Env};
 
 use super::auth::{self, Unverified};
-use super::{access_of, circumstances, facts};
+use super::{access_of, facts};
 use crate::access::Principal;
 use crate::common;
 use crate::config::Config;
@@ -47,7 +47,7 @@ pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<R
 }
 
 async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &Context) -> Result<Vec<u8>, Problem> {
-    let mut access = access_of(config, request, env);
+    let mut access = access_of(request, env);
     let principal = match auth::verify(config, &access, context, request, auth::of(request)).await {
         Ok(principal) => principal,
         Err(Unverified::Wrong(problem)) => return Err(problem),
@@ -57,7 +57,7 @@ async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &
         }
     };
     principal.decides()?;
-    let circumstances = circumstances(config, request)?;
+    let circumstances = client::Circumstances::of(request)?;
     let body = access.deadline.paused_for(request.body()).await?;
     let defaults = defaults(&principal);
     let posted = native::Request::parse(&body, &defaults)?;

@@ -15,11 +15,12 @@ use wasm_bindgen::JsValue;
 use worker::worker_sys::web_sys::Response;
 use worker::{Context, Env};
 
+use super::access_of;
 use super::auth::{self, Unverified};
 use super::decide::{Fault, Render, Site, decide_event, defaults, undecided};
-use super::{access_of, circumstances};
 use crate::access::Principal;
 use crate::config::Config;
+use crate::durable::client::Circumstances;
 use crate::http::{self, Media, Request};
 use crate::metrics::Counter;
 
@@ -116,14 +117,14 @@ impl Asking<'_> {
     /// The same, once the key is verified.
     async fn decide_for(&self, principal: &Principal, dialect: &Dialect) -> Result<Vec<u8>, Problem> {
         let defaults = self.defaults(principal)?;
-        let circumstances = circumstances(self.config, self.request)?;
+        let circumstances = Circumstances::of(self.request)?;
         let fields = self.request.headers(dialect.fields);
         let (body, is_whole) = self.request.prefix(MAX_PREFIX).await?;
         let asked = Asked { fields: &fields, body: Prefix { bytes: &body, is_whole } };
         let posted = (dialect.read)(&asked, &defaults)?;
         let by_header = principal.gateway.rspamd_add_headers && dialect.fields == rspamd::FIELDS;
         let render = if by_header { rspamd::answer_by_header } else { dialect.render };
-        let access = access_of(self.config, self.request, self.env);
+        let access = access_of(self.request, self.env);
         let (config, context, actor) = (self.config, self.context, principal.actor.as_str());
         let is_bound = principal.tenant.is_some();
         let refuses_at_rcpt = principal.gateway.postfix_refusals;
@@ -137,7 +138,7 @@ impl Asking<'_> {
             Some(value) => auth::of(self.request).map(str::to_owned).or_else(|| auth::basic(value)),
             None => key_field.and_then(|field| self.request.header(field)),
         };
-        let access = access_of(self.config, self.request, self.env);
+        let access = access_of(self.request, self.env);
         auth::verify(self.config, &access, self.context, self.request, key.as_deref()).await
     }
 

@@ -2,16 +2,15 @@
 
 use serde::Serialize;
 use tidegate_engine::{Mode, TenantId};
-use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
 use super::{Caller, Failure, done, facts, keys, no_route, not_allowed};
 use crate::access::{Principal, Role};
 use crate::common::Common;
 use crate::config::Config;
-use crate::durable::client::{ADMIN_DEADLINE, Circumstances};
+use crate::durable::client::ADMIN_DEADLINE;
+use crate::hooks;
 use crate::http;
-use crate::ledger;
 use crate::metrics;
 use crate::operator::{self, Call, Republished};
 use crate::store::{Access, ControlKey, FactsKey};
@@ -37,7 +36,7 @@ pub async fn health(config: &Config, access: &Access<'_>) -> Result<Response, Fa
     let health = Health {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
-        test_clock: config.is_test,
+        test_clock: hooks::is_on(),
         mode_ceiling: control.map(|control| control.ceiling(variable).as_str()),
         mode_ceiling_variable: (variable != Mode::Enforce).then(|| variable.as_str()),
         warnings: config.warnings(),
@@ -76,7 +75,8 @@ pub async fn route(caller: &Caller<'_>, method: &str, rest: &[&str]) -> Result<R
         ["notifications"] if method == "GET" => notifications(caller).await,
         ["notifications"] => Err(not_allowed("GET, HEAD")),
         ["audit"] => Err(not_allowed("GET, HEAD")),
-        ["test", "tick"] if caller.config.is_test && method == "POST" => tick(caller).await,
+        #[cfg(feature = "test-hooks")]
+        ["test", "tick"] if hooks::is_on() && method == "POST" => super::tick::tick(caller).await,
         _ => Err(no_route().into()),
     }
 }
@@ -93,7 +93,7 @@ pub async fn metrics(caller: &Caller<'_>, method: &str) -> Result<Response, Fail
 
 /// How old the newest row of the catalog in force is.
 async fn newest_release_days(caller: &Caller<'_>) -> Option<i64> {
-    let common = Common::read(&super::access_of(caller.config, caller.request, caller.env)).await.ok()?;
+    let common = Common::read(&super::access_of(caller.request, caller.env)).await.ok()?;
     let today = caller.circumstances.now().date();
     Some(operator::age_days(common.facts.catalog.newest_release()?.date, today))
 }
@@ -114,18 +114,4 @@ async fn republish(caller: &Caller<'_>) -> Result<Response, Failure> {
     let republished: Republished = done(caller.operator().request(&Call::Republish, ADMIN_DEADLINE).await?)?;
     let body = serde_json::to_vec(&republished).unwrap_or_default();
     Ok(http::respond(202, "application/json", &[], &body)?)
-}
-
-/// Does all that is due by the test's clock: of one tenant or, where none is named, of the operator.
-async fn tick(caller: &Caller<'_>) -> Result<Response, Failure> {
-    caller.principal.administers()?;
-    let clock = caller.circumstances.now();
-    let circumstances = Circumstances { clock: Some(clock), ..caller.circumstances };
-    let actor = &caller.principal.actor;
-    let tenant = caller.request.query("tenant").map(|tenant| tenant.parse::<TenantId>()).transpose();
-    match tenant.map_err(|error| Problem::bad_request(format!("{error}")).in_field("tenant"))? {
-        Some(tenant) => ledger::of(caller.env, &tenant, actor, circumstances).forward(&ledger::Call::Tick).await?,
-        None => operator::of(caller.env, actor, circumstances).forward(&Call::Tick).await?,
-    };
-    Ok(http::no_content()?)
 }

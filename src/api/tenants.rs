@@ -89,7 +89,7 @@ async fn preview_policy(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId)
 async fn proposal(caller: &Caller<'_>) -> Result<Proposal, Failure> {
     let body = caller.request.body().await?;
     let policy: Policy = read_json(&body)?;
-    let common = Common::read(&access_of(caller.config, caller.request, caller.env)).await;
+    let common = Common::read(&access_of(caller.request, caller.env)).await;
     let common = common.map_err(|error| Problem::unavailable(error.as_str()))?;
     policy.check(&common.facts).map_err(|error| Problem::unprocessable(error.reason).in_field(error.field))?;
     let author = if caller.principal.is_admin() { Author::Admin } else { other_author(&body)? };

@@ -1,10 +1,12 @@
 //! One alarm serves everything that is due: it is set to the earliest, unless it is set to that or earlier already.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use worker::{Response, Storage};
 
 use super::sql::integer;
+use crate::hooks;
 use crate::platform::real_millis;
 
 /// After that an alarm that failed comes again.
@@ -45,6 +47,7 @@ impl Alarm {
             return Ok(());
         }
         self.set_to.set(Some(due));
-        storage.set_alarm(due - now).await
+        let wait = Duration::from_millis(u64::try_from(due - now).unwrap_or(0));
+        storage.set_alarm(hooks::machine(wait)).await
     }
 }

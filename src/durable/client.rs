@@ -11,6 +11,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 use worker::worker_sys::web_sys::{Request, RequestInit, Response};
 
+pub use crate::hooks::Circumstances;
 use crate::platform::{real_now, within};
 
 /// Changes and reports may take longer than a decision.
@@ -50,23 +51,10 @@ impl<C> Envelope<C> {
     }
 }
 
-/// What tests set.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-pub struct Circumstances {
-    /// The clock; the object first does all work due by it.
-    pub clock: Option<Timestamp>,
-    /// The statement that fails on purpose.
-    pub fails_at: Option<u32>,
-}
-
 impl Circumstances {
     /// The time by them, else by the deployment's clock.
     pub fn now(self) -> Timestamp {
-        self.clock.unwrap_or_else(real_now)
-    }
-
-    const fn is_plain(&self) -> bool {
-        self.clock.is_none() && self.fails_at.is_none()
+        self.clock().unwrap_or_else(real_now)
     }
 }
 

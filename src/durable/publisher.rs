@@ -17,11 +17,11 @@ use futures_util::future::{Either, join_all, select};
 use js_sys::futures::spawn_local;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
-use worker::{Delay, Env};
+use worker::Env;
 
 use super::outbox::{self, Again};
 use super::sql::{Sql, SqlError, integer, to_text, values};
-use crate::platform::{jittered, real_millis};
+use crate::platform::{jittered, real_millis, sleep};
 use crate::store::{self, Kv, Rank};
 
 /// Puts under way at a time; the platform allows an object six connections.
@@ -117,7 +117,7 @@ impl Publisher {
                 if publisher.is_due(&sql).unwrap_or(false) {
                     spawn_local(publisher.publish(&sql, &env));
                 }
-                Delay::from(LOOK_EVERY).await;
+                sleep(LOOK_EVERY).await;
             }
         }
     }
@@ -197,7 +197,7 @@ impl Publisher {
                 }
             })
         };
-        let outcome = match select(put, pin!(Delay::from(PUT_DEADLINE))).await {
+        let outcome = match select(put, pin!(sleep(PUT_DEADLINE))).await {
             Either::Left((Ok(()), _)) => self.confirmed(sql, &row),
             Either::Left((Err(error), _)) => self.failed(sql, &row, &error),
             Either::Right(((), put)) => {
@@ -206,7 +206,7 @@ impl Publisher {
                 spawn_local(async move {
                     let _ = put.await;
                     publisher.settled(&sql, &row.key);
-                    Delay::from(Duration::from_millis(SPACING_MILLIS)).await;
+                    sleep(Duration::from_millis(SPACING_MILLIS)).await;
                     Worker::begin(&publisher).run(&sql, &kv).await;
                 });
                 return report(given_up);

@@ -1,19 +1,18 @@
 //! SQLite behind two doors: reads, and one transaction for each change.
 
-use std::cell::Cell;
-
 use serde::de::DeserializeOwned;
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use worker::{SqlStorage, SqlStorageValue, Storage};
 
+use crate::hooks::FailsAt;
+
 /// What a Durable Object stores in SQLite.
 pub struct Sql {
     sql: SqlStorage,
     storage: JsValue,
-    /// Statements until one fails on purpose: a test's way to see that half a change is none.
-    fails_in: Cell<Option<u32>>,
+    fails_at: FailsAt,
     /// A later release wrote what is stored, and says that this one may only read it.
     is_read_only: bool,
 }
@@ -34,7 +33,7 @@ pub enum SqlError {
 
 impl Sql {
     pub fn new(storage: &Storage) -> Self {
-        Self { sql: storage.sql(), storage: storage.as_raw().into(), fails_in: Cell::new(None), is_read_only: false }
+        Self { sql: storage.sql(), storage: storage.as_raw().into(), fails_at: FailsAt::default(), is_read_only: false }
     }
 
     /// The same, without a way to change anything.
@@ -52,14 +51,14 @@ impl Sql {
         Self {
             sql: self.sql.clone(),
             storage: self.storage.clone(),
-            fails_in: Cell::new(None),
+            fails_at: FailsAt::default(),
             is_read_only: self.is_read_only,
         }
     }
 
     /// Fails the statement of that number, counted from 1 over the changes to come; `None`: none.
     pub fn failing_at(&self, statement: Option<u32>) -> &Self {
-        self.fails_in.set(statement);
+        self.fails_at.set(statement);
         self
     }
 
@@ -128,9 +127,7 @@ impl Sql {
 
 impl Change<'_> {
     pub fn run(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<(), SqlError> {
-        let left = self.0.fails_in.get().map(|left| left.saturating_sub(1));
-        self.0.fails_in.set(left);
-        if left == Some(0) {
+        if self.0.fails_at.is_next() {
             return Err(SqlError::Failed("this statement failed on purpose".to_owned()));
         }
         self.0.sql.exec(statement, values).map(drop).map_err(SqlError::from)

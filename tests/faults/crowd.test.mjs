@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { event, received } from "../support/client.mjs";
 import { makeCrowd } from "../support/crowded-ledger.mjs";
-import { BLOCKED, BUILD, KEY, startEdge } from "../support/edge.mjs";
+import { BLOCKED, KEY, startEdge } from "../support/edge.mjs";
 
 const TENANT = "crowded";
 const SERVERS = 25_000;
@@ -21,7 +21,7 @@ let edge;
 before(async () => {
   stateDir = mkdtempSync(join(tmpdir(), "tidegate-crowd-"));
   // one is missing
-  const crowd = { build: BUILD, stateDir, tenant: TENANT, key: KEY, servers: SERVERS - 1, now: BLOCKED };
+  const crowd = { stateDir, tenant: TENANT, key: KEY, servers: SERVERS - 1, now: BLOCKED };
   await makeCrowd(crowd);
   edge = await startEdge({ patient: true, stateDir });
   await edge.client.tick(TENANT, { now: BLOCKED });

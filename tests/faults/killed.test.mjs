@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
+import { RELEASED } from "../support/builds.mjs";
 import { event, received, until } from "../support/client.mjs";
 import { now as testsNow } from "../support/day.mjs";
 import { startEdge } from "../support/edge.mjs";
@@ -56,7 +57,7 @@ test("the runtime killed 20 times at random moments forgets nothing that it ackn
   let degraded = 0;
   /** @type {import("../support/edge.mjs").Edge | undefined} */
   let edge;
-  const start = () => startEdge({ kv, stateDir, ledger: true, vars: { ENVIRONMENT: "" } });
+  const start = () => startEdge({ build: RELEASED, kv, stateDir, ledger: true });
 
   /**
    * Posts one message after the other until the worker is gone.

@@ -8,10 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, afterEach, before, test } from "node:test";
+import { RELEASED } from "../support/builds.mjs";
 import { Client, rfc3339, until } from "../support/client.mjs";
 import { makeCrowd } from "../support/crowded-ledger.mjs";
 import { now } from "../support/day.mjs";
-import { BUILD, KEY, published, startEdge } from "../support/edge.mjs";
+import { KEY, published, startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
 
 /** How much later than in quiet times. */
@@ -26,13 +27,7 @@ let stateDir;
 
 before(async () => {
   stateDir = mkdtempSync(join(tmpdir(), "tidegate-publisher-"));
-  // as deployed: the clock is the real one
-  edge = await startEdge({
-    stateDir,
-    ledger: true,
-    secondEdge: true,
-    vars: { ENVIRONMENT: "", CLOCK_AHEAD: "" },
-  });
+  edge = await startEdge({ build: RELEASED, stateDir, ledger: true, secondEdge: true });
 });
 after(async () => {
   await edge.stop();
@@ -214,7 +209,7 @@ test("a server that is exempted while thousands are republished is free as soon 
   const folder = mkdtempSync(join(tmpdir(), "tidegate-republish-"));
   const kv = await startKv();
   const tenant = "crowded";
-  await makeCrowd({ build: BUILD, stateDir: folder, tenant, key: KEY, servers: 15_000 });
+  await makeCrowd({ stateDir: folder, tenant, key: KEY, servers: 15_000 });
   const own = await startEdge({ kv, stateDir: folder, ledger: true });
   try {
     const { client } = own;

@@ -5,6 +5,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { WITH_HOOKS } from "./builds.mjs";
 import { Client, event, received } from "./client.mjs";
 import { now as testsNow } from "./day.mjs";
 import { startKv } from "./kv-service.mjs";
@@ -15,7 +16,6 @@ const COUNTS = ["accept", "defer", "reject", "would_defer", "would_reject"];
 
 /**
  * @typedef {object} Crowd
- * @property {string} build the worker's folder
  * @property {string} stateDir
  * @property {string} tenant
  * @property {string} key the admin key
@@ -28,9 +28,9 @@ const COUNTS = ["accept", "defer", "reject", "would_defer", "would_reject"];
  * @param {Crowd} crowd
  * @returns {Promise<{ rows: number }>} days of servers
  */
-export async function makeCrowd({ build, stateDir, tenant, key, servers, days = 0, now = testsNow() }) {
+export async function makeCrowd({ stateDir, tenant, key, servers, days = 0, now = testsNow() }) {
   const end = Math.floor(now);
-  await makeTwo({ build, stateDir, tenant, key, now: end });
+  await makeTwo({ stateDir, tenant, key, now: end });
   const database = new DatabaseSync(fileIn(stateDir));
   database.exec("PRAGMA synchronous = OFF; BEGIN");
   const columns = database.prepare("SELECT name FROM pragma_table_info('server')").all();
@@ -69,10 +69,17 @@ export async function makeCrowd({ build, stateDir, tenant, key, servers, days = 
  * A tenant that enforces, with a server that is out of date and one that is current.
  * @param {Omit<Required<Crowd>, "servers" | "days">} crowd
  */
-async function makeTwo({ build, stateDir, tenant, key, now }) {
+async function makeTwo({ stateDir, tenant, key, now }) {
   const kv = await startKv();
   const vars = { ADMIN_KEY: key, ENVIRONMENT: "test", AUTO_TENANTS: "on" };
-  const worker = await startWorkerd({ build, kv, ledger: true, stateDir, vars, readyPath: "/v1/health" });
+  const worker = await startWorkerd({
+    build: WITH_HOOKS,
+    kv,
+    ledger: true,
+    stateDir,
+    vars,
+    readyPath: "/v1/health",
+  });
   try {
     const client = new Client({ url: worker.url, key });
     await client.putPolicy(tenant, { mode: "enforce" }, { now: now - 25 * DAY });

@@ -2,14 +2,12 @@
  * The built worker on bare workerd, with its KV service in a process of its own and a ledger that fails on demand,
  * unless another is asked for.
  */
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { RELEASED, WITH_HOOKS } from "./builds.mjs";
 import { at, Client, event, received, until } from "./client.mjs";
 import { AHEAD_MS } from "./day.mjs";
 import { startKv } from "./kv-service.mjs";
 import { startWorkerd } from "./workerd.mjs";
 
-export const BUILD = join(fileURLToPath(new URL("../..", import.meta.url)), "build");
 export const KEY = "test-admin-key";
 const DAY = 24 * 3600;
 /** How many times longer a patient worker awaits KV and objects. */
@@ -27,25 +25,30 @@ export const PATIENCE = 10;
  */
 
 /**
- * @param {Pick<import("./workerd.mjs").WorkerdOptions, "stateDir" | "vars" | "ledger" | "secondEdge" | "secondKv" | "outbound" | "shortLived">
- *   & { kv?: import("./kv-service.mjs").KvService, patient?: boolean }} [options] `ledger`: without the relay that fails;
+ * @param {Pick<import("./workerd.mjs").WorkerdOptions, "build" | "stateDir" | "vars" | "ledger" | "secondEdge" | "secondKv" | "outbound" | "shortLived">
+ *   & { kv?: import("./kv-service.mjs").KvService, patient?: boolean }} [options] `build`: by default with what tests move; `ledger`: without the relay that fails;
  *   `patient`: a busy machine does not make answers late; by default where nothing is asked to fail
  * @returns {Promise<Edge>}
  */
-export async function startEdge({ kv, vars, ledger = false, patient = ledger, ...options } = {}) {
+export async function startEdge({
+  build = WITH_HOOKS,
+  kv,
+  vars,
+  ledger = false,
+  patient = ledger,
+  ...options
+} = {}) {
   const service = kv ?? (await startKv());
   const worker = await startWorkerd({
-    build: BUILD,
+    build,
     ...options,
     kv: service,
     ledger,
     faultyLedger: !ledger,
     vars: {
       ADMIN_KEY: KEY,
-      ENVIRONMENT: "test",
-      CLOCK_AHEAD: String(AHEAD_MS),
       AUTO_TENANTS: "on",
-      DEADLINE_FACTOR: String(patient ? PATIENCE : 1),
+      ...(build === RELEASED ? {} : hooks(patient)),
       ...vars,
     },
     readyPath: "/v1/health",
@@ -64,6 +67,15 @@ export async function startEdge({ kv, vars, ledger = false, patient = ledger, ..
   };
 }
 
+/** The variables of a build that has them. @param {boolean} patient */
+function hooks(patient) {
+  return {
+    ENVIRONMENT: "test",
+    CLOCK_AHEAD: String(AHEAD_MS),
+    DEADLINE_FACTOR: String(patient ? PATIENCE : 1),
+  };
+}
+
 /** When a server made by `blockedServer` is blocked in every minute: at stage 8. */
 export const BLOCKED = at("2027-01-04T08:15:08Z");
 
@@ -73,14 +85,16 @@ export const BLOCKED = at("2027-01-04T08:15:08Z");
  * @param {string} tenant
  * @param {string} [host]
  * @param {object} [policy] where the last of its stages is to be another one
+ * @param {number} [end] when it is blocked
  */
 export async function blockedServer(
   { client, kv },
   tenant,
   host = "EX01.contoso.com",
   policy = { mode: "enforce" },
+  end = BLOCKED,
 ) {
-  const start = BLOCKED - 95 * DAY;
+  const start = end - 95 * DAY;
   await client.putPolicy(tenant, policy, { now: start - DAY });
   for (const day of [0, 1, 20, 40, 60, 80, 94]) {
     const now = start + day * DAY;
@@ -88,7 +102,7 @@ export async function blockedServer(
   }
   await published(kv, `policy/${tenant}`, () => true);
   const phase = `phase/${tenant}/${host.toLowerCase()}`;
-  return published(kv, phase, ({ phase: { spell } }) => spell?.last_out_of_date === BLOCKED - DAY);
+  return published(kv, phase, ({ phase: { spell } }) => spell?.last_out_of_date === end - DAY);
 }
 
 /**

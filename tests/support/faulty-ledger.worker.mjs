@@ -143,10 +143,14 @@ async function watched(tenant, { sent, items }, mode, answered) {
   return answer;
 }
 
-/** @param {Way} way */
-function told(way) {
-  const isSoon = way.ms !== undefined && way.ms < SOON_MS;
-  return { ...way, isHad: way.isWhole && (isSoon || Date.now() - way.start > AGAIN_MS) };
+/** @param {number} rate how many times as fast as this clock the edge's runs */
+function told(rate) {
+  const isSoon = (/** @type {Way} */ { ms }) => ms !== undefined && ms < SOON_MS / rate;
+  const isLongAgo = (/** @type {Way} */ { start }) => Date.now() - start > AGAIN_MS;
+  return [...ways.values()].map((way) => ({
+    ...way,
+    isHad: way.isWhole && (isSoon(way) || isLongAgo(way)),
+  }));
 }
 
 export class Ledger extends DurableObject {
@@ -176,7 +180,7 @@ function hand(real, name, body) {
 export default {
   /**
    * @param {Request} request
-   * @param {{ REAL_LEDGER: any }} env
+   * @param {{ REAL_LEDGER: any, CLOCK_RATE: string }} env
    */
   async fetch(request, env) {
     const { pathname, searchParams } = new URL(request.url);
@@ -186,7 +190,7 @@ export default {
     if (!relay) return new Response("no such relay", { status: 404 });
     if (request.method === "GET" && wanted === undefined) return Response.json(relay.asked);
     if (request.method === "GET" && wanted === "held") return Response.json([...relay.holds]);
-    if (request.method === "GET" && wanted === "ways") return Response.json([...ways.values()].map(told));
+    if (request.method === "GET" && wanted === "ways") return Response.json(told(Number(env.CLOCK_RATE)));
     if (request.method === "GET" && wanted === "batches") return Response.json(batches);
     if (request.method === "POST") return hand(env.REAL_LEDGER, wanted, await request.text());
     if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))

@@ -168,6 +168,9 @@ const COMMANDS = {
   clock(/** @type {number} */ seconds) {
     store.clock = seconds;
   },
+  rate(/** @type {number} */ rate) {
+    store.rate = rate;
+  },
   stats: () => stats,
   log: () => log,
   reset() {

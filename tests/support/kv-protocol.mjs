@@ -55,6 +55,8 @@ export class KvStore {
   #versions = new Map();
   /** Seconds of the clock by which edges see what was written; null: at once. @type {number | null} */
   clock = null;
+  /** How many times as fast as the machine's the clock of writes runs. */
+  rate = 1;
 
   /**
    * @param {string} key
@@ -98,7 +100,7 @@ export class KvStore {
   write(key, entry) {
     const ms = performance.now();
     const last = this.#written.get(key);
-    if (last !== undefined && ms - last < LIMITS.writeIntervalMs) {
+    if (last !== undefined && ms - last < LIMITS.writeIntervalMs / this.rate) {
       throw new Refusal(429, `Too Many Requests: ${key} was written ${Math.round(ms - last)} ms ago`);
     }
     this.#written.set(key, ms);

@@ -34,6 +34,7 @@ const PROCESS = fileURLToPath(new URL("./kv-process.mjs", import.meta.url));
  * @property {(seed: number) => Promise<{ port: number }>} second the way of a second edge: from now on both see each
  *   change up to a minute of `setClock`'s clock later, either in its own time
  * @property {(seconds: number) => Promise<void>} setClock
+ * @property {(rate: number) => Promise<void>} setRate its second between two writes of a key is so many times shorter
  * @property {() => Promise<Stats>} stats since the start or the last `reset`
  * @property {() => Promise<import("./kv-process.mjs").LogEntry[]>} log the last 1,000 requests
  * @property {() => Promise<void>} reset empties counters and log
@@ -59,6 +60,7 @@ export async function startKv() {
       call("fault", { mode, ms, kinds: kinds ?? null, requests: requests ?? null }),
     second: async (seed) => ({ port: await call("second", seed) }),
     setClock: (seconds) => call("clock", seconds),
+    setRate: (rate) => call("rate", rate),
     stats: () => call("stats"),
     log: () => call("log"),
     reset: () => call("reset"),

@@ -1,6 +1,6 @@
 /**
  * What a release leaves behind, kept as text: its KV's records and its objects' SQLite databases. `node
- * tests/support/stored-state.mjs BUILD FOLDER` has a build live through a story and writes that down, once a release;
+ * tests/support/stored-state.mjs BUILD FOLDER` has a build whose clock can be set live through a story and writes that down, once a release;
  * `restore` lays it out for a later one to open.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

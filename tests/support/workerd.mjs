@@ -206,7 +206,10 @@ function writeConfig(folder, options) {
     const relay = {
       compatibilityDate,
       modules: [{ name: "faulty-ledger.js", esModule: embed("faulty-ledger.js") }],
-      bindings: objectBindings("REAL_", classes, "main"),
+      bindings: [
+        ...objectBindings("REAL_", classes, "main"),
+        { name: "CLOCK_RATE", text: options.vars?.CLOCK_RATE ?? "1" },
+      ],
       ...durableObjects(classes, { inMemory: VOID }),
     };
     services.push({ name: "faulty-ledger", worker: relay });

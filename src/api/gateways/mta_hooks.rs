@@ -11,8 +11,8 @@ use worker::worker_sys::web_sys::Response;
 
 use super::{Asking, Dialect};
 use crate::api::auth::Unverified;
-use crate::api::circumstances;
 use crate::api::decide::{Fault, undecided};
+use crate::durable::client::Circumstances;
 use crate::http::{self, Media};
 use crate::metrics::Counter;
 
@@ -70,7 +70,7 @@ async fn route(asking: &Asking<'_>, path: &str) -> Result<Response, Failure> {
             return Err(Problem::unavailable(format!("the key cannot be verified: {why}")).into());
         }
     };
-    let now = circumstances(asking.config, asking.request)?.now();
+    let now = Circumstances::of(asking.request)?.now();
     let secret = asking.request.authorization.as_deref().unwrap_or_default();
     let sign = |text: &str| signature(secret, text);
     match segments.as_slice() {

@@ -16,9 +16,10 @@ use wasm_bindgen::JsValue;
 use worker::worker_sys::web_sys::Response;
 
 use super::Asking;
+use crate::api::access_of;
 use crate::api::auth::Unverified;
 use crate::api::decide::decide_again;
-use crate::api::{access_of, circumstances};
+use crate::durable::client::Circumstances;
 use crate::http::{self, Media};
 use crate::metrics::{self, Counter};
 use crate::platform::Deadline;
@@ -51,7 +52,7 @@ async fn report(asking: &Asking<'_>) -> Result<Vec<u8>, Problem> {
     let defaults = principal.map(|principal| asking.defaults(&principal)).transpose()?;
     let (body, _) = asking.request.prefix(MAX_PREFIX).await?;
     let client = wire::request(&body);
-    let now = circumstances(asking.config, asking.request)?.now();
+    let now = Circumstances::of(asking.request)?.now();
     let passes = now.0.div_euclid(MINUTE).rem_euclid(PASSES_EVERY) == 0;
     let reply = match defaults {
         Some(defaults) if refuses && !passes => {
@@ -74,7 +75,7 @@ async fn refusal(
     now: Timestamp,
 ) -> Result<Option<Reply>, StoreError> {
     let (Some(tenant), Some(address)) = (&defaults.tenant, client.address) else { return Ok(None) };
-    let access = access_of(asking.config, asking.request, asking.env);
+    let access = access_of(asking.request, asking.env);
     let key = PeerKey(tenant, address);
     let (Some(peer), refresh) = access.get(&key).await? else { return Ok(None) };
     if refresh {

@@ -6,11 +6,12 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { at, event, received, rfc3339, until } from "../../support/client.mjs";
 import { lower, note, pausedDays, stageOf, Violation } from "./model.mjs";
+import { RATE } from "./rate.mjs";
 
 /** @typedef {import("./world.mjs").World} World */
 
 /** What is collected leaves by then, and has been taken in by then, unless it failed. */
-const [COLLECTED_MS, SENT_MS] = [900, 1_300];
+const [COLLECTED_MS, SENT_MS] = [900 / RATE, 1_300 / RATE];
 /** Looks into files and into KV come so far apart. */
 const LOOK_MS = 40;
 /** KV's changes are seen everywhere by then. */

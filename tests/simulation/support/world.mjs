@@ -17,6 +17,7 @@ import { readLedger } from "./ledgers.mjs";
 import { check, checkAnswer, note, Tenant } from "./model.mjs";
 import { POLICIES, TENANTS } from "./operations.mjs";
 import { beQuiet, sent } from "./quiet.mjs";
+import { RATE } from "./rate.mjs";
 
 /** @typedef {import("./operations.mjs").Operation} Operation */
 /** @typedef {import("./operations.mjs").Mail} Mail */
@@ -34,7 +35,7 @@ const OF_BATCHES = new Set(["twice", "unconfirmed", "renumbered"]);
 /** All is counted and told to KV by then, also by a busy machine, and what a kill interrupted. */
 const PATIENCE_MS = 40_000;
 /** KV takes a key once within that time, and a margin. */
-const KV_SPACING_MS = 1_200;
+const KV_SPACING_MS = 1_200 / RATE;
 /** A kill comes so soon after its messages have left, in milliseconds. */
 const KILLED_WITHIN_MS = 12;
 
@@ -73,6 +74,7 @@ export class World {
   ledgerMode = "ok";
   /** Keys of which objects that began again did not know that KV had just been told them. */
   justTold = 0;
+  #began = Date.now();
   #serial = 0;
 
   /** @param {number} seed */
@@ -84,6 +86,7 @@ export class World {
     try {
       world.kv = await startKv();
       await world.kv.setClock(world.now);
+      await world.kv.setRate(RATE);
       world.secondKv = await world.kv.second(seed);
       await world.start();
       await world.prepare();
@@ -97,7 +100,11 @@ export class World {
   async start() {
     this.ledgerMode = "ok";
     const { kv, stateDir, secondKv } = this;
-    const vars = { CLOCK_AHEAD: "0" };
+    const vars = {
+      CLOCK_AHEAD: "0",
+      CLOCK_RATE: String(RATE),
+      CLOCK_SINCE: String(this.#began),
+    };
     this.edge = await startEdge({ kv, stateDir, secondEdge: true, secondKv, vars, shortLived: true });
     this.clients = [this.edge.client, this.edge.second];
   }
