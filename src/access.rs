@@ -1,11 +1,8 @@
 //! Who may do what: roles, and the principal that a request's key stands for. Plain rules; keys are verified in `api`.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::TenantId;
-use tidegate_engine::{DelegatedRight, Policy};
+use tidegate_engine::{Connector, DelegatedRight, Policy, TenantId};
 use tidegate_wire::problem::Problem;
-
-use crate::store::GatewaySettings;
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,6 +35,22 @@ impl Role {
             Self::Metrics => "metrics",
         }
     }
+}
+
+/// What a gateway's key says about its gateway, so that its requests need not.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatewaySettings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connector: Option<Connector>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_hops: Option<u8>,
+    /// `/checkv2` carries the verdict in a header to be added, not in its action.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rspamd_add_headers: bool,
+    /// `/gateways/postfix` may defer, and does not only report.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub postfix_refusals: bool,
 }
 
 /// Whose request it is.

@@ -15,7 +15,7 @@ mod pauses;
 mod peers;
 mod policies;
 mod preview;
-mod protocol;
+pub mod protocol;
 mod report;
 mod republish;
 mod schema;
@@ -40,7 +40,7 @@ use crate::common::Common;
 use crate::config::Config;
 use crate::durable::alarm::Alarm;
 use crate::durable::changes::Changes;
-use crate::durable::client::{Circumstances, Client, Envelope};
+use crate::durable::client::{Circumstances, Envelope};
 use crate::durable::publisher::Publisher;
 use crate::durable::schema::{Fit, migrate, open};
 use crate::durable::sql::{Sql, SqlError};
@@ -51,21 +51,11 @@ use crate::platform::{Deadline, real_millis, real_now};
 use crate::store::Access;
 use site::Site;
 
-pub use exemptions::ExemptionCall;
-pub use pauses::PauseCall;
 pub use protocol::{
-    Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, Filter, Item, Proposal, PutPolicy, Recorded, Sent,
-    ShownDocument, Sight, Step, Stranger, Unbelieved, Unrecorded, What,
+    Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, ExemptionCall, Filter, Item, PauseCall, Proposal,
+    PutPolicy, Recorded, Sent, ShownDocument, Sight, Step, Stranger, Unbelieved, Unrecorded, WebhookCall, What, of,
 };
-pub use webhooks::{WebhookCall, target};
-
-/// The Durable Object's binding.
-const BINDING: &str = "LEDGER";
-
-/// The way to a tenant's ledger.
-pub fn of(env: &Env, tenant: &TenantId, actor: &str, circumstances: Circumstances) -> Client {
-    Client::new(env, BINDING, tenant.as_str(), actor, circumstances)
-}
+pub use webhooks::target;
 
 #[durable_object]
 pub struct Ledger {

@@ -18,20 +18,31 @@
 
 #![allow(clippy::future_not_send, reason = "the runtime has one thread")]
 
-mod access;
-mod api;
-mod common;
-mod config;
-mod durable;
-mod hooks;
+// layer by layer, lowest first
 mod http;
-mod ledger;
-mod metrics;
-mod observations;
-mod operator;
+
+mod hooks;
+
 mod platform;
+
+mod access;
+mod config;
+
 mod store;
+
+mod common;
+
+mod durable;
+
+mod ledger;
+mod operator;
+
+mod metrics;
+
+mod observations;
 mod unbelieved;
+
+mod api;
 
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use worker::worker_sys::web_sys;

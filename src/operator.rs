@@ -8,7 +8,7 @@ mod facts;
 mod freshness;
 mod keys;
 mod notifications;
-mod protocol;
+pub mod protocol;
 mod republish;
 mod schema;
 mod tenants;
@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::durable::alarm::Alarm;
 use crate::durable::audit::{self, Act};
 use crate::durable::changes::Changes;
-use crate::durable::client::{Circumstances, Client, Envelope};
+use crate::durable::client::{Circumstances, Envelope};
 use crate::durable::publisher::Publisher;
 use crate::durable::schema::{Fit, open};
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
@@ -37,21 +37,13 @@ use crate::store::{self, ControlKey, Family};
 
 pub use counters::{add, all as all_counting, of_isolate as counting};
 pub use freshness::age_days;
-pub use protocol::{Call, Changed, Content, Counts, KeyUse, NewKey, PutFacts, Republished, RevokeKey, Told};
+pub use protocol::{Call, Changed, Content, Counts, KeyUse, NewKey, PutFacts, Republished, RevokeKey, Told, of};
 
-/// The Durable Object's binding, and the name of the one that does not only add up.
-const BINDING: &str = "OPERATOR";
-const NAME: &str = "operator";
 /// Calls of ledgers that one alarm makes take that long, and the last one a little longer: what KV has to be told does
 /// not wait for them.
 const CALLING_MILLIS: u64 = 2_000;
 /// What is told beside requests may take that long.
 pub const DEADLINE: Duration = Duration::from_secs(5);
-
-/// The way to the operator's object.
-pub fn of(env: &Env, actor: &str, circumstances: Circumstances) -> Client {
-    Client::new(env, BINDING, NAME, actor, circumstances)
-}
 
 #[durable_object]
 pub struct Operator {

@@ -12,7 +12,7 @@ use super::protocol::Call;
 use crate::durable::audit;
 use crate::durable::client::Circumstances;
 use crate::durable::sql::{Sql, SqlError, values};
-use crate::operator;
+use crate::operator::protocol as operator;
 use crate::platform::{real_millis, stretched};
 
 /// How long a refusal holds, and how long a tenant with a policy goes on before it is told of again.

@@ -5,6 +5,7 @@ use tidegate_engine::Date;
 
 use super::notifications::{self, Notification};
 use super::policies;
+use super::protocol::Unrecorded;
 use super::site::Site;
 use crate::durable::sql::{Change, SqlError, to_text, values};
 
@@ -31,6 +32,16 @@ impl Bound {
             Self::Servers => "bound.servers",
             Self::PeerServers => "bound.peer_servers",
             Self::Observations => "bound.observations",
+        }
+    }
+}
+
+impl Unrecorded {
+    pub const fn add(&mut self, bound: Bound, messages: u32) {
+        match bound {
+            Bound::Servers => self.servers = self.servers.saturating_add(messages),
+            Bound::PeerServers => self.peer_servers = self.peer_servers.saturating_add(messages),
+            Bound::Observations => {}
         }
     }
 }

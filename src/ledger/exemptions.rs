@@ -1,6 +1,5 @@
 //! Exemptions of single servers: one in force at a time, with its reason and end; its times stop the server's clock.
 
-use serde::{Deserialize, Serialize};
 use tidegate_engine::ServerId;
 use tidegate_engine::{DAY, Timestamp};
 use tidegate_engine::{DelegatedRight, Mode};
@@ -20,23 +19,6 @@ use crate::store::Rank;
 
 /// The longest exemption, in seconds.
 const MAX_SECONDS: i64 = 365 * DAY;
-
-/// What is asked of a server's exemption.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExemptionCall {
-    /// Answered with the exemption as the API shows it.
-    Show,
-    /// This and what follows: answered with [`Changed`]. `needs` is what the policy has to delegate to the caller.
-    Put {
-        reason: String,
-        expires_at: Timestamp,
-        needs: Option<DelegatedRight>,
-    },
-    End {
-        needs: Option<DelegatedRight>,
-    },
-}
 
 /// The exemption in force, as the API shows it.
 pub fn one(sql: &Sql, server: &ServerId, now: Timestamp) -> Result<Option<String>, SqlError> {

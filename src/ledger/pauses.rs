@@ -3,7 +3,7 @@
 //! A pause only ever slows clocks down, and its early end takes back what was only planned: what was published before
 //! says nothing too strict, so that no phase has to be published anew.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate_engine::Mode;
 use tidegate_engine::{DAY, Date, Timestamp};
@@ -19,27 +19,6 @@ use super::{policies, servers, texts, work};
 use crate::durable::audit;
 use crate::durable::lists::{Page, Range};
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
-
-/// What is asked of a tenant's pauses.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PauseCall {
-    /// Answered with one page of them and the budget, as the API shows them.
-    List(Range),
-    /// This and what follows: answered with [`Changed`].
-    Create {
-        days: i64,
-        reason: String,
-        starts_on: Option<Date>,
-    },
-    Change {
-        id: u64,
-        days: i64,
-    },
-    End {
-        id: u64,
-    },
-}
 
 /// One page, newest first, and what this year and the next have left.
 #[derive(Serialize)]

@@ -9,15 +9,21 @@ use tidegate_engine::Connector;
 use tidegate_engine::Shown;
 use tidegate_engine::{Date, Timestamp};
 use tidegate_engine::{DelegatedRight, Policy};
-use tidegate_engine::{Node, ServerId};
+use tidegate_engine::{Node, ServerId, TenantId};
+use worker::Env;
 
-use super::bounds::Bound;
-use super::exemptions::ExemptionCall;
-use super::pauses::PauseCall;
-use super::webhooks::WebhookCall;
 use crate::durable::audit::Note;
+use crate::durable::client::{Circumstances, Client};
 use crate::durable::lists::Range;
 use crate::store::{PhaseRecord, PolicyRecord};
+
+/// The Durable Object's binding.
+const BINDING: &str = "LEDGER";
+
+/// The way to a tenant's ledger.
+pub fn of(env: &Env, tenant: &TenantId, actor: &str, circumstances: Circumstances) -> Client {
+    Client::new(env, BINDING, tenant.as_str(), actor, circumstances)
+}
 
 /// One call to a tenant's ledger.
 #[derive(Debug, Deserialize, Serialize)]
@@ -75,6 +81,65 @@ pub enum Call {
     Republish,
     /// Does nothing but what is due.
     Tick,
+}
+
+/// What is asked of a tenant's pauses.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseCall {
+    /// Answered with one page of them and the budget, as the API shows them.
+    List(Range),
+    /// This and what follows: answered with [`Changed`].
+    Create {
+        days: i64,
+        reason: String,
+        starts_on: Option<Date>,
+    },
+    Change {
+        id: u64,
+        days: i64,
+    },
+    End {
+        id: u64,
+    },
+}
+
+/// What is asked of a server's exemption.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExemptionCall {
+    /// Answered with the exemption as the API shows it.
+    Show,
+    /// This and what follows: answered with [`Changed`]. `needs` is what the policy has to delegate to the caller.
+    Put {
+        reason: String,
+        expires_at: Timestamp,
+        needs: Option<DelegatedRight>,
+    },
+    End {
+        needs: Option<DelegatedRight>,
+    },
+}
+
+/// What is asked of a tenant's webhooks.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WebhookCall {
+    /// Answered with one page of them as the API shows them.
+    List(Range),
+    /// The same for those who may not see more of an address than its host.
+    ListMasked(Range),
+    /// This and what follows: answered with [`Changed`]. The address is checked by [`super::target`].
+    Create {
+        url: String,
+    },
+    Delete {
+        id: String,
+    },
+    /// Draws another secret; the one before signs too for a day.
+    Rotate {
+        id: String,
+    },
 }
 
 impl Call {
@@ -367,14 +432,6 @@ pub struct Unrecorded {
 impl Unrecorded {
     pub fn is_none(&self) -> bool {
         *self == Self::default()
-    }
-
-    pub const fn add(&mut self, bound: Bound, messages: u32) {
-        match bound {
-            Bound::Servers => self.servers = self.servers.saturating_add(messages),
-            Bound::PeerServers => self.peer_servers = self.peer_servers.saturating_add(messages),
-            Bound::Observations => {}
-        }
     }
 }
 

@@ -43,27 +43,6 @@ pub const TABLES: &[&str] = &[
         status INTEGER NOT NULL, told_on INTEGER) WITHOUT ROWID",
 ];
 
-/// What is asked of a tenant's webhooks.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WebhookCall {
-    /// Answered with one page of them as the API shows them.
-    List(Range),
-    /// The same for those who may not see more of an address than its host.
-    ListMasked(Range),
-    /// This and what follows: answered with [`Changed`]. The address is checked by [`target`].
-    Create {
-        url: String,
-    },
-    Delete {
-        id: String,
-    },
-    /// Draws another secret; the one before signs too for a day.
-    Rotate {
-        id: String,
-    },
-}
-
 pub fn page(sql: &Sql, range: &Range, is_masked: bool) -> Result<Page<Box<RawValue>>, SqlError> {
     let rows = format!("{SHOWN} WHERE webhook.id > ?1 ORDER BY webhook.id LIMIT ?2");
     let after = range.cursor.as_deref().unwrap_or_default();

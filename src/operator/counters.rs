@@ -4,8 +4,9 @@
 use tidegate_engine::{DAY, Timestamp};
 use worker::Env;
 
+use super::document;
+use super::protocol::{self, BINDING};
 use super::protocol::{Counts, Told};
-use super::{BINDING, document};
 use crate::durable::audit;
 use crate::durable::client::{Circumstances, Client};
 use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
@@ -34,7 +35,7 @@ pub fn of_isolate(env: &Env, isolate: &str) -> Client {
 /// All objects that add up.
 pub fn all(env: &Env) -> Vec<Client> {
     // the releases before told the operator's own
-    let own = named(env, super::NAME);
+    let own = named(env, protocol::NAME);
     (0..SHARDS).map(|shard| named(env, &format!("{PREFIX}{shard}"))).chain([own]).collect()
 }
 
@@ -111,6 +112,6 @@ mod tests {
 
     #[test]
     fn the_operators_own_object_does_more_than_add_up() {
-        assert!(adds_up_alone("metrics-0") && !adds_up_alone(super::super::NAME));
+        assert!(adds_up_alone("metrics-0") && !adds_up_alone(crate::operator::protocol::NAME));
     }
 }

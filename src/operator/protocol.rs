@@ -2,11 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::{Date, Mode, Network, TenantId, Timestamp};
+use worker::Env;
 
 use crate::access::Role;
 use crate::durable::audit::Note;
+use crate::durable::client::{Circumstances, Client};
 use crate::durable::lists::Range;
 use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyKey, KeyRecord, Validity};
+
+/// The Durable Object's binding, and the name of the one that does not only add up.
+pub const BINDING: &str = "OPERATOR";
+pub const NAME: &str = "operator";
+
+/// The way to the operator's object.
+pub fn of(env: &Env, actor: &str, circumstances: Circumstances) -> Client {
+    Client::new(env, BINDING, NAME, actor, circumstances)
+}
 
 /// One call to the operator's object.
 #[derive(Debug, Deserialize, Serialize)]

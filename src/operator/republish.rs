@@ -14,7 +14,7 @@ use crate::durable::client::Circumstances;
 use crate::durable::outbox;
 use crate::durable::sql::{Sql, SqlError, integer, to_text, values};
 use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
-use crate::ledger;
+use crate::ledger::protocol as ledger;
 use crate::platform::{jittered, real_millis, within};
 use crate::store::{BINDING, ControlKey, Family, KeyKey, Kv};
 

@@ -8,7 +8,7 @@ use super::{CALLING_MILLIS, notifications};
 use crate::durable::audit;
 use crate::durable::client::Circumstances;
 use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
-use crate::ledger;
+use crate::ledger::protocol as ledger;
 use crate::platform::real_millis;
 
 /// Tenants without a policy that are recorded.

@@ -10,7 +10,7 @@ use super::{CALLING_MILLIS, keys};
 use crate::durable::audit::{self, Act, Note};
 use crate::durable::client::Circumstances;
 use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
-use crate::ledger;
+use crate::ledger::protocol as ledger;
 use crate::platform::real_millis;
 
 /// Deliveries that one alarm makes, if their time suffices; the next follows at once.

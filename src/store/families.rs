@@ -17,7 +17,7 @@ use tidegate_engine::sender_network;
 use tidegate_engine::{Connector, TenantId};
 use tidegate_stored::{Document, Unreadable};
 
-use crate::access::Role;
+use crate::access::{GatewaySettings, Role};
 
 /// A family of KV keys.
 pub trait Family {
@@ -458,22 +458,6 @@ impl From<KeyRecord> for StoredKey {
         let Validity { expires_at, networks } = validity;
         Self { id, role, tenant, name, gateway, postfix_refusals, expires_at, networks, needs }
     }
-}
-
-/// What a gateway's key says about its gateway, so that its requests need not.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GatewaySettings {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub connector: Option<Connector>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub own_hops: Option<u8>,
-    /// `/checkv2` carries the verdict in a header to be added, not in its action.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub rspamd_add_headers: bool,
-    /// `/gateways/postfix` may defer, and does not only report.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub postfix_refusals: bool,
 }
 
 impl KeyKey {

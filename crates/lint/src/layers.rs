@@ -1,12 +1,12 @@
-//! Imports run one way: between the crates of the workspace, and between the modules of the engine. What decides is pure:
-//! no clock, no I/O, no JavaScript.
+//! Imports run one way: between the crates of the workspace, and between the modules of the engine and of the worker. What
+//! decides is pure: no clock, no I/O, no JavaScript.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::modules;
 use crate::report::{Fault, Report};
-use crate::source::{Import, Source};
+use crate::source::Source;
 use crate::tables;
 
 /// Each crate, by the folder of its manifest, and the crates of the workspace on which it may depend.
@@ -26,8 +26,8 @@ const IMPURE_STD: [&str; 7] = ["env", "fs", "io", "os", "process", "thread", "ti
 /// What a pure crate never names, whatever it is reached by.
 const IMPURE_NAMES: [&str; 9] =
     ["SystemTime", "Instant", "Utc", "Local", "TcpStream", "UdpSocket", "js_sys", "wasm_bindgen", "web_sys"];
-/// Where the modules of the engine are declared, layer by layer, lowest first.
-const ENGINE: &str = "crates/engine/src";
+/// Where modules are declared layer by layer, lowest first; and whether the parts of a module are in layers, too.
+const LAYERED: [(&str, bool); 2] = [("crates/engine/src", true), ("src", false)];
 
 /// What is wrong in the workspace at `root`, by file and line.
 pub fn lint(root: &Path) -> Vec<Fault> {
@@ -40,7 +40,10 @@ pub fn lint(root: &Path) -> Vec<Fault> {
             lint_purity(&mut Report::open(root, &file, &mut faults));
         }
     }
-    lint_modules(root, &mut faults);
+    for (folder, with_parts) in LAYERED {
+        let files = rust_files(root, folder, &mut faults);
+        modules::lint(root, folder, &files, with_parts, &mut faults);
+    }
     faults.sort();
     faults.dedup();
     faults
@@ -71,123 +74,6 @@ fn lint_purity(report: &mut Report<'_>) {
     for import in std.chain(named) {
         report.line(import.line, format!("`{}`: no clock, no I/O and no JavaScript in here", import.name));
     }
-}
-
-/// Which module imports which, with the first place where it does.
-type Imports = BTreeMap<String, BTreeMap<String, Place>>;
-
-#[derive(Clone)]
-struct Place {
-    file: String,
-    line: usize,
-}
-
-fn lint_modules(root: &Path, faults: &mut Vec<Fault>) {
-    let layers = layers(&mut Report::open(root, &format!("{ENGINE}/lib.rs"), faults));
-    let mut modules = Imports::new();
-    // within a folder, a module's own files
-    let mut below: BTreeMap<String, Imports> = BTreeMap::new();
-    for file in rust_files(root, ENGINE, faults) {
-        let path: Vec<&str> = file.trim_start_matches(ENGINE).trim_matches('/').split('/').collect();
-        let (module, part) = match path.as_slice() {
-            [module] => (module.trim_end_matches(".rs"), None),
-            [module, part] => (*module, Some(part.trim_end_matches(".rs"))),
-            _ => {
-                faults.push(Fault { file, line: 0, message: "a module of a module's module".into() });
-                continue;
-            }
-        };
-        if module == "lib" {
-            continue;
-        }
-        let mut report = Report::open(root, &file, faults);
-        let Some(source) = Source::read(&mut report) else { continue };
-        if !layers.contains_key(module) {
-            report.line(0, format!("`{module}` stands in no layer of lib.rs"));
-        }
-        for Import { name, line } in source.below("crate") {
-            if !layers.contains_key(&name) {
-                report.line(line, format!("`crate::{name}` is no module: name the one in which it stands"));
-            } else if name != module {
-                let place = Place { file: file.clone(), line };
-                modules.entry(module.into()).or_default().entry(name).or_insert(place);
-            }
-        }
-        for Import { name, line } in source.below("super") {
-            match part {
-                Some(part) if name != part => {
-                    let place = Place { file: file.clone(), line };
-                    let parts = below.entry(module.into()).or_default();
-                    parts.entry(part.into()).or_default().entry(name).or_insert(place);
-                }
-                Some(_) => {}
-                None => report.line(line, format!("`super::{name}`: write `crate::{name}`")),
-            }
-        }
-    }
-    lint_order(&mut modules, &layers, faults);
-    lint_circles(&modules, faults);
-    for parts in below.values() {
-        lint_circles(parts, faults);
-    }
-}
-
-/// The layer of each module: their declarations stand in paragraphs, one for each layer.
-fn layers(report: &mut Report<'_>) -> BTreeMap<String, usize> {
-    let mut layers = BTreeMap::new();
-    let mut layer = 0;
-    for (index, line) in report.text.clone().lines().enumerate() {
-        if line.trim().is_empty() {
-            layer += 1;
-        }
-        let Some(module) = line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) else { continue };
-        if layers.insert(module.to_owned(), layer).is_some() {
-            report.line(index + 1, format!("`{module}` stands in two layers"));
-        }
-    }
-    if layers.is_empty() {
-        report.line(0, "declares no module");
-    }
-    layers
-}
-
-/// Names the imports from a higher layer, and leaves the others.
-fn lint_order(modules: &mut Imports, layers: &BTreeMap<String, usize>, faults: &mut Vec<Fault>) {
-    for (module, imports) in modules {
-        imports.retain(|imported, Place { file, line }| {
-            let runs_back = layers.get(imported) > layers.get(module);
-            if runs_back {
-                let message = format!("imports run one way: `{imported}` is of a higher layer than `{module}`");
-                faults.push(Fault { file: file.clone(), line: *line, message });
-            }
-            !runs_back
-        });
-    }
-}
-
-/// An import from where an import leads back.
-fn lint_circles(modules: &Imports, faults: &mut Vec<Fault>) {
-    for (module, imports) in modules {
-        for (imported, Place { file, line }) in imports {
-            if reaches(modules, imported, module) {
-                let message = format!("imports run one way: `{imported}` leads back to `{module}`");
-                faults.push(Fault { file: file.clone(), line: *line, message });
-            }
-        }
-    }
-}
-
-fn reaches(modules: &Imports, from: &str, to: &str) -> bool {
-    let (mut seen, mut left) = (BTreeSet::new(), vec![from]);
-    while let Some(module) = left.pop() {
-        if module == to {
-            return true;
-        }
-        if seen.insert(module) {
-            left.extend(modules.get(module).into_iter().flat_map(|imports| imports.keys().map(String::as_str)));
-        }
-    }
-    false
 }
 
 /// The sources below a folder, in order.

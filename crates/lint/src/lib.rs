@@ -6,6 +6,7 @@
 mod baselines;
 mod cases;
 mod layers;
+mod modules;
 mod products;
 mod releases;
 mod report;

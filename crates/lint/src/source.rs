@@ -17,6 +17,12 @@ pub struct Import {
     pub line: usize,
 }
 
+/// A path below a root, as far as two names.
+pub struct Path {
+    pub first: Import,
+    pub second: Option<String>,
+}
+
 /// Groups are flattened: names, and everything between them.
 enum Token {
     Name(Import),
@@ -49,12 +55,17 @@ impl Source {
 
     /// What is named right below `root`: of `root::a::B` and `root::{a::B, c}` it is `a` and `a`, `c`.
     pub fn below(&self, root: &str) -> Vec<Import> {
+        self.paths(root).into_iter().map(|path| path.first).collect()
+    }
+
+    /// The same by the first two names: of `root::a::B` and `root::{a::{B, C}, d}` it is `a::B` and `a::B`, `a::C`, `d`.
+    pub fn paths(&self, root: &str) -> Vec<Path> {
         let mut found = Vec::new();
         for (index, token) in self.tokens.iter().enumerate() {
             let rest = self.tokens.get(index + 1..).unwrap_or_default();
             match (token, rest) {
                 (Token::Name(name), [Token::Other(':'), Token::Other(':'), rest @ ..]) if name.name == root => {
-                    found.extend(heads(rest));
+                    read_tree(rest, None, &mut found);
                 }
                 _ => {}
             }
@@ -63,27 +74,52 @@ impl Source {
     }
 }
 
-/// The first name of a path, or of each path of a list.
-fn heads(tokens: &[Token]) -> Vec<Import> {
-    let mut found = Vec::new();
-    let mut depth = 0usize;
-    let mut begins = true;
-    for token in tokens {
-        match token {
-            Token::Name(import) if begins => {
-                found.push(import.clone());
-                begins = false;
-            }
-            Token::Other('{') => depth += 1,
-            Token::Other('}') => depth = depth.saturating_sub(1),
-            Token::Other(',') if depth == 1 => begins = true,
-            _ => {}
+/// Reads a path, or each path of a list, below the name `before`. What follows it.
+fn read_tree<'a>(tokens: &'a [Token], before: Option<&Import>, found: &mut Vec<Path>) -> &'a [Token] {
+    let path = |name: &Import| match before {
+        Some(first) => Path { first: first.clone(), second: Some(name.name.clone()) },
+        None => Path { first: name.clone(), second: None },
+    };
+    match tokens {
+        [Token::Name(name), Token::Other(':'), Token::Other(':'), rest @ ..] if before.is_none() => {
+            read_tree(rest, Some(name), found)
         }
-        if depth == 0 {
-            break;
+        [Token::Name(name), rest @ ..] => {
+            found.push(path(name));
+            rest
+        }
+        [Token::Other('{'), rest @ ..] => {
+            let mut rest = read_tree(rest, before, found);
+            while let Some((token, behind)) = skip_to_mark(rest).split_first() {
+                match token {
+                    Token::Other(',') => rest = read_tree(behind, before, found),
+                    _ => return behind,
+                }
+            }
+            &[]
+        }
+        _ => {
+            found.extend(before.map(|first| Path { first: first.clone(), second: None }));
+            tokens
         }
     }
-    found
+}
+
+/// From the next comma on, or from the brace that ends the list.
+fn skip_to_mark(tokens: &[Token]) -> &[Token] {
+    let mut depth = 0usize;
+    let is_mark = |token: &Token| {
+        match token {
+            Token::Other('{') => depth += 1,
+            Token::Other(',') if depth == 0 => return true,
+            Token::Other('}') if depth == 0 => return true,
+            Token::Other('}') => depth -= 1,
+            _ => {}
+        }
+        false
+    };
+    let at = tokens.iter().position(is_mark).unwrap_or(tokens.len());
+    tokens.get(at..).unwrap_or_default()
 }
 
 fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {

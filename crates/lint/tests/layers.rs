@@ -20,7 +20,7 @@ const fn planted(file: &'static str, line: &'static str, message: &'static str) 
     Planted { file, line, message }
 }
 
-const PLANTED: [Planted; 17] = [
+const PLANTED: [Planted; 26] = [
     planted("engine/src/time.rs", "use crate::decision::Decision;", "`decision` is of a higher layer than `time`"),
     planted("engine/src/build.rs", "fn f(_: crate::rules::Rules<'_>) {}", "`rules` is of a higher layer than `build`"),
     planted(
@@ -46,6 +46,31 @@ const PLANTED: [Planted; 17] = [
         "",
     ),
     planted("engine/src/time.rs", "#[cfg(test)] use crate::decision; use crate::policy::Policy;", "`policy` is of"),
+    planted("src/access.rs", "use crate::store::KeyRecord;", "`store` is of a higher layer than `access`"),
+    planted("src/platform.rs", "use crate::{http, api::Caller};", "`api` is of a higher layer than `platform`"),
+    planted("src/store/kv.rs", "fn f(_: crate::operator::Call) {}", "`operator` is of a higher layer than `store`"),
+    planted("src/http.rs", "use crate::Ledger;", "`crate::Ledger` is no module"),
+    planted(
+        "src/operator/trail.rs",
+        "use crate::ledger::{protocol::{Batch, Item}, Call};",
+        "`ledger` is known to `operator` by its protocol alone",
+    ),
+    planted(
+        "src/ledger/admission.rs",
+        "fn f(_: crate::operator::Told) {}",
+        "`operator` is known to `ledger` by its protocol alone",
+    ),
+    planted(
+        "src/ledger/protocol.rs",
+        "use super::bounds::Bound;",
+        "`ledger` is of a higher layer than `ledger::protocol`",
+    ),
+    planted(
+        "src/metrics.rs",
+        "fn f(_: crate::observations::Receipt) {}",
+        "`observations` is of a higher layer than `metrics`",
+    ),
+    planted("src/operator/tenants.rs", "use crate::ledger::{protocol::{Batch, Item}, protocol};", ""),
 ];
 
 fn workspace() -> PathBuf {
@@ -57,6 +82,7 @@ fn copy(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("tidegate-layers-{name}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     fs::copy(workspace().join("Cargo.toml"), folder.join("Cargo.toml")).unwrap();
+    copy_folder(&workspace().join("src"), &folder.join("src"));
     for name in ["engine", "stored", "wire", "browser", "milter", "lint"] {
         let (from, to) = (workspace().join("crates").join(name), folder.join("crates").join(name));
         copy_folder(&from.join("src"), &to.join("src"));
@@ -92,10 +118,11 @@ fn plant<'a>(name: &str, planted: impl Iterator<Item = &'a Planted> + Clone) -> 
     let folder = copy(name);
     let mut starts = Vec::new();
     for Planted { file, line, .. } in planted.clone() {
-        let path = folder.join("crates").join(file);
+        let file = if file.starts_with("src/") { (*file).to_owned() } else { format!("crates/{file}") };
+        let path = folder.join(&file);
         let sound = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{}\n{line}\n", sound.trim_end())).unwrap();
-        starts.push(format!("crates/{file}:{}: ", sound.trim_end().lines().count() + 1));
+        starts.push(format!("{file}:{}: ", sound.trim_end().lines().count() + 1));
     }
     let found = faults(&folder);
     fs::remove_dir_all(&folder).unwrap();
