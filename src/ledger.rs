@@ -30,8 +30,7 @@ mod work;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use tidegate_engine::TenantId;
-use tidegate_engine::Timestamp;
+use tidegate_engine::{ServerId, TenantId, Timestamp};
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys;
 use worker::{DurableObject, Env, Request, Response, State, Storage, durable_object};
@@ -192,18 +191,8 @@ impl Ledger {
         circumstances: Circumstances,
         call: Call,
     ) -> Result<web_sys::Response, SqlError> {
-        let now = site.now;
         match call {
-            Call::Record(batch) => {
-                let dropped = self.refuses(sql, &batch)?;
-                if dropped.is_some() {
-                    return json(&Recorded { dropped, ..Recorded::default() });
-                }
-                // a test may have set its clock forward since the request that sends the batch
-                let latest = circumstances.clock().and(batch.latest());
-                let site = Site { now: latest.map_or(now, |latest| now.max(latest)), ..*site };
-                json(&intake::record(sql, &mut self.recent.borrow_mut(), &site, &batch)?)
-            }
+            Call::Record(batch) => self.record(sql, site, circumstances, &batch),
             Call::PutPolicy(put) => json(&policies::put(sql, site, *put)?),
             Call::PreviewPolicy(proposal) => json(&preview::of(sql, site, *proposal)?),
             Call::Policy => {
@@ -250,31 +239,9 @@ impl Ledger {
                 sql.change(|change| audit::take(change, note))?;
                 json(&true)
             }
-            Call::Pauses(call) => match call {
-                PauseCall::List(range) => json(&pauses::page(sql, site, &range)?),
-                PauseCall::Create { days, reason, starts_on } => {
-                    json(&pauses::create(sql, site, (days, starts_on), &reason)?)
-                }
-                PauseCall::Change { id, days } => json(&pauses::change(sql, site, id, days)?),
-                PauseCall::End { id } => json(&pauses::end(sql, site, id)?),
-            },
-            Call::Exemption(server, call) => match call {
-                ExemptionCall::Show => {
-                    let shown = exemptions::one(sql, &server, now)?.ok_or_else(exemptions::none)?;
-                    Ok(http::json(shown.as_bytes())?)
-                }
-                ExemptionCall::Put { reason, expires_at, needs } => {
-                    json(&exemptions::put(sql, site, &server, (&reason, expires_at), needs)?)
-                }
-                ExemptionCall::End { needs } => json(&exemptions::end(sql, site, &server, needs)?),
-            },
-            Call::Webhooks(call) => match call {
-                WebhookCall::List(range) => json(&webhooks::page(sql, &range, false)?),
-                WebhookCall::ListMasked(range) => json(&webhooks::page(sql, &range, true)?),
-                WebhookCall::Rotate { id } => json(&webhooks::rotate(sql, site, &id)?),
-                WebhookCall::Create { url } => json(&webhooks::create(sql, site, &url)?),
-                WebhookCall::Delete { id } => json(&webhooks::delete(sql, site, &id)?),
-            },
+            Call::Pauses(call) => of_pauses(sql, site, call),
+            Call::Exemption(server, call) => of_exemption(sql, site, &server, call),
+            Call::Webhooks(call) => of_webhooks(sql, site, call),
             Call::Notifications(range) => json(&notifications::page(sql, &range)?),
             Call::Republish => {
                 republish::begin(sql, site)?;
@@ -282,6 +249,23 @@ impl Ledger {
             }
             Call::Tick => Ok(http::no_content()?),
         }
+    }
+
+    fn record(
+        &self,
+        sql: &Sql,
+        site: &Site<'_>,
+        circumstances: Circumstances,
+        batch: &Batch,
+    ) -> Result<web_sys::Response, SqlError> {
+        let dropped = self.refuses(sql, batch)?;
+        if dropped.is_some() {
+            return json(&Recorded { dropped, ..Recorded::default() });
+        }
+        // a test may have set its clock forward since the request that sends the batch
+        let latest = circumstances.clock().and(batch.latest());
+        let site = Site { now: latest.map_or(site.now, |latest| site.now.max(latest)), ..*site };
+        json(&intake::record(sql, &mut self.recent.borrow_mut(), &site, batch)?)
     }
 
     /// Whether nothing was ever stored here, not even tables.
@@ -358,5 +342,42 @@ impl Ledger {
             }
         });
         Ok(())
+    }
+}
+
+fn of_pauses(sql: &Sql, site: &Site<'_>, call: PauseCall) -> Result<web_sys::Response, SqlError> {
+    match call {
+        PauseCall::List(range) => json(&pauses::page(sql, site, &range)?),
+        PauseCall::Create { days, reason, starts_on } => json(&pauses::create(sql, site, (days, starts_on), &reason)?),
+        PauseCall::Change { id, days } => json(&pauses::change(sql, site, id, days)?),
+        PauseCall::End { id } => json(&pauses::end(sql, site, id)?),
+    }
+}
+
+fn of_exemption(
+    sql: &Sql,
+    site: &Site<'_>,
+    server: &ServerId,
+    call: ExemptionCall,
+) -> Result<web_sys::Response, SqlError> {
+    match call {
+        ExemptionCall::Show => {
+            let shown = exemptions::one(sql, server, site.now)?.ok_or_else(exemptions::none)?;
+            Ok(http::json(shown.as_bytes())?)
+        }
+        ExemptionCall::Put { reason, expires_at, needs } => {
+            json(&exemptions::put(sql, site, server, (&reason, expires_at), needs)?)
+        }
+        ExemptionCall::End { needs } => json(&exemptions::end(sql, site, server, needs)?),
+    }
+}
+
+fn of_webhooks(sql: &Sql, site: &Site<'_>, call: WebhookCall) -> Result<web_sys::Response, SqlError> {
+    match call {
+        WebhookCall::List(range) => json(&webhooks::page(sql, &range, false)?),
+        WebhookCall::ListMasked(range) => json(&webhooks::page(sql, &range, true)?),
+        WebhookCall::Rotate { id } => json(&webhooks::rotate(sql, site, &id)?),
+        WebhookCall::Create { url } => json(&webhooks::create(sql, site, &url)?),
+        WebhookCall::Delete { id } => json(&webhooks::delete(sql, site, &id)?),
     }
 }

@@ -11,7 +11,7 @@ use tidegate_engine::{ServerRecord, Transition, TransitionKind};
 use tidegate_stored::Document;
 
 use super::alerts::{Cause, Followed};
-use super::documents::{History, ServerDocument, SpellDocument};
+use super::documents::{History, Place, ServerDocument, SpellDocument};
 use super::protocol::{Filter, Item};
 use super::site::{Judge, Site};
 use super::{alerts, policies};
@@ -226,29 +226,49 @@ pub fn save(
     let cause = begun.map_or(Cause::Change, |begun| Cause::Begun(begun.at));
     let Followed { place, told, notify_at, alerts } = alerts::follow(server, judge, cause, site.now)?;
     (server.told, server.notify_at) = (told, notify_at);
-    let Server { id, name, connector, peer, relayed, first_seen, last_seen, exemptions, record, .. } = server;
-    let published = &mut server.phase;
+    let is_patched = transitions.iter().any(|transition| transition.kind == TransitionKind::Patched);
+    let published = lay_phase(change, site, judge, server, (publish, is_patched))?;
+    write_row(change, server, &place)?;
+    for transition in transitions {
+        let Transition { at, kind } = transition;
+        write_transition(change, &server.id, *at, kind.as_str(), (audit::SYSTEM, build.clone()), (None, None))?;
+    }
+    alerts::write(change, judge, (server, &place), (transitions, &alerts), site.now)?;
+    Ok(published.map(|phase| (server.id.clone(), phase)))
+}
+
+/// Lays a server's phase ready for KV, if it is to be told. The phase as it was laid.
+fn lay_phase(
+    change: &Change<'_>,
+    site: &Site<'_>,
+    judge: &Judge<'_>,
+    server: &mut Server,
+    (publish, is_patched): (Publish, bool),
+) -> Result<Option<PhaseRecord>, SqlError> {
+    let Server { id, exemptions, record, phase: published, .. } = server;
     let phase = record.phase(site.now);
     // by what this release does not understand KV is told nothing: its edges take what is there for as much
     let publish = if record.is_understood() { publish } else { Publish::Never };
     // a server that never was in a spell has nothing to tell
     let changed = published.as_ref().map_or(phase.spell.is_some(), |published| phase.supersedes(&published.phase));
-    let mut published_now = None;
-    let is_patched = transitions.iter().any(|transition| transition.kind == TransitionKind::Patched);
     let rank = match publish {
         Publish::Always(rank) => Some(rank),
         Publish::IfChanged if is_patched => changed.then_some(Rank::Relief),
         Publish::IfChanged => changed.then_some(Rank::Phase),
         Publish::Never => None,
     };
-    if let Some(rank) = rank {
-        let rev = published.as_ref().map_or(0, |published| published.rev) + 1;
-        let next = PhaseRecord { rev, policy_rev: judge.policy.rev, phase, exemptions: Freezes::clone(exemptions) };
-        let document = published.take().unwrap_or_default().with(next.clone());
-        outbox::lay_json(change, rank, &PhaseKey(site.tenant, id), to_text(&document)?)?;
-        *published = Some(document);
-        published_now = Some((id.clone(), next));
-    }
+    let Some(rank) = rank else { return Ok(None) };
+    let rev = published.as_ref().map_or(0, |published| published.rev) + 1;
+    let next = PhaseRecord { rev, policy_rev: judge.policy.rev, phase, exemptions: Freezes::clone(exemptions) };
+    let document = published.take().unwrap_or_default().with(next.clone());
+    outbox::lay_json(change, rank, &PhaseKey(site.tenant, id), to_text(&document)?)?;
+    *published = Some(document);
+    Ok(Some(next))
+}
+
+fn write_row(change: &Change<'_>, server: &Server, place: &Place) -> Result<(), SqlError> {
+    let Server { id, name, connector, peer, relayed, first_seen, last_seen, exemptions, record, phase, .. } = server;
+    let Server { told, notify_at, .. } = server;
     change.run(
         "INSERT INTO server (id, name, connector, peer, relayed, first_seen, last_seen, silent_at, state, stage,
              product, build, exemptions, record, phase, told, notify_at)
@@ -273,17 +293,11 @@ pub fn save(
             place.build.clone(),
             to_text(exemptions)?,
             to_text(record)?,
-            published.as_ref().map(to_text).transpose()?,
-            server.told.as_ref().map(to_text).transpose()?,
-            server.notify_at.map(|at| at.0),
+            phase.as_ref().map(to_text).transpose()?,
+            told.as_ref().map(to_text).transpose()?,
+            notify_at.map(|at| at.0),
         ],
-    )?;
-    for transition in transitions {
-        let Transition { at, kind } = transition;
-        write_transition(change, id, *at, kind.as_str(), (audit::SYSTEM, build.clone()), (None, None))?;
-    }
-    alerts::write(change, judge, (server, &place), (transitions, &alerts), site.now)?;
-    Ok(published_now)
+    )
 }
 
 /// Writes down that something about a server changed, and forgets what is too long ago.

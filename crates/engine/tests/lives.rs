@@ -3,6 +3,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 #![allow(clippy::unreachable, reason = "a test stops where it fails")]
+#![allow(clippy::too_many_lines, reason = "one match over all that may happen")]
 
 use std::fmt;
 use std::net::IpAddr;

@@ -113,6 +113,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn hosts_that_are_not_public_are_refused() {
         let table = [
             "127.0.0.1",
