@@ -82,10 +82,8 @@ impl DurableObject for Ledger {
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let body = request.bytes().await?;
         let envelope: Envelope<Call> = Envelope::read(&body).map_err(SqlError::Failed)?;
-        if envelope.call.is_limited()
-            && let Err(problem) = self.changes.count(&envelope.actor, real_millis())
-        {
-            return Ok(http::problem(&problem)?.into());
+        if let Some(refusal) = self.changes.refusal(&envelope.actor, envelope.call.is_limited())? {
+            return Ok(refusal);
         }
         let Some(common) = self.common().await else {
             return Ok(http::problem(&Problem::unavailable("the catalog or the ceiling cannot be read"))?.into());

@@ -70,10 +70,8 @@ impl DurableObject for Operator {
         let body = request.bytes().await?;
         let envelope: Envelope<Call> = Envelope::read(&body).map_err(SqlError::Failed)?;
         let circumstances = envelope.circumstances;
-        if envelope.call.is_limited()
-            && let Err(problem) = self.changes.count(&envelope.actor, real_millis())
-        {
-            return Ok(http::problem(&problem)?.into());
+        if let Some(refusal) = self.changes.refusal(&envelope.actor, envelope.call.is_limited())? {
+            return Ok(refusal);
         }
         let sql = self.sql()?;
         let adds_up_alone = counters::adds_up_alone(&envelope.name);

@@ -7,6 +7,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use tidegate_wire::problem::Problem;
+use worker::Response;
+
+use crate::http;
+use crate::platform::real_millis;
 
 /// Changes of one key within [`WINDOW_MILLIS`] of the first.
 const MOST: u32 = 120;
@@ -28,11 +32,16 @@ struct Window {
 }
 
 impl Changes {
-    /// Counts a change that is about to be made.
-    ///
-    /// # Errors
-    /// The key has made its 120 of this minute: 429, and when to try again.
-    pub fn count(&self, actor: &str, now: u64) -> Result<(), Problem> {
+    /// Counts a call that is about to be answered, if it is a change of which there is a limit. The answer where the key
+    /// has made its 120 of this minute: 429, and when to try again.
+    pub fn refusal(&self, actor: &str, is_limited: bool) -> worker::Result<Option<Response>> {
+        match if is_limited { self.count(actor, real_millis()) } else { Ok(()) } {
+            Ok(()) => Ok(None),
+            Err(problem) => Ok(Some(http::problem(&problem)?.into())),
+        }
+    }
+
+    fn count(&self, actor: &str, now: u64) -> Result<(), Problem> {
         if !actor.starts_with(KEY) {
             return Ok(());
         }
