@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tidegate_engine::Timestamp;
-use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Delay;
 
 use crate::hooks;
@@ -82,15 +81,10 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// Octets that nobody can guess.
-pub fn random_bytes() -> [u8; 32] {
-    let mut bytes = [0; 32];
-    fill_random(&mut bytes);
-    bytes
-}
-
-#[wasm_bindgen(inline_js = "export const fill_random = (bytes) => { crypto.getRandomValues(bytes); };")]
-extern "C" {
-    fn fill_random(bytes: &mut [u8]);
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Three to five quarters of it, so that not all do the same at the same time.

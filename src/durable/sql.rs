@@ -171,6 +171,12 @@ impl std::fmt::Display for SqlError {
     }
 }
 
+impl From<getrandom::Error> for SqlError {
+    fn from(error: getrandom::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 impl From<worker::Error> for SqlError {
     fn from(error: worker::Error) -> Self {
         Self::Failed(error.to_string())

@@ -29,6 +29,7 @@ use tidegate_engine::DAY;
 
 /// Webhooks of one tenant.
 const MAX_WEBHOOKS: i64 = 8;
+const SECRET_OCTETS: usize = 32;
 /// How long the secret before signs beside the one that took its place.
 const FORMER_SECRET_SECONDS: i64 = DAY;
 
@@ -57,7 +58,7 @@ pub fn page(sql: &Sql, range: &Range, is_masked: bool) -> Result<Page<Box<RawVal
 /// A webhook for what happens from now on; the answer alone shows its secret.
 pub fn create(sql: &Sql, site: &Site<'_>, url: &str) -> Result<Changed, SqlError> {
     let id = random_id();
-    let key = random_bytes();
+    let key = random_bytes::<SECRET_OCTETS>()?;
     sql.change(|change| {
         if change.number("SELECT COUNT(*) FROM webhook", Vec::new())?.unwrap_or(0) >= MAX_WEBHOOKS {
             return Err(Problem::unprocessable(format!("a tenant has {MAX_WEBHOOKS} webhooks at most")).into());
@@ -76,7 +77,7 @@ pub fn create(sql: &Sql, site: &Site<'_>, url: &str) -> Result<Changed, SqlError
 /// Draws another secret, which the answer alone shows. For a day deliveries carry the signatures of both, so that a
 /// receiver can change over when it likes.
 pub fn rotate(sql: &Sql, site: &Site<'_>, id: &str) -> Result<Changed, SqlError> {
-    let key = random_bytes();
+    let key = random_bytes::<SECRET_OCTETS>()?;
     sql.change(|change| {
         let Some(before) = one(change, id)? else {
             return Err(Problem::not_found("there is no such webhook").into());
