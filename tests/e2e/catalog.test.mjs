@@ -2,9 +2,9 @@
  * Catalog and baselines that are put at run time: what was current is out of date without mail or restart, and back.
  */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { at, Client, event, received, rfc3339, until } from "../support/client.mjs";
-import { startEdge } from "../support/edge.mjs";
+import { test } from "node:test";
+import { at, event, received, rfc3339, until } from "../support/client.mjs";
+import { edgeOfFile } from "../support/fixture.mjs";
 
 const NOW = at("2027-02-01T12:00:00Z");
 const DAY = 24 * 3600;
@@ -12,18 +12,10 @@ const HOST = "EX01.contoso.com";
 const ID = "ex01.contoso.com";
 const LATEST = "15.1.2507.61";
 
-/** @type {import("../support/edge.mjs").Edge} */
-let edge;
-/** @type {Client} */
-let client;
+const edge = edgeOfFile({ ledger: true });
+const { client } = edge;
 
-before(async () => {
-  edge = await startEdge({ ledger: true });
-  client = new Client(edge);
-});
-after(() => edge.stop());
-
-/** @param {string} path @param {Parameters<Client["ask"]>[2]} [options] */
+/** @param {string} path @param {Parameters<import("../support/client.mjs").Client["ask"]>[2]} [options] */
 const get = (path, options) => client.ask("GET", path, { now: NOW, ...options });
 
 /** @param {string} path @param {object | undefined} [body] @param {Record<string, string>} [headers] */

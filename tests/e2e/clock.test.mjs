@@ -3,25 +3,16 @@
  * once the clock is right again. On workerd with a clock that the test sets.
  */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { at, Client, event, received, rfc3339 } from "../support/client.mjs";
-import { startEdge } from "../support/edge.mjs";
+import { test } from "node:test";
+import { at, event, received, rfc3339 } from "../support/client.mjs";
+import { edgeOfFile } from "../support/fixture.mjs";
 
 const DAY = 24 * 3600;
 const START = at("2026-10-01T08:15:08Z");
 const ID = "ex01.contoso.com";
 const POLICY = { mode: "enforce" };
 
-/** @type {import("../support/edge.mjs").Edge} */
-let edge;
-/** @type {Client} */
-let client;
-
-before(async () => {
-  edge = await startEdge({ ledger: true });
-  client = new Client(edge);
-});
-after(() => edge.stop());
+const { client } = edgeOfFile({ ledger: true });
 
 /** A message as the clock has it. @param {string} tenant @param {number} now */
 async function mail(tenant, now) {

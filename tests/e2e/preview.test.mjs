@@ -2,9 +2,9 @@
  * What a change of policy would do, before it is made; and what keeps a server's minutes open, on workerd.
  */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { at, Client, event, received, rfc3339 } from "../support/client.mjs";
-import { startEdge } from "../support/edge.mjs";
+import { test } from "node:test";
+import { at, event, received, rfc3339 } from "../support/client.mjs";
+import { edgeOfFile } from "../support/fixture.mjs";
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -22,16 +22,7 @@ const ENFORCED = {
   trusted_relays: [RELAY],
 };
 
-/** @type {import("../support/edge.mjs").Edge} */
-let edge;
-/** @type {Client} */
-let client;
-
-before(async () => {
-  edge = await startEdge({ ledger: true });
-  client = new Client(edge);
-});
-after(() => edge.stop());
+const { client } = edgeOfFile({ ledger: true });
 
 /**
  * @param {string} method

@@ -2,9 +2,9 @@
  * The report: what it counts, for any range of days, is what was answered; on workerd.
  */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { at, Client, event, received, rfc3339, until } from "../support/client.mjs";
-import { startEdge } from "../support/edge.mjs";
+import { test } from "node:test";
+import { at, event, received, rfc3339, until } from "../support/client.mjs";
+import { edgeOfFile } from "../support/fixture.mjs";
 
 const DAY = 24 * 3600;
 const START = at("2026-09-20T08:15:08Z");
@@ -13,16 +13,7 @@ const DAYS = [0, 1, 10, 11, 40, 41, 60, 71, 72, 73, 80, 85, 95, 101, 102, 103, 1
 const END = START + DAYS[DAYS.length - 1] * DAY;
 const KINDS = /** @type {const} */ (["accept", "defer", "reject", "would_defer", "would_reject"]);
 
-/** @type {import("../support/edge.mjs").Edge} */
-let edge;
-/** @type {Client} */
-let client;
-
-before(async () => {
-  edge = await startEdge({ ledger: true });
-  client = new Client(edge);
-});
-after(() => edge.stop());
+const { client } = edgeOfFile({ ledger: true });
 
 /** @typedef {{ at: number, day: string, server: string, build: string, action: string, would: string }} Told */
 
