@@ -1,6 +1,9 @@
 //! Lists that are read by the page.
 
-use serde::{Deserialize, Serialize};
+use std::fmt::Display;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::sql::{Sql, SqlError, values};
@@ -35,14 +38,33 @@ impl<T> Page<T> {
     }
 }
 
+impl<T: DeserializeOwned> Page<T> {
+    /// The rows of a table by falling number: `rows` has its `?1` above them and its `?2` as limit. A cursor that is none
+    /// begins at the newest.
+    pub fn newest_records(sql: &Sql, rows: &str, range: &Range, number: fn(&T) -> i64) -> Result<Self, SqlError> {
+        let rows = sql.records(rows, values![range.below(), i64::from(range.limit) + 1])?;
+        Ok(Self::of(rows, range, |row| number(row).to_string()))
+    }
+}
+
 impl Page<Box<RawValue>> {
-    /// The rows of a table by falling number: `rows` has its `?1` above them and its `?2` as limit, and shows each as
-    /// JSON with its number, as text, in `id`. A cursor that is none begins at the newest.
+    /// The same, where `rows` shows each as JSON with its number, as text, in `id`.
     pub fn newest_first(sql: &Sql, rows: &str, range: &Range) -> Result<Self, SqlError> {
-        let below = range.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11);
-        let rows: Vec<Box<RawValue>> = sql.rows(rows, values![below, i64::from(range.limit) + 1])?;
+        let rows: Vec<Box<RawValue>> = sql.rows(rows, values![range.below(), i64::from(range.limit) + 1])?;
         Ok(Self::of(rows, range, |row| id_of(row)))
     }
+}
+
+impl Range {
+    /// The number below which a page of falling numbers begins.
+    fn below(&self) -> i64 {
+        self.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11)
+    }
+}
+
+/// Shows a number or a time as text, which is stored as a number.
+pub fn written<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 /// The `id` of a row.

@@ -1,6 +1,7 @@
 //! SQLite behind two doors: reads, and one transaction for each change.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
@@ -60,6 +61,20 @@ impl Sql {
     pub fn failing_at(&self, statement: Option<u32>) -> &Self {
         self.fails_at.set(statement);
         self
+    }
+
+    /// The rows of a query, each read by the names of its columns.
+    pub fn records<T: DeserializeOwned>(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>, SqlError> {
+        let cursor = self.sql.exec(query, values)?;
+        let names = cursor.column_names();
+        cursor
+            .raw()
+            .map(|row| {
+                let members = names.iter().cloned().zip(row?.into_iter().map(as_json));
+                serde_json::from_value(Value::Object(members.collect()))
+                    .map_err(|error| SqlError::Malformed(error.to_string()))
+            })
+            .collect()
     }
 
     /// The rows of a query whose one column is JSON text (`SELECT json_object(…)`): storage and wire are read alike.
@@ -147,6 +162,17 @@ macro_rules! values {
     ($($value:expr),* $(,)?) => { vec![$(worker::SqlStorageValue::from($value)),*] };
 }
 pub(crate) use values;
+
+/// A value as JSON has it; octets, which it has not, as nothing.
+fn as_json(value: SqlStorageValue) -> Value {
+    match value {
+        SqlStorageValue::Boolean(value) => value.into(),
+        SqlStorageValue::Integer(value) => value.into(),
+        SqlStorageValue::Float(value) => value.into(),
+        SqlStorageValue::String(value) => value.into(),
+        SqlStorageValue::Null | SqlStorageValue::Blob(_) => Value::Null,
+    }
+}
 
 /// Counts are far below the numbers that JavaScript holds exactly.
 pub fn integer(number: u64) -> i64 {

@@ -1,10 +1,10 @@
 //! What a tenant should know: written in the transaction of its cause, listed, and delivered by [`super::webhooks`].
 
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 use tidegate_engine::ServerId;
 use tidegate_engine::{DAY, Timestamp};
 
-use crate::durable::lists::{Page, Range};
+use crate::durable::lists::{Page, Range, written};
 use crate::durable::sql::{Change, Sql, SqlError, values};
 
 /// How long they are kept, whether or not every webhook has taken them.
@@ -19,6 +19,18 @@ pub struct Notification<'a> {
     pub text: String,
 }
 
+/// A row, and how the API shows it.
+#[derive(Deserialize, Serialize)]
+pub struct Shown {
+    #[serde(rename(deserialize = "number"), serialize_with = "written")]
+    id: i64,
+    #[serde(serialize_with = "written")]
+    at: Timestamp,
+    kind: String,
+    server: Option<String>,
+    text: String,
+}
+
 pub fn write(change: &Change<'_>, notification: &Notification<'_>) -> Result<(), SqlError> {
     let Notification { at, kind, server, text } = notification;
     change.run(
@@ -28,11 +40,10 @@ pub fn write(change: &Change<'_>, notification: &Notification<'_>) -> Result<(),
 }
 
 /// One page, newest first, as the API shows it.
-pub fn page(sql: &Sql, range: &Range) -> Result<Page<Box<RawValue>>, SqlError> {
-    let rows = "SELECT json_object('id', CAST(number AS TEXT), 'at', strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'),
-        'kind', kind, 'server', server, 'text', text)
-        FROM notification WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
-    Page::newest_first(sql, rows, range)
+pub fn page(sql: &Sql, range: &Range) -> Result<Page<Shown>, SqlError> {
+    let rows = "SELECT number, at, kind, server, text FROM notification WHERE number < ?1
+        ORDER BY number DESC LIMIT ?2";
+    Page::newest_records(sql, rows, range, |shown| shown.id)
 }
 
 pub fn prune(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> {
