@@ -1,6 +1,7 @@
 //! How often a gateway's claim to own the topmost `Received` fields was not believed, by its key: of about the last 100
 //! messages. A wrong claim hides all servers behind that gateway, so whoever made its key is told.
 
+use serde::Deserialize;
 use tidegate_engine::{DAY, Timestamp};
 
 use super::sql::{Change, SqlError, values};
@@ -47,11 +48,16 @@ pub fn take_in(
     (messages, disbelieved): (u32, u32),
     at: Timestamp,
 ) -> Result<Option<String>, SqlError> {
-    let known = "SELECT json_array(messages, disbelieved, told_at) FROM own_hops WHERE actor = ?1";
-    let known = change.row::<(i64, i64, Option<i64>)>(known, values![actor])?;
-    let (before, told_at) = known.map_or((Window::default(), None), |(messages, disbelieved, told_at)| {
-        (Window { messages, disbelieved }, told_at.map(Timestamp))
-    });
+    #[derive(Default, Deserialize)]
+    struct Known {
+        messages: i64,
+        disbelieved: i64,
+        told_at: Option<Timestamp>,
+    }
+    let known = "SELECT messages, disbelieved, told_at FROM own_hops WHERE actor = ?1";
+    let Known { messages: before, disbelieved: of_them, told_at } =
+        change.record(known, values![actor])?.unwrap_or_default();
+    let before = Window { messages: before, disbelieved: of_them };
     let window = before.with(messages.into(), disbelieved.into());
     let tells = window.is_mostly_disbelieved() && told_at.is_none_or(|told| at.since(told) >= TOLD_EVERY_SECONDS);
     let told_at = if tells { Some(at) } else { told_at };

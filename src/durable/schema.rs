@@ -86,8 +86,7 @@ fn stored(sql: &Sql) -> Result<Option<Row>, SqlError> {
     if sql.number(exists, Vec::new())?.is_none() {
         return Ok(None);
     }
-    let row = "SELECT json_object('version', version, 'min_reader', min_reader, 'min_writer', min_writer) FROM schema";
-    sql.row(row, Vec::new())
+    sql.record("SELECT version, min_reader, min_writer FROM schema", Vec::new())
 }
 
 fn fit(row: &Row, version: usize) -> Fit {

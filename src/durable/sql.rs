@@ -71,10 +71,19 @@ impl Sql {
             .raw()
             .map(|row| {
                 let members = names.iter().cloned().zip(row?.into_iter().map(as_json));
-                serde_json::from_value(Value::Object(members.collect()))
-                    .map_err(|error| SqlError::Malformed(error.to_string()))
+                // by way of text, as all that is stored is read
+                from_text(&to_text(&Value::Object(members.collect()))?)
             })
             .collect()
+    }
+
+    /// As [`Self::records`], the first one.
+    pub fn record<T: DeserializeOwned>(
+        &self,
+        query: &str,
+        values: Vec<SqlStorageValue>,
+    ) -> Result<Option<T>, SqlError> {
+        Ok(self.records(query, values)?.into_iter().next())
     }
 
     /// The rows of a query whose one column is JSON text (`SELECT json_object(…)`): storage and wire are read alike.

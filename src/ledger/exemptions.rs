@@ -1,5 +1,6 @@
 //! Exemptions of single servers: one in force at a time, with its reason and end; its times stop the server's clock.
 
+use serde::{Deserialize, Serialize};
 use tidegate_engine::ServerId;
 use tidegate_engine::{DAY, Timestamp};
 use tidegate_engine::{DelegatedRight, Mode};
@@ -14,20 +15,32 @@ use super::site::Site;
 use super::{policies, texts};
 use crate::access;
 use crate::durable::audit;
-use crate::durable::sql::{Change, Sql, SqlError, values};
+use crate::durable::lists::written;
+use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::store::Rank;
 
 /// The longest exemption, in seconds.
 const MAX_SECONDS: i64 = 365 * DAY;
 
+/// A row, and how the API shows it.
+#[derive(Deserialize, Serialize)]
+struct Shown {
+    server: ServerId,
+    reason: String,
+    #[serde(serialize_with = "written")]
+    from: Timestamp,
+    #[serde(serialize_with = "written")]
+    expires_at: Timestamp,
+    #[serde(serialize_with = "written")]
+    created_at: Timestamp,
+    created_by: String,
+}
+
 /// The exemption in force, as the API shows it.
 pub fn one(sql: &Sql, server: &ServerId, now: Timestamp) -> Result<Option<String>, SqlError> {
-    let shown = "SELECT json_object('server', server, 'reason', reason,
-        'from', strftime('%Y-%m-%dT%H:%M:%SZ', starts_at, 'unixepoch'),
-        'expires_at', strftime('%Y-%m-%dT%H:%M:%SZ', expires_at, 'unixepoch'),
-        'created_at', strftime('%Y-%m-%dT%H:%M:%SZ', starts_at, 'unixepoch'), 'created_by', created_by)
+    let row = "SELECT server, reason, starts_at AS \"from\", expires_at, starts_at AS created_at, created_by
         FROM exemption WHERE server = ?1 AND expires_at > ?2";
-    Ok(sql.texts(shown, values![server.as_str(), now.0])?.pop())
+    sql.record::<Shown>(row, values![server.as_str(), now.0])?.as_ref().map(to_text).transpose()
 }
 
 /// Exempts a server from now on; one that is exempt gets another reason and end.
@@ -88,6 +101,13 @@ pub fn none() -> Problem {
     Problem::not_found("this server is not exempt")
 }
 
+#[derive(Deserialize)]
+struct Due {
+    server: ServerId,
+    notify_at: Timestamp,
+    expires_at: Timestamp,
+}
+
 /// Ends exemptions that have lapsed, and announces the ends of others.
 pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     let is_due = "SELECT COUNT(*) FROM exemption WHERE notify_at <= ?1 OR expires_at <= ?1";
@@ -97,10 +117,8 @@ pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     sql.change(|change| {
         let policy = policies::current(change)?;
         let is_off = site.judge(&policy).mode() == Mode::Off;
-        let due =
-            "SELECT json_array(server, notify_at, expires_at) FROM exemption WHERE notify_at <= ?1 ORDER BY notify_at";
-        let due = change.rows::<(ServerId, Timestamp, Timestamp)>(due, values![site.now.0])?;
-        for (server, notify_at, expires_at) in due {
+        let due = "SELECT server, notify_at, expires_at FROM exemption WHERE notify_at <= ?1 ORDER BY notify_at";
+        for Due { server, notify_at, expires_at } in change.records(due, values![site.now.0])? {
             if let Some((at, which)) = warning_due(notify_at, expires_at, site.now).filter(|_| !is_off) {
                 let kind = if which == 0 { "exemption.ends_in_7_days" } else { "exemption.ends_in_1_day" };
                 let text = texts::ends(&format!("The exemption of {server}"), expires_at);

@@ -133,9 +133,8 @@ fn keep(change: &Change<'_>, address: &str, row: &Row<'_>, seen: Seen) -> Result
         last_seen: Timestamp,
         out_of_date: i64,
     }
-    let known = "SELECT json_object('last_seen', last_seen, 'out_of_date', out_of_date) FROM machine
-        WHERE address = ?1 AND server = ?2 AND node = ?3";
-    let known: Option<Known> = change.row(known, values![address, row.server, row.node])?;
+    let known = "SELECT last_seen, out_of_date FROM machine WHERE address = ?1 AND server = ?2 AND node = ?3";
+    let known: Option<Known> = change.record(known, values![address, row.server, row.node])?;
     let is_new = known.is_none();
     if let Some(Known { last_seen, out_of_date }) = known {
         let is_known = (out_of_date != 0) == seen.is_out_of_date;
@@ -208,21 +207,24 @@ fn known(change: &Change<'_>, address: &str) -> Result<Option<PeerRecord>, SqlEr
 /// The machines of an address that was known for 30 days, if all that were seen in them are out of date and few enough.
 fn all_out_of_date(change: &Change<'_>, address: &str, at: Timestamp) -> Result<Option<Vec<Machine>>, SqlError> {
     let since = at.plus(-KEPT_SECONDS).0;
-    let innocent = "SELECT json_array(MIN(first_seen), COUNT(*), SUM(out_of_date)) FROM machine
-        WHERE address = ?1 AND last_seen >= ?2";
-    let Some((first_seen, machines, out_of_date)) =
-        change.row::<(Option<i64>, i64, Option<i64>)>(innocent, values![address, since])?
-    else {
+    #[derive(Deserialize)]
+    struct Sums {
+        first_seen: Option<i64>,
+        machines: i64,
+        out_of_date: Option<i64>,
+    }
+    let sums = "SELECT MIN(first_seen) AS first_seen, COUNT(*) AS machines, SUM(out_of_date) AS out_of_date
+        FROM machine WHERE address = ?1 AND last_seen >= ?2";
+    let Some(Sums { first_seen, machines, out_of_date }) = change.record(sums, values![address, since])? else {
         return Ok(None);
     };
     let is_known = first_seen.is_some_and(|first_seen| first_seen <= since);
     if !is_known || out_of_date != Some(machines) {
         return Ok(None);
     }
-    let shown = "SELECT json_object('server', server, 'connector', connector, 'received', received) FROM machine
-        WHERE address = ?1 AND last_seen >= ?2 ORDER BY server, node LIMIT ?3";
+    let shown = "SELECT server, connector, received FROM machine WHERE address = ?1 AND last_seen >= ?2 ORDER BY server, node LIMIT ?3";
     let most = i64::try_from(MAX_PUBLISHED).unwrap_or(i64::MAX);
-    let machines = change.rows::<Machine>(shown, values![address, since, most + 1])?;
+    let machines = change.records::<Machine>(shown, values![address, since, most + 1])?;
     Ok(Some(machines).filter(|machines| machines.len() <= MAX_PUBLISHED))
 }
 

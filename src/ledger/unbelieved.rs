@@ -1,6 +1,7 @@
 //! Mail whose server cannot be told: counted, and told the tenant once each way, since one change of settings or of
 //! Tidegate would have it recognised. Such mail is accepted.
 
+use serde::Deserialize;
 use tidegate_engine::{DAY, Timestamp};
 
 use super::notifications::{self, Notification};
@@ -77,9 +78,14 @@ fn add(
              (SELECT subject FROM unbelieved WHERE kind = ?1 ORDER BY last_at DESC LIMIT ?3))",
         values![kind, at.plus(-KEPT_SECONDS).0, MAX_SUBJECTS],
     )?;
-    let now = "SELECT json_array(messages, told_at IS NOT NULL) FROM unbelieved WHERE kind = ?1 AND subject = ?2";
-    let (messages, told) = change.row::<(i64, i64)>(now, values![kind, subject])?.unwrap_or_default();
-    Ok((messages, told != 0))
+    #[derive(Default, Deserialize)]
+    struct Row {
+        messages: i64,
+        told_at: Option<Timestamp>,
+    }
+    let row = "SELECT messages, told_at FROM unbelieved WHERE kind = ?1 AND subject = ?2";
+    let Row { messages, told_at } = change.record(row, values![kind, subject])?.unwrap_or_default();
+    Ok((messages, told_at.is_some()))
 }
 
 fn unreadable(reason: &str, field: &str) -> String {

@@ -118,11 +118,11 @@ struct Data<'a> {
 
 async fn deliver_to(sql: &Sql, deliveries: &Deliveries, tenant: &TenantId, id: &str) -> Result<(), SqlError> {
     for _ in 0..MAX_DELIVERIES {
-        let next = "SELECT json_object('url', url, 'secret', secret, 'number', number, 'at', at, 'kind', kind,
-                'server', server, 'text', text, 'former_secret', CASE WHEN former_until > ?2 THEN former_secret END)
+        let next = "SELECT url, secret, number, at, kind, server, text,
+                CASE WHEN former_until > ?2 THEN former_secret END AS former_secret
             FROM webhook JOIN notification ON number > sent LEFT JOIN webhook_state USING (id)
             WHERE id = ?1 AND off_since IS NULL ORDER BY number LIMIT 1";
-        let Some(next) = sql.row::<Next>(next, values![id, real_now().0])? else { break };
+        let Some(next) = sql.record::<Next>(next, values![id, real_now().0])? else { break };
         deliveries.begin(id);
         let outcome = post(tenant, &next).await?;
         settle(sql, id, next.number, outcome)?;
