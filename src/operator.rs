@@ -37,7 +37,7 @@ use crate::store::{self, ControlKey, Family};
 
 pub use counters::{add, all as all_counting, of_isolate as counting};
 pub use freshness::age_days;
-pub use protocol::{Call, Changed, Content, Counts, KeyUse, NewKey, PutFacts, Republished, RevokeKey, Told, of};
+pub use protocol::{Call, Changed, Content, Counts, PutFacts, Republished, Told, of};
 
 /// Calls of ledgers that one alarm makes take that long, and the last one a little longer: what KV has to be told does
 /// not wait for them.
@@ -192,7 +192,7 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
     let act = Act { actor: &actor, at: circumstances.now() };
     match call {
         Call::CreateKey(key) | Call::CreateBoundedKey(key) => json(&keys::create(sql, act, key)?),
-        Call::Keys(tenant, range) => json(&keys::page(sql, tenant.as_ref(), &range)?),
+        Call::Keys(tenant, range) => Ok(http::json(durable::keys::page(sql, tenant.as_ref(), &range)?.as_bytes())?),
         Call::KeysUsed(used) => json(&keys::used(sql, &used)?),
         Call::RevokeKey(revoke) => json(&keys::revoke(sql, act, &revoke)?),
         Call::Control(_, mode) => changed(&control::set(sql, act, mode)?),

@@ -10,9 +10,10 @@ use worker::worker_sys::web_sys::Response;
 use super::{Caller, Failure, auth, done, not_allowed};
 use crate::access::Role;
 use crate::durable::client::ADMIN_DEADLINE;
+use crate::durable::keys::{NewKey, RevokeKey};
 use crate::http;
 use crate::metrics;
-use crate::operator::{Call, NewKey, RevokeKey};
+use crate::operator::Call;
 use crate::store::{self, GatewaySettings, KeyKey};
 
 /// Characters of a key's name.
@@ -86,7 +87,7 @@ async fn create(caller: &Caller<'_>) -> Result<Response, Failure> {
     let hash = auth::hash(&key).ok_or_else(|| Problem::unavailable("the key cannot be hashed"))?;
     let new = NewKey { hash, id, role, tenant, name, gateway, expires_at, networks };
     let (family, record) = (KeyKey(new.hash.clone()), new.record());
-    let shown: Box<RawValue> = done(caller.operator().request(&new.call(), ADMIN_DEADLINE).await?)?;
+    let shown: Box<RawValue> = done(caller.operator().request(&Call::to_make(new), ADMIN_DEADLINE).await?)?;
     store::remember(&family, record);
     let members = shown.get().strip_prefix('{').unwrap_or_default();
     let body = format!(r#"{{"key":"{key}",{members}"#);

@@ -9,7 +9,8 @@ use worker::Env;
 
 use crate::durable::audit;
 use crate::durable::client::{CallError, Circumstances};
-use crate::operator::{self, Call, KeyUse};
+use crate::durable::keys::KeyUse;
+use crate::operator::{self, Call};
 
 /// Keys that one isolate keeps in mind; the uses of further ones are not noted on that day.
 const MAX_KEYS: usize = 10_000;

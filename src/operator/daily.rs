@@ -2,10 +2,9 @@
 
 use tidegate_engine::{DAY, Date, HOUR, Timestamp};
 
-use super::keys;
-use crate::durable::audit;
 use crate::durable::sql::{Sql, SqlError};
 use crate::durable::walk::{self, share_of};
+use crate::durable::{audit, keys};
 
 const PRUNED: &str = "pruned";
 

@@ -1,14 +1,14 @@
 //! What edge, ledgers and the operator's object say to each other, as JSON.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::{Date, Mode, Network, TenantId, Timestamp};
+use tidegate_engine::{Mode, TenantId};
 use worker::Env;
 
-use crate::access::Role;
 use crate::durable::audit::Note;
 use crate::durable::client::{Circumstances, Client};
+use crate::durable::keys::{KeyUse, NewKey, RevokeKey};
 use crate::durable::lists::Range;
-use crate::store::{ControlRecord, FactsKey, GatewaySettings, KeyKey, KeyRecord, Validity};
+use crate::store::{ControlRecord, FactsKey, KeyKey};
 
 /// The Durable Object's binding, and the name of the one that does not only add up.
 pub const BINDING: &str = "OPERATOR";
@@ -67,30 +67,12 @@ pub enum Call {
     Tick,
 }
 
-/// A key to be made. Its secret stays where it was drawn.
-#[derive(Debug, Deserialize, Serialize)]
-pub struct NewKey {
-    /// Of the whole key, in hexadecimal.
-    pub hash: String,
-    pub id: String,
-    pub role: Role,
-    pub tenant: Option<TenantId>,
-    pub name: String,
-    pub gateway: Option<GatewaySettings>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub networks: Option<Vec<Network>>,
-}
-
-/// A key that was used on that day.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct KeyUse {
-    pub id: String,
-    pub day: Date,
-}
-
 impl Call {
+    /// Makes a key.
+    pub fn to_make(key: NewKey) -> Self {
+        if key.record().validity.is_bounded() { Self::CreateBoundedKey(key) } else { Self::CreateKey(key) }
+    }
+
     /// Whether it is a change by the holder of a key, of which there is a limit. What holds mail back less, and what takes
     /// a key away, is never limited.
     pub const fn is_limited(&self) -> bool {
@@ -113,38 +95,6 @@ impl Call {
             | Self::Tick => false,
         }
     }
-}
-
-impl NewKey {
-    /// The call that makes it.
-    pub fn call(self) -> Call {
-        if self.validity().is_bounded() { Call::CreateBoundedKey(self) } else { Call::CreateKey(self) }
-    }
-
-    /// What KV holds of it.
-    pub fn record(&self) -> KeyRecord {
-        KeyRecord {
-            id: self.id.clone(),
-            role: self.role,
-            tenant: self.tenant.clone(),
-            name: Some(self.name.clone()),
-            gateway: self.gateway,
-            validity: self.validity(),
-        }
-    }
-
-    fn validity(&self) -> Validity {
-        Validity { expires_at: self.expires_at, networks: self.networks.clone() }
-    }
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-pub struct RevokeKey {
-    pub id: String,
-    /// The one tenant that the caller is bound to.
-    pub bound_to: Option<TenantId>,
-    /// Whether the caller may revoke an admin's key.
-    pub as_admin: bool,
 }
 
 /// What a ledger knows of its tenant: it has a policy, or was recorded before.

@@ -8,12 +8,12 @@ use tidegate_engine::{Date, TenantId, Timestamp};
 use worker::Env;
 
 use super::protocol::Republished;
-use super::{CALLING_MILLIS, control, facts, keys, trail};
+use super::{CALLING_MILLIS, control, facts, trail};
 use crate::durable::audit::{self, Act};
 use crate::durable::client::Circumstances;
-use crate::durable::outbox;
 use crate::durable::sql::{Sql, SqlError, integer, to_text, values};
 use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
+use crate::durable::{keys, outbox};
 use crate::ledger::protocol as ledger;
 use crate::platform::{jittered, real_millis, within};
 use crate::store::{BINDING, ControlKey, Family, KeyKey, Kv};

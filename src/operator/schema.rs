@@ -1,16 +1,11 @@
 //! The tables of the operator's object. Times are seconds since 1970 unless a comment says otherwise.
 
 use crate::durable::schema::Step;
-use crate::durable::{audit, outbox, own_hops};
+use crate::durable::{audit, keys, outbox, own_hops};
 
 const TABLES: &[&str] = &[
     // one value a name: what is published as `control/mode`, when it was set, how far ledgers are told of new facts
     "CREATE TABLE IF NOT EXISTS document (name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID",
-    // keys that work; `hash` is of the whole key, the secret is stored nowhere
-    "CREATE TABLE IF NOT EXISTS key (
-        number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL UNIQUE, role TEXT NOT NULL,
-        tenant TEXT, name TEXT NOT NULL, gateway TEXT, created_at INTEGER NOT NULL, created_by TEXT NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS key_tenant ON key (tenant)",
     // the latest versions of catalog and baselines, by their KV keys
     "CREATE TABLE IF NOT EXISTS facts (
         name TEXT NOT NULL, version INTEGER NOT NULL, updated_at INTEGER NOT NULL, json TEXT NOT NULL,
@@ -28,17 +23,17 @@ const TABLES: &[&str] = &[
 /// 1: what 67205e3 has. 2: what the operator is told, what isolates told, revoked keys, how far all is laid anew, and the
 /// outbox by rank. 3: until when, from where and on which day last keys are used.
 pub const STEPS: [Step; 3] = [
-    |change| TABLES.iter().chain(audit::TABLES).try_for_each(|table| change.run(table, Vec::new())),
+    |change| TABLES.iter().chain(keys::TABLE).chain(audit::TABLES).try_for_each(|table| change.run(table, Vec::new())),
     |change| {
         let mut tables = super::notifications::TABLES
             .iter()
             .chain(super::counters::TABLES)
-            .chain(super::keys::TABLES)
+            .chain(keys::TOMBSTONES)
             .chain(super::republish::TABLES)
             .chain(own_hops::TABLES)
             .chain(audit::INDEXES);
         tables.try_for_each(|table| change.run(table, Vec::new()))?;
         outbox::create(change)
     },
-    super::keys::add_columns,
+    keys::add_columns,
 ];

@@ -1,0 +1,320 @@
+//! A table of API keys. Stored is the hash of a key, never its secret.
+
+use serde::{Deserialize, Serialize};
+use tidegate_engine::{DAY, Date, Network, TenantId, Timestamp};
+use tidegate_stored::Document;
+use tidegate_wire::native::Written;
+use tidegate_wire::problem::Problem;
+
+use super::audit::Act;
+use super::lists::{Page, Range};
+use super::outbox;
+use super::sql::{Change, Sql, SqlError, to_text, values};
+use super::walk::Expected;
+use crate::access::Role;
+use crate::store::{Family, GatewaySettings, KeyKey, KeyRecord, Validity};
+
+/// Keys of one tenant, or of none, that live at once.
+const MAX_KEYS: i64 = 100;
+/// Keys of the same tenant, role and name that live at once: the old one and its successor.
+const MAX_NAMESAKES: i64 = 2;
+/// How long it is known that a key was revoked.
+const TOMBSTONE_SECONDS: i64 = 7 * DAY;
+/// As 67205e3 made it.
+pub const TABLE: &[&str] = &[
+    // keys that work; `hash` is of the whole key, the secret is stored nowhere
+    "CREATE TABLE IF NOT EXISTS key (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL UNIQUE, role TEXT NOT NULL,
+        tenant TEXT, name TEXT NOT NULL, gateway TEXT, created_at INTEGER NOT NULL, created_by TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS key_tenant ON key (tenant)",
+];
+
+pub const TOMBSTONES: &[&str] = &[
+    // hashes of keys that were revoked lately
+    "CREATE TABLE IF NOT EXISTS tombstone (hash TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS tombstone_at ON tombstone (at)",
+];
+
+/// What was added to the table: when a key expires, the networks from which it may be used (JSON), and the last day on
+/// which it was.
+const COLUMNS: [(&str, &str); 3] = [("expires_at", "INTEGER"), ("networks", "TEXT"), ("last_used_on", "TEXT")];
+
+/// A row as [`Key`] reads it.
+const ROW: &str = "json_object('number', number, 'id', id, 'hash', hash, 'role', role, 'tenant', tenant, 'name', name,
+    'gateway', json(gateway), 'expires_at', expires_at, 'networks', json(networks), 'created_at', created_at,
+    'created_by', created_by, 'last_used_on', last_used_on)";
+
+/// Gives the table what it lacks.
+pub fn add_columns(change: &Change<'_>) -> Result<(), SqlError> {
+    let known = change.texts("SELECT name FROM pragma_table_info('key')", Vec::new())?;
+    COLUMNS
+        .iter()
+        .filter(|(name, _)| !known.iter().any(|known| known == name))
+        .try_for_each(|(name, kind)| change.run(&format!("ALTER TABLE key ADD COLUMN {name} {kind}"), Vec::new()))
+}
+
+/// A key to be made. Its secret stays where it was drawn.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct NewKey {
+    /// Of the whole key, in hexadecimal.
+    pub hash: String,
+    pub id: String,
+    pub role: Role,
+    pub tenant: Option<TenantId>,
+    pub name: String,
+    pub gateway: Option<GatewaySettings>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<Network>>,
+}
+
+impl NewKey {
+    /// What KV holds of it.
+    pub fn record(&self) -> KeyRecord {
+        KeyRecord {
+            id: self.id.clone(),
+            role: self.role,
+            tenant: self.tenant.clone(),
+            name: Some(self.name.clone()),
+            gateway: self.gateway,
+            validity: Validity { expires_at: self.expires_at, networks: self.networks.clone() },
+        }
+    }
+}
+
+/// A key to be revoked.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct RevokeKey {
+    pub id: String,
+    /// The one tenant that the caller is bound to.
+    pub bound_to: Option<TenantId>,
+    /// Whether the caller may revoke an admin's key.
+    pub as_admin: bool,
+}
+
+/// A key that was used on that day.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct KeyUse {
+    pub id: String,
+    pub day: Date,
+}
+
+/// A key as its row has it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Key {
+    number: i64,
+    pub id: String,
+    pub hash: String,
+    role: Role,
+    pub tenant: Option<TenantId>,
+    name: String,
+    gateway: Option<Document<GatewaySettings>>,
+    expires_at: Option<Timestamp>,
+    networks: Option<Vec<Network>>,
+    created_at: Timestamp,
+    created_by: String,
+    last_used_on: Option<Date>,
+}
+
+impl Key {
+    fn new(new: NewKey, act: Act<'_>) -> Self {
+        Self {
+            number: 0,
+            id: new.id,
+            hash: new.hash,
+            role: new.role,
+            tenant: new.tenant,
+            name: new.name,
+            gateway: new.gateway.map(Document::new),
+            expires_at: new.expires_at,
+            networks: new.networks,
+            created_at: act.at,
+            created_by: act.actor.to_owned(),
+            last_used_on: None,
+        }
+    }
+
+    /// As the API shows it.
+    pub fn shown(&self) -> Shown<'_> {
+        Shown {
+            id: &self.id,
+            role: self.role,
+            tenant: self.tenant.as_ref(),
+            name: &self.name,
+            gateway: self.gateway.clone().map(Document::into_value),
+            expires_at: self.expires_at.map(Written),
+            networks: self.networks.as_deref(),
+            created_at: Written(self.created_at),
+            created_by: &self.created_by,
+            last_used_on: self.last_used_on,
+        }
+    }
+
+    /// What KV holds of it.
+    fn record(&self) -> KeyRecord {
+        KeyRecord {
+            id: self.id.clone(),
+            role: self.role,
+            tenant: self.tenant.clone(),
+            name: Some(self.name.clone()),
+            gateway: self.gateway.clone().map(Document::into_value),
+            validity: Validity { expires_at: self.expires_at, networks: self.networks.clone() },
+        }
+    }
+
+    /// What listings of KV show beside its name.
+    fn metadata(&self) -> Result<String, SqlError> {
+        to_text(&Metadata { id: self.id.clone(), at: self.created_at })
+    }
+}
+
+/// A key as the API shows it.
+#[derive(Serialize)]
+pub struct Shown<'a> {
+    id: &'a str,
+    role: Role,
+    tenant: Option<&'a TenantId>,
+    name: &'a str,
+    gateway: Option<GatewaySettings>,
+    expires_at: Option<Written<Timestamp>>,
+    networks: Option<&'a [Network]>,
+    created_at: Written<Timestamp>,
+    created_by: &'a str,
+    last_used_on: Option<Date>,
+}
+
+/// Makes a key, and lays it ready for KV.
+///
+/// # Errors
+/// A conflict where as many live already as may.
+pub fn make(change: &Change<'_>, act: Act<'_>, new: NewKey) -> Result<Key, SqlError> {
+    let (tenant, role) = (new.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()), new.role.as_str());
+    let of_tenant = "SELECT COUNT(*) FROM key WHERE tenant IS ?1";
+    if change.number(of_tenant, values![tenant.clone()])?.unwrap_or(0) >= MAX_KEYS {
+        return Err(Problem::conflict(format!("{MAX_KEYS} keys live already: revoke one first")).into());
+    }
+    let namesakes = "SELECT COUNT(*) FROM key WHERE tenant IS ?1 AND role = ?2 AND name = ?3";
+    let namesakes = change.number(namesakes, values![tenant, role, new.name.as_str()])?;
+    if namesakes.unwrap_or(0) >= MAX_NAMESAKES {
+        let why = "two keys of this tenant, role and name live already: revoke one first";
+        return Err(Problem::conflict(why).in_field("name").into());
+    }
+    let key = Key::new(new, act);
+    insert(change, &key)?;
+    outbox::lay_key(change, &KeyKey(key.hash.clone()), &key.record(), key.metadata()?)?;
+    Ok(key)
+}
+
+/// Writes down a key that KV has.
+pub fn insert(change: &Change<'_>, key: &Key) -> Result<(), SqlError> {
+    let Key { id, hash, name, created_by, created_at, .. } = key;
+    let (tenant, role) = (key.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()), key.role.as_str());
+    let gateway = key.gateway.as_ref().map(to_text).transpose()?;
+    let networks = key.networks.as_ref().map(to_text).transpose()?;
+    let expires_at = key.expires_at.map(|at| at.0);
+    let last_used_on = key.last_used_on.map(|day| day.to_string());
+    change.run(
+        "INSERT INTO key (id, hash, role, tenant, name, gateway, created_at, created_by, expires_at, networks,
+             last_used_on)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        values![
+            id.as_str(),
+            hash.as_str(),
+            role,
+            tenant,
+            name.as_str(),
+            gateway,
+            created_at.0,
+            created_by.as_str(),
+            expires_at,
+            networks,
+            last_used_on
+        ],
+    )
+}
+
+/// One page of keys as the API shows them, newest first.
+pub fn page(sql: &Sql, tenant: Option<&TenantId>, range: &Range) -> Result<String, SqlError> {
+    let below = range.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11);
+    let tenant = tenant.map(|tenant| tenant.as_str().to_owned());
+    let rows = format!(
+        "SELECT {ROW} FROM key WHERE number < ?1 AND (?2 IS NULL OR tenant = ?2) ORDER BY number DESC LIMIT ?3"
+    );
+    let rows = sql.rows::<Key>(&rows, values![below, tenant, i64::from(range.limit) + 1])?;
+    let Page { items, next } = Page::of(rows, range, |key| key.number.to_string());
+    to_text(&Page { items: items.iter().map(Key::shown).collect(), next })
+}
+
+/// The key that `revoke` names, where the caller may revoke it. One of another tenant than the caller's is none to the
+/// caller.
+pub fn revocable(change: &Change<'_>, revoke: &RevokeKey) -> Result<Key, SqlError> {
+    let missing = || Problem::not_found("there is no such key");
+    let key = change.row::<Key>(&format!("SELECT {ROW} FROM key WHERE id = ?1"), values![revoke.id.as_str()])?;
+    let key = key.ok_or_else(missing)?;
+    if revoke.bound_to.is_some() && revoke.bound_to != key.tenant {
+        return Err(missing().into());
+    }
+    if !revoke.as_admin && !key.role.is_handed_out_by_operators() {
+        return Err(Problem::forbidden().into());
+    }
+    Ok(key)
+}
+
+/// All keys of a tenant, oldest first.
+pub fn all_of(sql: &Sql, tenant: &TenantId) -> Result<Vec<Key>, SqlError> {
+    sql.rows(&format!("SELECT {ROW} FROM key WHERE tenant = ?1 ORDER BY number"), values![tenant.as_str()])
+}
+
+/// Removes a key, and has KV remove it.
+pub fn revoke(change: &Change<'_>, hash: &str, at: Timestamp) -> Result<(), SqlError> {
+    change.run("DELETE FROM key WHERE hash = ?1", values![hash])?;
+    let tombstone = "INSERT INTO tombstone (hash, at) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING";
+    change.run(tombstone, values![hash, at.0])?;
+    outbox::revoke(change, &KeyKey(hash.to_owned()))
+}
+
+/// Takes in on which days keys were used: each is written at most once a day.
+pub fn used(change: &Change<'_>, KeyUse { id, day }: &KeyUse) -> Result<(), SqlError> {
+    change.run(
+        "UPDATE key SET last_used_on = ?2 WHERE id = ?1 AND (last_used_on IS NULL OR last_used_on < ?2)",
+        values![id.as_str(), day.to_string()],
+    )
+}
+
+/// What KV should have of the next keys after that number, each with its number.
+pub fn expected(sql: &Sql, after: i64, most: i64) -> Result<Vec<(i64, Expected)>, SqlError> {
+    let rows = format!("SELECT {ROW} FROM key WHERE number > ?1 ORDER BY number LIMIT ?2");
+    let expected = |key: Key| {
+        let (name, json, metadata) = (KeyKey(key.hash.clone()).key(), to_text(&key.record())?, Some(key.metadata()?));
+        Ok((key.number, Expected { key: name, json, metadata }))
+    };
+    sql.rows::<Key>(&rows, values![after, most])?.into_iter().map(expected).collect()
+}
+
+/// Whether a key of that hash works.
+pub fn is_known(sql: &Sql, hash: &str) -> Result<bool, SqlError> {
+    Ok(sql.number("SELECT 1 FROM key WHERE hash = ?1", values![hash])?.is_some())
+}
+
+/// Whether a key of that hash was revoked in the last 7 days.
+pub fn is_revoked(sql: &Sql, hash: &str) -> Result<bool, SqlError> {
+    Ok(sql.number("SELECT 1 FROM tombstone WHERE hash = ?1", values![hash])?.is_some())
+}
+
+/// Forgets keys that were revoked long ago.
+pub fn prune(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> {
+    change.run("DELETE FROM tombstone WHERE at < ?1", values![now.plus(-TOMBSTONE_SECONDS).0])
+}
+
+/// What listings of KV show beside a key's name.
+#[derive(Deserialize, Serialize)]
+struct Metadata {
+    id: String,
+    at: Timestamp,
+}
+
+/// When a key was made, by its metadata; 67205e3 wrote none.
+pub fn made_at(metadata: Option<&str>) -> Option<Timestamp> {
+    serde_json::from_str(metadata?).ok().map(|Metadata { at, .. }| at)
+}
