@@ -47,19 +47,34 @@ export function countedIn(stateDir, tenant, server) {
 export function dumpOf(stateDir, tenant) {
   for (const file of databases(stateDir)) {
     const dump = query(file, (database) => {
-      if (!isOf(tenant)(database)) return undefined;
-      const tables = database
-        .prepare(
-          "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_cf_*' ORDER BY name",
-        )
-        .all();
-      return Object.fromEntries(
-        tables.map(({ name }) => [name, database.prepare(`SELECT * FROM "${name}"`).all()]),
-      );
+      return isOf(tenant)(database) ? rowsOf(database) : undefined;
     });
-    if (dump) return /** @type {any} */ (dump);
+    if (dump) return dump;
   }
   return undefined;
+}
+
+/**
+ * What `read` makes of the rows of each object of a kind, by their tables.
+ * @template T
+ * @param {string} stateDir
+ * @param {"ledger" | "operator"} kind
+ * @param {(tables: Record<string, Record<string, any>[]>) => T} read
+ * @returns {T[]} of those that have tables
+ */
+export function objectsIn(stateDir, kind, read) {
+  const found = databases(stateDir, kind).map((file) => query(file, rowsOf));
+  return found.filter((tables) => tables?.document !== undefined).map((tables) => read(tables ?? {}));
+}
+
+/** @param {DatabaseSync} database @returns {Record<string, Record<string, any>[]>} */
+function rowsOf(database) {
+  const tables = database
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB '_cf_*' ORDER BY name")
+    .all();
+  return Object.fromEntries(
+    tables.map(({ name }) => [name, database.prepare(`SELECT * FROM "${name}"`).all()]),
+  );
 }
 
 /**
@@ -138,12 +153,12 @@ function isOf(tenant) {
   };
 }
 
-/** @param {string} stateDir */
-function databases(stateDir) {
+/** @param {string} stateDir @param {"ledger" | "operator"} [kind] */
+function databases(stateDir, kind = "ledger") {
   const names = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
-  const isLedger = (/** @type {string} */ name) =>
-    /\bledger\b/i.test(name) && /[0-9a-f]{64}\.sqlite$/.test(name);
-  return names.filter(isLedger).map((name) => join(stateDir, name));
+  const isOne = (/** @type {string} */ name) =>
+    name.toLowerCase().split(/\b/).includes(kind) && /[0-9a-f]{64}\.sqlite$/.test(name);
+  return names.filter(isOne).map((name) => join(stateDir, name));
 }
 
 /**

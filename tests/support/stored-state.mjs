@@ -1,7 +1,7 @@
 /**
  * What a release leaves behind, kept as text: its KV's records and its objects' SQLite databases. `node
- * tests/support/stored-state.mjs BUILD FOLDER` has a build whose clock can be set live through a story and writes that down, once a release;
- * `restore` lays it out for a later one to open.
+ * tests/support/stored-state.mjs BUILD FOLDER [mail|keys]` has a build whose clock can be set live through a story and
+ * writes that down, once a release; `restore` lays it out for a later one to open.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,12 +19,60 @@ const KEY = "test-admin-key";
 export const BEGUN = at("2026-10-01T08:15:08Z");
 export const LEFT = BEGUN + 95 * DAY;
 
+/** A story tells what is to be kept beside the state. @typedef {(client: Client) => Promise<unknown>} Story */
+
 /**
- * The story: a tenant that enforces, with relays, waves, a pause and a baseline of its own; a server at stage 8, one that
- * was patched, one that is exempt, one with a single witness; keys; a turn of the brake; a catalog and a baseline put.
- * @param {Client} client
+ * Keys: of a tenant with a policy and of one that has keys alone, with all that a key can have, one of them revoked; of no
+ * tenant. What is kept are the keys, of a deployment that is gone.
+ * @type {Story}
  */
-async function live(client) {
+async function liveByKeys(client) {
+  const now = BEGUN;
+  const asked = async (
+    /** @type {string} */ method,
+    /** @type {string} */ path,
+    /** @type {object | undefined} */ body,
+  ) => {
+    const { status, json, text } = await client.ask(method, path, { body, now });
+    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text}`);
+    return json;
+  };
+  await asked("PUT", "/v1/tenants/contoso/policy", { mode: "enforce" });
+  const bounds = { expires_at: "2030-01-01T00:00:00Z", networks: ["192.0.2.0/24"] };
+  /** @type {Record<string, object>} */
+  const wanted = {
+    mx: { role: "gateway", tenant: "contoso", gateway: { connector: "on_premises", postfix_refusals: true } },
+    helpdesk: { role: "operator", tenant: "contoso" },
+    report: { role: "viewer", tenant: "contoso", ...bounds },
+    leaked: { role: "gateway", tenant: "contoso" },
+    alone: { role: "gateway", tenant: "fabrikam" },
+    shared: { role: "gateway", tenant: null },
+    deputy: { role: "admin", tenant: null },
+  };
+  /** @type {Record<string, { id: string, key: string }>} */
+  const keys = {};
+  for (const [name, key] of Object.entries(wanted)) {
+    const { id, key: secret } = await asked("POST", "/v1/keys", { ...key, name });
+    keys[name] = { id, key: secret };
+  }
+  await client.ask("GET", "/v1/me", { key: keys.helpdesk.key, now });
+  const { items } = await asked("GET", "/v1/keys", undefined);
+  if (!items.some((/** @type {any} */ { last_used_on }) => last_used_on)) throw new Error("no day of use");
+  await asked("DELETE", `/v1/keys/${keys.leaked.id}`, undefined);
+  await until("the tenants' trails have it", async () => {
+    const trails = ["contoso", "fabrikam"].map((tenant) => client.ask("GET", `/v1/tenants/${tenant}/audit`));
+    const [contoso, fabrikam] = await Promise.all(trails);
+    return contoso.json.items.length >= 6 && fabrikam.json.items.length === 1;
+  });
+  return keys;
+}
+
+/**
+ * Mail: a tenant that enforces, with relays, waves, a pause and a baseline of its own; a server at stage 8, one that
+ * was patched, one that is exempt, one with a single witness; keys; a turn of the brake; a catalog and a baseline put.
+ * @type {Story}
+ */
+async function liveByMail(client) {
   const send = (/** @type {string} */ host, /** @type {number} */ now, build = "15.1.2507.39") =>
     client.decide(event({ tenant: "contoso", record: "sync", header: received({ host, now, build }) }), {
       now,
@@ -71,27 +119,34 @@ async function live(client) {
   await put("/v1/tenants/contoso/servers/ex03.contoso.com/exemption", exemption, BEGUN + 94 * DAY);
   const pause = { days: 3, reason: "holidays", starts_on: "2027-02-01" };
   await put("/v1/tenants/contoso/pauses", pause, BEGUN + 94 * DAY, "POST");
+  return undefined;
 }
 
+/** Each story, and the keys of KV that are there when it has been told. @type {Record<string, [Story, string[]]>} */
+const STORIES = {
+  mail: [liveByMail, ["policy/contoso", "phase/contoso/ex01.contoso.com", "catalog", "baseline/house"]],
+  keys: [liveByKeys, ["policy/contoso"]],
+};
+
 /**
- * Has a build live through the story, and writes down what it leaves.
+ * Has a build live through a story, and writes down what it leaves.
  * @param {string} build
  * @param {string} folder
+ * @param {[Story, string[]]} story
  */
-async function write(build, folder) {
+async function write(build, folder, [live, published]) {
   const kv = await startKv();
   const stateDir = mkdtempSync(join(tmpdir(), "tidegate-stored-"));
   const vars = { ADMIN_KEY: KEY, ENVIRONMENT: "test", AUTO_TENANTS: "on" };
   const worker = await startWorkerd({ build, kv, stateDir, ledger: true, vars, readyPath: "/v1/health" });
   try {
-    await live(new Client({ url: worker.url, key: KEY }));
+    const kept = await live(new Client({ url: worker.url, key: KEY }));
     await until("KV has it all", async () => {
       const names = (await kv.keys()).map(({ name }) => name);
-      return ["policy/contoso", "phase/contoso/ex01.contoso.com", "catalog", "baseline/house"].every((name) =>
-        names.includes(name),
-      );
+      return published.every((name) => names.includes(name));
     });
     mkdirSync(folder, { recursive: true });
+    if (kept) writeFileSync(join(dirname(folder), "keys.json"), `${JSON.stringify(kept, null, 2)}\n`);
     writeFileSync(join(folder, "kv.json"), `${JSON.stringify(await kv.keys(), null, 1)}\n`);
   } finally {
     await worker.stop();
@@ -177,6 +232,35 @@ export function alter(stateDir, statement) {
   }
 }
 
+/**
+ * Runs statements on the database of the one object of a kind that has keys, while no worker has it open.
+ * @param {string} stateDir
+ * @param {"ledger" | "operator"} kind
+ * @param {string} statements
+ */
+export function alterOne(stateDir, kind, statements) {
+  const files = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
+  for (const file of files.filter((name) => name.includes(kind) && /[0-9a-f]{64}\.sqlite$/.test(name))) {
+    const database = new DatabaseSync(join(stateDir, file));
+    const found = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'key'").get();
+    if (found && database.prepare("SELECT 1 FROM key").get()) database.exec(statements);
+    database.close();
+  }
+}
+
+/**
+ * Has no object wake by itself at the time that it set, so that a test sees it before.
+ * @param {string} stateDir
+ */
+export function withoutAlarms(stateDir) {
+  const files = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
+  for (const file of files.filter((name) => name.endsWith("metadata.sqlite"))) {
+    const database = new DatabaseSync(join(stateDir, file));
+    database.exec("DELETE FROM _cf_ALARM");
+    database.close();
+  }
+}
+
 /** Maps by names that mean something: a name more there is no member more. */
 const MAPS = new Set(["waves", "products", "baselines"]);
 
@@ -243,6 +327,6 @@ function rewriteColumn(database, { table, key, column }, change) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [build = "", folder = ""] = process.argv.slice(2);
-  await write(build, folder);
+  const [build = "", folder = "", story = "mail"] = process.argv.slice(2);
+  await write(build, folder, STORIES[story]);
 }
