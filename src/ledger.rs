@@ -10,6 +10,7 @@ mod events;
 mod exemptions;
 mod forget;
 mod intake;
+mod keys;
 mod notifications;
 mod pauses;
 mod peers;
@@ -51,8 +52,9 @@ use crate::store::Access;
 use site::Site;
 
 pub use protocol::{
-    Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, ExemptionCall, Filter, Item, PauseCall, Proposal,
-    PutPolicy, Recorded, Sent, ShownDocument, Sight, Step, Stranger, Unbelieved, Unrecorded, WebhookCall, What, of,
+    Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, ExemptionCall, Filter, Item, KeyCall, PauseCall,
+    Proposal, PutPolicy, Recorded, Sent, ShownDocument, Sight, Step, Stranger, Unbelieved, Unrecorded, WebhookCall,
+    What, of,
 };
 pub use webhooks::target;
 
@@ -85,6 +87,13 @@ impl DurableObject for Ledger {
         if let Some(refusal) = self.changes.refusal(&envelope.actor, envelope.call.is_limited())? {
             return Ok(refusal);
         }
+        let envelope = match envelope {
+            // keys are made and revoked whatever becomes of the catalog
+            Envelope { call: Call::Keys(call), name, actor, circumstances, .. } => {
+                return Ok(self.answer_of_keys(&name, &actor, circumstances, call).await?.into());
+            }
+            other => other,
+        };
         let Some(common) = self.common().await else {
             return Ok(http::problem(&Problem::unavailable("the catalog or the ceiling cannot be read"))?.into());
         };
@@ -103,6 +112,11 @@ impl DurableObject for Ledger {
             }
             Err(error) => return Ok(durable::respond(Err(error))?.into()),
         }
+        if matches!(envelope.call, Call::Republish)
+            && let Err(error) = keys::fetch_into(&sql, &self.env, &tenant, envelope.circumstances.now()).await
+        {
+            return Ok(durable::respond(Err(error))?.into());
+        }
         let clock = envelope.circumstances.clock();
         let is_tested = clock.is_some();
         let is_tick = matches!(envelope.call, Call::Tick);
@@ -118,6 +132,7 @@ impl DurableObject for Ledger {
         if is_tick {
             self.start_deliveries(&sql, true)?;
             if let Some(now) = clock {
+                keys::prune_due(&sql, now)?;
                 while republish::sweep(&sql, &self.env, now).await? {}
             }
         }
@@ -149,6 +164,14 @@ impl Ledger {
         }
         if let Err(error) = self.start_deliveries(&sql, false) {
             worker::console_error!("webhooks: {error}");
+        }
+        if let Err(error) = keys::tell(&sql, &self.env).await {
+            worker::console_error!("the operator's object is not told of keys: {error}");
+        }
+        if !hooks::is_on()
+            && let Err(error) = keys::prune_due(&sql, real_now())
+        {
+            worker::console_error!("revoked keys are not forgotten: {error}");
         }
         if let Err(error) = republish::step(&sql) {
             worker::console_error!("laying anew: {error}");
@@ -246,6 +269,8 @@ impl Ledger {
                 json(&true)
             }
             Call::Tick => Ok(http::no_content()?),
+            // answered before, since it needs no catalog
+            Call::Keys(_) => json(&false),
         }
     }
 
@@ -308,6 +333,8 @@ impl Ledger {
         let due = self.publisher.next_due_millis(sql)?.into_iter().chain(due);
         let sweeps = !hooks::is_on();
         let due = due.chain(republish::next_due_millis(sql, real_now(), sweeps)?);
+        let pruning = if hooks::is_on() { None } else { keys::next_pruning(sql)? };
+        let due = due.chain(pruning.map(|Timestamp(at)| at.saturating_mul(1_000))).chain(keys::next_event(sql)?);
         let due = due.chain(webhooks::next_due_millis(sql, &self.deliveries)?).min();
         self.alarm.set(&self.state.storage(), due, wait_at_least).await
     }

@@ -136,7 +136,7 @@ pub fn tell_later(env: &Env, context: &Context) {
         sleep(COUNT_FOR).await;
         TELLER.with_borrow_mut(|teller| teller.promised_at = 0);
         // a mark that is not taken is told with the next counters
-        let _ = join(tell_key_uses(&env), tell_persistently(&env)).await;
+        let _ = join(tell_key_uses(&env, None), tell_persistently(&env)).await;
     });
 }
 

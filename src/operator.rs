@@ -1,5 +1,5 @@
-//! The operator's object: one Durable Object (SQLite), the only writer of what belongs to no tenant in particular: API
-//! keys, catalog, baselines and the ceiling. It knows which tenants there are, and adds up what isolates count.
+//! The operator's object: one Durable Object (SQLite), the only writer of what belongs to no tenant in particular: its own
+//! API keys, catalog, baselines and the ceiling. It knows which tenants there are, and adds up what isolates count.
 
 mod control;
 mod counters;
@@ -7,6 +7,7 @@ mod daily;
 mod facts;
 mod freshness;
 mod keys;
+mod mirror;
 mod notifications;
 pub mod protocol;
 mod republish;
@@ -80,6 +81,7 @@ impl DurableObject for Operator {
             return Ok(durable::respond(json(&is_confirmed))?.into());
         }
         let is_tick = matches!(envelope.call, Call::Tick);
+        let last_change = if envelope.call.changes_key() { Some(mirror::last_change(&sql)?) } else { None };
         let moves_brake = matches!(envelope.call, Call::Control(_, Some(_)));
         self.hand_over(&sql, circumstances.now());
         let response = durable::respond(answer(sql.failing_at(circumstances.fails_at()), envelope))?;
@@ -103,6 +105,11 @@ impl DurableObject for Operator {
             self.state.wait_until(async move { _ = confirmed.await });
         }
         self.start_publishing(&sql)?;
+        if let Some(last_change) = last_change
+            && let Err(error) = mirror::hand_over_since(&sql, &self.env, last_change).await
+        {
+            worker::console_error!("a changed key is not handed over: {error}");
+        }
         self.set_alarm(&sql, 0).await?;
         Ok(response.into())
     }
@@ -130,6 +137,9 @@ impl Operator {
         }
         if let Err(error) = tenants::poke_due(&sql, &self.env, Circumstances::default()).await {
             worker::console_error!("ledgers are not told: {error}");
+        }
+        if let Err(error) = mirror::hand_over_due(&sql, &self.env).await {
+            worker::console_error!("keys are not handed over: {error}");
         }
         if let Err(error) = republish::step(&sql) {
             worker::console_error!("laying anew: {error}");
@@ -178,6 +188,7 @@ impl Operator {
         let due = [
             self.publisher.next_due_millis(sql)?,
             trail::next_due_millis(sql)?,
+            mirror::next_due_millis(sql)?,
             tenants::next_due_millis(sql)?,
             republish,
             daily,
@@ -195,6 +206,8 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::Keys(tenant, range) => Ok(http::json(durable::keys::page(sql, tenant.as_ref(), &range)?.as_bytes())?),
         Call::KeysUsed(used) => json(&keys::used(sql, &used)?),
         Call::RevokeKey(revoke) => json(&keys::revoke(sql, act, &revoke)?),
+        Call::HandOver(tenant) => json(&mirror::handed(sql, &tenant)?),
+        Call::KeyEvents(events) => json(&mirror::take(sql, events, act.at)?),
         Call::Control(_, mode) => changed(&control::set(sql, act, mode)?),
         Call::Facts(key, version) => facts::show(sql, &key, version, act.at),
         Call::PutFacts(put) => changed(&facts::put(sql, act, put, integer(real_millis()))?),

@@ -85,7 +85,7 @@ pub async fn verify(
             return Err(Unverified::Wrong(elsewhere(address)));
         }
     }
-    metrics::note_key_use(&record.id, now.date());
+    metrics::note_key_use(&record.id, record.tenant.as_ref(), now.date());
     Ok(Principal {
         actor: format!("key:{}", record.id),
         id: Some(record.id.clone()),

@@ -9,7 +9,7 @@ use super::{Caller, Failure, not_allowed};
 use crate::durable::audit::Note;
 use crate::durable::client::{ADMIN_DEADLINE, Client};
 use crate::durable::lists::{Page, Range};
-use crate::ledger::Call;
+use crate::ledger::{Call, KeyCall};
 use crate::platform::{random_id, within};
 use crate::store::{self, BINDING, Family, KeyKey, Kv, PhaseKey, PolicyKey, TenantKey};
 use crate::{http, operator};
@@ -49,13 +49,13 @@ pub async fn list(caller: &Caller<'_>, method: &str) -> Result<Response, Failure
     Ok(http::json(list.as_bytes())?)
 }
 
-/// `DELETE /v1/tenants/{t}`. The operator's trail has it first, and the tenant's keys go: should the rest fail, the
-/// caller is told so and asks again.
+/// `DELETE /v1/tenants/{t}`. The operator's trail has it first, and what the operator's object has of the tenant's keys
+/// goes: should the rest fail, the caller is told so and asks again.
 pub async fn delete(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> Result<Response, Failure> {
     caller.principal.administers()?;
     let found = ledger.forward(&Call::Tenant).await?;
-    let keys = operator::Call::Keys(Some(tenant.clone()), Range { limit: 1, cursor: None });
-    let keys: Page<IgnoredAny> = caller.operator().call(&keys, ADMIN_DEADLINE).await?;
+    let keys = Call::Keys(KeyCall::List(Range { limit: 1, cursor: None }));
+    let keys: Page<IgnoredAny> = ledger.call(&keys, ADMIN_DEADLINE).await?;
     // a tenant may have keys before anything else is stored of it
     if !found.ok() && keys.items.is_empty() {
         return Ok(found);

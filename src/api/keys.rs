@@ -1,4 +1,7 @@
-//! API keys. Drawn here, so that the secret goes nowhere but into the one answer that shows it.
+//! API keys. Drawn here, so that the secret goes nowhere but into the one answer that shows it; kept by their tenant's
+//! ledger, those that are bound to none by the operator's object.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -9,11 +12,13 @@ use worker::worker_sys::web_sys::Response;
 
 use super::{Caller, Failure, auth, done, not_allowed};
 use crate::access::Role;
-use crate::durable::client::ADMIN_DEADLINE;
-use crate::durable::keys::{NewKey, RevokeKey};
+use crate::durable::client::{ADMIN_DEADLINE, CallError, Outcome};
+use crate::durable::keys::{NewKey, RevokeKey, new_id, tenant_of};
 use crate::http;
+use crate::ledger::{self, KeyCall};
 use crate::metrics;
 use crate::operator::Call;
+use crate::platform::within;
 use crate::store::{self, GatewaySettings, KeyKey};
 
 /// Characters of a key's name.
@@ -23,6 +28,8 @@ const ID_OCTETS: u32 = 6;
 const SECRET_OCTETS: u32 = 24;
 /// A key that expires does so within five years.
 const MAX_SECONDS: i64 = (5 * 365 + 2) * DAY;
+/// How long a list waits for what it shows beside.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// Networks from which one key may be used.
 const MAX_NETWORKS: usize = 32;
 
@@ -45,9 +52,20 @@ async fn list(caller: &Caller<'_>) -> Result<Response, Failure> {
         caller.principal.reads_tenant(tenant)?;
     }
     let tenant = asked.or_else(|| caller.principal.tenant.clone());
+    let range = caller.range()?;
     // so that the list has what this isolate saw; the rest follows within seconds
-    let _ = metrics::tell_key_uses(caller.env).await;
-    Ok(caller.operator().forward(&Call::Keys(tenant, caller.range()?)).await?)
+    let _ = within(TOLD_WITHIN, metrics::tell_key_uses(caller.env, tenant.as_ref())).await;
+    if let Some(tenant) = &tenant {
+        // a ledger of the release before cannot tell
+        if let Ok(listed) = caller.ledger(tenant).forward(&keys(KeyCall::List(range.clone()))).await {
+            return Ok(listed);
+        }
+    }
+    Ok(caller.operator().forward(&Call::Keys(tenant, range)).await?)
+}
+
+const fn keys(call: KeyCall) -> ledger::Call {
+    ledger::Call::Keys(call)
 }
 
 #[derive(Deserialize)]
@@ -82,12 +100,19 @@ async fn create(caller: &Caller<'_>) -> Result<Response, Failure> {
     if networks.as_ref().is_some_and(|networks| !(1..=MAX_NETWORKS).contains(&networks.len())) {
         return Err(Problem::bad_request(format!("1 to {MAX_NETWORKS} networks, or null")).in_field("networks").into());
     }
-    let (id, secret) = (random_hex(ID_OCTETS), random_hex(SECRET_OCTETS));
+    let (id, secret) = (new_id(tenant.as_ref(), &random_hex(ID_OCTETS)), random_hex(SECRET_OCTETS));
     let key = format!("tg_{id}_{secret}");
     let hash = auth::hash(&key).ok_or_else(|| Problem::unavailable("the key cannot be hashed"))?;
     let new = NewKey { hash, id, role, tenant, name, gateway, expires_at, networks };
     let (family, record) = (KeyKey(new.hash.clone()), new.record());
-    let shown: Box<RawValue> = done(caller.operator().request(&Call::to_make(new), ADMIN_DEADLINE).await?)?;
+    let made = match new.tenant.clone() {
+        Some(tenant) => caller.ledger(&tenant).request(&keys(KeyCall::Make(new)), ADMIN_DEADLINE).await,
+        None if record.validity.is_bounded() => {
+            caller.operator().request(&Call::CreateBoundedKey(new), ADMIN_DEADLINE).await
+        }
+        None => caller.operator().request(&Call::CreateKey(new), ADMIN_DEADLINE).await,
+    };
+    let shown: Box<RawValue> = done(made?)?;
     store::remember(&family, record);
     let members = shown.get().strip_prefix('{').unwrap_or_default();
     let body = format!(r#"{{"key":"{key}",{members}"#);
@@ -96,16 +121,48 @@ async fn create(caller: &Caller<'_>) -> Result<Response, Failure> {
 
 async fn revoke(caller: &Caller<'_>, id: &str) -> Result<Response, Failure> {
     let bound_to = caller.principal.tenant.clone();
+    let tenant = tenant_of(id);
+    if bound_to.is_some() && tenant.is_some() && bound_to != tenant {
+        return Err(Problem::not_found("there is no such key").into());
+    }
     let revoke = RevokeKey { id: id.to_owned(), bound_to, as_admin: caller.principal.is_admin() };
-    let hash: String = done(caller.operator().request(&Call::RevokeKey(revoke), ADMIN_DEADLINE).await?)?;
+    let Revoked { hash, by_ledger } = revoke_where_it_lies(caller, tenant.as_ref(), revoke).await?;
     let key = KeyKey(hash);
     store::forget_key(&key);
     // an object of the release before cannot tell
-    let is_confirmed = caller.operator().call(&Call::IsPublished(key), ADMIN_DEADLINE).await.unwrap_or(false);
-    if is_confirmed {
+    let is_confirmed: Result<bool, CallError> = match tenant.filter(|_| by_ledger) {
+        Some(tenant) => caller.ledger(&tenant).call(&keys(KeyCall::IsPublished(key)), ADMIN_DEADLINE).await,
+        None => caller.operator().call(&Call::IsPublished(key), ADMIN_DEADLINE).await,
+    };
+    if is_confirmed.unwrap_or(false) {
         return Ok(http::no_content()?);
     }
     Ok(http::respond(202, "application/json", &[], br#"{"confirmed":false}"#)?)
+}
+
+/// A key that works no more, by its hash.
+struct Revoked {
+    hash: String,
+    by_ledger: bool,
+}
+
+/// Has the object revoke a key in which it lies. The operator's knows those of tenants, too, for this release: it takes
+/// the place of a ledger that fails, so that a key that leaked waits for none, and hands the revocation over.
+async fn revoke_where_it_lies(
+    caller: &Caller<'_>,
+    tenant: Option<&TenantId>,
+    revoke: RevokeKey,
+) -> Result<Revoked, Failure> {
+    if let Some(tenant) = tenant {
+        let by_ledger = caller.ledger(tenant).request(&keys(KeyCall::Revoke(revoke.clone())), ADMIN_DEADLINE).await;
+        match by_ledger {
+            Ok(Outcome::Done(hash)) => return Ok(Revoked { hash, by_ledger: true }),
+            Ok(Outcome::Refused(response)) => return Err(Failure::Answered(response)),
+            Err(CallError::Late | CallError::Failed) => {}
+        }
+    }
+    let hash = done(caller.operator().request(&Call::RevokeKey(revoke), ADMIN_DEADLINE).await?)?;
+    Ok(Revoked { hash, by_ledger: false })
 }
 
 /// When a key expires: in the future, within five years.

@@ -1,4 +1,5 @@
-//! A table of API keys. Stored is the hash of a key, never its secret.
+//! A table of API keys, as each ledger has it of its tenant's and the operator's object of those that are bound to no
+//! tenant. Stored is the hash of a key, never its secret.
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::{DAY, Date, Network, TenantId, Timestamp};
@@ -6,7 +7,7 @@ use tidegate_stored::Document;
 use tidegate_wire::native::Written;
 use tidegate_wire::problem::Problem;
 
-use super::audit::Act;
+use super::audit::{Act, Note};
 use super::lists::{Page, Range};
 use super::outbox;
 use super::sql::{Change, Sql, SqlError, to_text, values};
@@ -20,6 +21,9 @@ const MAX_KEYS: i64 = 100;
 const MAX_NAMESAKES: i64 = 2;
 /// How long it is known that a key was revoked.
 const TOMBSTONE_SECONDS: i64 = 7 * DAY;
+/// Hexadecimal digits that an id ends with.
+const ID_DIGITS: usize = 12;
+
 /// As 67205e3 made it.
 pub const TABLE: &[&str] = &[
     // keys that work; `hash` is of the whole key, the secret is stored nowhere
@@ -51,6 +55,20 @@ pub fn add_columns(change: &Change<'_>) -> Result<(), SqlError> {
         .iter()
         .filter(|(name, _)| !known.iter().any(|known| known == name))
         .try_for_each(|(name, kind)| change.run(&format!("ALTER TABLE key ADD COLUMN {name} {kind}"), Vec::new()))
+}
+
+/// The id of a key that is made: one that is bound to a tenant leads to it by itself. `digits`: 12 hexadecimal ones that
+/// nobody has drawn before.
+pub fn new_id(tenant: Option<&TenantId>, digits: &str) -> String {
+    tenant.map_or_else(|| digits.to_owned(), |tenant| format!("{tenant}.{digits}"))
+}
+
+/// To which tenant an id leads by itself. Those of keys that the release before made lead to none, nor do those of keys
+/// that are bound to none.
+pub fn tenant_of(id: &str) -> Option<TenantId> {
+    let (tenant, digits) = id.rsplit_once('.')?;
+    let is_ours = digits.len() == ID_DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    tenant.parse().ok().filter(|_| is_ours)
 }
 
 /// A key to be made. Its secret stays where it was drawn.
@@ -100,9 +118,11 @@ pub struct KeyUse {
     pub day: Date,
 }
 
-/// A key as its row has it.
-#[derive(Clone, Debug, Deserialize)]
+/// A key as its row has it, and as objects tell each other of it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Key {
+    /// Of the row that it was read from.
+    #[serde(default)]
     number: i64,
     pub id: String,
     pub hash: String,
@@ -148,6 +168,21 @@ impl Key {
             created_at: Written(self.created_at),
             created_by: &self.created_by,
             last_used_on: self.last_used_on,
+        }
+    }
+
+    /// What an entry of a trail has to say: that it was made, or revoked.
+    pub fn note(&self, act: Act<'_>, action: &str, entry: (Option<String>, Option<String>)) -> Note {
+        let (before, after) = entry;
+        Note {
+            // an id is drawn once, and made or revoked once
+            id: format!("{action}/{}", self.id),
+            at: act.at,
+            actor: act.actor.to_owned(),
+            action: action.to_owned(),
+            subject: self.id.clone(),
+            before,
+            after,
         }
     }
 
@@ -268,28 +303,42 @@ pub fn all_of(sql: &Sql, tenant: &TenantId) -> Result<Vec<Key>, SqlError> {
 
 /// Removes a key, and has KV remove it.
 pub fn revoke(change: &Change<'_>, hash: &str, at: Timestamp) -> Result<(), SqlError> {
-    change.run("DELETE FROM key WHERE hash = ?1", values![hash])?;
-    let tombstone = "INSERT INTO tombstone (hash, at) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING";
-    change.run(tombstone, values![hash, at.0])?;
+    bury(change, hash, at)?;
     outbox::revoke(change, &KeyKey(hash.to_owned()))
 }
 
-/// Takes in on which days keys were used: each is written at most once a day.
-pub fn used(change: &Change<'_>, KeyUse { id, day }: &KeyUse) -> Result<(), SqlError> {
-    change.run(
-        "UPDATE key SET last_used_on = ?2 WHERE id = ?1 AND (last_used_on IS NULL OR last_used_on < ?2)",
-        values![id.as_str(), day.to_string()],
-    )
+/// Removes a key that another object has had KV remove: what this one was about to tell KV of it comes to nothing.
+pub fn revoke_too(change: &Change<'_>, hash: &str, at: Timestamp) -> Result<(), SqlError> {
+    bury(change, hash, at)?;
+    let key = KeyKey(hash.to_owned());
+    if outbox::waits(change, &key.key())? { outbox::revoke(change, &key) } else { Ok(()) }
 }
 
-/// What KV should have of the next keys after that number, each with its number.
-pub fn expected(sql: &Sql, after: i64, most: i64) -> Result<Vec<(i64, Expected)>, SqlError> {
-    let rows = format!("SELECT {ROW} FROM key WHERE number > ?1 ORDER BY number LIMIT ?2");
+fn bury(change: &Change<'_>, hash: &str, at: Timestamp) -> Result<(), SqlError> {
+    change.run("DELETE FROM key WHERE hash = ?1", values![hash])?;
+    let tombstone = "INSERT INTO tombstone (hash, at) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING";
+    change.run(tombstone, values![hash, at.0])
+}
+
+/// Takes in on which day a key was used, which is written at most once a day. Whether it was news.
+pub fn used(change: &Change<'_>, KeyUse { id, day }: &KeyUse) -> Result<bool, SqlError> {
+    let news = "SELECT 1 FROM key WHERE id = ?1 AND (last_used_on IS NULL OR last_used_on < ?2)";
+    if change.number(news, values![id.as_str(), day.to_string()])?.is_none() {
+        return Ok(false);
+    }
+    change.run("UPDATE key SET last_used_on = ?2 WHERE id = ?1", values![id.as_str(), day.to_string()])?;
+    Ok(true)
+}
+
+/// What KV should have of the next keys after that number that are bound to `tenant`, or to none, each with its number.
+pub fn expected(sql: &Sql, tenant: Option<&TenantId>, after: i64, most: i64) -> Result<Vec<(i64, Expected)>, SqlError> {
+    let rows = format!("SELECT {ROW} FROM key WHERE tenant IS ?3 AND number > ?1 ORDER BY number LIMIT ?2");
     let expected = |key: Key| {
         let (name, json, metadata) = (KeyKey(key.hash.clone()).key(), to_text(&key.record())?, Some(key.metadata()?));
         Ok((key.number, Expected { key: name, json, metadata }))
     };
-    sql.rows::<Key>(&rows, values![after, most])?.into_iter().map(expected).collect()
+    let tenant = tenant.map(|tenant| tenant.as_str().to_owned());
+    sql.rows::<Key>(&rows, values![after, most, tenant])?.into_iter().map(expected).collect()
 }
 
 /// Whether a key of that hash works.
@@ -300,6 +349,12 @@ pub fn is_known(sql: &Sql, hash: &str) -> Result<bool, SqlError> {
 /// Whether a key of that hash was revoked in the last 7 days.
 pub fn is_revoked(sql: &Sql, hash: &str) -> Result<bool, SqlError> {
     Ok(sql.number("SELECT 1 FROM tombstone WHERE hash = ?1", values![hash])?.is_some())
+}
+
+/// When the first tombstone has had its time.
+pub fn next_pruning(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
+    let first = sql.number("SELECT MIN(at) FROM tombstone", Vec::new())?;
+    Ok(first.map(|at| Timestamp(at).plus(TOMBSTONE_SECONDS + 1)))
 }
 
 /// Forgets keys that were revoked long ago.
@@ -317,4 +372,31 @@ struct Metadata {
 /// When a key was made, by its metadata; 67205e3 wrote none.
 pub fn made_at(metadata: Option<&str>) -> Option<Timestamp> {
     serde_json::from_str(metadata?).ok().map(|Metadata { at, .. }| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_leads_to_its_tenant_and_one_of_the_release_before_to_none() {
+        for tenant in ["contoso", "a.b-c_d", "9", "0442f2dec67f"] {
+            let tenant: TenantId = tenant.parse().unwrap();
+            let id = new_id(Some(&tenant), "0442f2dec67f");
+            assert_eq!(tenant_of(&id), Some(tenant), "{id}");
+        }
+        for id in [
+            "0442f2dec67f",
+            "",
+            ".",
+            "contoso.",
+            ".0442f2dec67f",
+            "contoso.0442f2dec67",
+            "contoso.0442f2dec67g",
+            "A.0442f2dec67f",
+        ] {
+            assert_eq!(tenant_of(id), None, "{id}");
+        }
+        assert_eq!(new_id(None, "0442f2dec67f"), "0442f2dec67f");
+    }
 }

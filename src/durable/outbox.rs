@@ -174,6 +174,11 @@ pub fn is_told(sql: &Sql, key: &str) -> Result<bool, SqlError> {
     Ok(sql.number(waits, values![key, Rank::Again.number()])?.is_none())
 }
 
+/// Whether KV is still to be told something under a key, be it once more.
+pub fn waits(sql: &Sql, key: &str) -> Result<bool, SqlError> {
+    Ok(sql.number("SELECT 1 FROM outbox WHERE key = ?1", values![key])?.is_some())
+}
+
 struct Row {
     key: String,
     json: Option<String>,

@@ -9,7 +9,7 @@ use tidegate_wire::problem::Problem;
 use super::counts::{DAYS_KEPT_SECONDS, HOURS_KEPT_SECONDS};
 use super::documents::ServerDocument;
 use super::site::Site;
-use super::{peers, policies, servers};
+use super::{keys, peers, policies, servers};
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::durable::{audit, outbox};
 use crate::store::{PeerKey, PhaseKey, PolicyKey, TenantKey};
@@ -124,10 +124,12 @@ fn remove(change: &Change<'_>, site: &Site<'_>, id: &ServerId) -> Result<(), Sql
 }
 
 /// Forgets everything, and has KV forget it: the ledger begins anew with whatever comes next. What remains are the
-/// outbox, until KV has been told, and the numbers of batches, so that none that comes twice begins the tenant anew.
+/// outbox, until KV has been told, the numbers of batches, so that none that comes twice begins the tenant anew, and that
+/// its keys were revoked.
 pub fn delete_tenant(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     sql.change(|change| {
         outbox::remove_all(change)?;
+        keys::revoke_all(change, site.act(), site.tenant)?;
         outbox::remove(change, &PolicyKey(site.tenant))?;
         outbox::remove(change, &TenantKey(site.tenant))?;
         let phases = PhaseKey::all_of(site.tenant);
@@ -136,7 +138,7 @@ pub fn delete_tenant(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
         outbox::remove_listed(change, "SELECT ?1 || address FROM published_peer", values![peers])?;
         let tables =
             "SELECT json_quote(name) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
-            AND name NOT LIKE '!_cf!_%' ESCAPE '!' AND name NOT IN ('outbox', 'isolate', 'schema')";
+            AND name NOT LIKE '!_cf!_%' ESCAPE '!' AND name NOT IN ('outbox', 'isolate', 'schema', 'tombstone', 'key_event')";
         let tables = change.rows::<String>(tables, Vec::new())?;
         tables.iter().try_for_each(|table| change.run(&format!("DELETE FROM \"{table}\""), Vec::new()))
     })

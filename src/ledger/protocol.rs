@@ -14,8 +14,9 @@ use worker::Env;
 
 use crate::durable::audit::Note;
 use crate::durable::client::{Circumstances, Client};
+use crate::durable::keys::{KeyUse, NewKey, RevokeKey};
 use crate::durable::lists::Range;
-use crate::store::{PhaseRecord, PolicyRecord};
+use crate::store::{KeyKey, PhaseRecord, PolicyRecord};
 
 /// The Durable Object's binding.
 const BINDING: &str = "LEDGER";
@@ -75,6 +76,7 @@ pub enum Call {
     Pauses(PauseCall),
     Exemption(ServerId, ExemptionCall),
     Webhooks(WebhookCall),
+    Keys(KeyCall),
     /// Answered with one page of notifications as the API shows them.
     Notifications(Range),
     /// Has everything laid anew for KV, a step at a time. Answered with `true`.
@@ -102,6 +104,48 @@ pub enum PauseCall {
     End {
         id: u64,
     },
+}
+
+/// One call that concerns the tenant's keys.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyCall {
+    /// Answered with the key as lists show it.
+    Make(NewKey),
+    /// Answered with one page of keys as the API shows them.
+    List(Range),
+    /// Answered with the key's hash.
+    Revoke(RevokeKey),
+    /// On which days keys were used. Answered with `true`.
+    Used(Vec<KeyUse>),
+    /// Answered with those of these hashes whose keys work.
+    Living(Vec<String>),
+    /// Has the ledger fetch what the operator's object has of its keys. Answered with `true`.
+    Fetch,
+    /// Answered with whether KV has confirmed what was last laid under the key, within two seconds, and the operator's
+    /// object knows of it.
+    IsPublished(KeyKey),
+}
+
+impl KeyCall {
+    /// Whether it is a change by the holder of a key, of which there is a limit. What takes a key away never is.
+    pub const fn is_limited(&self) -> bool {
+        matches!(self, Self::Make(_))
+    }
+
+    /// Whether something has to be fetched before it is answered; `lacks`: the ledger has no keys.
+    pub const fn fetches(&self, lacks: bool) -> bool {
+        match self {
+            Self::Fetch => true,
+            Self::Make(_) | Self::List(_) | Self::Used(_) => lacks,
+            Self::Revoke(_) | Self::Living(_) | Self::IsPublished(_) => false,
+        }
+    }
+
+    /// Whether it begins a ledger of which nothing is stored.
+    pub const fn begins(&self) -> bool {
+        matches!(self, Self::Make(_))
+    }
 }
 
 /// What is asked of a server's exemption.
@@ -169,12 +213,16 @@ impl Call {
 
     /// Whether it is a change by the holder of a key, of which there is a limit. What is recorded of mail is none.
     pub const fn is_limited(&self) -> bool {
+        if let Self::Keys(call) = self {
+            return call.is_limited();
+        }
         !self.only_reads() && !matches!(self, Self::Record(_) | Self::Note(_) | Self::Republish | Self::Tick)
     }
 
     /// Whether the tenant's summary may be another one afterwards.
     pub const fn changes(&self) -> bool {
-        !self.only_reads() && !matches!(self, Self::Note(_) | Self::Webhooks(_) | Self::Republish | Self::Tick)
+        !self.only_reads()
+            && !matches!(self, Self::Note(_) | Self::Webhooks(_) | Self::Keys(_) | Self::Republish | Self::Tick)
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tidegate_engine::{Date, TenantId, Timestamp};
 use worker::Env;
 
-use super::policies;
 use super::site::Site;
+use super::{keys, policies};
 use crate::durable::outbox;
 use crate::durable::sql::{Sql, SqlError, integer, values};
 use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
@@ -18,11 +18,13 @@ const SWEEP: &str = "sweep";
 /// Servers that one step of a sweep looks at: what it reads beside them are policy and summary.
 const SWEEP_SERVERS: i64 = 98;
 
-/// Lays policy and summary anew; the servers' phases follow a step at a time.
+/// Lays policy, summary and API keys anew; the servers' phases follow a step at a time.
 pub fn begin(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     sql.change(|change| {
-        let Some(tenant) = policies::tenant(change)? else { return Ok(()) };
-        for Expected { key, json, metadata } in records(change, &tenant)? {
+        let Some(tenant) = tenant(change)? else { return Ok(()) };
+        for Expected { key, json, metadata } in
+            records(change, &tenant)?.into_iter().chain(keys::expected(change, &tenant)?)
+        {
             outbox::lay_anew(change, &key, &json, metadata.as_deref())?;
         }
         walk::save(change, REPUBLISH, &Walk { day: site.now.date(), place: Some(String::new()) })
@@ -32,7 +34,7 @@ pub fn begin(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
 /// Lays the phases of the next servers anew, if the outbox has room for them.
 pub fn step(sql: &Sql) -> Result<(), SqlError> {
     let Some(Walk { day, place: Some(after) }) = walk::load::<Walk<String>>(sql, REPUBLISH)? else { return Ok(()) };
-    let Some(tenant) = policies::tenant(sql)?.filter(|_| outbox::has_room(sql).unwrap_or(false)) else {
+    let Some(tenant) = tenant(sql)?.filter(|_| outbox::has_room(sql).unwrap_or(false)) else {
         return Ok(());
     };
     sql.change(|change| {
@@ -47,7 +49,7 @@ pub fn step(sql: &Sql) -> Result<(), SqlError> {
 
 /// When a step of either is due, in milliseconds of the real clock.
 pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option<i64>, SqlError> {
-    let Some(tenant) = policies::tenant(sql)? else { return Ok(None) };
+    let Some(tenant) = tenant(sql)? else { return Ok(None) };
     let step = integer(real_millis()) + STEP_MILLIS;
     let republish = walk::load::<Walk<String>>(sql, REPUBLISH)?.filter(|walk| walk.place.is_some());
     let republish = republish.map(|_| step);
@@ -61,12 +63,15 @@ pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option
 /// Makes the next step of the daily sweep, if it is due; whether there are more. Where KV does not answer, the rest is
 /// left to the next day.
 pub async fn sweep(sql: &Sql, env: &Env, now: Timestamp) -> Result<bool, SqlError> {
-    let Some(tenant) = policies::tenant(sql)? else { return Ok(false) };
+    let Some(tenant) = tenant(sql)? else { return Ok(false) };
     let (day, after) = match walk::load::<Walk<String>>(sql, SWEEP)? {
         Some(Walk { day, place: Some(after) }) => (day, after),
         last if now < walk::next_sweep(tenant.as_str(), last.as_ref().map(|walk| walk.day), now) => return Ok(false),
         _ => (now.date(), String::new()),
     };
+    if after.is_empty() && !sweep_keys(sql, env, &tenant, now).await? {
+        return end(sql, day, None);
+    }
     let last = last_of_page(sql, &after, SWEEP_SERVERS)?;
     let expected = || -> Result<Vec<Expected>, SqlError> {
         let mut expected = if after.is_empty() { records(sql, &tenant)? } else { Vec::new() };
@@ -86,6 +91,32 @@ pub async fn sweep(sql: &Sql, env: &Env, now: Timestamp) -> Result<bool, SqlErro
     let found: BTreeMap<String, Option<String>> = keys.into_iter().zip(found).collect();
     walk::lay_differences(sql, &expected()?, &found)?;
     end(sql, day, last)
+}
+
+/// Lays API keys anew that KV has not; whether KV answered. The operator's object has to be asked first, since what the
+/// release before revoked there must not come back: where it does not answer, keys are left to the next day.
+async fn sweep_keys(sql: &Sql, env: &Env, tenant: &TenantId, now: Timestamp) -> Result<bool, SqlError> {
+    if let Err(error) = keys::fetch_into(sql, env, tenant, now).await {
+        worker::console_warn!("{tenant}: keys are not looked through: {error}");
+        return Ok(true);
+    }
+    for some in keys::expected(sql, tenant)?.chunks(SWEEP_KEYS) {
+        let names: Vec<String> = some.iter().map(|it| it.key.clone()).collect();
+        let found = match Kv::new(env, BINDING) {
+            Some(kv) => kv.read(&names).await.ok(),
+            None => None,
+        };
+        let Some(found) = found else { return Ok(false) };
+        let found: BTreeMap<String, Option<String>> = names.into_iter().zip(found).collect();
+        // one may have been revoked meanwhile
+        walk::lay_differences(sql, &keys::expected(sql, tenant)?, &found)?;
+    }
+    Ok(true)
+}
+
+/// Whose ledger this is, once anything is published from here.
+fn tenant(sql: &Sql) -> Result<Option<TenantId>, SqlError> {
+    Ok(policies::tenant(sql)?.or(keys::tenant(sql)?))
 }
 
 fn end(sql: &Sql, day: Date, place: Option<String>) -> Result<bool, SqlError> {

@@ -97,8 +97,8 @@ pub fn exists(sql: &Sql) -> Result<bool, SqlError> {
 }
 
 /// 1: what 67205e3 has. 2: what is kept of mail that cannot be believed, of webhooks' former secrets and refusals, and
-/// the outbox by rank.
-pub const STEPS: [Step; 2] = [
+/// the outbox by rank. 3: the tenant's API keys.
+pub const STEPS: [Step; 3] = [
     |change| {
         let mut tables = TABLES.iter().chain(super::peers::TABLES).chain(audit::TABLES);
         tables.try_for_each(|table| change.run(table, Vec::new()))
@@ -112,4 +112,5 @@ pub const STEPS: [Step; 2] = [
         tables.try_for_each(|table| change.run(table, Vec::new()))?;
         outbox::create(change)
     },
+    super::keys::create,
 ];

@@ -1,4 +1,5 @@
-//! API keys as the operator's object has them: made, listed and revoked, with an entry in both trails.
+//! API keys that are bound to no tenant; and, for this release, what the release before asks of those that are: they lie
+//! with their tenants' ledgers, and [`super::mirror`] has them here as well.
 
 use serde_json::value::RawValue;
 use tidegate_engine::TenantId;
@@ -8,7 +9,8 @@ use crate::durable::audit::{self, Act};
 use crate::durable::keys::{self, Key, KeyUse, NewKey, RevokeKey};
 use crate::durable::sql::{Change, Sql, SqlError, from_text, to_text};
 
-/// Makes a key, and shows it as lists do.
+/// Makes a key, and shows it as lists do. One that is bound to a tenant is handed over to the tenant's ledger: edges of the
+/// release before ask for such ones here.
 pub fn create(sql: &Sql, act: Act<'_>, new: NewKey) -> Result<Box<RawValue>, SqlError> {
     sql.change(|change| {
         let key = keys::make(change, act, new)?;
@@ -43,7 +45,7 @@ fn remove(change: &Change<'_>, act: Act<'_>, key: Key, tenant: Option<&TenantId>
 /// Takes in on which days keys were used.
 pub fn used(sql: &Sql, used: &[KeyUse]) -> Result<bool, SqlError> {
     sql.change(|change| {
-        used.iter().try_for_each(|used| keys::used(change, used))?;
+        used.iter().try_for_each(|used| keys::used(change, used).map(drop))?;
         Ok(true)
     })
 }

@@ -6,7 +6,7 @@ use worker::Env;
 
 use crate::durable::audit::Note;
 use crate::durable::client::{Circumstances, Client};
-use crate::durable::keys::{KeyUse, NewKey, RevokeKey};
+use crate::durable::keys::{Key, KeyUse, NewKey, RevokeKey};
 use crate::durable::lists::Range;
 use crate::store::{ControlRecord, FactsKey, KeyKey};
 
@@ -23,17 +23,23 @@ pub fn of(env: &Env, actor: &str, circumstances: Circumstances) -> Client {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
-    /// Answered with the key as lists show it.
+    /// Answered with the key as lists show it. One of a tenant is made by the tenant's ledger; edges of the release before
+    /// ask for it here.
     CreateKey(NewKey),
-    /// The same for a key that expires or is bound to networks: an object of the release before, which would make one
-    /// without bounds, does not know this call.
+    /// The same for a key that expires or is bound to networks: an object of 67205e3, which would make one without bounds,
+    /// does not know this call.
     CreateBoundedKey(NewKey),
     /// Answered with one page of keys as the API shows them; of one tenant where one is given.
     Keys(Option<TenantId>, Range),
-    /// Answered with the key's hash.
+    /// Answered with the key's hash. One of a tenant whose id leads to it is revoked by the tenant's ledger, and here where
+    /// that fails.
     RevokeKey(RevokeKey),
-    /// On which days keys were used. Answered with `true`.
+    /// On which days keys were used that are bound to no tenant. Answered with `true`.
     KeysUsed(Vec<KeyUse>),
+    /// A tenant's ledger fetches its keys. Answered with [`Handed`].
+    HandOver(TenantId),
+    /// What became of a tenant's keys in its ledger. Answered with `true`.
+    KeyEvents(Vec<KeyEvent>),
     /// Sets the ceiling where one is given. The first mode is the deployment's variable: the release before takes it
     /// in, this one passes over it. Answered with [`Changed`].
     Control(Mode, Option<Mode>),
@@ -68,11 +74,6 @@ pub enum Call {
 }
 
 impl Call {
-    /// Makes a key.
-    pub fn to_make(key: NewKey) -> Self {
-        if key.record().validity.is_bounded() { Self::CreateBoundedKey(key) } else { Self::CreateKey(key) }
-    }
-
     /// Whether it is a change by the holder of a key, of which there is a limit. What holds mail back less, and what takes
     /// a key away, is never limited.
     pub const fn is_limited(&self) -> bool {
@@ -82,6 +83,8 @@ impl Call {
             Self::RevokeKey(_)
             | Self::Keys(..)
             | Self::KeysUsed(_)
+            | Self::HandOver(_)
+            | Self::KeyEvents(_)
             | Self::Facts(..)
             | Self::Baselines(_)
             | Self::Admit(..)
@@ -95,6 +98,36 @@ impl Call {
             | Self::Tick => false,
         }
     }
+
+    /// Whether a key may have come or gone by it, which its tenant's ledger is then told.
+    pub const fn changes_key(&self) -> bool {
+        matches!(self, Self::CreateKey(_) | Self::CreateBoundedKey(_) | Self::RevokeKey(_))
+    }
+}
+
+/// What a tenant's ledger fetches of its keys.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct Handed {
+    /// All that work, as far as the operator's object knows.
+    pub keys: Vec<Key>,
+    /// Hashes of those that were revoked here and of which the ledger may not have heard.
+    pub gone: Vec<String>,
+}
+
+impl Handed {
+    pub const fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.gone.is_empty()
+    }
+}
+
+/// What became of a tenant's key in its ledger, and what the operator's trail has to say of it.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyEvent {
+    Made(Key, Note),
+    /// By its hash.
+    Gone(String, Note),
+    Used(KeyUse),
 }
 
 /// What a ledger knows of its tenant: it has a policy, or was recorded before.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::{Date, TenantId, Timestamp};
+use tidegate_stored::Document;
 use worker::Env;
 
 use super::protocol::Republished;
@@ -14,9 +15,9 @@ use crate::durable::client::Circumstances;
 use crate::durable::sql::{Sql, SqlError, integer, to_text, values};
 use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
 use crate::durable::{keys, outbox};
-use crate::ledger::protocol as ledger;
+use crate::ledger::protocol::{self as ledger, KeyCall};
 use crate::platform::{jittered, real_millis, within};
-use crate::store::{BINDING, ControlKey, Family, KeyKey, Kv};
+use crate::store::{BINDING, ControlKey, Family, KeyKey, KeyRecord, Kv};
 
 const REPUBLISH: &str = "republish";
 const SWEEP: &str = "sweep";
@@ -42,7 +43,7 @@ pub const TABLES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS republish_due ON republish (due)",
 ];
 
-/// Lays ceiling and facts anew; keys and tenants follow a step at a time.
+/// Lays ceiling and facts anew; keys and tenants follow a step at a time, those of tenants with their ledgers.
 pub fn begin(sql: &Sql, act: Act<'_>) -> Result<Republished, SqlError> {
     sql.change(|change| {
         for Expected { key, json, metadata } in records(change)? {
@@ -50,7 +51,9 @@ pub fn begin(sql: &Sql, act: Act<'_>) -> Result<Republished, SqlError> {
         }
         let place = Some(0_i64);
         walk::save(change, REPUBLISH, &Walk { day: act.at.date(), place })?;
-        let asked = "INSERT INTO republish (tenant, due, attempts) SELECT id, 0, 0 FROM tenant WHERE TRUE
+        // those that have keys alone are recorded nowhere
+        let asked = "INSERT INTO republish (tenant, due, attempts)
+            SELECT id, 0, 0 FROM tenant UNION SELECT tenant, 0, 0 FROM key WHERE tenant IS NOT NULL
             ON CONFLICT (tenant) DO UPDATE SET due = 0, attempts = 0";
         change.run(asked, Vec::new())?;
         let count = |of: &str| change.number(&format!("SELECT COUNT(*) FROM {of}"), Vec::new());
@@ -67,7 +70,7 @@ pub fn step(sql: &Sql) -> Result<(), SqlError> {
         return Ok(());
     }
     sql.change(|change| {
-        let page = keys::expected(change, after, outbox::STEP)?;
+        let page = keys::expected(change, None, after, outbox::STEP)?;
         for (_, Expected { key, json, metadata }) in &page {
             outbox::lay_anew(change, key, json, metadata.as_deref())?;
         }
@@ -134,7 +137,7 @@ pub async fn sweep(sql: &Sql, env: &Env, now: Timestamp) -> Result<bool, SqlErro
     let next = match (Kv::new(env, BINDING), place) {
         (None, _) => None,
         (Some(kv), Place::Known(after)) => look_for_known(sql, &kv, after).await?,
-        (Some(kv), Place::Listed(cursor)) => look_for_orphans(sql, &kv, cursor.as_deref(), now).await?,
+        (Some(kv), Place::Listed(cursor)) => look_for_orphans(sql, env, &kv, cursor.as_deref(), now).await?,
     };
     end(sql, day, next)
 }
@@ -149,7 +152,7 @@ fn end(sql: &Sql, day: Date, place: Option<Place>) -> Result<bool, SqlError> {
 async fn look_for_known(sql: &Sql, kv: &Kv, after: i64) -> Result<Option<Place>, SqlError> {
     let records = || if after == 0 { records(sql) } else { Ok(Vec::new()) };
     let most = i64::try_from(SWEEP_KEYS.saturating_sub(records()?.len())).unwrap_or(0);
-    let page = keys::expected(sql, after, most)?;
+    let page = keys::expected(sql, None, after, most)?;
     let next = page.last().map_or(Place::Listed(None), |(last, _)| Place::Known(*last));
     let keys: Vec<String> =
         records()?.into_iter().chain(page.into_iter().map(|(_, it)| it)).map(|it| it.key).take(SWEEP_KEYS).collect();
@@ -158,29 +161,70 @@ async fn look_for_known(sql: &Sql, kv: &Kv, after: i64) -> Result<Option<Place>,
     }
     let Ok(Ok(found)) = within(KV_DEADLINE, kv.read(&keys)).await else { return Ok(None) };
     let found: BTreeMap<String, Option<String>> = keys.into_iter().zip(found).collect();
-    let known = keys::expected(sql, after, most)?.into_iter().map(|(_, it)| it);
+    let known = keys::expected(sql, None, after, most)?.into_iter().map(|(_, it)| it);
     walk::lay_differences(sql, &records()?.into_iter().chain(known).collect::<Vec<_>>(), &found)?;
     Ok(Some(next))
 }
 
-/// Removes keys that were revoked, or that nobody made.
-async fn look_for_orphans(sql: &Sql, kv: &Kv, cursor: Option<&str>, now: Timestamp) -> Result<Option<Place>, SqlError> {
+/// Removes keys that were revoked, or that nobody made. Whether a tenant's key works its ledger judges.
+async fn look_for_orphans(
+    sql: &Sql,
+    env: &Env,
+    kv: &Kv,
+    cursor: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<Place>, SqlError> {
     let Ok(Ok(listed)) = within(KV_DEADLINE, kv.page(KeyKey::ALL, cursor, LISTED)).await else { return Ok(None) };
     let next = listed.cursor.map(|cursor| Place::Listed(Some(cursor)));
-    sql.change(|change| {
-        for key in listed.keys {
-            let Some(hash) = key.name.strip_prefix(KeyKey::ALL) else { continue };
-            if keys::is_known(change, hash)? {
-                continue;
-            }
-            let is_young = keys::made_at(key.metadata.as_deref()).is_some_and(|at| now < at.plus(YOUNG_SECONDS));
-            if !is_young || keys::is_revoked(change, hash)? {
-                worker::console_warn!("KV has a key that does not work any more: it is removed");
-                outbox::revoke(change, &KeyKey(hash.to_owned()))?;
-            }
+    let mut unknown = Vec::new();
+    for key in listed.keys {
+        let Some(hash) = key.name.strip_prefix(KeyKey::ALL) else { continue };
+        let is_young = keys::made_at(key.metadata.as_deref()).is_some_and(|at| now < at.plus(YOUNG_SECONDS));
+        if !keys::is_known(sql, hash)? && (!is_young || keys::is_revoked(sql, hash)?) {
+            unknown.push(KeyKey(hash.to_owned()));
         }
-        Ok(next)
-    })
+    }
+    for some in unknown.chunks(SWEEP_KEYS) {
+        let orphans = orphans(env, kv, some).await;
+        sql.change(|change| {
+            for key in &orphans {
+                // it may have come meanwhile
+                if !keys::is_known(change, &key.0)? {
+                    worker::console_warn!("KV has a key that does not work any more: it is removed");
+                    outbox::revoke(change, key)?;
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(next)
+}
+
+/// Those of these keys, which are not known here, that no tenant's ledger knows either. Where one does not answer, or KV
+/// does not, its keys are left to the next day.
+async fn orphans(env: &Env, kv: &Kv, keys: &[KeyKey]) -> Vec<KeyKey> {
+    let names: Vec<String> = keys.iter().map(Family::key).collect();
+    let Ok(Ok(found)) = within(KV_DEADLINE, kv.read(&names)).await else { return Vec::new() };
+    let mut by_tenant: BTreeMap<Option<TenantId>, Vec<String>> = BTreeMap::new();
+    for (key, json) in keys.iter().zip(found) {
+        // what cannot be read lets nobody in, and may be a later release's
+        let Some(Ok(record)) = json.map(|json| Document::<KeyRecord>::read(&json)) else { continue };
+        by_tenant.entry(record.into_value().tenant).or_default().push(key.0.clone());
+    }
+    let mut orphans = Vec::new();
+    for (tenant, hashes) in by_tenant {
+        let living = match &tenant {
+            None => Some(Vec::new()),
+            Some(tenant) => {
+                let ledger = ledger::of(env, tenant, audit::SYSTEM, Circumstances::default());
+                let living = ledger::Call::Keys(KeyCall::Living(hashes.clone()));
+                ledger.call::<Vec<String>>(&living, LEDGER_DEADLINE).await.ok()
+            }
+        };
+        let Some(living) = living else { continue };
+        orphans.extend(hashes.into_iter().filter(|hash| !living.contains(hash)).map(KeyKey));
+    }
+    orphans
 }
 
 /// The ceiling, and the facts in force.

@@ -21,8 +21,9 @@ const TABLES: &[&str] = &[
 ];
 
 /// 1: what 67205e3 has. 2: what the operator is told, what isolates told, revoked keys, how far all is laid anew, and the
-/// outbox by rank. 3: until when, from where and on which day last keys are used.
-pub const STEPS: [Step; 3] = [
+/// outbox by rank. 3: until when, from where and on which day last keys are used. 4: which keys of tenants are to be handed
+/// over to their ledgers.
+pub const STEPS: [Step; 4] = [
     |change| TABLES.iter().chain(keys::TABLE).chain(audit::TABLES).try_for_each(|table| change.run(table, Vec::new())),
     |change| {
         let mut tables = super::notifications::TABLES
@@ -36,4 +37,5 @@ pub const STEPS: [Step; 3] = [
         outbox::create(change)
     },
     keys::add_columns,
+    super::mirror::create,
 ];

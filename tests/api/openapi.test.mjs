@@ -74,9 +74,9 @@ test("what fails is told as our fault, and never as an empty list or a success",
     const { id, method, needs, prepare, call } = operation;
     const tenant = `failing-${id.toLowerCase()}`;
     const prepared = await prepare?.(world, tenant);
-    const part = /** @type {"kv" | "ledger" | "operator"} */ (needs);
-    const answer = await world.whileFailing(() => world.ask(method, call(tenant, prepared)), [part]);
-    assert.equal(answer.status, 503, `${id} without ${part}: ${answer.text}`);
+    const parts = /** @type {("kv" | "ledger" | "operator")[]} */ ([needs].flat());
+    const answer = await world.whileFailing(() => world.ask(method, call(tenant, prepared)), parts);
+    assert.equal(answer.status, 503, `${id} without ${parts}: ${answer.text}`);
     assertDeclared(id, answer);
   }
 });

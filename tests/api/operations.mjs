@@ -37,7 +37,8 @@ const MALFORMED = '{"mode":';
  * @property {(world: World, tenant: string) => Promise<any>} [prepare] makes what a success needs, as often as called
  * @property {(tenant: string, prepared: any) => Call} call that succeeds; `prepared` is what `prepare` gave
  * @property {Record<number, Provoke[]>} [more] further ways to answers, by status
- * @property {"kv" | "ledger" | "operator"} [needs] without which it cannot be answered
+ * @property {"kv" | "ledger" | "operator" | ("ledger" | "operator")[]} [needs] without which it cannot be answered; of
+ *   several one is enough
  * @property {true} [asset] served beside the worker
  * @property {true} [destroys] the tenant
  */
@@ -1239,7 +1240,7 @@ export const OPERATIONS = [
     bound: "own",
     tenant: "query",
     success: 200,
-    needs: "operator",
+    needs: ["ledger", "operator"],
     prepare: (world, tenant) => world.key("gateway", tenant),
     call: (tenant) => ({ path: `/v1/keys?tenant=${tenant}` }),
     more: {
@@ -1262,7 +1263,7 @@ export const OPERATIONS = [
     tenant: "body",
     body: true,
     success: 201,
-    needs: "operator",
+    needs: "ledger",
     prepare: async (world) => world.name("made"),
     call: (tenant, name) => ({ path: "/v1/keys", body: { role: "viewer", tenant, name } }),
     more: {
@@ -1331,7 +1332,7 @@ export const OPERATIONS = [
     bound: "own",
     tenant: "id",
     success: 204,
-    needs: "operator",
+    needs: ["ledger", "operator"],
     prepare: (world, tenant) =>
       world.admin("POST", "/v1/keys", { role: "viewer", tenant, name: world.name("revoked") }),
     call: (_tenant, { id }) => ({ path: `/v1/keys/${id}` }),
@@ -1444,11 +1445,11 @@ export function provocations(operation) {
     add(429, async (world, tenant) => {
       const { key } = await world.newKey({ role: "admin", tenant: null, name: world.name("busy") });
       const prepared = await succeed(world, tenant);
-      const method = operation.tenant === "path" ? "DELETE" : "PUT";
-      const change =
-        operation.tenant === "path"
-          ? { path: at(tenant, "/webhooks/none") }
-          : { path: "/v1/control/mode", body: { mode: "enforce" } };
+      const isOfTenant = operation.tenant === "path" || operation.tenant === "body";
+      const method = isOfTenant ? "DELETE" : "PUT";
+      const change = isOfTenant
+        ? { path: at(tenant, "/webhooks/none") }
+        : { path: "/v1/control/mode", body: { mode: "enforce" } };
       await until("the key has made its changes of this minute", async () => {
         const asked = Array.from({ length: 20 }, () =>
           world.edge.client.ask(method, change.path, { ...change, now: NOW, key }),

@@ -162,22 +162,59 @@ test("what KV did not take at first it is told later", async () => {
   await until("KV has lost the key", async () => !(await has()), { ms: 10_000 });
 });
 
-test("a tenant's trail is told of its keys once, however often the ledger failed", async () => {
+test("what becomes of a tenant's keys while the operator's object fails is in its list and trail later, once", async () => {
+  const entriesOf = async (/** @type {string} */ id) => {
+    const { json } = await ask("GET", "/v1/audit?limit=50");
+    const entries = json.items.filter((/** @type {any} */ { subject }) => subject === id);
+    return entries.map((/** @type {any} */ { action, actor }) => `${action} by ${actor}`);
+  };
+  const listed = async (/** @type {string} */ id) => {
+    const { json } = await ask("GET", "/v1/keys?limit=1000");
+    return json.items.some((/** @type {any} */ key) => key.id === id);
+  };
+  await makeKey({ role: "viewer", tenant: "told", name: "first" });
   for (const mode of /** @type {const} */ (["error", "truncated"])) {
-    await edge.worker.setLedgerMode(mode);
-    const { id } = await makeKey({ role: "viewer", tenant: "told", name: mode });
-    await until("it was tried twice", async () => (await edge.worker.ledgerAsked()) >= 2, { ms: 10_000 });
-    await edge.worker.setLedgerMode("ok");
-    const entries = async () => {
-      const { json } = await ask("GET", "/v1/tenants/told/audit");
-      return json.items.filter((/** @type {any} */ { subject }) => subject === id);
-    };
-    await until(`it is there: ${mode}`, async () => (await entries()).length > 0, { ms: 15_000 });
-    assert.deepEqual(
-      (await entries()).map((/** @type {any} */ { action, actor }) => [action, actor]),
-      [["key.create", "admin"]],
+    await edge.worker.setOperatorMode(mode);
+    const { id, key } = await makeKey({ role: "viewer", tenant: "told", name: mode });
+    assert.equal((await ask("GET", "/v1/me", { key })).status, 200);
+    const { json } = await ask("GET", "/v1/keys?tenant=told");
+    assert.ok(
+      json.items.some((/** @type {any} */ shown) => shown.id === id),
+      "its ledger lists it",
     );
+    await until("it was tried twice", async () => (await edge.worker.operatorAsked()) >= 2, { ms: 10_000 });
+    await edge.worker.setOperatorMode("ok");
+    await until(`it is told: ${mode}`, () => listed(id), { ms: 15_000 });
+    assert.deepEqual(await entriesOf(id), ["key.create by admin"]);
+    await edge.worker.setOperatorMode(mode);
+    // the release before finds it there still: it is not over yet
+    assert.equal((await ask("DELETE", `/v1/keys/${id}`)).status, 202);
+    assert.equal((await ask("GET", "/v1/me", { key })).status, 401);
+    await edge.worker.setOperatorMode("ok");
+    await until(`its end is told: ${mode}`, async () => !(await listed(id)), { ms: 15_000 });
+    assert.deepEqual(await entriesOf(id), ["key.revoke by admin", "key.create by admin"]);
   }
+});
+
+test("a key that leaked is revoked though its tenant's ledger fails, and the ledger hears of it", async () => {
+  const { id, key } = await makeKey({ role: "operator", tenant: "leaking", name: "leaked" });
+  const { id: other } = await makeKey({ role: "gateway", tenant: "leaking", name: "other" });
+  await edge.worker.setLedgerMode("throw");
+  const revoked = await ask("DELETE", `/v1/keys/${id}`);
+  assert.equal(revoked.status, 204, revoked.text);
+  assert.equal((await ask("GET", "/v1/me", { key })).status, 401);
+  const ids = async () => {
+    const { json } = await ask("GET", "/v1/keys?tenant=leaking");
+    return json.items.map((/** @type {any} */ shown) => shown.id);
+  };
+  assert.deepEqual(await ids(), [other], "as the operator's object has them");
+  await edge.worker.setLedgerMode("ok");
+  await until("the ledger knows", async () => (await ids()).length === 1, { ms: 15_000 });
+  const trail = await until("the tenant's trail has it", async () => {
+    const { json } = await ask("GET", "/v1/tenants/leaking/audit");
+    return json.items.length === 3 && json.items;
+  });
+  assert.deepEqual([trail[0].action, trail[0].subject], ["key.revoke", id]);
 });
 
 test("a catalog in KV that is malformed or missing never decides against mail", async () => {

@@ -271,7 +271,7 @@ test("what the release before had not told KV is told, and it can go on with wha
     return /** @type {DatabaseSync} */ (its);
   };
   try {
-    const { id } = await makeKey(own.client);
+    const { id } = await makeKey(own.client, { tenant: null });
     await until("KV has it", async () => (await kv.keys()).some(({ value }) => value.includes(id)));
     const { name } = /** @type {any} */ ((await kv.keys()).find(({ value }) => value.includes(id)));
     await own.worker.stop();
@@ -293,7 +293,7 @@ test("what the release before had not told KV is told, and it can go on with wha
     await until("the key is gone", async () => !(await kv.keys()).some((key) => key.name === name));
     await until("the record is there", async () => (await kv.keys()).some((key) => key.name === "catalog"));
     await kv.setMode("500", { kinds: ["put", "delete"] });
-    const waiting = await makeKey(own.client);
+    const waiting = await makeKey(own.client, { tenant: null });
     await own.worker.stop();
 
     const left = operators();
