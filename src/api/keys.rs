@@ -153,16 +153,21 @@ async fn revoke_where_it_lies(
     tenant: Option<&TenantId>,
     revoke: RevokeKey,
 ) -> Result<Revoked, Failure> {
+    let mut failed = None;
     if let Some(tenant) = tenant {
         let by_ledger = caller.ledger(tenant).request(&keys(KeyCall::Revoke(revoke.clone())), ADMIN_DEADLINE).await;
         match by_ledger {
             Ok(Outcome::Done(hash)) => return Ok(Revoked { hash, by_ledger: true }),
             Ok(Outcome::Refused(response)) => return Err(Failure::Answered(response)),
-            Err(CallError::Late | CallError::Failed) => {}
+            Err(error) => failed = Some(error),
         }
     }
-    let hash = done(caller.operator().request(&Call::RevokeKey(revoke), ADMIN_DEADLINE).await?)?;
-    Ok(Revoked { hash, by_ledger: false })
+    match (caller.operator().request(&Call::RevokeKey(revoke), ADMIN_DEADLINE).await?, failed) {
+        (Outcome::Done(hash), _) => Ok(Revoked { hash, by_ledger: false }),
+        // the ledger may have revoked it, and told so, before it failed
+        (Outcome::Refused(response), Some(failed)) if response.status() == 404 => Err(failed.into()),
+        (Outcome::Refused(response), _) => Err(Failure::Answered(response)),
+    }
 }
 
 /// When a key expires: in the future, within five years.

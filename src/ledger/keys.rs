@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use tidegate_engine::{TenantId, Timestamp};
 use tidegate_wire::problem::Problem;
 use worker::Env;
@@ -26,7 +27,7 @@ use crate::operator::protocol::{self as operator, Handed, KeyEvent};
 use crate::platform::{jittered, real_millis};
 use crate::store::Family;
 
-/// Keys that KV is asked for at a time are of one tenant, of which there are 100; with those of a rollback, a few more.
+/// Far above what one tenant may have, also where two releases made some.
 const MAX_EXPECTED: i64 = 1_000;
 /// What one call tells.
 const TOLD_AT_ONCE: i64 = 50;
@@ -157,7 +158,9 @@ impl Ledger {
         } else {
             self.start_publishing(&sql)?;
         }
-        tell(&sql, &self.env).await?;
+        if let Err(error) = tell(&sql, &self.env).await {
+            worker::console_error!("{tenant}: the operator's object is not told of keys: {error}");
+        }
         self.set_alarm(&sql, 0).await?;
         Ok(response)
     }
@@ -225,17 +228,25 @@ pub fn next_event(sql: &Sql) -> Result<Option<i64>, SqlError> {
     sql.number("SELECT MIN(due) FROM key_event", Vec::new())
 }
 
+#[derive(Deserialize)]
+struct Queued {
+    number: i64,
+    event: KeyEvent,
+    attempts: u32,
+}
+
 /// Tells the operator's object what is due. What it does not take stays, and is due again later.
 pub async fn tell(sql: &Sql, env: &Env) -> Result<(), SqlError> {
     let now = integer(real_millis());
     if next_event(sql)?.is_none_or(|due| due > now) {
         return Ok(());
     }
-    let first = "SELECT json_array(number, json(json), attempts) FROM key_event ORDER BY number LIMIT ?1";
-    let rows = sql.rows::<(i64, KeyEvent, u32)>(first, values![TOLD_AT_ONCE])?;
-    let Some((last, _, attempts)) = rows.last() else { return Ok(()) };
-    let (last, attempts) = (*last, rows.iter().map(|(_, _, attempts)| *attempts).max().unwrap_or(*attempts));
-    let events = rows.into_iter().map(|(_, event, _)| event).collect();
+    let first = "SELECT json_object('number', number, 'event', json(json), 'attempts', attempts)
+        FROM key_event ORDER BY number LIMIT ?1";
+    let queued = sql.rows::<Queued>(first, values![TOLD_AT_ONCE])?;
+    let Some(last) = queued.last().map(|queued| queued.number) else { return Ok(()) };
+    let attempts = queued.iter().map(|queued| queued.attempts).max().unwrap_or(0);
+    let events = queued.into_iter().map(|queued| queued.event).collect();
     let operator = operator::of(env, audit::SYSTEM, Circumstances::default());
     let taken = operator.call::<bool>(&operator::Call::KeyEvents(events), OPERATOR_DEADLINE).await.is_ok();
     sql.change(|change| {

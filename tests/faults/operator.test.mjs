@@ -217,6 +217,14 @@ test("a key that leaked is revoked though its tenant's ledger fails, and the led
   assert.deepEqual([trail[0].action, trail[0].subject], ["key.revoke", id]);
 });
 
+test("a revocation whose answer was lost is told as our fault, and not as if there were no such key", async () => {
+  const { id, key } = await makeKey({ role: "operator", tenant: "unanswered", name: "leaked" });
+  await edge.worker.setLedgerMode("unanswered", { calls: 1 });
+  assert.equal((await ask("DELETE", `/v1/keys/${id}`)).status, 503);
+  assert.equal((await ask("DELETE", `/v1/keys/${id}`)).status, 404, "it was revoked");
+  await until("it works no more", async () => (await ask("GET", "/v1/me", { key })).status === 401);
+});
+
 test("a catalog in KV that is malformed or missing never decides against mail", async () => {
   const malformed = [
     "{",
