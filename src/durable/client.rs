@@ -1,4 +1,4 @@
-//! The edge's way to a Durable Object.
+//! The way to a Durable Object, of the edge and of other objects.
 
 use std::time::Duration;
 
@@ -16,11 +16,19 @@ use crate::platform::{real_now, within};
 
 /// Changes and reports may take longer than a decision.
 pub const ADMIN_DEADLINE: Duration = Duration::from_secs(6);
+/// What an object owes to another one it calls again after this, doubled with every attempt, and at last after an hour.
+const RETRY_MILLIS: i64 = 2_000;
+const MAX_RETRY_MILLIS: i64 = 3_600_000;
 
 /// The form in which calls travel. A deploy leaves edges and objects of the release before running for minutes: an object
 /// takes this form and the one before, which bears no number; what is added to a call has a default, and a new form is
 /// read a release before it is sent.
 const VERSION: u8 = 1;
+
+/// How long an object waits before it calls again one that failed so many times before.
+pub fn retry_after_millis(attempts: u32) -> i64 {
+    RETRY_MILLIS.saturating_mul(1 << attempts.min(12)).min(MAX_RETRY_MILLIS)
+}
 
 /// One call to an object, as it travels.
 #[derive(Debug, Deserialize, Serialize)]

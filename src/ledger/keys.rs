@@ -16,7 +16,7 @@ use worker::worker_sys::web_sys::Response;
 use super::protocol::KeyCall;
 use super::{Ledger, schema};
 use crate::durable::audit::{self, Act};
-use crate::durable::client::Circumstances;
+use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::keys::{self, Key, NewKey};
 use crate::durable::schema::migrate;
 use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
@@ -33,9 +33,6 @@ const MAX_EXPECTED: i64 = 1_000;
 const TOLD_AT_ONCE: i64 = 50;
 /// The operator's object is awaited where a caller waits, too.
 const OPERATOR_DEADLINE: Duration = Duration::from_secs(2);
-/// What it does not take is told again after this, doubled with every attempt, and at last after an hour.
-const RETRY_MILLIS: i64 = 2_000;
-const MAX_RETRY_MILLIS: i64 = 3_600_000;
 
 const TABLES: &[&str] = &[
     // what the operator's object is still to be told; `due` is in milliseconds of the real clock
@@ -253,7 +250,7 @@ pub async fn tell(sql: &Sql, env: &Env) -> Result<(), SqlError> {
         if taken {
             return change.run("DELETE FROM key_event WHERE number <= ?1", values![last]);
         }
-        let wait = RETRY_MILLIS.saturating_mul(1 << attempts.min(12)).min(MAX_RETRY_MILLIS);
+        let wait = retry_after_millis(attempts);
         let later = "UPDATE key_event SET due = ?2, attempts = attempts + 1 WHERE number <= ?1";
         change.run(later, values![last, integer(real_millis()) + jittered(wait)])
     })

@@ -24,7 +24,7 @@ use worker::Env;
 use super::CALLING_MILLIS;
 use super::protocol::{Handed, KeyEvent};
 use crate::durable::audit;
-use crate::durable::client::Circumstances;
+use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::keys::{self, Key};
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::durable::walk::STEP_MILLIS;
@@ -38,9 +38,6 @@ const TOLD_AT_ONCE: usize = 50;
 const LEDGER_DEADLINE: Duration = Duration::from_secs(5);
 /// Where a caller waits.
 const AWAITED_DEADLINE: Duration = Duration::from_secs(2);
-/// A ledger that fails is told again after this, doubled with every attempt, and at last after an hour.
-const RETRY_MILLIS: i64 = 2_000;
-const MAX_RETRY_MILLIS: i64 = 3_600_000;
 
 const TABLES: &[&str] = &[
     // keys of tenants that came or went here, until their ledgers have heard of it, each at its last change; `due` is in
@@ -167,7 +164,7 @@ async fn hand_over(sql: &Sql, env: &Env, tenant: &TenantId, deadline: Duration) 
         if fetched {
             return change.run("DELETE FROM key_handover WHERE tenant = ?1 AND number <= ?2", changes);
         }
-        let wait = RETRY_MILLIS.saturating_mul(1 << attempts.min(12)).min(MAX_RETRY_MILLIS);
+        let wait = retry_after_millis(attempts);
         change.run(
             "UPDATE key_handover SET due = ?3, attempts = attempts + 1 WHERE tenant = ?1 AND number <= ?2",
             values![tenant.as_str(), last, integer(real_millis()) + jittered(wait)],

@@ -11,7 +11,7 @@ use worker::Env;
 use super::protocol::Republished;
 use super::{CALLING_MILLIS, control, facts, trail};
 use crate::durable::audit::{self, Act};
-use crate::durable::client::Circumstances;
+use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::sql::{Sql, SqlError, integer, to_text, values};
 use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
 use crate::durable::{keys, outbox};
@@ -27,9 +27,6 @@ const NAME: &str = "operator";
 /// the same KV meanwhile.
 const ASKED_AT_ONCE: i64 = 20;
 const LEDGER_DEADLINE: Duration = Duration::from_secs(5);
-/// A ledger that fails is asked again after this, doubled with every attempt, and at last after an hour.
-const RETRY_MILLIS: i64 = 2_000;
-const MAX_RETRY_MILLIS: i64 = 3_600_000;
 /// Keys that one listing names.
 const LISTED: u32 = 500;
 const KV_DEADLINE: Duration = Duration::from_secs(10);
@@ -91,7 +88,7 @@ pub async fn ask_ledgers(sql: &Sql, env: &Env, circumstances: Circumstances) -> 
         }
         let ledger = ledger::of(env, &tenant, audit::SYSTEM, circumstances);
         let asked = ledger.call::<bool>(&ledger::Call::Republish, LEDGER_DEADLINE).await.is_ok();
-        let wait = RETRY_MILLIS.saturating_mul(1 << attempts.min(12)).min(MAX_RETRY_MILLIS);
+        let wait = retry_after_millis(attempts);
         sql.change(|change| {
             if asked {
                 return change.run("DELETE FROM republish WHERE tenant = ?1", values![tenant.as_str()]);

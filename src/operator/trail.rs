@@ -8,7 +8,7 @@ use worker::Env;
 
 use super::{CALLING_MILLIS, keys};
 use crate::durable::audit::{self, Act, Note};
-use crate::durable::client::Circumstances;
+use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
 use crate::ledger::protocol as ledger;
 use crate::platform::real_millis;
@@ -16,9 +16,6 @@ use crate::platform::real_millis;
 /// Deliveries that one alarm makes, if their time suffices; the next follows at once.
 const MAX_DELIVERIES: i64 = 50;
 const DELIVERY_DEADLINE: Duration = Duration::from_secs(5);
-/// A delivery is tried again after this, doubled with every attempt, and at last after an hour.
-const RETRY_MILLIS: i64 = 2_000;
-const MAX_RETRY_MILLIS: i64 = 3_600_000;
 
 /// Writes down what was changed, for the tenant concerned as well.
 pub fn write(
@@ -83,7 +80,7 @@ pub async fn deliver(sql: &Sql, env: &Env) {
         }
         let ledger = ledger::of(env, &tenant, audit::SYSTEM, Circumstances::default());
         let taken = ledger.call::<bool>(&ledger::Call::Note(note), DELIVERY_DEADLINE).await.is_ok();
-        let wait = RETRY_MILLIS.saturating_mul(1 << attempts.min(12)).min(MAX_RETRY_MILLIS);
+        let wait = retry_after_millis(attempts);
         let _ = sql.change(|change| {
             if taken {
                 return change.run("DELETE FROM delivery WHERE number = ?1", values![number]);
