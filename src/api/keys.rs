@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use tidegate_engine::{DAY, MAX_OWN_HOPS, Network, TenantId, Timestamp};
 use tidegate_wire::problem::{Problem, read_json};
-use wasm_bindgen::prelude::wasm_bindgen;
 use worker::worker_sys::web_sys::Response;
 
 use super::{Caller, Failure, auth, done, not_allowed};
@@ -18,14 +18,14 @@ use crate::http;
 use crate::ledger::{self, KeyCall};
 use crate::metrics;
 use crate::operator::Call;
-use crate::platform::within;
+use crate::platform::{random_bytes, within};
 use crate::store::{self, GatewaySettings, KeyKey};
 
 /// Characters of a key's name.
 const MAX_NAME: usize = 100;
-const ID_OCTETS: u32 = 6;
+const ID_OCTETS: usize = 6;
 /// 192 bits.
-const SECRET_OCTETS: u32 = 24;
+const SECRET_OCTETS: usize = 24;
 /// A key that expires does so within five years.
 const MAX_SECONDS: i64 = (5 * 365 + 2) * DAY;
 /// How long a list waits for what it shows beside.
@@ -100,7 +100,7 @@ async fn create(caller: &Caller<'_>) -> Result<Response, Failure> {
     if networks.as_ref().is_some_and(|networks| !(1..=MAX_NETWORKS).contains(&networks.len())) {
         return Err(Problem::bad_request(format!("1 to {MAX_NETWORKS} networks, or null")).in_field("networks").into());
     }
-    let (id, secret) = (new_id(tenant.as_ref(), &random_hex(ID_OCTETS)), random_hex(SECRET_OCTETS));
+    let (id, secret) = (new_id(tenant.as_ref(), &random_hex::<ID_OCTETS>()?), random_hex::<SECRET_OCTETS>()?);
     let key = format!("tg_{id}_{secret}");
     let hash = auth::hash(&key).ok_or_else(|| Problem::unavailable("the key cannot be hashed"))?;
     let new = NewKey { hash, id, role, tenant, name, gateway, expires_at, networks };
@@ -194,11 +194,9 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
     Ok(name)
 }
 
-#[wasm_bindgen(inline_js = r#"
-export const random_hex = (octets) =>
-  Array.from(crypto.getRandomValues(new Uint8Array(octets)), (octet) => octet.toString(16).padStart(2, "0")).join("");
-"#)]
-extern "C" {
-    /// Octets fit for secrets, in hexadecimal.
-    fn random_hex(octets: u32) -> String;
+/// Octets fit for secrets, in hexadecimal.
+fn random_hex<const OCTETS: usize>() -> Result<String, Problem> {
+    let octets =
+        random_bytes::<OCTETS>().map_err(|error| Problem::unavailable(format!("no key can be drawn: {error}")))?;
+    Ok(HEXLOWER.encode(&octets))
 }
