@@ -333,8 +333,7 @@ impl Ledger {
         let due = self.publisher.next_due_millis(sql)?.into_iter().chain(due);
         let sweeps = !hooks::is_on();
         let due = due.chain(republish::next_due_millis(sql, real_now(), sweeps)?);
-        let pruning = if hooks::is_on() { None } else { keys::next_pruning(sql)? };
-        let due = due.chain(pruning.map(|Timestamp(at)| at.saturating_mul(1_000))).chain(keys::next_event(sql)?);
+        let due = due.chain(keys::next_due_millis(sql, !hooks::is_on())?);
         let due = due.chain(webhooks::next_due_millis(sql, &self.deliveries)?).min();
         self.alarm.set(&self.state.storage(), due, wait_at_least).await
     }

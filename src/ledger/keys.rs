@@ -204,15 +204,19 @@ pub fn expected(sql: &Sql, tenant: &TenantId) -> Result<Vec<Expected>, SqlError>
 
 /// Forgets keys that were revoked long ago, and of which the operator's object knows.
 pub fn prune_due(sql: &Sql, now: Timestamp) -> Result<(), SqlError> {
-    if next_pruning(sql)?.is_some_and(|due| due <= now) {
+    if next_event(sql)?.is_none() && keys::next_pruning(sql)?.is_some_and(|due| due <= now) {
         return sql.change(|change| keys::prune(change, now));
     }
     Ok(())
 }
 
-/// When that is due.
-pub fn next_pruning(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
-    if next_event(sql)?.is_some() { Ok(None) } else { keys::next_pruning(sql) }
+/// When the operator's object is to be told something or, after that and where `prunes`, keys are to be forgotten, in
+/// milliseconds.
+pub fn next_due_millis(sql: &Sql, prunes: bool) -> Result<Option<i64>, SqlError> {
+    match next_event(sql)? {
+        None if prunes => Ok(keys::next_pruning(sql)?.map(|Timestamp(at)| at.saturating_mul(1_000))),
+        event => Ok(event),
+    }
 }
 
 /// Has the operator's object told.
@@ -221,7 +225,7 @@ fn queue(change: &Change<'_>, event: &KeyEvent) -> Result<(), SqlError> {
 }
 
 /// When the operator's object is to be told something, in milliseconds of the real clock.
-pub fn next_event(sql: &Sql) -> Result<Option<i64>, SqlError> {
+fn next_event(sql: &Sql) -> Result<Option<i64>, SqlError> {
     sql.number("SELECT MIN(due) FROM key_event", Vec::new())
 }
 
