@@ -224,9 +224,9 @@ pub struct Shown<'a> {
 /// # Errors
 /// A conflict where as many live already as may.
 pub fn make(change: &Change<'_>, act: Act<'_>, new: NewKey) -> Result<Key, SqlError> {
-    let (tenant, role) = (new.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()), new.role.as_str());
+    let (tenant, role) = (new.tenant.as_ref().map(TenantId::as_str), new.role.as_str());
     let of_tenant = "SELECT COUNT(*) FROM key WHERE tenant IS ?1";
-    if change.number(of_tenant, values![tenant.clone()])?.unwrap_or(0) >= MAX_KEYS {
+    if change.number(of_tenant, values![tenant])?.unwrap_or(0) >= MAX_KEYS {
         return Err(Problem::conflict(format!("{MAX_KEYS} keys live already: revoke one first")).into());
     }
     let namesakes = "SELECT COUNT(*) FROM key WHERE tenant IS ?1 AND role = ?2 AND name = ?3";
@@ -244,7 +244,7 @@ pub fn make(change: &Change<'_>, act: Act<'_>, new: NewKey) -> Result<Key, SqlEr
 /// Writes down a key that KV has.
 pub fn insert(change: &Change<'_>, key: &Key) -> Result<(), SqlError> {
     let Key { id, hash, name, created_by, created_at, .. } = key;
-    let (tenant, role) = (key.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()), key.role.as_str());
+    let (tenant, role) = (key.tenant.as_ref().map(TenantId::as_str), key.role.as_str());
     let gateway = key.gateway.as_ref().map(to_text).transpose()?;
     let networks = key.networks.as_ref().map(to_text).transpose()?;
     let expires_at = key.expires_at.map(|at| at.0);
@@ -272,7 +272,7 @@ pub fn insert(change: &Change<'_>, key: &Key) -> Result<(), SqlError> {
 /// One page of keys as the API shows them, newest first.
 pub fn page(sql: &Sql, tenant: Option<&TenantId>, range: &Range) -> Result<String, SqlError> {
     let below = range.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(i64::MAX >> 11);
-    let tenant = tenant.map(|tenant| tenant.as_str().to_owned());
+    let tenant = tenant.map(TenantId::as_str);
     let rows = format!(
         "SELECT {ROW} FROM key WHERE number < ?1 AND (?2 IS NULL OR tenant = ?2) ORDER BY number DESC LIMIT ?3"
     );
@@ -337,7 +337,7 @@ pub fn expected(sql: &Sql, tenant: Option<&TenantId>, after: i64, most: i64) -> 
         let (name, json, metadata) = (KeyKey(key.hash.clone()).key(), to_text(&key.record())?, Some(key.metadata()?));
         Ok((key.number, Expected { key: name, json, metadata }))
     };
-    let tenant = tenant.map(|tenant| tenant.as_str().to_owned());
+    let tenant = tenant.map(TenantId::as_str);
     sql.rows::<Key>(&rows, values![after, most, tenant])?.into_iter().map(expected).collect()
 }
 
