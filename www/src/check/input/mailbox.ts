@@ -49,16 +49,21 @@ function* lines(octets: Uint8Array): Generator<{ line: Uint8Array; at: number }>
   const eol = lineEnd(octets);
   for (let at = 0; at < octets.length; ) {
     const next = octets.indexOf(eol, at);
-    let end = next < 0 ? octets.length : next;
-    const start = at;
+    const end = next < 0 ? octets.length : next;
+    yield { line: octets.subarray(at, withoutReturns(octets, at, end)), at };
     at = end + 1;
-    while (end > start && octets[end - 1] === CR) end -= 1;
-    yield { line: octets.subarray(start, end), at: start };
   }
 }
 
 function lineEnd(head: Uint8Array): number {
   return head.includes(LF) ? LF : CR;
+}
+
+/** Where a line ends, if CR before its end belongs to that. */
+function withoutReturns(octets: Uint8Array, start: number, lineEnds: number): number {
+  let end = lineEnds;
+  while (end > start && octets[end - 1] === CR) end -= 1;
+  return end;
 }
 
 function isQuoted(line: Uint8Array): boolean {
@@ -132,9 +137,8 @@ export class Mailbox {
     if (!confirmed && this.#state === "header") this.#endHeader();
   }
 
-  #take(octets: Uint8Array, start: number, lineEnd: number): void {
-    let end = lineEnd;
-    while (end > start && octets[end - 1] === CR) end -= 1;
+  #take(octets: Uint8Array, start: number, lineEnds: number): void {
+    const end = withoutReturns(octets, start, lineEnds);
     const empty = start === end;
     // most lines of a mailbox are decided by their first octet
     const octet = octets[start];
