@@ -10,14 +10,23 @@ const BUDGET = 20;
 const AT = `/tenants/${TENANT}/pauses`;
 /** One whose budget nothing is taken from. */
 const THRIFTY = "thrifty-of-test";
-/** The next December of which all days are still to come: pauses over its end are split by year. */
-const YEAR = Number(dayFromNow().slice(0, 4)) + (dayFromNow().slice(5) < "12-01" ? 0 : 1);
+/** The year whose 20 December comes next: pauses over its end are split by year. */
+const YEAR = Number(dayFromNow().slice(0, 4)) + (dayFromNow().slice(5) < "12-20" ? 0 : 1);
 const HOSTILE = `<img src=x onerror="document.title='hit'">`;
 
 before(async () => {
   for (const tenant of [TENANT, THRIFTY])
     await makeTenant(tenant, { mode: "enforce", pause_days_per_year: BUDGET });
 });
+
+/**
+ * In how many days a pause of so many may begin that lies in one year: well within the 366 that the API allows.
+ * @param {number} days
+ */
+function inOneYear(days) {
+  const year = (/** @type {number} */ ahead) => dayFromNow(ahead).slice(0, 4);
+  return year(20) === year(20 + days - 1) ? 20 : 20 + days;
+}
 
 /** @param {string} [tenant] */
 async function pauses(tenant = TENANT) {
@@ -84,11 +93,14 @@ test("a pause over the budget is refused with the year and the days left", async
   const page = await open(t, { at: `/tenants/${THRIFTY}/pauses` });
   const dialog = await openDialog(page);
   await dialog.getByLabel("On a day to come").check();
-  await dialog.getByLabel("First day").fill(`${YEAR}-12-01`);
+  const first = dayFromNow(inOneYear(25));
+  await dialog.getByLabel("First day").fill(first);
   await dialog.getByLabel("Days", { exact: true }).fill("25");
   await dialog.getByLabel("Reason").fill("Too long");
   await dialog.getByRole("button", { name: "Plan the pause" }).click();
-  const refused = dialog.getByRole("alert").filter({ hasText: `${YEAR} has 20 days of pause left` });
+  const refused = dialog
+    .getByRole("alert")
+    .filter({ hasText: `${first.slice(0, 4)} has 20 days of pause left` });
   await refused.waitFor();
   assert.equal(await dialog.getByLabel("Days", { exact: true }).getAttribute("aria-invalid"), "true");
   await assertAccessible(page);
@@ -131,21 +143,24 @@ test("a pause is granted, changed in length and ended early, and says which days
 
 test("a planned pause that would overlap another is told before it is asked for, and can be withdrawn", async (t) => {
   t.after(endAll);
-  await grant({ days: 2, reason: "Year-end closing", starts_on: `${YEAR}-12-10` });
+  const before = inOneYear(3);
+  const first = dayFromNow(before + 1);
+  await grant({ days: 2, reason: "Stocktaking", starts_on: first });
   const page = await open(t, { at: AT });
   const dialog = await openDialog(page);
   await dialog.getByLabel("On a day to come").check();
-  await dialog.getByLabel("First day").fill(`${YEAR}-12-09`);
+  await dialog.getByLabel("First day").fill(dayFromNow(before));
   await dialog.getByLabel("Days", { exact: true }).fill("2");
-  await dialog.getByText(`overlap the pause of 10 Dec – ${shown(`${YEAR}-12-11`)}`).waitFor();
+  const from = shown(first).replace(/ \d{4}$/, "");
+  await dialog.getByText(`overlap the pause of ${from} – ${shown(dayFromNow(before + 2))}`).waitFor();
   await dialog.getByLabel("Reason").fill("Meets another");
   await dialog.getByRole("button", { name: "Plan the pause" }).click();
   await dialog.getByRole("alert").filter({ hasText: "it overlaps pause" }).waitFor();
   await page.keyboard.press("Escape");
 
-  await page.getByRole("button", { name: /^Withdraw: the pause of 10 Dec/ }).click();
+  await page.getByRole("button", { name: new RegExp(`^Withdraw: the pause of ${from}`) }).click();
   const end = page.getByRole("dialog", { name: "Withdraw the pause?" });
-  await end.getByText(`2 days of ${YEAR} come back to the budget.`).waitFor();
+  await end.getByText(`2 days of ${first.slice(0, 4)} come back to the budget.`).waitFor();
   await end.getByRole("button", { name: "Withdraw it" }).click();
   await page.getByRole("cell").filter({ hasText: "Withdrawn" }).first().waitFor();
 });
@@ -183,7 +198,7 @@ test("the keyboard alone pauses enforcement, and Escape gives the focus back", a
 
 test("a viewer reads pauses and is offered nothing to change them", async (t) => {
   t.after(endAll);
-  await grant({ days: 1, reason: "For everybody to read", starts_on: `${YEAR}-12-15` });
+  await grant({ days: 1, reason: "For everybody to read", starts_on: dayFromNow(20) });
   const page = await open(t, { at: AT, key: await keyOf(TENANT, "viewer") });
   await page.getByText("For everybody to read").waitFor();
   assert.deepEqual(await page.getByRole("main").getByRole("button").allTextContents(), []);
@@ -194,7 +209,7 @@ for (const { width, theme } of LOOKS) {
     t.after(endAll);
     const long = "A reason that somebody wrote without thinking of narrow screens ".repeat(5).trim();
     await grant({ days: 2, reason: "Running now" });
-    await grant({ days: 3, reason: long, starts_on: `${YEAR}-12-10` });
+    await grant({ days: 3, reason: long, starts_on: dayFromNow(20) });
     const page = await open(t, { at: AT, width, theme });
     await page.getByText(long).first().waitFor();
     await assertAccessible(page);
