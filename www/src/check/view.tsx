@@ -1,5 +1,5 @@
 /** Check a header: which Exchange servers a message, or a mailbox, came through. Needs no key; nothing is sent. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ViewProps } from "../app";
 import { Title } from "../ui/title";
 import { useChecker } from "./checker";
@@ -17,8 +17,8 @@ export function CheckView(_: ViewProps) {
   const [refusal, setRefusal] = useState<string | undefined>();
   const heading = useRef<HTMLHeadingElement>(null);
   const over = check !== null && check.phase !== "reading";
-  useEffect(() => {
-    // who pasted goes on editing, all others are led to the answer
+  useLayoutEffect(() => {
+    // Who pasted goes on editing, all others are led to the answer: at once, lest a key that follows goes astray.
     if (over && !(document.activeElement instanceof HTMLTextAreaElement)) heading.current?.focus();
   }, [check?.id, over]);
   const begin = (input: File | string) => {
