@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr_iter, memchr2};
 
 /// `None` from any of its methods: not as gateways write it.
 pub(crate) struct Scanner<'a> {
@@ -70,34 +70,14 @@ impl<'a> Scanner<'a> {
     /// is nearly always ASCII, there is none.
     pub(crate) fn octets(&mut self) -> Option<Cow<'a, [u8]>> {
         self.take(b'"')?;
-        let (plain, behind) = split_at_special(self.rest)?;
+        let (plain, behind) = self.rest.split_at_checked(memchr2(b'"', b'\\', self.rest)?)?;
         if let [b'"', behind @ ..] = behind {
             self.rest = behind;
             return Some(Cow::Borrowed(plain));
         }
-        // the string may be all that is left
-        let mut text = Vec::with_capacity(self.rest.len());
-        let mut rest = self.rest;
-        loop {
-            let (plain, behind) = split_at_special(rest)?;
-            text.extend_from_slice(plain);
-            rest = match behind {
-                [b'"', behind @ ..] => {
-                    self.rest = behind;
-                    return Some(Cow::Owned(text));
-                }
-                // the end of a line: nearly all escapes of a header
-                [b'\\', b'r', b'\\', b'n', behind @ ..] => {
-                    text.extend_from_slice(b"\r\n");
-                    behind
-                }
-                [b'\\', escape, behind @ ..] => {
-                    text.push(unescaped(*escape)?);
-                    behind
-                }
-                _ => return None,
-            };
-        }
+        let (written, behind) = self.rest.split_at_checked(end_of_string(self.rest)?)?;
+        self.rest = behind.strip_prefix(b"\"")?;
+        unescaped(written).map(Cow::Owned)
     }
 
     /// A number up to 255 in digits.
@@ -127,13 +107,45 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// What stands before the next quote or backslash, and the rest from there on.
-fn split_at_special(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    text.split_at_checked(memchr2(b'"', b'\\', text)?)
+/// Where the quote stands that ends a string: the first one in front of which the backslashes are even in number.
+fn end_of_string(text: &[u8]) -> Option<usize> {
+    // no backslash counts for two quotes, so that each octet is looked at twice at most
+    memchr_iter(b'"', text).find(|quote| {
+        let before = text.get(..*quote).unwrap_or_default();
+        before.iter().rev().take_while(|octet| **octet == b'\\').count() % 2 == 0
+    })
+}
+
+/// What a string stands for, which is shorter than it is written. The room taken is by what this string needs: a header
+/// of pairs has thousands of them.
+fn unescaped(mut written: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(written.len());
+    loop {
+        let plain = memchr(b'\\', written).unwrap_or(written.len());
+        text.extend_from_slice(written.get(..plain)?);
+        written = written.get(plain..)?;
+        written = match written {
+            [] => return Some(text),
+            // the end of a line: nearly all escapes of a header
+            [b'\\', b'r', b'\\', b'n', behind @ ..] => {
+                text.extend_from_slice(b"\r\n");
+                behind
+            }
+            [b'\\', escape, behind @ ..] => {
+                text.push(stands_for(*escape)?);
+                behind
+            }
+            [b'\\'] => return None,
+            [octet, behind @ ..] => {
+                text.push(*octet);
+                behind
+            }
+        };
+    }
 }
 
 /// What an escape of one character stands for.
-const fn unescaped(escape: u8) -> Option<u8> {
+const fn stands_for(escape: u8) -> Option<u8> {
     Some(match escape {
         b'"' | b'\\' | b'/' => escape,
         b'b' => 8,

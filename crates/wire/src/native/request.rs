@@ -333,6 +333,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_header_of_many_folded_fields_takes_no_more_room_than_its_text() {
+        let pair = r#"["Received"," by a\r\n b"],"#;
+        let body = format!(r#"{{"header":[{}["A","b"]]}}"#, pair.repeat(2_000));
+        let Header::Pairs(pairs) = Document::scan(body.as_bytes()).unwrap().header.0 else { panic!("no pairs") };
+        let room = pairs.iter().map(|(_, value)| match value {
+            Cow::Borrowed(_) => 0,
+            Cow::Owned(value) => value.capacity(),
+        });
+        assert_eq!(pairs.len(), 2_001);
+        assert!((1..body.len()).contains(&room.sum()));
+    }
+
+    #[test]
+    fn a_string_of_quotes_and_backslashes_ends_where_the_full_reader_ends_it() {
+        for backslashes in 0..40 {
+            for behind in ["", "a", "\\\"", "\\n\\\\", "\"", "\",\"tenant\":\"b"] {
+                is_scanned(format!("{{\"header\":\"x{}\"{behind}\"}}", "\\".repeat(backslashes)).as_bytes());
+            }
+        }
+        // each quote is escaped, and none of their backslashes is counted again and again
+        for inner in [r#"\""#, r"\\", r#"\\\""#] {
+            let body = format!(r#"{{"header":"{}"}}"#, inner.repeat(250_000));
+            assert!(is_scanned(body.as_bytes()));
+        }
+    }
+
     fn text() -> impl Strategy<Value = String> {
         let pieces =
             vec!["a", "b", " ", r"\r\n", r"\n", r#"\""#, r"\\", r"\u0041", r"\ud83d", r"\ude00", r"\u", "ä", "\n"];
