@@ -85,9 +85,9 @@ impl Catalog {
 
     /// The product whose range has this build.
     pub fn product(&self, build: Build) -> Option<&Product> {
-        let after = self.products.partition_point(|product| product.builds.start <= build);
-        let product = self.products.get(after.checked_sub(1)?)?;
-        product.builds.contains(&build).then_some(product)
+        // from the newest on, which nearly all mail is of
+        let product = self.products.iter().rfind(|product| product.builds.start <= build)?;
+        (build < product.builds.end).then_some(product)
     }
 
     /// The product of this name.
