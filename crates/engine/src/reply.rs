@@ -123,7 +123,7 @@ impl ReplyTemplate {
             let text = text.strip_prefix('.').filter(|_| ended).unwrap_or(text);
             // a sentence that ends in an address that is not there is left out
             let text = match (name, values.help_url) {
-                (Some("help_url"), None) => text.rsplit_once(". ").map_or("", |(before, _)| before),
+                (Some("help_url"), None) => before_last_sentence(text),
                 _ => text,
             };
             ended = name == Some("help_url") && values.help_url.is_none() && !text.is_empty();
@@ -149,6 +149,12 @@ impl ReplyTemplate {
         out.truncate(out.floor_char_boundary(MAX_REPLY_BYTES));
         out
     }
+}
+
+/// What stands before the full stop behind which the last sentence begins.
+fn before_last_sentence(text: &str) -> &str {
+    let stop = text.as_bytes().windows(2).rposition(|pair| pair == b". ");
+    stop.and_then(|stop| text.get(..stop)).unwrap_or_default()
 }
 
 impl TryFrom<String> for ReplyTemplate {

@@ -175,9 +175,12 @@ fn protocol(cursor: &mut Cursor<'_>) -> Option<Protocol> {
 fn is_tls(text: &[u8]) -> bool {
     let plain = |text: &[u8]| {
         !text.is_empty()
-            && text.iter().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-' | b'.'))
+            // without a branch in it this compares vectors
+            && text.iter().fold(true, |plain, octet| {
+                plain & (octet.is_ascii_alphanumeric() | (*octet == b'_') | (*octet == b'-') | (*octet == b'.'))
+            })
     };
-    let Some(comma) = text.iter().position(|octet| *octet == b',') else { return false };
+    let Some(comma) = memchr::memchr(b',', text) else { return false };
     let Some((version, cipher)) = text.split_at_checked(comma) else { return false };
     let cipher = cipher.trim_ascii_start().strip_prefix(b",").unwrap_or_default().trim_ascii_start();
     version.strip_prefix(b"version=").is_some_and(plain) && cipher.strip_prefix(b"cipher=").is_some_and(plain)
