@@ -1,5 +1,5 @@
 /** One line on what was just done, which screen readers say as well. */
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 export interface Words {
   text: string;
@@ -10,7 +10,7 @@ export interface Words {
 /** Stands in the document from the start, so that readers notice its words. */
 export function Said({ words }: { words: Words | undefined }) {
   const line = useRef<HTMLParagraphElement>(null);
-  useLayoutEffect(() => {
+  useEffect(() => {
     if (words?.focus) line.current?.focus();
   }, [words]);
   return (
