@@ -310,6 +310,12 @@ const HOSTILE = [
   ],
   ["1,001 pairs", { header: Array(1_001).fill(["X-A", "b"]) }, "no_received", /first 1000 header fields/],
   [
+    "25,000 folded pairs",
+    { header: Array(25_000).fill(["X-A", " a\r\n b"]) },
+    "no_received",
+    /first 1000 header fields/,
+  ],
+  [
     "100,000 empty pairs",
     { header: Array(100_000).fill(["", ""]) },
     "no_received",
