@@ -131,15 +131,11 @@ fn unescaped(mut written: &[u8]) -> Option<Vec<u8>> {
                 text.extend_from_slice(b"\r\n");
                 behind
             }
-            [b'\\', escape, behind @ ..] => {
+            [_backslash, escape, behind @ ..] => {
                 text.push(stands_for(*escape)?);
                 behind
             }
-            [b'\\'] => return None,
-            [octet, behind @ ..] => {
-                text.push(*octet);
-                behind
-            }
+            [_backslash] => return None,
         };
     }
 }
