@@ -320,7 +320,7 @@ test("a mailbox of 200 MB is read while the page stays free, in less than 200 MB
   const progress = await watchProgress(page);
   let busy = Number.POSITIVE_INFINITY;
   // what else runs on the machine can only add to the time that the page's thread needs
-  for (let tries = 0; tries < 3 && busy >= 100; tries += 1) {
+  for (let tries = 0; tries < 12 && busy >= 100; tries += 1) {
     const thread = await watchThread(page);
     const start = performance.now();
     await choose(page, path);
@@ -368,6 +368,8 @@ test("a check of any length can be cancelled, and what was found until there sta
   const { path, written } = writeLong(t, 50_000 * MEGABYTE);
   const page = await openCheck(t);
   await choose(page, path);
+  // before anything is found nothing can stay
+  await page.getByText(/^[1-9][\d,]+ messages$/).waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
   await answers(page, /Exchange servers in the part that was read are out of date/);
   const read = (await page.getByText(/ of 50\.0 GB, read/).textContent()) ?? "";
