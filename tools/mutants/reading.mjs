@@ -165,19 +165,20 @@ export default [
     faults: [
       [
         "fields that came from elsewhere are the gateway's own",
-        "        (_, Some(_)) if first.or(last).is_some() => OwnHops::Disbelieved,\n",
-        "",
+        "Some(_) => return disbelieved(last),",
+        "Some(_) => OwnHops::Unverified,",
       ],
       [
         "a gateway that hands to itself is not believed",
-        "client == first || client == last",
-        "client == first",
+        "Some(client) if client.is_loopback() && first == Some(Some(client)) => OwnHops::Verified,\n        ",
+        "",
       ],
       [
-        "the gateway's own hops are those of its last one",
-        "client == first || client == last",
-        "client == last",
+        "whoever is first the client's is all the gateway's own",
+        "client.is_loopback() && first == Some(Some(client))",
+        "first == Some(Some(client))",
       ],
+      ["a gateway writes as Exchange does", "if is_exchange(&field) {", "if false && is_exchange(&field) {"],
       ["a relay has any name", "connects(relay) && relay.is_named(step.by_host)", "connects(relay)"],
       [
         "a relay connects from anywhere",

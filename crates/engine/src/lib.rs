@@ -153,7 +153,7 @@ pub use recognition::{
 pub use record::{RESUMES_AFTER_PATCH_SECONDS, ServerRecord, SpellEnd, Transition, TransitionKind};
 pub use relay::{RelayHost, TrustedRelay};
 pub use reply::{HelpUrl, MAX_REPLY_BYTES, OperatorName, Reply, ReplyError, ReplyTemplate};
-pub use route::OwnHops;
+pub use route::{NotOwn, OwnHops};
 pub use rules::{NOTICE_SECONDS, Rules};
 pub use shown::Shown;
 pub use spell::Spell;

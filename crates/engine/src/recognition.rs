@@ -18,7 +18,7 @@ use crate::received::{
     same_host,
 };
 use crate::relay::{RelayHost, TrustedRelay};
-use crate::route::{Numbered, OwnHops, Stranger, skip_own_hops, skip_relays};
+use crate::route::{NotOwn, Numbered, OwnHops, Stranger, skip_own_hops, skip_relays};
 use crate::shown::Shown;
 use crate::time::{HOUR, Timestamp};
 
@@ -40,8 +40,8 @@ pub struct Recognition<'a> {
 pub enum Finding<'a> {
     /// No `Received` field within the bounds, or none below the gateway's own and its relays'.
     NoHop,
-    /// As many fields as the gateway claims are not its own: the last of them, and from where it says it came.
-    OwnHopsDisagree(IpAddr, Evidence<'a>),
+    /// As many fields as the gateway claims are not its own: one that is not, and why.
+    OwnHopsDisagree(NotOwn, Evidence<'a>),
     /// The candidate's field cannot be read.
     Unreadable(Unreadable, Evidence<'a>),
     /// Other software's field.
@@ -165,14 +165,14 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
         behind_relay: false,
         peer: event.client_ip.map(canonical_address),
     };
-    let own = skip_own_hops(&mut fields, event.own_hops, recognition.peer);
+    let own = skip_own_hops(&mut fields, event.own_hops, recognition.peer, |field| is_exchanges(field, catalog));
     recognition.own_hops = own.hops;
-    if let Some(Stranger { index, field, from }) = own.stranger {
+    if let Some(Stranger { index, field, why }) = own.stranger {
         let evidence = match read(&field, catalog) {
             Ok(hop) => Evidence::of_hop(index, field.value, &hop),
             Err(_) => Evidence::of_unreadable(index, field.value),
         };
-        return Recognition { finding: Finding::OwnHopsDisagree(from, evidence), ..recognition };
+        return Recognition { finding: Finding::OwnHopsDisagree(why, evidence), ..recognition };
     }
     let skipped = skip_relays(&mut fields, recognition.peer, relays);
     recognition.behind_relay = skipped.behind_relay;
@@ -197,10 +197,15 @@ pub fn recognise<'a>(event: &'a MailEvent<'_>, relays: &[TrustedRelay], catalog:
 /// Whether any field shows an on-premises Exchange server, or nearly does, wherever it stands. Mail without one needs no
 /// policy.
 pub fn shows_exchange(header: &Header<'_>, catalog: &Catalog) -> bool {
-    header.received().any(|field| match read(&field, catalog) {
+    header.received().any(|field| is_exchanges(&field, catalog))
+}
+
+/// Whether an on-premises Exchange server wrote a field, or something that nearly writes as it does.
+fn is_exchanges(field: &HeaderField<'_>, catalog: &Catalog) -> bool {
+    match read(field, catalog) {
         Ok(hop) => hop.component != Component::Other && !is_exchange_online(&hop, catalog),
         Err(unreadable) => unreadable.is_nearly_exchange(),
-    })
+    }
 }
 
 /// One `Received` field, whoever stamped it.

@@ -14,12 +14,23 @@ pub(crate) type Numbered<'a> = (usize, HeaderField<'a>);
 pub enum OwnHops {
     /// It claims none.
     None,
-    /// The first or the last of them came from the address that the gateway names as its client.
+    /// The last of them came from the address that the gateway names as its client.
     Verified,
-    /// They name no address, or the gateway names no client: believed.
+    /// The gateway names no client: believed.
     Unverified,
-    /// They came from elsewhere: whose field stands below them is not known.
+    /// One of them is not its own: whose field stands below them is not known.
     Disbelieved,
+}
+
+/// Why a field is not the gateway's own that claims it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NotOwn {
+    /// It came from elsewhere than from the gateway's client.
+    CameFrom(IpAddr),
+    /// It does not say from where it came.
+    NamesNoAddress,
+    /// An Exchange server on-premises wrote it.
+    Exchange,
 }
 
 /// The fields at the top that the gateway claims.
@@ -29,35 +40,47 @@ pub(crate) struct Own<'a> {
     pub(crate) stranger: Option<Stranger<'a>>,
 }
 
-/// A field that the gateway claims, and that came from elsewhere than its client.
+/// A field that the gateway claims, and that is not its own.
 pub(crate) struct Stranger<'a> {
     pub(crate) index: usize,
     pub(crate) field: HeaderField<'a>,
-    pub(crate) from: IpAddr,
+    pub(crate) why: NotOwn,
 }
 
-/// Skips as many fields as the gateway claims. `client` is who it says it has them from: the first field names it, or,
-/// where the gateway hands a message to itself, the last.
+/// Skips as many fields as the gateway claims. `client` is who it says it has the message from, so that the last of them
+/// has to name that address; the fields above are of its handing the message to itself. Where it names itself as its
+/// client it asks after having done so, and the first field has that address. A count that is one too high takes a field
+/// of the client's, and one below that for the server's that connects: no gateway writes as Exchange does, which
+/// `is_exchange` tells.
 pub(crate) fn skip_own_hops<'a>(
     fields: &mut impl Iterator<Item = Numbered<'a>>,
     count: u8,
     client: Option<IpAddr>,
+    is_exchange: impl Fn(&HeaderField<'a>) -> bool,
 ) -> Own<'a> {
-    let named = |(index, field): Numbered<'a>| {
+    let disbelieved = |stranger| Own { hops: OwnHops::Disbelieved, stranger: Some(stranger) };
+    let mut first = None;
+    let mut last = None;
+    for (index, field) in fields.take(count.into()) {
+        if is_exchange(&field) {
+            return disbelieved(Stranger { index, field, why: NotOwn::Exchange });
+        }
         let from = parse_step(field.value).filter(|_| !field.cut).and_then(|step| step.peer);
-        (from, from.map(|from| Stranger { index, field, from }))
+        first = first.or(Some(from));
+        let why = from.map_or(NotOwn::NamesNoAddress, NotOwn::CameFrom);
+        last = Some(Stranger { index, field, why });
+    }
+    let Some(last) = last else {
+        let hops = if count == 0 { OwnHops::None } else { OwnHops::Unverified };
+        return Own { hops, stranger: None };
     };
-    let mut claimed = fields.take(count.into()).map(named);
-    let (first, mut stranger) = claimed.next().unwrap_or_default();
-    let (last, last_stranger) = claimed.last().unwrap_or_default();
-    stranger = last_stranger.or(stranger);
-    let hops = match (count, client) {
-        (0, _) => OwnHops::None,
-        (_, Some(_)) if client == first || client == last => OwnHops::Verified,
-        (_, Some(_)) if first.or(last).is_some() => OwnHops::Disbelieved,
-        _ => OwnHops::Unverified,
+    let hops = match client {
+        None => OwnHops::Unverified,
+        Some(client) if last.why == NotOwn::CameFrom(client) => OwnHops::Verified,
+        Some(client) if client.is_loopback() && first == Some(Some(client)) => OwnHops::Verified,
+        Some(_) => return disbelieved(last),
     };
-    Own { hops, stranger: stranger.filter(|_| hops == OwnHops::Disbelieved) }
+    Own { hops, stranger: None }
 }
 
 /// Where the hops of trusted relays end.

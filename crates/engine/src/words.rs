@@ -5,12 +5,14 @@ use std::fmt::{self, Write};
 use crate::baseline::{CurrentReason, Failing, Standing, UnknownReason};
 use crate::catalog::Catalog;
 use crate::event::MailEvent;
+use crate::evidence::Evidence;
 use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
 use crate::named::NamedServer;
 use crate::network::canonical_address;
 use crate::obstacle::Obstacle;
 use crate::progress::Stage;
 use crate::recognition::{Finding, Recognition};
+use crate::route::NotOwn;
 
 /// Why a decision is what it is. Most who ask print none of it, so the sentences are made when it is shown.
 #[derive(Clone, Copy, Debug)]
@@ -91,15 +93,16 @@ fn write_without_server(out: &mut impl Write, event: &MailEvent<'_>, finding: &F
     out.write_str(match finding {
         Finding::Server(_) => "",
         Finding::NoHop => "No `Received` field was found.",
-        Finding::OwnHopsDisagree(from, evidence) => {
-            return write!(
-                out,
-                "The gateway claims {} `Received` field{} as its own, but field {} came from {from}, not from its client{}.",
-                event.own_hops,
-                if event.own_hops == 1 { "" } else { "s" },
-                evidence.field,
-                Prefixed(" ", event.client_ip.map(canonical_address)),
-            );
+        Finding::OwnHopsDisagree(why, evidence) => {
+            let Evidence { field, .. } = evidence;
+            let (claimed, plural) = (event.own_hops, if event.own_hops == 1 { "" } else { "s" });
+            write!(out, "The gateway claims {claimed} `Received` field{plural} as its own, but field {field} ")?;
+            let client = Prefixed(" ", event.client_ip.map(canonical_address));
+            return match why {
+                NotOwn::CameFrom(from) => write!(out, "came from {from}, not from its client{client}."),
+                NotOwn::NamesNoAddress => write!(out, "does not say that it came from its client{client}."),
+                NotOwn::Exchange => out.write_str("is an Exchange server's."),
+            };
         }
         Finding::Unreadable(unreadable, evidence) => {
             return write!(out, "`Received` field {} proves nothing: {}.", evidence.field, unreadable.as_str());

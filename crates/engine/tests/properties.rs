@@ -2,6 +2,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
@@ -27,7 +28,7 @@ use tidegate_engine::{Decision, MessageStanding, decide, decide_without_server};
 use tidegate_engine::{DecisionContext, current_stage, stage_schedule};
 use tidegate_engine::{Facts, MailRoute, Mode, Policy, ReplyTemplates};
 use tidegate_engine::{Finding, recognise, shows_exchange, traces};
-use tidegate_engine::{Header, MAX_FIELD_BYTES, MAX_FIELDS};
+use tidegate_engine::{Header, HeaderField, MAX_FIELD_BYTES, MAX_FIELDS, OwnHops};
 use tidegate_engine::{MAX_REPLY_BYTES, ReplyTemplate};
 use tidegate_engine::{NOTICE_SECONDS, Rules};
 use tidegate_engine::{Phase, PhaseBuild};
@@ -193,6 +194,22 @@ fn event(header: Vec<u8>) -> MailEvent<'static> {
         recipients: vec!["ben@example.org".into()],
         header: Header::Block(header.into()),
     }
+}
+
+/// The event as it would be if the server of that `Received` field, counted from 0, handed the message over itself.
+fn handed_over_at(event: &MailEvent<'_>, top: usize) -> MailEvent<'static> {
+    let header = received(event.header.received().skip(top));
+    MailEvent { header, ..self::event(Vec::new()) }
+}
+
+fn received<'a>(fields: impl Iterator<Item = HeaderField<'a>>) -> Header<'static> {
+    let pair = |field: HeaderField<'_>| {
+        let mut value = field.value.to_vec();
+        // what was cut is longer than what is read
+        value.extend(field.cut.then_some(b'x'));
+        (Cow::Borrowed(&b"Received"[..]), Cow::Owned(value))
+    };
+    Header::Pairs(fields.map(pair).collect())
 }
 
 fn hop(build: &str) -> String {
@@ -390,18 +407,31 @@ proptest! {
         let traces = traces(&event.header, &facts.catalog);
         let servers: Vec<_> = traces.filter_map(|trace| Some((trace.evidence.field, trace.server?))).collect();
         for (top, server) in &servers {
-            let event = MailEvent { own_hops: u8::try_from(*top).unwrap(), client_ip: None, ..event.clone() };
+            let event = handed_over_at(&event, *top);
             let recognition = recognise(&event, &[], &facts.catalog);
             let found = recognition.server().unwrap();
             prop_assert_eq!((&found.id, found.node, found.shown), (&server.id, server.node, server.shown));
-            prop_assert_eq!(&found.evidence, &server.evidence);
+            prop_assert_eq!(top + found.evidence.field, server.evidence.field);
+            prop_assert_eq!(found.evidence.marked(), server.evidence.marked());
         }
-        for own_hops in 0..=u8::try_from(event.header.received().count().min(200)).unwrap() {
-            let event = MailEvent { own_hops, client_ip: None, ..event.clone() };
+        for top in 0..=event.header.received().count().min(200) {
+            let event = handed_over_at(&event, top);
             let recognition = recognise(&event, &[], &facts.catalog);
             let Some(server) = recognition.server() else { continue };
-            let run = servers.iter().rfind(|(top, _)| *top <= own_hops.into());
+            let run = servers.iter().rfind(|(above, _)| *above <= top);
             prop_assert_eq!(run.map(|(_, run)| &run.id), Some(&server.id));
+        }
+    }
+
+    #[test]
+    fn no_field_of_an_exchange_server_is_taken_for_the_gateways_own(header in hostile(), own_hops in 0..9u8, client in any::<bool>()) {
+        let facts = facts();
+        let client_ip = "203.0.113.7".parse().ok().filter(|_| client);
+        let event = MailEvent { own_hops, client_ip, ..event(header) };
+        let recognition = recognise(&event, &[], &facts.catalog);
+        if shows_exchange(&received(event.header.received().take(own_hops.into())), &facts.catalog) {
+            prop_assert_eq!(recognition.own_hops, OwnHops::Disbelieved);
+            prop_assert!(recognition.server().is_none());
         }
     }
 

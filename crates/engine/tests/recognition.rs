@@ -178,19 +178,18 @@ proptest! {
         let event = event(header, own_hops, client);
         let recognition = recognise(&event, &relays, &CATALOG);
         let own = usize::from(own_hops);
-        // the peers that the first and the last of the gateway's own fields name
-        let named: Vec<_> = hops.iter().take(own).map(|hop| hop.from).collect();
-        let named: Vec<_> = [named.first(), named.last()].into_iter().flatten().flatten().copied().collect();
-        let stamp_is_own = own > hops.len();
-        if !stamp_is_own {
-            let expected = match client {
-                _ if own == 0 => OwnHops::None,
-                Some(client) if named.contains(&client) => OwnHops::Verified,
-                Some(_) if !named.is_empty() => OwnHops::Disbelieved,
-                _ => OwnHops::Unverified,
-            };
-            prop_assert_eq!(recognition.own_hops, expected);
-        }
+        // the peer that the last of the gateway's own fields names or, where that is the gateway itself, the first
+        let claimed: Vec<_> = hops.iter().take(own).map(|hop| hop.from).collect();
+        let is_named = |by: Option<&Option<IpAddr>>| client.is_some() && by == Some(&client);
+        let by_itself = client.is_some_and(|client| client.is_loopback()) && is_named(claimed.first());
+        let expected = match client {
+            _ if own == 0 => OwnHops::None,
+            _ if own > hops.len() => OwnHops::Disbelieved,
+            None => OwnHops::Unverified,
+            Some(_) if is_named(claimed.last()) || by_itself => OwnHops::Verified,
+            Some(_) => OwnHops::Disbelieved,
+        };
+        prop_assert_eq!(recognition.own_hops, expected);
         let Finding::Server(server) = &recognition.finding else {
             prop_assert!(decide_without_server(&event, &recognition).is_some());
             return Ok(());
