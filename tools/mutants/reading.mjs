@@ -248,14 +248,19 @@ export default [
       ["the lowest stamp counts", "if rank(&hop) > rank(&best.hop) {", "if rank(&hop) >= rank(&best.hop) {"],
       [
         "a lane of the store contradicts the transport",
-        "hop.component == Component::Mapi && build.revision != 0",
-        "hop.component == Component::Mapi",
+        "filter(|build| is_other && build.revision != 0)",
+        "filter(|_| is_other)",
       ],
       ["the store contradicts itself", "mapi.filter(|_| best.hop.component == Component::Smtp)", "mapi"],
       [
-        "the lowest stamp of the store contradicts",
-        "mapi = mapi.or_else(|| mapi_level(&hop));",
-        "mapi = mapi_level(&hop).or(mapi);",
+        "the lowest stamp of other components contradicts",
+        "mapi = mapi.max(other_level(&hop));",
+        "mapi = mapi.or(other_level(&hop)).min(other_level(&hop).or(mapi));",
+      ],
+      [
+        "Pickup and ShadowRedundancy clear nobody",
+        "matches!(hop.component, Component::Mapi | Component::Pickup | Component::ShadowRedundancy)",
+        "matches!(hop.component, Component::Mapi)",
       ],
       [
         "a login at the relay vouches for a server behind it",

@@ -34,30 +34,34 @@ export default [
       ],
       [
         "the oldest build makes room, not the worst",
-        "(rank(rules.assess(seen.shown(), sighting.at)), seen.build);",
+        "(rules.assess(seen.shown(), sighting.at).is_current(), seen.build);",
         "seen.at;",
       ],
       [
         "the lowest build makes room, not the worst",
-        "(rank(rules.assess(seen.shown(), sighting.at)), seen.build);",
+        "(rules.assess(seen.shown(), sighting.at).is_current(), seen.build);",
         "seen.build;",
       ],
       [
         "the highest number is the best build",
-        "judged.max_by_key(|best| (rank(best.standing), best.build))",
+        "judged.max_by_key(|best| (best.standing.is_current(), best.build))",
         "judged.max_by_key(|best| best.build)",
       ],
       [
         "one stale component condemns",
-        "Standing::Current(_) => 2,\n        Standing::OutOfDate(_) => 1,",
-        "Standing::Current(_) => 1,\n        Standing::OutOfDate(_) => 2,",
+        "judged.max_by_key(|best| (best.standing.is_current(), best.build))",
+        "judged.max_by_key(|best| (best.standing.is_out_of_date(), best.build))",
       ],
       [
-        "doubt is better than a failure",
-        "Standing::OutOfDate(_) => 1,\n        Standing::Unknown(_) => 0,",
-        "Standing::OutOfDate(_) => 0,\n        Standing::Unknown(_) => 1,",
+        "a failure is better than a higher number of which nothing is known",
+        "judged.max_by_key(|best| (best.standing.is_current(), best.build))",
+        "judged.max_by_key(|best| (best.standing.is_current(), best.standing.is_out_of_date(), best.build))",
       ],
-      ["doubt is the best that there is", "Standing::Unknown(_) => 0,", "Standing::Unknown(_) => 3,"],
+      [
+        "doubt is the best that there is",
+        "judged.max_by_key(|best| (best.standing.is_current(), best.build))",
+        "judged.max_by_key(|best| (!best.standing.is_out_of_date(), best.build))",
+      ],
       [
         "a late message makes its build an old one",
         "Some(known) => builds.remove(known).at.max(seen.at),",
@@ -191,8 +195,14 @@ export default [
       ],
       [
         "the number that the store contradicts is remembered",
-        "if message != Standing::Unknown(UnknownReason::ComponentsDisagree) {",
-        "{",
+        "=> Shown::Update(other),",
+        "=> { let _ = other; sighting.shown }",
+      ],
+      ["time counts in which a name may be acceptable", "self.suspend_in_doubt(sighting, rules);", ""],
+      [
+        "time does not count in which one message shows nothing",
+        ".is_some_and(|best| !best.standing.is_out_of_date());",
+        ".is_some();",
       ],
       [
         "the number that the store contradicts accuses",

@@ -240,13 +240,13 @@ fn doubt(in_hand: BestBuild, context: &DecisionContext<'_>) -> Option<Obstacle> 
     let Some((phase, spell)) = phase.and_then(|phase| Some((phase, phase.running_spell(now)?))) else {
         return Some(Obstacle::OneWitness);
     };
-    if spell.suspended_since.is_some() {
-        return Some(Obstacle::Grace);
-    }
     match phase.best(in_hand, &rules, now) {
         Some(best) if best.standing.is_out_of_date() => {}
         Some(best) => return Some(Obstacle::BetterBuild(best.build)),
         None => return Some(Obstacle::OneWitness),
+    }
+    if spell.suspended_since.is_some() {
+        return Some(Obstacle::Grace);
     }
     let others = phase.lately(now).filter(|shown| *shown != in_hand.shown);
     others.chain([in_hand.shown]).any(|shown| rules.has_grace(shown, now)).then_some(Obstacle::Grace)

@@ -147,8 +147,9 @@ pub struct ConnectingServer<'a> {
     pub node: Node,
     /// What the message shows of its build.
     pub shown: Shown,
-    /// Where `shown` comes from an SMTP stamp: the topmost mapi stamp of the same run of hops whose last part is not 0.
-    /// The two components may be of different updates, so that the higher number is the server's true level.
+    /// Where `shown` comes from an SMTP stamp: the highest number that another component of the server stamped in the same
+    /// run of hops and whose last part is not 0. Components may be of different updates, so that the higher number is the
+    /// server's true level.
     pub mapi: Option<Build>,
     /// The date in the field on which `shown` rests.
     pub stamped_at: Option<Timestamp>,
@@ -311,11 +312,11 @@ impl<'a> Candidate<'a> {
     }
 
     /// The hop that shows the update level, among this one and those of the same host right below it: the topmost SMTP
-    /// stamp, else the topmost mapi stamp; and the mapi stamp beside an SMTP stamp. What stands below the candidate's
+    /// stamp, else the topmost mapi stamp; and, beside an SMTP stamp, the best that other components show. What stands below the candidate's
     /// own field can be a sender's invention: it counts only if it is of the same product, and dated within an hour.
     fn level(self, catalog: &Catalog, below: impl Iterator<Item = Numbered<'a>>) -> (Self, Option<Build>) {
         let (host, dated, number) = (self.hop.by_host, self.hop.at(), self.hop.build.number());
-        let mut mapi = mapi_level(&self.hop);
+        let mut mapi = other_level(&self.hop);
         let mut best = self;
         let (Some(dated), Some(number)) = (dated, number) else { return (best, None) };
         if best.hop.component == Component::Legacy {
@@ -328,7 +329,7 @@ impl<'a> Candidate<'a> {
             if !same_product || !is_near {
                 continue;
             }
-            mapi = mapi.or_else(|| mapi_level(&hop));
+            mapi = mapi.max(other_level(&hop));
             if rank(&hop) > rank(&best.hop) {
                 best = Candidate { field, value, hop };
             }
@@ -350,8 +351,10 @@ const fn rank(hop: &Hop<'_>) -> u8 {
     }
 }
 
-fn mapi_level(hop: &Hop<'_>) -> Option<Build> {
-    hop.build.number().filter(|build| hop.component == Component::Mapi && build.revision != 0)
+/// What another component than transport shows of the update level: which may be behind, so that it can only clear.
+fn other_level(hop: &Hop<'_>) -> Option<Build> {
+    let is_other = matches!(hop.component, Component::Mapi | Component::Pickup | Component::ShadowRedundancy);
+    hop.build.number().filter(|build| is_other && build.revision != 0)
 }
 
 fn same_product(catalog: &Catalog, one: Build, other: Build) -> bool {

@@ -129,14 +129,19 @@ impl ServerRecord {
     pub fn observe(&mut self, sighting: &Sighting, rules: &Rules<'_>) -> Vec<Transition> {
         let mut transitions: Vec<_> = self.settle(sighting.at).into_iter().collect();
         let message = rules.assess_message(sighting.shown, sighting.mapi, sighting.at);
-        // a number that the store's contradicts is none
-        if message != Standing::Unknown(UnknownReason::ComponentsDisagree) {
-            self.shows.remember(sighting, rules);
-        }
+        // where the transport's number is not believed, what the other component showed is what the name may run
+        let shown = match (message, sighting.mapi) {
+            (Standing::Unknown(UnknownReason::ComponentsDisagree), Some(other)) => Shown::Update(other),
+            _ => sighting.shown,
+        };
+        self.shows.remember(&Sighting { shown, ..*sighting }, rules);
         let change = match message {
             Standing::OutOfDate(_) => self.accuse(sighting, rules),
             Standing::Current(_) => self.acquit(sighting, rules),
-            Standing::Unknown(_) => None,
+            Standing::Unknown(_) => {
+                self.suspend_in_doubt(sighting, rules);
+                None
+            }
         };
         transitions.extend(change);
         transitions
@@ -236,6 +241,15 @@ impl ServerRecord {
         let clock = rules.clock(&ended.spell, build);
         let gap = (clock.running(first) - clock.running(ended.at)).max(0);
         Some(Spell { held: ended.spell.held.saturating_add(gap), last_in_reach: None, ..ended.spell })
+    }
+
+    /// Time does not count in which the name may be acceptable.
+    fn suspend_in_doubt(&mut self, sighting: &Sighting, rules: &Rules<'_>) {
+        let at = sighting.at;
+        let is_doubt = self.best(rules, at).is_some_and(|best| !best.standing.is_out_of_date());
+        if let Some(spell) = self.spell.as_mut().filter(|_| is_doubt) {
+            spell.suspended_since.get_or_insert(at.max(spell.last_out_of_date));
+        }
     }
 
     fn acquit(&mut self, sighting: &Sighting, rules: &Rules<'_>) -> Option<Transition> {

@@ -122,24 +122,16 @@ pub struct BestBuild {
     pub standing: Standing,
 }
 
-/// The better of two builds is the one that meets the requirement, else the one that certainly fails it, else the higher.
-/// A build of unknown standing is the last resort: otherwise a single unreadable number would clear a server.
+/// The better of two builds is the one that meets the requirement, else the higher. Where that is of unknown standing
+/// nothing is certain of the name: a server that was brought to a build of which too little is known may be patched.
 pub(crate) fn best(judged: impl Iterator<Item = BestBuild>) -> Option<BestBuild> {
-    judged.max_by_key(|best| (rank(best.standing), best.build))
+    judged.max_by_key(|best| (best.standing.is_current(), best.build))
 }
 
 impl BestBuild {
     /// Judges what was shown; `None` where it is no number that the server itself can be said to show.
     pub fn judge(shown: Shown, rules: &Rules<'_>, at: Timestamp) -> Option<Self> {
         Some(Self { shown, build: shown.build()?, standing: rules.assess(shown, at) })
-    }
-}
-
-const fn rank(standing: Standing) -> u8 {
-    match standing {
-        Standing::Current(_) => 2,
-        Standing::OutOfDate(_) => 1,
-        Standing::Unknown(_) => 0,
     }
 }
 
@@ -150,7 +142,7 @@ impl Shows {
         self.remember_node(sighting.node, seen);
         keep_build(&mut self.builds, seen);
         while self.builds.len() > MAX_BUILDS {
-            let worst = |seen: &&SeenBuild| (rank(rules.assess(seen.shown(), sighting.at)), seen.build);
+            let worst = |seen: &&SeenBuild| (rules.assess(seen.shown(), sighting.at).is_current(), seen.build);
             let Some(worst) = self.builds.iter().min_by_key(worst).copied() else { break };
             self.builds.retain(|seen| !seen.is_same_build(&worst));
         }
@@ -335,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_that_fails_is_better_than_one_of_which_nothing_is_known() {
+    fn of_builds_that_do_not_meet_the_requirement_the_highest_counts_whatever_is_known_of_it() {
         with_rules(|rules| {
             let shown = |build: &str| Shown::Update(build.parse().unwrap());
             let best = |list: &[&str]| {
@@ -344,7 +336,8 @@ mod tests {
                     .build
                     .to_string()
             };
-            assert_eq!(best(&["15.2.1600.1", "15.2.1544.20"]), "15.2.1544.20");
+            assert_eq!(best(&["15.2.1600.1", "15.2.1544.20"]), "15.2.1600.1");
+            assert_eq!(best(&["15.2.1500.1", "15.2.1544.20"]), "15.2.1544.20");
             assert_eq!(best(&["15.1.2507.39", "15.1.2507.61", "15.2.1748.26"]), "15.1.2507.61");
             assert_eq!(best(&["15.1.2507.39", "15.2.1748.26"]), "15.2.1748.26");
         });

@@ -138,7 +138,7 @@ fn write_standing(f: &mut fmt::Formatter<'_>, standing: Standing) -> fmt::Result
         Standing::OutOfDate(_) => f.write_str("; it is no longer supported."),
         Standing::Unknown(UnknownReason::NoBuild) => f.write_str("; this message shows no build."),
         Standing::Unknown(UnknownReason::ComponentsDisagree) => {
-            f.write_str("; the build that its store stamped meets what is required.")
+            f.write_str("; the build that another component stamped meets what is required.")
         }
         Standing::Unknown(UnknownReason::UpdateLevelNotShown) => {
             f.write_str("; this message does not show its update level.")

@@ -321,11 +321,12 @@ impl World {
         week.chain(last_eight).map(|message| message.shown).collect()
     }
 
-    /// That one is acceptable makes all acceptable; where none is certain, nothing is.
+    /// That one is acceptable makes all acceptable; else the newest decides, and if nothing is known of it, nothing is
+    /// certain.
     fn judge_all(&self, shown: &[Shown], at: Timestamp) -> Option<Standing> {
-        let standings: Vec<_> = shown.iter().map(|shown| self.judge(*shown, at)).collect();
-        let best_first = [Standing::Current, Standing::OutOfDate, Standing::Unknown];
-        best_first.into_iter().find(|standing| standings.contains(standing))
+        let is_acceptable = |shown: &&Shown| self.judge(**shown, at) == Standing::Current;
+        let newest = || shown.iter().max_by_key(|shown| build_of(**shown));
+        shown.iter().find(is_acceptable).or_else(newest).map(|shown| self.judge(*shown, at))
     }
 
     /// What stands for the server: what its name lately showed, or the last that was ever known.
@@ -341,11 +342,10 @@ impl World {
         self.judge_all(&self.stands_for(at), at)
     }
 
-    /// Of several builds that are not acceptable, the newest.
+    /// Of several builds that are acceptable, and of several that are not, the newest.
     fn best(&self, at: Timestamp) -> Option<Shown> {
         let shown = self.stands_for(at);
-        let standing = self.judge_all(&shown, at)?;
-        shown.into_iter().filter(|shown| self.judge(*shown, at) == standing).max_by_key(|shown| build_of(*shown))
+        shown.into_iter().max_by_key(|shown| (self.judge(*shown, at) == Standing::Current, build_of(*shown)))
     }
 
     fn best_build(&self, at: Timestamp) -> Option<Build> {
@@ -380,13 +380,22 @@ impl World {
         self.last_message = Some(message);
         let (shown, at) = (message.shown, message.at);
         let standing = self.judge_message(shown, message.mapi, at);
-        let is_doubt = standing != self.judge(shown, at);
-        if matches!(shown, Shown::Update(_) | Shown::Lane(_)) && !is_doubt {
-            self.messages.push(message);
+        // where the transport is not believed, the store is
+        let shown = if standing == self.judge(shown, at) { shown } else { Shown::Update(message.mapi.unwrap()) };
+        if matches!(shown, Shown::Update(_) | Shown::Lane(_)) {
+            self.messages.push(Message { shown, ..message });
         }
+        let server = self.judge_server(at);
         match standing {
-            Standing::OutOfDate if self.judge_server(at) == Some(Standing::OutOfDate) => self.accuse(message),
+            Standing::OutOfDate if server == Some(Standing::OutOfDate) => self.accuse(message),
             Standing::Current => self.acquit(message),
+            // for all that is known it is patched
+            Standing::Unknown if server.is_some_and(|server| server != Standing::OutOfDate) => {
+                if let Some(spell) = self.running_spell_mut() {
+                    spell.spared = spell.spared.or(Some(at.max(spell.last)));
+                }
+                Vec::new()
+            }
             _ => Vec::new(),
         }
     }
