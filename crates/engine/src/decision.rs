@@ -202,14 +202,15 @@ pub fn decide<'a>(
         let doubt = || doubt(failing, context);
         obstacle::shield(&stage, event.connector, context, doubt, || rules.policy.accepts_always(recipients))
     });
-    let (would, retry_after) = match stage {
+    let (in_window, retry_after) = match stage {
         Some(stage) if obstacle.is_none() => {
             let offset = window_offset(&event.tenant, &server.id);
-            let action = soften(window_action(stage.minutes, offset, now), server.stamped_at, now);
-            (action, window_retry_after(stage.minutes, offset, now))
+            (window_action(stage.minutes, offset, now), window_retry_after(stage.minutes, offset, now))
         }
         _ => (Action::Accept, None),
     };
+    let would = soften(in_window, server.stamped_at, now);
+    let has_waited = would != in_window;
     if would != Action::Accept {
         let in_reach = spell.is_some_and(|spell| spell.is_in_reach(now));
         obstacle = obstacle::lift(behind_relay, in_reach, context);
@@ -230,7 +231,7 @@ pub fn decide<'a>(
         paused_until: context.paused_until,
         exempt_until: context.exempt_until,
         evidence: Some(&server.evidence),
-        why: Why::decided(event, Account { server: named, standing, stage, obstacle }),
+        why: Why::decided(event, Account { server: named, standing, stage, obstacle, has_waited }),
     }
 }
 

@@ -26,7 +26,7 @@ pub enum Obstacle {
     Recipients,
     /// It comes through a trusted relay, behind which is only reported.
     Relay,
-    /// Its mail could not be refused until now.
+    /// None of its mail could be refused for 35 days, until now.
     Notice,
     /// The mode in effect is this one.
     Mode(Mode),
@@ -58,13 +58,17 @@ impl Obstacle {
     pub(crate) fn explain(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Scope => " Accepted: this connector is not in the policy's scope.",
-            Self::OneWitness => " Accepted: a second message has to confirm it.",
+            Self::OneWitness => {
+                " Accepted: not confirmed yet, which takes a second message and no better build under this name."
+            }
             Self::BetterBuild(_) => " Accepted: under this name a better build was lately seen: ",
-            Self::Grace => " Accepted: it met what was required until a few days ago.",
+            Self::Grace => " Accepted: a build of this name met what was required until a few days ago.",
             Self::Wave => " Accepted: this product is not enforced yet.",
             Self::Recipients => " Accepted: all recipients are always accepted.",
             Self::Relay => " Accepted: behind a trusted relay the policy only reports.",
-            Self::Notice => " Accepted: its mail could not be refused until lately.",
+            Self::Notice => {
+                " Accepted: none of its mail could be refused for 35 days, so that seven days of notice begin."
+            }
             Self::Mode(Mode::Off) => " Accepted: the mode is off.",
             Self::Mode(_) => " Accepted: the mode is report.",
             Self::Exempt(_) => " Accepted: the server is exempt until ",

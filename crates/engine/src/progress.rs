@@ -22,6 +22,8 @@ pub struct Stage {
     pub has_started: bool,
     /// Minutes of each hour that are closed; none while they are kept open.
     pub minutes: ClosedMinutes,
+    /// It closes minutes, and they are kept open until [`Self::next`]: the days of notice are not over.
+    pub keeps_open: bool,
     /// `None` in the last stage.
     pub next: Option<NextStage>,
 }
@@ -81,6 +83,7 @@ pub fn current_stage(spell: Option<&Spell>, build: Build, context: &DecisionCont
         since: clock.reaches(rung.start).filter(|_| rung.number > 1).unwrap_or(spell.detected_at),
         has_started: clock.has_started(now),
         minutes: if keeps_open { ClosedMinutes::default() } else { rung.minutes },
+        keeps_open,
         next: if keeps_open {
             Some(first_closing(&clock, ladder, rung))
         } else {

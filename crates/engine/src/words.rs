@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::baseline::{CurrentReason, Failing, Standing, UnknownReason};
 use crate::catalog::Catalog;
-use crate::event::MailEvent;
+use crate::event::{Connector, MailEvent};
 use crate::evidence::Evidence;
 use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
 use crate::named::NamedServer;
@@ -36,6 +36,8 @@ pub(crate) struct Account<'a> {
     pub(crate) standing: Standing,
     pub(crate) stage: Option<Stage>,
     pub(crate) obstacle: Option<Obstacle>,
+    /// It comes in a minute that rejects, and is deferred because it may have waited in a queue.
+    pub(crate) has_waited: bool,
 }
 
 impl<'a> Why<'a> {
@@ -67,10 +69,14 @@ impl fmt::Display for Account<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_runs(f, &self.server)?;
         write_standing(f, self.standing)?;
-        if let Some(stage) = self.stage {
-            write!(f, " Stage {} of {}.", stage.number, stage.of)?;
+        let Some(stage) = self.stage else { return Ok(()) };
+        write!(f, " Stage {} of {}.", stage.number, stage.of)?;
+        match (self.obstacle, stage.next.and_then(|next| next.at)) {
+            (Some(obstacle), _) => obstacle.explain(f),
+            (None, Some(at)) if stage.keeps_open => write!(f, " Accepted: nothing is closed to it before {at}."),
+            _ if self.has_waited => f.write_str(" Deferred and not rejected: it was stamped over an hour ago."),
+            _ => Ok(()),
         }
-        self.obstacle.map_or(Ok(()), |obstacle| obstacle.explain(f))
     }
 }
 
@@ -92,6 +98,7 @@ pub fn describe_recognition(event: &MailEvent<'_>, recognition: &Recognition<'_>
 fn write_without_server(out: &mut impl Write, event: &MailEvent<'_>, finding: &Finding<'_>) -> fmt::Result {
     out.write_str(match finding {
         Finding::Server(_) => "",
+        Finding::NoHop if event.own_hops > 0 => "No `Received` field was found below the gateway's own.",
         Finding::NoHop => "No `Received` field was found.",
         Finding::OwnHopsDisagree(why, evidence) => {
             let Evidence { field, .. } = evidence;
@@ -112,7 +119,17 @@ fn write_without_server(out: &mut impl Write, event: &MailEvent<'_>, finding: &F
         Finding::LegacySmtp(_) => {
             "The connecting server is Exchange 2000, Exchange 2003 or plain IIS; it shows no build."
         }
-        Finding::Nameless(_) => "The connecting Exchange server cannot be identified by its name and address.",
+        Finding::Nameless(evidence) => {
+            let why = match event.connector {
+                Connector::OnPremises => "its name has other characters than an id may have",
+                _ => "its name has other characters than an id may have, or no address vouches for it",
+            };
+            return write!(
+                out,
+                "The Exchange server of `Received` field {} cannot be identified: {why}.",
+                evidence.field
+            );
+        }
     })
 }
 
@@ -120,10 +137,12 @@ fn write_without_server(out: &mut impl Write, event: &MailEvent<'_>, finding: &F
 fn write_runs(out: &mut impl Write, server: &NamedServer<'_>) -> fmt::Result {
     let names = server.names();
     write!(out, "{} runs {}", server.name, names.product.unwrap_or("an unknown Exchange version"))?;
-    for part in [names.cu, names.su].into_iter().flatten() {
+    // a build that the catalog does not list is no update that it does
+    let unlisted = server.unlisted_build();
+    for part in [names.cu, names.su.filter(|_| unlisted.is_none())].into_iter().flatten() {
         write!(out, " {part}")?;
     }
-    server.unlisted_build().map_or(Ok(()), |build| write!(out, " (build {build})"))
+    unlisted.map_or(Ok(()), |build| write!(out, " (build {build})"))
 }
 
 /// How the server stands, as the end of [`write_runs`].
