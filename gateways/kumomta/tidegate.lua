@@ -153,8 +153,15 @@ local function ask(body)
   if (response:content_length() or 0) > MAX_ANSWER then
     error('an answer that is too long', 0)
   end
-  if response:status_code() ~= 200 then
-    error(string.format('%d %s', response:status_code(), response:text():sub(1, 200)), 0)
+  local status = response:status_code()
+  if status ~= 200 then
+    local told = string.format('%d %s', status, response:text():sub(1, 200))
+    if status == 400 or status == 413 or status == 422 then
+      -- of this message, and so each time that it comes: deferred, it would wait for ever
+      kumo.log_warn(string.format('tidegate: %s, accepted', told))
+      return { action = 'accept' }
+    end
+    error(told, 0)
   end
   return kumo.serde.json_parse(response:text())
 end

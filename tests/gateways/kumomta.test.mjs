@@ -204,6 +204,31 @@ test("an answer that is none delays nothing, and is logged", async () => {
   }
 });
 
+test("a message that Tidegate does not take is not deferred for ever, whatever is to happen in a failure", async () => {
+  let status = 0;
+  const server = createServer((request, response) => {
+    request.resume().on("end", () => response.writeHead(status).end("too large"));
+  }).listen(0, HOST);
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  const own = await startKumo(
+    `{ url = 'http://${HOST}:${port}', key = { key_data = 'tg_1_secret' }, fail = 'tempfail' }`,
+  );
+  try {
+    for (status of [400, 413, 422]) {
+      const told = await own.receive({ data: message(header("throttled")) });
+      accepted(told);
+      assert.equal(told.warned, `tidegate: ${status} too large, accepted`);
+    }
+    status = 503;
+    const told = await own.receive({ data: message(header("throttled")) });
+    assert.match(told.reply, /^451 4\.3\.0 /);
+  } finally {
+    await own.stop();
+    server.close();
+  }
+});
+
 test("a configuration that cannot be used is told at the start", async () => {
   for (const [configure, expected] of [
     ["{}", /url and key are needed/],

@@ -254,6 +254,8 @@ impl Daemon {
         self.metrics.count_failure(failure);
         let reply = match self.config.fail {
             Fail::Accept => None,
+            // it would be deferred for ever
+            Fail::Tempfail if failure.is_of_the_message() => None,
             Fail::Tempfail => SmtpReply::new(451, "4.3.0", "Policy service unavailable, try again later"),
         };
         let action = if reply.is_some() { "defer" } else { "accept" };

@@ -90,6 +90,12 @@ impl Failure {
             Self::Unavailable => "unavailable",
         }
     }
+
+    /// Whether the same message would fail again each time that it comes: a body of it that is too long for Tidegate, or
+    /// that it does not take. What a sender wrote can bring that about.
+    pub const fn is_of_the_message(&self) -> bool {
+        matches!(self, Self::Status(400 | 413 | 422, _))
+    }
 }
 
 impl fmt::Display for Failure {

@@ -190,6 +190,12 @@ async fn no_failure_holds_mail_up_unless_that_is_asked_for() {
         let reply = MailServer::connect(&closed).await.hand_over(EXCHANGE).await;
         assert_eq!(reply, "y451 4.3.0 Policy service unavailable, try again later\0", "{name}");
     }
+    for status in [400, 413, 422] {
+        let tidegate = tidegate(Does::Answer(status, "{}")).await;
+        let closed = daemon(&format!("{status}-closed"), tidegate.port, "fail = 'tempfail'").await;
+        let reply = MailServer::connect(&closed).await.hand_over(EXCHANGE).await;
+        assert_eq!(reply, "a", "{status}: the message would be deferred for ever");
+    }
     let gone = daemon("gone", 1, "").await;
     assert_eq!(MailServer::connect(&gone).await.hand_over(EXCHANGE).await, "a");
 }
