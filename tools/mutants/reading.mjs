@@ -115,8 +115,8 @@ export default [
       ],
       [
         "the first address of a comment is the peer's",
-        "own.iter().rposition(|octet| *octet == b'[')",
-        "own.iter().position(|octet| *octet == b'[')",
+        "comment.iter().rposition(|octet| *octet == b'[')",
+        "comment.iter().position(|octet| *octet == b'[')",
       ],
       [
         "a HELO behind the address is the peer's",
@@ -137,8 +137,13 @@ export default [
       ["a HELO in a comment hides the address", 'begins(b"helo") || begins(b"ehlo")', 'begins(b"ehlo")'],
       [
         "the last comment tells the address",
-        "self.comment = self.comment.or(Some(token.text).filter(|text| !is_aside(text)))",
-        "self.comment = Some(token.text).filter(|text| !is_aside(text)).or(self.comment)",
+        "Kind::Comment if self.comment.is_none() => self.comment = Some(token.text),",
+        "Kind::Comment if self.second_comment.is_none() => self.comment = Some(token.text),",
+      ],
+      [
+        "a second comment names no other address",
+        ".filter(|address| second.is_none_or(|second| second == *address))",
+        ".filter(|_| second.is_none_or(|_| true))",
       ],
     ],
   },

@@ -38,9 +38,10 @@ pub(super) struct Clauses<'a> {
 pub(super) struct Phrase<'a> {
     words: [&'a [u8]; 4],
     pub(super) count: usize,
-    /// The first that tells neither the peer's HELO nor the kind of encryption; what stands in later ones, such as the
-    /// name in a client's certificate, is the peer's choice.
+    /// The first that tells neither the peer's HELO nor its encryption.
     pub(super) comment: Option<&'a [u8]>,
+    /// The one after it.
+    second_comment: Option<&'a [u8]>,
     literal: Option<&'a [u8]>,
 }
 
@@ -184,7 +185,9 @@ impl<'a> Clauses<'a> {
 impl<'a> Phrase<'a> {
     fn add(&mut self, token: &Token<'a>) {
         match token.kind {
-            Kind::Comment => self.comment = self.comment.or(Some(token.text).filter(|text| !is_aside(text))),
+            Kind::Comment if is_aside(token.text) => {}
+            Kind::Comment if self.comment.is_none() => self.comment = Some(token.text),
+            Kind::Comment => self.second_comment = self.second_comment.or(Some(token.text)),
             Kind::Literal => self.literal = Some(token.text),
             Kind::Word | Kind::Quoted | Kind::Angle => {
                 if let Some(slot) = self.words.get_mut(self.count) {
@@ -211,19 +214,29 @@ impl<'a> Phrase<'a> {
     }
 
     /// The address that the stamping server wrote: the last literal in the comment, a comment that is nothing but an
-    /// address, or the literal in front of it, unless that can be the peer's HELO. Doubled brackets occur in both.
+    /// address, or the literal in front of it, unless that can be the peer's HELO. Doubled brackets occur in both. Where
+    /// two comments name different ones, a peer may have chosen one of them: none is certain.
     pub(super) fn address(&self) -> Option<IpAddr> {
         let Some(comment) = self.comment else {
             return self.literal.and_then(bracketed_address);
         };
+        let address = self.address_of(comment);
+        let second = self.second_comment.and_then(address_in);
+        address.filter(|address| second.is_none_or(|second| second == *address))
+    }
+
+    fn address_of(&self, comment: &[u8]) -> Option<IpAddr> {
         // Exim: `from name ([address] helo=name ident=name)`, `from [address] (port=1234 helo=name)`
         let told = [&b"helo="[..], b"ident=", b"port="].iter().filter_map(|key| position(comment, key)).min();
         let own = comment.get(..told.unwrap_or(comment.len())).unwrap_or_default();
-        let inside = match own.iter().rposition(|octet| *octet == b'[') {
-            Some(bracket) => own.get(bracket..).and_then(parse_address),
-            None => bracketed_address(own),
-        };
-        inside.or_else(|| told.and(self.literal).and_then(parse_address))
+        address_in(own).or_else(|| told.and(self.literal).and_then(parse_address))
+    }
+}
+
+fn address_in(comment: &[u8]) -> Option<IpAddr> {
+    match comment.iter().rposition(|octet| *octet == b'[') {
+        Some(bracket) => comment.get(bracket..).and_then(parse_address),
+        None => bracketed_address(comment),
     }
 }
 
@@ -238,11 +251,11 @@ fn position(text: &[u8], word: &[u8]) -> Option<usize> {
     text.windows(word.len()).position(|window| window.eq_ignore_ascii_case(word))
 }
 
-/// A comment that repeats the peer's HELO, as qmail writes before the one with the address, or tells the encryption, as
-/// Symantec.cloud writes behind a literal that is the peer's address.
+/// A comment that repeats the peer's HELO, as qmail writes before the one with the address; or tells the encryption, as
+/// Symantec.cloud writes behind a literal that is the peer's address, and the name in a certificate, as Postfix does.
 fn is_aside(comment: &[u8]) -> bool {
     let begins = |word: &[u8]| comment.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    begins(b"helo") || begins(b"ehlo") || begins(b"using ")
+    begins(b"helo") || begins(b"ehlo") || begins(b"lhlo") || begins(b"using ") || begins(b"client ")
 }
 
 #[cfg(test)]
@@ -280,6 +293,10 @@ mod tests {
             assert_eq!(from(text).as_deref(), Some(address), "{text}");
         }
         assert_eq!(from("[10.9.9.9] (unknown [unknown])"), None, "the literal is the peer's HELO");
+        for helo in ["(10.9.9.9) (unknown [170.129.1.10])", "x (HELO x) ([10.9.9.9]) ([170.129.1.10])"] {
+            assert_eq!(from(helo), None, "{helo}: a HELO that looks like a comment");
+        }
+        assert_eq!(from("h (x [170.129.1.10]) (170.129.1.10)").as_deref(), Some("170.129.1.10"));
         assert_eq!(from("h"), None);
     }
 
