@@ -1,58 +1,131 @@
-//! Writes JSON, octet for octet as `serde_json` does, from documents of structs, options, texts, integers and booleans:
-//! all that an answer consists of. Most of an answer is text without anything to escape, which is looked through
-//! eight octets at a time and copied whole.
+//! Writes JSON, octet for octet as `serde_json` does, from documents of texts, integers, booleans, options and each other:
+//! all that an answer consists of. A document is declared once, by [`json_document`]: what stands around each of its
+//! values is put together when it is compiled. Most texts have nothing to escape: they are looked through eight octets at
+//! a time and copied whole.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Display, Write};
 
-use serde::ser::{Error, Impossible, Serialize, SerializeStruct, Serializer};
-
-/// The value is of a kind that no answer has.
-#[derive(Debug)]
-pub(crate) struct Unsupported;
-
-/// Appends `value` to `out`.
-///
-/// # Errors
-/// A value in it is of another kind than the module names, or one that cannot be displayed.
-pub(crate) fn write_json(out: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Unsupported> {
-    value.serialize(&mut Writer { out })
+/// A value of an answer.
+pub(crate) trait WriteJson {
+    /// Appends the value to `out`.
+    fn write_json(&self, out: &mut Vec<u8>);
 }
 
-struct Writer<'a> {
-    out: &'a mut Vec<u8>,
-}
-
-impl Writer<'_> {
-    fn text(&mut self, text: &str) {
-        self.out.push(b'"');
-        self.escaped(text);
-        self.out.push(b'"');
-    }
-
-    fn escaped(&mut self, text: &str) {
-        if is_plain(text.as_bytes()) {
-            return self.out.extend_from_slice(text.as_bytes());
+/// Declares a struct that [`WriteJson`] and `serde` write alike: an object of its fields in their order.
+macro_rules! json_document {
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis struct $name:ident $(<$lifetime:lifetime>)? {
+            $first:ident: $first_type:ty,
+            $($next:ident: $next_type:ty,)*
         }
-        for octet in text.bytes() {
-            match octet {
-                b'"' => self.out.extend_from_slice(b"\\\""),
-                b'\\' => self.out.extend_from_slice(b"\\\\"),
-                8 => self.out.extend_from_slice(b"\\b"),
-                12 => self.out.extend_from_slice(b"\\f"),
-                b'\n' => self.out.extend_from_slice(b"\\n"),
-                b'\r' => self.out.extend_from_slice(b"\\r"),
-                b'\t' => self.out.extend_from_slice(b"\\t"),
-                0..0x20 => {
-                    let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
-                    self.out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(octet >> 4), digit(octet & 0xf)]);
-                }
-                _ => self.out.push(octet),
+    ) => {
+        $(#[$attribute])*
+        #[derive(serde::Serialize)]
+        $visibility struct $name $(<$lifetime>)? {
+            $first: $first_type,
+            $($next: $next_type,)*
+        }
+
+        impl $(<$lifetime>)? $crate::writer::WriteJson for $name $(<$lifetime>)? {
+            fn write_json(&self, out: &mut Vec<u8>) {
+                // the name of a field has nothing to escape
+                out.extend_from_slice(concat!("{\"", stringify!($first), "\":").as_bytes());
+                self.$first.write_json(out);
+                $(
+                    out.extend_from_slice(concat!(",\"", stringify!($next), "\":").as_bytes());
+                    self.$next.write_json(out);
+                )*
+                out.push(b'}');
             }
         }
-    }
+    };
+}
+pub(crate) use json_document;
 
-    fn integer(&mut self, value: impl itoa::Integer) {
-        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+/// Appends what `value` displays, as a text.
+pub(crate) fn write_displayed(out: &mut Vec<u8>, value: &impl Display) {
+    out.push(b'"');
+    // writing into memory cannot fail
+    let _ = write!(Escaped(out), "{value}");
+    out.push(b'"');
+}
+
+impl WriteJson for str {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        write_escaped(out, self);
+        out.push(b'"');
+    }
+}
+
+impl WriteJson for String {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        self.as_str().write_json(out);
+    }
+}
+
+impl<T: WriteJson + ?Sized> WriteJson for &T {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        (**self).write_json(out);
+    }
+}
+
+impl<T: WriteJson> WriteJson for Option<T> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Some(value) => value.write_json(out),
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+}
+
+impl WriteJson for bool {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if *self { b"true" } else { b"false" });
+    }
+}
+
+macro_rules! write_integers {
+    ($($integer:ty),*) => {
+        $(impl WriteJson for $integer {
+            fn write_json(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(itoa::Buffer::new().format(*self).as_bytes());
+            }
+        })*
+    };
+}
+write_integers!(u8, u16, usize, i64);
+
+/// What is displayed goes into the text piece by piece.
+struct Escaped<'a>(&'a mut Vec<u8>);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        write_escaped(self.0, text);
+        Ok(())
+    }
+}
+
+fn write_escaped(out: &mut Vec<u8>, text: &str) {
+    if is_plain(text.as_bytes()) {
+        return out.extend_from_slice(text.as_bytes());
+    }
+    for octet in text.bytes() {
+        match octet {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            8 => out.extend_from_slice(b"\\b"),
+            12 => out.extend_from_slice(b"\\f"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..0x20 => {
+                let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(octet >> 4), digit(octet & 0xf)]);
+            }
+            _ => out.push(octet),
+        }
     }
 }
 
@@ -76,208 +149,25 @@ fn is_plain_word(octets: [u8; 8]) -> bool {
     (has_below(word, 0x20) | is_one_of(b'"') | is_one_of(b'\\')) & (EACH << 7) == 0
 }
 
-/// What is displayed goes into the text piece by piece.
-impl Write for Writer<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.escaped(text);
-        Ok(())
-    }
-}
-
-type No = Impossible<(), Unsupported>;
-
-impl<'a, 'b> Serializer for &'a mut Writer<'b> {
-    type Ok = ();
-    type Error = Unsupported;
-    type SerializeSeq = No;
-    type SerializeTuple = No;
-    type SerializeTupleStruct = No;
-    type SerializeTupleVariant = No;
-    type SerializeMap = No;
-    type SerializeStruct = Members<'a, 'b>;
-    type SerializeStructVariant = No;
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members<'a, 'b>, Unsupported> {
-        Ok(Members { writer: self, is_first: true })
-    }
-
-    fn serialize_str(self, value: &str) -> Result<(), Unsupported> {
-        self.text(value);
-        Ok(())
-    }
-
-    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Unsupported> {
-        self.out.push(b'"');
-        write!(self, "{value}").map_err(|_| Unsupported)?;
-        self.out.push(b'"');
-        Ok(())
-    }
-
-    fn serialize_none(self) -> Result<(), Unsupported> {
-        self.out.extend_from_slice(b"null");
-        Ok(())
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Unsupported> {
-        value.serialize(self)
-    }
-
-    fn serialize_bool(self, value: bool) -> Result<(), Unsupported> {
-        self.out.extend_from_slice(if value { b"true" } else { b"false" });
-        Ok(())
-    }
-
-    fn serialize_i64(self, value: i64) -> Result<(), Unsupported> {
-        self.integer(value);
-        Ok(())
-    }
-
-    fn serialize_u64(self, value: u64) -> Result<(), Unsupported> {
-        self.integer(value);
-        Ok(())
-    }
-
-    fn serialize_i8(self, value: i8) -> Result<(), Unsupported> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_i16(self, value: i16) -> Result<(), Unsupported> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_i32(self, value: i32) -> Result<(), Unsupported> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_u8(self, value: u8) -> Result<(), Unsupported> {
-        self.serialize_u64(value.into())
-    }
-
-    fn serialize_u16(self, value: u16) -> Result<(), Unsupported> {
-        self.serialize_u64(value.into())
-    }
-
-    fn serialize_u32(self, value: u32) -> Result<(), Unsupported> {
-        self.serialize_u64(value.into())
-    }
-
-    fn serialize_f32(self, _: f32) -> Result<(), Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_f64(self, _: f64) -> Result<(), Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_char(self, _: char) -> Result<(), Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_bytes(self, _: &[u8]) -> Result<(), Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_unit(self) -> Result<(), Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Result<(), Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Result<(), Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<(), Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<No, Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<No, Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<No, Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_tuple_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<No, Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<No, Unsupported> {
-        Err(Unsupported)
-    }
-
-    fn serialize_struct_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<No, Unsupported> {
-        Err(Unsupported)
-    }
-}
-
-/// The members of an object that is open.
-struct Members<'a, 'b> {
-    writer: &'a mut Writer<'b>,
-    is_first: bool,
-}
-
-impl SerializeStruct for Members<'_, '_> {
-    type Ok = ();
-    type Error = Unsupported;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Unsupported> {
-        // a field's name has nothing to escape
-        self.writer.out.extend_from_slice(if std::mem::take(&mut self.is_first) { b"{\"" } else { b",\"" });
-        self.writer.out.extend_from_slice(name.as_bytes());
-        self.writer.out.extend_from_slice(b"\":");
-        value.serialize(&mut *self.writer)
-    }
-
-    fn end(self) -> Result<(), Unsupported> {
-        self.writer.out.push(b'}');
-        Ok(())
-    }
-}
-
-impl fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value that answers do not have")
-    }
-}
-
-impl std::error::Error for Unsupported {}
-
-impl Error for Unsupported {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self
-    }
-}
-
 #[cfg(test)]
 #[cfg(not(target_arch = "wasm32"))]
 mod tests {
     use proptest::collection::vec;
     use proptest::option;
     use proptest::prelude::*;
+    use serde::ser::{Serialize, Serializer};
 
     use super::*;
 
     /// A text that is displayed piece by piece.
     #[derive(Debug)]
     struct Pieces(Vec<String>);
+
+    impl WriteJson for Pieces {
+        fn write_json(&self, out: &mut Vec<u8>) {
+            write_displayed(out, self);
+        }
+    }
 
     impl fmt::Display for Pieces {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -291,26 +181,30 @@ mod tests {
         }
     }
 
-    #[derive(Debug, serde::Serialize)]
-    struct Document {
-        text: String,
-        pieces: Pieces,
-        numbers: Option<Numbers>,
-        flag: Option<bool>,
-        nothing: Option<&'static str>,
+    json_document! {
+        #[derive(Debug)]
+        struct Document<'a> {
+            text: &'a str,
+            pieces: Pieces,
+            numbers: Option<Numbers>,
+            flag: Option<bool>,
+            nothing: Option<&'static str>,
+        }
     }
 
-    #[derive(Debug, serde::Serialize)]
-    struct Numbers {
-        signed: i64,
-        small: i16,
-        unsigned: u64,
-        octet: u8,
+    json_document! {
+        #[derive(Debug)]
+        struct Numbers {
+            signed: i64,
+            small: u16,
+            size: usize,
+            octet: u8,
+        }
     }
 
-    fn check(value: &(impl Serialize + fmt::Debug)) {
+    fn check(value: &(impl WriteJson + Serialize + fmt::Debug)) {
         let mut out = b"[".to_vec();
-        write_json(&mut out, value).unwrap();
+        value.write_json(&mut out);
         assert_eq!(String::from_utf8(out), Ok(format!("[{}", serde_json::to_string(value).unwrap())), "{value:?}");
     }
 
@@ -327,22 +221,16 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_answers_do_not_have_is_refused() {
-        assert!(write_json(&mut Vec::new(), &[1, 2]).is_err() && write_json(&mut Vec::new(), &1.5).is_err());
-        assert!(write_json(&mut Vec::new(), &Some((1, "a"))).is_err() && write_json(&mut Vec::new(), &'c').is_err());
-    }
-
     proptest! {
         #[test]
         fn any_document_is_written_as_serde_json_writes_it(
             text in any::<String>(),
             pieces in vec("(\"|\\\\|[\\x00-\\x7f]|ä|.){0,20}", 0..4),
-            numbers in option::of(any::<(i64, i16, u64, u8)>()),
+            numbers in option::of(any::<(i64, u16, usize, u8)>()),
             flag in option::of(any::<bool>()),
         ) {
-            let numbers = numbers.map(|(signed, small, unsigned, octet)| Numbers { signed, small, unsigned, octet });
-            check(&Document { text, pieces: Pieces(pieces), numbers, flag, nothing: None });
+            let numbers = numbers.map(|(signed, small, size, octet)| Numbers { signed, small, size, octet });
+            check(&Document { text: &text, pieces: Pieces(pieces), numbers, flag, nothing: None });
         }
     }
 }

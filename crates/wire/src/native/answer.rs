@@ -10,7 +10,7 @@ use tidegate_engine::{CatalogNames, NamedServer, Why};
 use tidegate_engine::{Decision, MessageStanding};
 use tidegate_engine::{NextStage, Stage};
 
-use crate::writer::write_json;
+use crate::writer::{WriteJson, json_document, write_displayed};
 
 /// What the answer says beside the decision.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,28 +27,27 @@ const ANSWER_BYTES: usize = 1_536;
 /// The answer as JSON.
 pub fn answer(decision: &Decision<'_>, circumstances: Circumstances) -> Vec<u8> {
     let mut answer = Vec::with_capacity(ANSWER_BYTES);
-    match write_json(&mut answer, &AnswerDocument::new(decision, circumstances)) {
-        Ok(()) => answer,
-        Err(_) => Vec::new(),
-    }
+    AnswerDocument::new(decision, circumstances).write_json(&mut answer);
+    answer
 }
 
-#[derive(Serialize)]
-struct AnswerDocument<'a> {
-    action: &'static str,
-    reply: Option<ReplyDocument<'a>>,
-    retry_after: Option<i64>,
-    server: Option<ServerDocument<'a>>,
-    standing: StandingDocument,
-    stage: Option<StageDocument>,
-    mode: Option<&'static str>,
-    would: &'static str,
-    paused_until: Option<Written<Timestamp>>,
-    exempt_until: Option<Written<Timestamp>>,
-    degraded: bool,
-    recorded: bool,
-    evidence: Option<EvidenceDocument>,
-    why: Written<Why<'a>>,
+json_document! {
+    struct AnswerDocument<'a> {
+        action: &'static str,
+        reply: Option<ReplyDocument<'a>>,
+        retry_after: Option<i64>,
+        server: Option<ServerDocument<'a>>,
+        standing: StandingDocument,
+        stage: Option<StageDocument>,
+        mode: Option<&'static str>,
+        would: &'static str,
+        paused_until: Option<Written<Timestamp>>,
+        exempt_until: Option<Written<Timestamp>>,
+        degraded: bool,
+        recorded: bool,
+        evidence: Option<EvidenceDocument>,
+        why: Written<Why<'a>>,
+    }
 }
 
 impl<'a> AnswerDocument<'a> {
@@ -76,21 +75,23 @@ impl<'a> AnswerDocument<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct ReplyDocument<'a> {
-    code: u16,
-    enhanced: &'static str,
-    text: &'a str,
+json_document! {
+    struct ReplyDocument<'a> {
+        code: u16,
+        enhanced: &'static str,
+        text: &'a str,
+    }
 }
 
-#[derive(Serialize)]
-struct ServerDocument<'a> {
-    id: &'a str,
-    name: &'a str,
-    build: Option<Written<tidegate_engine::Build>>,
-    product: Option<&'a str>,
-    cu: Option<&'a str>,
-    su: Option<&'a str>,
+json_document! {
+    struct ServerDocument<'a> {
+        id: &'a str,
+        name: &'a str,
+        build: Option<Written<tidegate_engine::Build>>,
+        product: Option<&'a str>,
+        cu: Option<&'a str>,
+        su: Option<&'a str>,
+    }
 }
 
 impl<'a> ServerDocument<'a> {
@@ -100,13 +101,14 @@ impl<'a> ServerDocument<'a> {
     }
 }
 
-/// A standing as answers and reports show it.
-#[derive(Serialize)]
-pub struct StandingDocument {
-    state: &'static str,
-    reason: &'static str,
-    required: Option<Written<tidegate_engine::Build>>,
-    behind_days: Option<i64>,
+json_document! {
+    /// A standing as answers and reports show it.
+    pub struct StandingDocument {
+        state: &'static str,
+        reason: &'static str,
+        required: Option<Written<tidegate_engine::Build>>,
+        behind_days: Option<i64>,
+    }
 }
 
 impl StandingDocument {
@@ -121,22 +123,24 @@ impl StandingDocument {
     }
 }
 
-/// A stage as answers and reports show it.
-#[derive(Serialize)]
-pub struct StageDocument {
-    number: u8,
-    since: Written<Timestamp>,
-    throttle_minutes: u8,
-    block_minutes: u8,
-    next: Option<NextStageDocument>,
+json_document! {
+    /// A stage as answers and reports show it.
+    pub struct StageDocument {
+        number: u8,
+        since: Written<Timestamp>,
+        throttle_minutes: u8,
+        block_minutes: u8,
+        next: Option<NextStageDocument>,
+    }
 }
 
-#[derive(Serialize)]
-struct NextStageDocument {
-    number: u8,
-    at: Option<Written<Timestamp>>,
-    throttle_minutes: u8,
-    block_minutes: u8,
+json_document! {
+    struct NextStageDocument {
+        number: u8,
+        at: Option<Written<Timestamp>>,
+        throttle_minutes: u8,
+        block_minutes: u8,
+    }
 }
 
 impl StageDocument {
@@ -176,12 +180,13 @@ impl EffectDocument {
     }
 }
 
-/// The evidence as answers show it.
-#[derive(Serialize)]
-pub struct EvidenceDocument {
-    field: usize,
-    component: &'static str,
-    text: String,
+json_document! {
+    /// The evidence as answers show it.
+    pub struct EvidenceDocument {
+        field: usize,
+        component: &'static str,
+        text: String,
+    }
 }
 
 impl EvidenceDocument {
@@ -197,6 +202,12 @@ pub struct Written<T>(pub T);
 impl<T: fmt::Display> Serialize for Written<T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
+    }
+}
+
+impl<T: fmt::Display> WriteJson for Written<T> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        write_displayed(out, &self.0);
     }
 }
 
