@@ -30,8 +30,9 @@ pub(super) struct Document<'a> {
 pub(super) struct Client<'a> {
     #[serde(borrow)]
     pub(super) ip: Option<Cow<'a, str>>,
+    /// Nobody asks for it: it only has to be a string.
     #[serde(rename = "helo")]
-    _helo: Option<Lossy<'a>>,
+    _helo: Option<Octets<'a>>,
     /// A verified login, or a name out of a verified certificate.
     pub(super) auth: Option<Lossy<'a>>,
 }
@@ -39,8 +40,9 @@ pub(super) struct Client<'a> {
 #[derive(Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Envelope<'a> {
+    /// Nobody asks for it: it only has to be a string.
     #[serde(borrow, rename = "from")]
-    _from: Option<Lossy<'a>>,
+    _from: Option<Octets<'a>>,
     pub(super) to: Option<Vec<Lossy<'a>>>,
 }
 
@@ -87,7 +89,7 @@ impl<'a> Client<'a> {
         let mut client = Self::default();
         scanner.members(|name, scanner| match name {
             b"ip" => once(&mut client.ip, Cow::Borrowed(scanner.plain()?)),
-            b"helo" => once(&mut client._helo, Lossy::scan(scanner)?),
+            b"helo" => once(&mut client._helo, Octets(scanner.octets()?)),
             b"auth" => once(&mut client.auth, Lossy::scan(scanner)?),
             _ => None,
         })?;
@@ -99,7 +101,7 @@ impl<'a> Envelope<'a> {
     fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
         let mut envelope = Self::default();
         scanner.members(|name, scanner| match name {
-            b"from" => once(&mut envelope._from, Lossy::scan(scanner)?),
+            b"from" => once(&mut envelope._from, Octets(scanner.octets()?)),
             b"to" => {
                 let mut recipients = Vec::new();
                 scanner.items(|scanner| {
@@ -168,7 +170,8 @@ impl<'a> From<Octets<'a>> for Lossy<'a> {
 }
 
 /// A JSON string as octets.
-struct Octets<'a>(Cow<'a, [u8]>);
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Octets<'a>(Cow<'a, [u8]>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Octets<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
