@@ -126,7 +126,11 @@ fn unescaped(mut written: &[u8]) -> Option<Vec<u8>> {
         written = written.get(plain..)?;
         written = match written {
             [] => return Some(text),
-            // the end of a line: nearly all escapes of a header
+            // the end of a line, and where one is folded: nearly all escapes of a header
+            [b'\\', b'r', b'\\', b'n', b'\\', b't', behind @ ..] => {
+                text.extend_from_slice(b"\r\n\t");
+                behind
+            }
             [b'\\', b'r', b'\\', b'n', behind @ ..] => {
                 text.extend_from_slice(b"\r\n");
                 behind
