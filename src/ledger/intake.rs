@@ -138,7 +138,8 @@ fn take_in(
             transitions.extend(server.record.observe(&sighting, &rules));
         }
         // behind a relay it is the relay that hands over
-        is_out_of_date = !item.relayed && rules.assess_message(shown, item.mapi, at(last.at)).is_out_of_date();
+        is_out_of_date =
+            !item.relayed && rules.assess_message(&rules.look_up(shown), item.mapi, at(last.at)).is_out_of_date();
     }
     tally.count(change, &item.server, build.as_deref(), counts, at(last.at))?;
     keep_evidence(change, item, build.as_deref(), at(last.at))?;

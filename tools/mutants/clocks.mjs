@@ -152,17 +152,17 @@ export default [
       ["one witness is enough", "return Some(Obstacle::OneWitness);\n    };", "return None;\n    };"],
       [
         "a raised requirement gives no grace",
-        ".any(|shown| rules.has_grace(shown, now)).then_some(",
+        ".any(|shown| rules.has_grace(&shown, now)).then_some(",
         ".any(|_| false).then_some(",
       ],
       [
         "of a name's builds only the one in hand has grace",
-        "others.chain([in_hand.shown]).any(",
-        "others.filter(|_| false).chain([in_hand.shown]).any(",
+        "others.chain([*shown]).any(",
+        "others.filter(|_| false).chain([*shown]).any(",
       ],
       [
         "the number that the store contradicts condemns",
-        "rules.assess_message(server.shown, server.mapi, now)",
+        "rules.assess_message(&shown, server.mapi, now)",
         "rules.assess(server.shown, now)",
       ],
       ["a spell is always in reach", "spell.is_some_and(|spell| spell.is_in_reach(now))", "spell.is_some()"],

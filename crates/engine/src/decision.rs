@@ -11,6 +11,7 @@ use crate::progress::{DecisionContext, Stage, current_stage};
 use crate::recognition::{ConnectingServer, Finding, Recognition};
 use crate::reply::{Reply, ReplyValues};
 use crate::rules::Rules;
+use crate::shown::LookedUp;
 use crate::time::{HOUR, Timestamp};
 use crate::window::{window_action, window_offset, window_retry_after};
 use crate::witness::BestBuild;
@@ -190,7 +191,8 @@ pub fn decide<'a>(
 ) -> Decision<'a> {
     let DecisionContext { rules, now, .. } = *context;
     let mode = context.mode();
-    let standing = rules.assess_message(server.shown, server.mapi, now);
+    let shown = rules.look_up(server.shown);
+    let standing = rules.assess_message(&shown, server.mapi, now);
     let spell = context.phase.and_then(|phase| phase.running_spell(now));
     let failing = match (standing, server.shown.build()) {
         (Standing::OutOfDate(_), Some(build)) => Some(BestBuild { shown: server.shown, build, standing }),
@@ -199,7 +201,7 @@ pub fn decide<'a>(
     let stage = failing.map(|failing| current_stage(spell, failing.build, context));
     let recipients = event.recipients.iter().map(AsRef::as_ref);
     let mut obstacle = stage.zip(failing).and_then(|(stage, failing)| {
-        let doubt = || doubt(failing, context);
+        let doubt = || doubt(failing, &shown, context);
         obstacle::shield(&stage, event.connector, context, doubt, || rules.policy.accepts_always(recipients))
     });
     let (in_window, retry_after) = match stage {
@@ -216,7 +218,7 @@ pub fn decide<'a>(
         obstacle = obstacle::lift(behind_relay, in_reach, context);
     }
     let action = if obstacle.is_none() { would } else { Action::Accept };
-    let named = NamedServer::new(server, &rules.facts.catalog);
+    let named = NamedServer::new(server, shown);
     let retry_after = retry_after.filter(|_| action != Action::Accept);
     let reply = stage.and_then(|stage| reply(action, &named, standing, &stage, retry_after, &rules));
     Decision {
@@ -235,8 +237,8 @@ pub fn decide<'a>(
     }
 }
 
-/// Why the stored record does not condemn a server whose message is out of date.
-fn doubt(in_hand: BestBuild, context: &DecisionContext<'_>) -> Option<Obstacle> {
+/// Why the stored record does not condemn a server whose message is out of date. `shown`: what that message shows.
+fn doubt(in_hand: BestBuild, shown: &LookedUp<'_>, context: &DecisionContext<'_>) -> Option<Obstacle> {
     let DecisionContext { rules, phase, now, .. } = *context;
     let Some((phase, spell)) = phase.and_then(|phase| Some((phase, phase.running_spell(now)?))) else {
         return Some(Obstacle::OneWitness);
@@ -249,8 +251,8 @@ fn doubt(in_hand: BestBuild, context: &DecisionContext<'_>) -> Option<Obstacle> 
     if spell.suspended_since.is_some() {
         return Some(Obstacle::Grace);
     }
-    let others = phase.lately(now).filter(|shown| *shown != in_hand.shown);
-    others.chain([in_hand.shown]).any(|shown| rules.has_grace(shown, now)).then_some(Obstacle::Grace)
+    let others = phase.lately(now).filter(|other| *other != shown.shown).map(|other| rules.look_up(other));
+    others.chain([*shown]).any(|shown| rules.has_grace(&shown, now)).then_some(Obstacle::Grace)
 }
 
 /// Rejects no message that may have been stamped before the server was patched: one that waited in its queue for over an

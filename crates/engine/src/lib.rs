@@ -155,7 +155,7 @@ pub use relay::{RelayHost, TrustedRelay};
 pub use reply::{HelpUrl, MAX_REPLY_BYTES, OperatorName, Reply, ReplyError, ReplyTemplate};
 pub use route::{NotOwn, OwnHops};
 pub use rules::{NOTICE_SECONDS, Rules};
-pub use shown::Shown;
+pub use shown::{LookedUp, Shown};
 pub use spell::Spell;
 pub use time::{DAY, Date, HOUR, MINUTE, TimeError, Timestamp};
 pub use window::{window_action, window_action_lasts, window_offset, window_retry_after};

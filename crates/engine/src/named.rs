@@ -4,7 +4,7 @@ use crate::build::Build;
 use crate::catalog::{Catalog, CatalogPlace};
 use crate::identity::ServerId;
 use crate::recognition::ConnectingServer;
-use crate::shown::Shown;
+use crate::shown::{LookedUp, Shown};
 use crate::time::Date;
 
 /// What the catalog calls that which a server shows of its build.
@@ -23,7 +23,11 @@ pub struct CatalogNames<'a> {
 impl<'a> CatalogNames<'a> {
     /// The names of what is shown, as far as the catalog knows them.
     pub fn new(catalog: &'a Catalog, shown: Shown) -> Self {
-        let Some(known) = shown.stamped().and_then(|build| catalog.look_up(build)) else { return Self::default() };
+        Self::of(&LookedUp::new(catalog, shown))
+    }
+
+    fn of(looked_up: &LookedUp<'a>) -> Self {
+        let LookedUp { shown, known: Some(known), .. } = *looked_up else { return Self::default() };
         // a component that lags tells the product, but neither the update nor the cumulative update
         let release = known.release.filter(|_| shown.build().is_some());
         // without cumulative updates, the lane itself is the update
@@ -47,27 +51,28 @@ pub struct NamedServer<'a> {
     pub id: &'a ServerId,
     /// The BY host as stamped.
     pub name: &'a str,
-    shown: Shown,
-    catalog: &'a Catalog,
+    shown: LookedUp<'a>,
 }
 
 impl<'a> NamedServer<'a> {
-    pub(crate) const fn new(server: &'a ConnectingServer<'a>, catalog: &'a Catalog) -> Self {
-        Self { id: &server.id, name: server.name, shown: server.shown, catalog }
+    /// `shown`: what `server` shows, looked up.
+    pub(crate) const fn new(server: &'a ConnectingServer<'a>, shown: LookedUp<'a>) -> Self {
+        Self { id: &server.id, name: server.name, shown }
     }
 
     /// The build that the message shows; `None` where it shows none, or only its product.
     pub const fn build(&self) -> Option<Build> {
-        self.shown.build()
+        self.shown.shown.build()
     }
 
     /// What the catalog calls it.
     pub fn names(&self) -> CatalogNames<'a> {
-        CatalogNames::new(self.catalog, self.shown)
+        CatalogNames::of(&self.shown)
     }
 
     /// The build, if the catalog has no row of it.
     pub(crate) fn unlisted_build(&self) -> Option<Build> {
-        self.build().filter(|build| self.catalog.release(*build).is_none())
+        let row = self.shown.known.and_then(|known| known.release);
+        self.build().filter(|build| row.is_none_or(|row| row.build != *build))
     }
 }

@@ -128,7 +128,7 @@ impl ServerRecord {
     /// Takes in one message, in whatever order messages are heard.
     pub fn observe(&mut self, sighting: &Sighting, rules: &Rules<'_>) -> Vec<Transition> {
         let mut transitions: Vec<_> = self.settle(sighting.at).into_iter().collect();
-        let message = rules.assess_message(sighting.shown, sighting.mapi, sighting.at);
+        let message = rules.assess_message(&rules.look_up(sighting.shown), sighting.mapi, sighting.at);
         // where the transport's number is not believed, what the other component showed is what the name may run
         let shown = match (message, sighting.mapi) {
             (Standing::Unknown(UnknownReason::ComponentsDisagree), Some(other)) => Shown::Update(other),

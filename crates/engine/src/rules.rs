@@ -4,7 +4,7 @@ use crate::baseline::{Baseline, FailedRequirement, Standing, UnknownReason};
 use crate::build::Build;
 use crate::clock::Freezes;
 use crate::policy::{Facts, FormerBaseline, Policy};
-use crate::shown::Shown;
+use crate::shown::{LookedUp, Shown};
 use crate::time::{DAY, Timestamp};
 
 /// Seconds of notice: no minute is closed within that time after a spell's second witness, after its first mail that can
@@ -52,16 +52,21 @@ impl<'a> Rules<'a> {
         Self { baseline_since, former, ..self }
     }
 
+    /// What the catalog knows of what a server shows.
+    pub fn look_up(&self, shown: Shown) -> LookedUp<'a> {
+        LookedUp::new(&self.facts.catalog, shown)
+    }
+
     /// How a server stands that shows this, by the requirements of that UTC day.
     pub fn assess(&self, shown: Shown, at: Timestamp) -> Standing {
-        self.baseline.assess(&self.facts.catalog, shown, at.date())
+        self.baseline.judge(&self.look_up(shown), at.date())
     }
 
     /// How a message stands that shows this. `mapi` is what the same server's store stamped on it: where that meets the
     /// requirement and the transport's number does not, neither is believed (the SMTP stamp of Exchange 2013 CU23
     /// stayed 15.0.1497.2 over its updates).
-    pub fn assess_message(&self, shown: Shown, mapi: Option<Build>, at: Timestamp) -> Standing {
-        let standing = self.assess(shown, at);
+    pub fn assess_message(&self, shown: &LookedUp<'_>, mapi: Option<Build>, at: Timestamp) -> Standing {
+        let standing = self.baseline.judge(shown, at.date());
         let disagrees = |mapi: Build| self.assess(Shown::Update(mapi), at).is_current();
         if standing.is_out_of_date() && mapi.is_some_and(disagrees) {
             return Standing::Unknown(UnknownReason::ComponentsDisagree);
@@ -71,10 +76,10 @@ impl<'a> Rules<'a> {
 
     /// Whether this was acceptable at some time in the last 7 days: the time that a server's owner has to follow a new
     /// requirement, and that a message stamped before it has to arrive.
-    pub fn has_grace(&self, shown: Shown, now: Timestamp) -> bool {
+    pub fn has_grace(&self, shown: &LookedUp<'_>, now: Timestamp) -> bool {
         let from = now.plus(-NOTICE_SECONDS);
         let own = InForce { baseline: self.baseline, from: from.max(self.baseline_since), until: now.plus(1) };
-        if self.was_acceptable(shown, own) {
+        if Self::was_acceptable(shown, own) {
             return true;
         }
         let mut since = Timestamp(i64::MIN);
@@ -82,7 +87,7 @@ impl<'a> Rules<'a> {
             let until = former.until;
             let was = self.facts.chosen(&former.baseline);
             // a baseline that was deleted may have accepted the build: doubt means accept
-            let met = |baseline| self.was_acceptable(shown, InForce { baseline, from: from.max(since), until });
+            let met = |baseline| Self::was_acceptable(shown, InForce { baseline, from: from.max(since), until });
             if from < until && was.is_none_or(met) {
                 return true;
             }
@@ -93,9 +98,9 @@ impl<'a> Rules<'a> {
 
     /// It is enough to look at the start of the time and of each edition in it: within an edition requirements only grow,
     /// so that a build acceptable later in it was so at its start.
-    fn was_acceptable(&self, shown: Shown, in_force: InForce<'_>) -> bool {
+    fn was_acceptable(shown: &LookedUp<'_>, in_force: InForce<'_>) -> bool {
         let InForce { baseline, from, until } = in_force;
-        let is_met = |at: Timestamp| baseline.assess(&self.facts.catalog, shown, at.date()).is_current();
+        let is_met = |at: Timestamp| baseline.judge(shown, at.date()).is_current();
         let starts = baseline.editions().iter().map(|edition| edition.effective.start());
         is_met(from) || starts.filter(|start| from < *start && *start < until).any(is_met)
     }
@@ -141,7 +146,7 @@ mod tests {
     #[test]
     fn what_met_the_requirement_before_has_seven_days() {
         with_rules("{}", |rules| {
-            let grace = |build, time| rules.has_grace(update(build), at(time));
+            let grace = |build, time| rules.has_grace(&rules.look_up(update(build)), at(time));
             assert!(grace("15.1.2507.39", "2026-09-08T00:00:00Z") && grace("15.1.2507.39", "2026-09-14T23:59:59Z"));
             assert!(!grace("15.1.2507.39", "2026-09-15T00:00:00Z"));
             assert!(!grace("15.1.2507.6", "2026-09-08T00:00:00Z"), "it failed that one, too");
@@ -181,11 +186,11 @@ mod tests {
         with_rules(own, |rules| {
             let now = at("2026-10-01T00:00:00Z");
             let assess = |mapi: Option<&str>| {
-                rules.assess_message(update("15.0.1497.2"), mapi.map(|mapi| mapi.parse().unwrap()), now)
+                rules.assess_message(&rules.look_up(update("15.0.1497.2")), mapi.map(|mapi| mapi.parse().unwrap()), now)
             };
             assert_eq!(assess(Some("15.0.1497.18")), Standing::Unknown(UnknownReason::ComponentsDisagree));
             assert!(assess(Some("15.0.1497.4")).is_out_of_date() && assess(None).is_out_of_date());
-            let current = rules.assess_message(update("15.0.1497.18"), "15.0.1497.2".parse().ok(), now);
+            let current = rules.assess_message(&rules.look_up(update("15.0.1497.18")), "15.0.1497.2".parse().ok(), now);
             assert!(current.is_current(), "the store's number condemns nobody");
         });
     }

@@ -13,6 +13,7 @@ use crate::obstacle::Obstacle;
 use crate::progress::Stage;
 use crate::recognition::{Finding, Recognition};
 use crate::route::NotOwn;
+use crate::shown::LookedUp;
 
 /// Why a decision is what it is. Most who ask print none of it, so the sentences are made when it is shown.
 #[derive(Clone, Copy, Debug)]
@@ -85,9 +86,11 @@ pub fn describe_recognition(event: &MailEvent<'_>, recognition: &Recognition<'_>
     let mut why = String::new();
     // writing into a string cannot fail
     let _ = match &recognition.finding {
-        Finding::Server(server) => write_runs(&mut why, &NamedServer::new(server, catalog)).and_then(|()| {
-            why.write_str(if recognition.behind_relay { ". It stands behind a trusted relay." } else { "." })
-        }),
+        Finding::Server(server) => {
+            write_runs(&mut why, &NamedServer::new(server, LookedUp::new(catalog, server.shown))).and_then(|()| {
+                why.write_str(if recognition.behind_relay { ". It stands behind a trusted relay." } else { "." })
+            })
+        }
         finding => write_without_server(&mut why, event, finding),
     };
     let _ = note_bounds(&mut why, event);

@@ -6,7 +6,7 @@ use super::standing::Case;
 use super::{Baseline, Requirement, Standing};
 use crate::build::Build;
 use crate::catalog::Catalog;
-use crate::shown::Shown;
+use crate::shown::{LookedUp, Shown};
 use crate::time::Date;
 
 /// A requirement that a server failed, kept with its spell: whether a later build meets it can be told whatever the
@@ -37,7 +37,7 @@ impl FailedRequirement {
 
     /// `None` for a build of another product.
     fn standing(&self, catalog: &Catalog, shown: Shown) -> Option<Standing> {
-        match Case::new(catalog, shown, self.on) {
+        match Case::new(&LookedUp::new(catalog, shown), self.on) {
             Ok(case) if Some(case.known.product) != catalog.product(self.build) => None,
             Ok(case) => Some(case.judge(self.requirement.as_ref(), self.unsupported_after_end_of_support)),
             Err(doubt) => Some(Standing::Unknown(doubt)),

@@ -3,7 +3,7 @@
 use super::{Baseline, Requirement};
 use crate::build::Build;
 use crate::catalog::{Catalog, CatalogPlace, KnownBuild, Release, ReleaseKind};
-use crate::shown::Shown;
+use crate::shown::{LookedUp, Shown};
 use crate::time::Date;
 
 /// How a server stands, with the rule that says so.
@@ -84,7 +84,12 @@ impl Standing {
 impl Baseline {
     /// Judges what a server shows of its build, on `day`.
     pub fn assess(&self, catalog: &Catalog, shown: Shown, day: Date) -> Standing {
-        let case = match Case::new(catalog, shown, day) {
+        self.judge(&LookedUp::new(catalog, shown), day)
+    }
+
+    /// As [`Self::assess`], by the catalog in which it was looked up.
+    pub(crate) fn judge(&self, shown: &LookedUp<'_>, day: Date) -> Standing {
+        let case = match Case::new(shown, day) {
             Ok(case) => case,
             Err(doubt) => return Standing::Unknown(doubt),
         };
@@ -109,9 +114,12 @@ pub(super) struct Case<'a> {
 impl<'a> Case<'a> {
     /// # Errors
     /// Why it cannot be told.
-    pub(super) fn new(catalog: &'a Catalog, shown: Shown, day: Date) -> Result<Self, UnknownReason> {
-        let stamped = shown.stamped().ok_or(UnknownReason::NoBuild)?;
-        let known = catalog.look_up(stamped).ok_or(UnknownReason::UnknownProduct)?;
+    pub(super) fn new(looked_up: &LookedUp<'a>, day: Date) -> Result<Self, UnknownReason> {
+        let LookedUp { shown, catalog, known } = *looked_up;
+        if shown == Shown::Nothing {
+            return Err(UnknownReason::NoBuild);
+        }
+        let known = known.ok_or(UnknownReason::UnknownProduct)?;
         let is_lane = match shown {
             Shown::Update(_) => false,
             Shown::Lane(_) => true,
