@@ -21,6 +21,7 @@ export type Reason =
   | "behind_on_updates"
   | "lane_not_accepted"
   | "no_build"
+  | "components_disagree"
   | "update_level_not_shown"
   | "extended_support_not_shown"
   | "unknown_product"
