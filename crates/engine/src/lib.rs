@@ -66,6 +66,7 @@ mod time;
 
 // catalog
 mod catalog;
+mod looked_up;
 
 // received
 mod evidence;
@@ -132,6 +133,7 @@ pub use fnv::fnv1a;
 pub use header::{Header, HeaderField, HeaderFields, HeaderPair, MAX_FIELD_BYTES, MAX_FIELDS};
 pub use identity::{InvalidServerId, Node, ServerId};
 pub use ladder::{ClosedMinutes, Ladder, LadderError, MAX_STAGES, Rung, StageDocument};
+pub use looked_up::LookedUp;
 pub use machines::KeptFree;
 pub use mime_ole::{ProducedBy, produced_by};
 pub use named::{CatalogNames, NamedServer};
@@ -155,7 +157,7 @@ pub use relay::{RelayHost, TrustedRelay};
 pub use reply::{HelpUrl, MAX_REPLY_BYTES, OperatorName, Reply, ReplyError, ReplyTemplate};
 pub use route::{NotOwn, OwnHops};
 pub use rules::{NOTICE_SECONDS, Rules};
-pub use shown::{LookedUp, Shown};
+pub use shown::Shown;
 pub use spell::Spell;
 pub use time::{DAY, Date, HOUR, MINUTE, TimeError, Timestamp};
 pub use window::{window_action, window_action_lasts, window_offset, window_retry_after};

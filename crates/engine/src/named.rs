@@ -3,8 +3,9 @@
 use crate::build::Build;
 use crate::catalog::{Catalog, CatalogPlace};
 use crate::identity::ServerId;
+use crate::looked_up::LookedUp;
 use crate::recognition::ConnectingServer;
-use crate::shown::{LookedUp, Shown};
+use crate::shown::Shown;
 use crate::time::Date;
 
 /// What the catalog calls that which a server shows of its build.

@@ -3,8 +3,9 @@
 use crate::baseline::{Baseline, FailedRequirement, Standing, UnknownReason};
 use crate::build::Build;
 use crate::clock::Freezes;
+use crate::looked_up::LookedUp;
 use crate::policy::{Facts, FormerBaseline, Policy};
-use crate::shown::{LookedUp, Shown};
+use crate::shown::Shown;
 use crate::time::{DAY, Timestamp};
 
 /// Seconds of notice: no minute is closed within that time after a spell's second witness, after its first mail that can

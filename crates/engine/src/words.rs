@@ -7,13 +7,13 @@ use crate::catalog::Catalog;
 use crate::event::{Connector, MailEvent};
 use crate::evidence::Evidence;
 use crate::header::{MAX_FIELD_BYTES, MAX_FIELDS};
+use crate::looked_up::LookedUp;
 use crate::named::NamedServer;
 use crate::network::canonical_address;
 use crate::obstacle::Obstacle;
 use crate::progress::Stage;
 use crate::recognition::{Finding, Recognition};
 use crate::route::NotOwn;
-use crate::shown::LookedUp;
 
 /// Why a decision is what it is. Most who ask print none of it, so the sentences are made when it is shown.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,8 @@ use super::standing::Case;
 use super::{Baseline, Requirement, Standing};
 use crate::build::Build;
 use crate::catalog::Catalog;
-use crate::shown::{LookedUp, Shown};
+use crate::looked_up::LookedUp;
+use crate::shown::Shown;
 use crate::time::Date;
 
 /// A requirement that a server failed, kept with its spell: whether a later build meets it can be told whatever the

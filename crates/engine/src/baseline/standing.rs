@@ -3,7 +3,8 @@
 use super::{Baseline, Requirement};
 use crate::build::Build;
 use crate::catalog::{Catalog, CatalogPlace, KnownBuild, Release, ReleaseKind};
-use crate::shown::{LookedUp, Shown};
+use crate::looked_up::LookedUp;
+use crate::shown::Shown;
 use crate::time::Date;
 
 /// How a server stands, with the rule that says so.
