@@ -3,7 +3,7 @@
  * time that it lasted.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -11,6 +11,7 @@ import { test } from "node:test";
 import { until } from "../support/client.mjs";
 import { BLOCKED, blockedMessage, blockedServer, published, startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
+import { operatorFile } from "../support/stored-state.mjs";
 
 const DAY = 24 * 3600;
 const HOUR = 3600;
@@ -172,9 +173,7 @@ test("an upgrade from a release with the variable switches nobody's enforcement 
  * @param {unknown} document
  */
 function rewriteControl(stateDir, document) {
-  const names = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
-  const file = names.find((name) => /operator/i.test(name) && /[0-9a-f]{64}\.sqlite$/.test(name));
-  const database = new DatabaseSync(join(stateDir, String(file)));
+  const database = new DatabaseSync(operatorFile(stateDir));
   database
     .prepare(
       `INSERT INTO document (name, json) VALUES ('control', ?1)

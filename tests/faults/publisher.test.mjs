@@ -3,7 +3,7 @@
  * and however late KV is.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -14,6 +14,7 @@ import { makeCrowd } from "../support/crowded-ledger.mjs";
 import { now } from "../support/day.mjs";
 import { KEY, published, startEdge } from "../support/edge.mjs";
 import { startKv } from "../support/kv-service.mjs";
+import { operatorFile } from "../support/stored-state.mjs";
 
 /** How much later than in quiet times. */
 const MARGIN_MS = 1_000;
@@ -261,15 +262,7 @@ test("what the release before had not told KV is told, and it can go on with wha
   const folder = mkdtempSync(join(tmpdir(), "tidegate-outbox-"));
   const kv = await startKv();
   let own = await startEdge({ kv, stateDir: folder, ledger: true });
-  const operators = () => {
-    const files = /** @type {string[]} */ (readdirSync(folder, { recursive: true }));
-    const found = files.filter((name) => /operator/i.test(name) && /[0-9a-f]{64}\.sqlite$/.test(name));
-    // beside the object that has the keys there are those that only add up
-    const databases = found.map((name) => new DatabaseSync(join(folder, name)));
-    const its = databases.find((one) => one.prepare("SELECT 1 FROM document WHERE name = 'control'").get());
-    for (const other of databases) if (other !== its) other.close();
-    return /** @type {DatabaseSync} */ (its);
-  };
+  const operators = () => new DatabaseSync(operatorFile(folder));
   try {
     const { id } = await makeKey(own.client, { tenant: null });
     await until("KV has it", async () => (await kv.keys()).some(({ value }) => value.includes(id)));

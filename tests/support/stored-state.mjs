@@ -3,6 +3,7 @@
  * tests/support/stored-state.mjs BUILD FOLDER [mail|keys]` has a build whose clock can be set live through a story and
  * writes that down, once a release; `restore` lays it out for a later one to open.
  */
+import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -230,6 +231,24 @@ export function alter(stateDir, statement) {
     if (found) database.exec(statement);
     database.close();
   }
+}
+
+/**
+ * The file of the operator's own object: others of its class add up counters, and know neither tenants nor keys.
+ * @param {string} stateDir
+ */
+export function operatorFile(stateDir) {
+  const files = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
+  const found = files.filter((name) => {
+    if (!/\boperator\b.*[0-9a-f]{64}\.sqlite$/i.test(name)) return false;
+    const database = new DatabaseSync(join(stateDir, name));
+    const tables = database.prepare("SELECT name FROM sqlite_schema WHERE name IN ('key', 'tenant')").all();
+    const isIt = tables.some((table) => database.prepare(`SELECT 1 FROM "${table.name}"`).get());
+    database.close();
+    return isIt;
+  });
+  assert.equal(found.length, 1, "one object has the tenants and the operator's keys");
+  return join(stateDir, found[0]);
 }
 
 /**
