@@ -7,7 +7,8 @@
 //! - [`observations`]: what was answered, added up in the isolate and sent to the ledger after the answer.
 //! - [`unbelieved`]: what of a message cannot be believed.
 //! - [`ledger`]: the Durable Object that is the only writer of a tenant's state, its keys with it, and the calls to it.
-//! - [`operator`]: the Durable Object of what belongs to no tenant: its own keys, catalog, baselines, ceiling.
+//! - [`operator`]: the Durable Objects of what belongs to no tenant: one of its own keys, catalog and baselines; one of the
+//!   ceiling, which no tenant's call reaches.
 //! - [`metrics`]: what an isolate counts.
 //! - [`durable`]: what both kinds of Durable Object are built on.
 //! - [`common`]: what all tenants have in common: catalog, baselines, ceiling.

@@ -1,6 +1,12 @@
-//! The operator's object: one Durable Object (SQLite), the only writer of what belongs to no tenant in particular: its own
-//! API keys, catalog, baselines and the ceiling. It knows which tenants there are, and adds up what isolates count.
+//! The operator's objects: Durable Objects (SQLite) of one class, the only writers of what belongs to no tenant in
+//! particular.
+//!
+//! - The operator's own: its API keys, catalog and baselines, which tenants there are, its trail and what it is told.
+//! - [`ceiling`]: the object `control`, which has the ceiling.
+//! - [`counters`]: what isolates count.
 
+mod agreement;
+mod ceiling;
 mod control;
 mod counters;
 mod daily;
@@ -18,7 +24,8 @@ mod trail;
 use std::cell::Cell;
 use std::time::Duration;
 
-use tidegate_engine::Timestamp;
+use tidegate_engine::{Mode, Timestamp};
+use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
@@ -34,15 +41,18 @@ use crate::durable::{self, json, own_hops};
 use crate::hooks;
 use crate::http;
 use crate::platform::{real_millis, real_now};
-use crate::store::{self, ControlKey, Family};
+use crate::store::{self, ControlKey, ControlRecord, Family};
 
+use agreement::Owed;
 pub use counters::{add, all as all_counting, of_isolate as counting};
 pub use freshness::age_days;
-pub use protocol::{Call, Changed, Content, Counts, PutFacts, Republished, Told, of};
+pub use protocol::{Call, Changed, Content, ControlCall, Counts, PutFacts, Republished, Told, control, of};
 
 /// Calls of ledgers that one alarm makes take that long, and the last one a little longer: what KV has to be told does
 /// not wait for them.
 const CALLING_MILLIS: u64 = 2_000;
+/// A change of facts waits that long for the object that publishes it.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// What is told beside requests may take that long.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -53,6 +63,12 @@ pub struct Operator {
     /// Unknown until the tables were looked at.
     fit: Cell<Option<Fit>>,
     handed_over: Cell<bool>,
+    /// In `control`: whether it is known since this object started what the operator's own has.
+    is_compared: Cell<bool>,
+    /// In the operator's own object: whether `control` was told since it started or changed which facts are in force.
+    has_told: Cell<bool>,
+    /// When what is owed to the other one of the two is tried again.
+    owed: Owed,
     changes: Changes,
     alarm: Alarm,
     publisher: Publisher,
@@ -62,9 +78,19 @@ pub struct Operator {
 impl DurableObject for Operator {
     fn new(state: State, env: Env) -> Self {
         Config::get(&env);
-        let (fit, handed_over) = (Cell::new(None), Cell::new(false));
-        let (changes, alarm, publisher) = (Changes::default(), Alarm::default(), Publisher::default());
-        Self { state, env, fit, handed_over, changes, alarm, publisher, freshness: freshness::Freshness::default() }
+        Self {
+            state,
+            env,
+            fit: Cell::new(None),
+            handed_over: Cell::default(),
+            is_compared: Cell::default(),
+            has_told: Cell::default(),
+            owed: Owed::default(),
+            changes: Changes::default(),
+            alarm: Alarm::default(),
+            publisher: Publisher::default(),
+            freshness: freshness::Freshness::default(),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -73,6 +99,12 @@ impl DurableObject for Operator {
         let circumstances = envelope.circumstances;
         if let Some(refusal) = self.changes.refusal(&envelope.actor, envelope.call.is_limited())? {
             return Ok(refusal);
+        }
+        if envelope.name == protocol::CONTROL {
+            return self.serve_control(envelope).await;
+        }
+        if let Some(response) = self.pass_on(&envelope).await {
+            return response;
         }
         let sql = self.sql()?;
         let adds_up_alone = counters::adds_up_alone(&envelope.name);
@@ -83,23 +115,24 @@ impl DurableObject for Operator {
         let is_tick = matches!(envelope.call, Call::Tick);
         let last_change = if envelope.call.changes_key() { Some(mirror::last_change(&sql)?) } else { None };
         let moves_brake = matches!(envelope.call, Call::Control(_, Some(_)));
-        self.hand_over(&sql, circumstances.now());
-        let response = durable::respond(answer(sql.failing_at(circumstances.fails_at()), envelope))?;
+        if !adds_up_alone {
+            self.hand_over(&sql, circumstances.now());
+        }
+        let answered = match envelope.call {
+            Call::PutFacts(_) => self.put_facts(&sql, envelope).await,
+            _ => answer(sql.failing_at(circumstances.fails_at()), envelope),
+        };
         sql.failing_at(None);
+        let response = durable::respond(answered)?;
         if adds_up_alone || sql.is_read_only() {
             return Ok(response.into());
         }
         if let Some(clock) = circumstances.clock() {
-            self.freshness.do_due(&sql, clock)?;
-            daily::prune_due(&sql, clock)?;
-            self.publisher.publish(&sql, &self.env).await;
-            trail::deliver(&sql, &self.env).await;
-            tenants::poke_due(&sql, &self.env, circumstances.without_failure()).await?;
-            if is_tick {
-                while republish::sweep(&sql, &self.env, clock).await? {}
-            }
+            self.do_all(&sql, clock, circumstances, is_tick).await?;
         }
         if moves_brake {
+            self.has_told.set(false);
+            self.owed.now();
             // the caller does not wait for it, but it waits for nobody
             let confirmed = self.publisher.confirm(&sql, &self.env, audit::SYSTEM, ControlKey.key());
             self.state.wait_until(async move { _ = confirmed.await });
@@ -115,7 +148,13 @@ impl DurableObject for Operator {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        self.alarm.serve(&self.state.storage(), "the operator's", self.serve_due()).await
+        let due = async {
+            if schema::are_of_control(&Sql::new(&self.state.storage()))? {
+                return self.serve_control_due().await;
+            }
+            self.serve_due().await
+        };
+        self.alarm.serve(&self.state.storage(), "the operator's", due).await
     }
 }
 
@@ -128,6 +167,9 @@ impl Operator {
         }
         self.hand_over(&sql, real_now());
         self.start_publishing(&sql)?;
+        if !self.has_told.get() && self.owed.is_due() {
+            self.tell_control(&sql, Circumstances::default()).await;
+        }
         trail::deliver(&sql, &self.env).await;
         if !hooks::is_on()
             && let Err(error) =
@@ -155,8 +197,80 @@ impl Operator {
         self.set_alarm(&sql, 0).await
     }
 
+    /// All that is due by a test's clock.
+    async fn do_all(
+        &self,
+        sql: &Sql,
+        clock: Timestamp,
+        circumstances: Circumstances,
+        is_tick: bool,
+    ) -> worker::Result<()> {
+        self.freshness.do_due(sql, clock)?;
+        daily::prune_due(sql, clock)?;
+        self.publisher.publish(sql, &self.env).await;
+        trail::deliver(sql, &self.env).await;
+        tenants::poke_due(sql, &self.env, circumstances.without_failure()).await?;
+        if is_tick {
+            self.tell_control(sql, circumstances).await;
+            while republish::sweep(sql, &self.env, clock).await? {}
+        }
+        Ok(())
+    }
+
     fn sql(&self) -> Result<Sql, SqlError> {
         open(Sql::new(&self.state.storage()), &self.fit, &schema::STEPS)
+    }
+
+    /// The answer of the object `control` to what edges of the release before ask of this one, or of this release where
+    /// `control` still runs the one before. Where it gives none, this object shows what it has, and pulls the brake.
+    async fn pass_on(&self, envelope: &Envelope<Call>) -> Option<worker::Result<Response>> {
+        let Envelope { actor, circumstances, call: Call::Control(_, mode), .. } = envelope else { return None };
+        if actor == audit::SYSTEM {
+            return None;
+        }
+        let control = protocol::control(&self.env, actor, *circumstances);
+        match control.forward(&Call::ToControl(ControlCall::Ceiling(*mode))).await {
+            Ok(response) => Some(Ok(response.into())),
+            Err(error) if *mode == Some(Mode::Enforce) => {
+                Some(http::problem(&Problem::unavailable(error.as_str())).map(Into::into).map_err(Into::into))
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Puts facts in force, and has `control` publish that they are.
+    async fn put_facts(&self, sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlError> {
+        let Envelope { actor, circumstances, call: Call::PutFacts(put), .. } = envelope else { return json(&false) };
+        let act = Act { actor: &actor, at: circumstances.now() };
+        let put = facts::put(sql.failing_at(circumstances.fails_at()), act, put, integer(real_millis()));
+        sql.failing_at(None);
+        let put = put?;
+        self.has_told.set(false);
+        self.start_publishing(sql)?;
+        let control = self.tell_control(sql, circumstances).await.unwrap_or_else(control::unknown);
+        json(&Changed { control, ..put })
+    }
+
+    /// Tells `control` which facts are in force, and what ceiling lies here; what it publishes then. What fails is tried
+    /// again.
+    async fn tell_control(&self, sql: &Sql, circumstances: Circumstances) -> Option<ControlRecord> {
+        self.owed.later();
+        let held = control::text(sql).ok()??;
+        let told = Call::ToControl(ControlCall::Told(held.clone()));
+        let control = protocol::control(&self.env, audit::SYSTEM, circumstances.without_failure());
+        let published = control.call::<ControlRecord>(&told, TOLD_WITHIN).await;
+        let is_told = published.as_ref().is_ok_and(|published| {
+            sql.change(|change| control::leave_to(change, &held, published)).unwrap_or_else(|error| {
+                worker::console_error!("what waits for KV: {error}");
+                false
+            })
+        });
+        if is_told {
+            self.has_told.set(true);
+        } else {
+            worker::console_error!("`control` has not heard yet which facts are in force");
+        }
+        published.ok()
     }
 
     /// Takes the place of the release before, if that is still to be done. Nothing else fails by it.
@@ -193,6 +307,7 @@ impl Operator {
             republish,
             daily,
             stale,
+            (!self.has_told.get()).then(|| self.owed.due_millis()),
         ];
         self.alarm.set(&self.state.storage(), due.into_iter().flatten().min(), wait_at_least).await
     }
@@ -208,9 +323,17 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::RevokeKey(revoke) => json(&keys::revoke(sql, act, &revoke)?),
         Call::HandOver(tenant) => json(&mirror::handed(sql, &tenant)?),
         Call::KeyEvents(events) => json(&mirror::take(sql, events, act.at)?),
-        Call::Control(_, mode) => changed(&control::set(sql, act, mode)?),
+        Call::Control(_, mode) => match mode.filter(|mode| *mode < Mode::Enforce && actor != audit::SYSTEM) {
+            Some(mode) => changed(&sql.change(|change| control::set(change, act, mode, true))?),
+            None => json(&control::show(sql)?),
+        },
+        Call::CopyCeiling(copy) => {
+            if let Some(copy) = copy {
+                sql.change(|change| agreement::copy(change, copy))?;
+            }
+            json(&control::text(sql)?)
+        }
         Call::Facts(key, version) => facts::show(sql, &key, version, act.at),
-        Call::PutFacts(put) => changed(&facts::put(sql, act, put, integer(real_millis()))?),
         Call::Baselines(range) => json(&facts::baselines(sql, &range)?),
         Call::Admit(tenant, known) => json(&tenants::admit(sql, &tenant, known, act.at)?),
         Call::Note(note) => json(&trail::take(sql, note)?),
@@ -221,8 +344,8 @@ fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlE
         Call::Tell(told) => json(&counters::take_in(sql, &told, act.at)?),
         Call::Notifications(range) => json(&notifications::page(sql, &range)?),
         Call::Tick => Ok(http::no_content()?),
-        // answered before, since it waits
-        Call::IsPublished(_) => json(&false),
+        // answered before, since they wait; or not asked here
+        Call::IsPublished(_) | Call::PutFacts(_) | Call::ToControl(_) => json(&false),
     }
 }
 

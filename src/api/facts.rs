@@ -8,9 +8,9 @@ use worker::{Context, Env};
 
 use super::{Caller, Failure, done, not_allowed};
 use crate::durable::audit;
-use crate::durable::client::{ADMIN_DEADLINE, Circumstances};
+use crate::durable::client::{ADMIN_DEADLINE, CallError, Circumstances};
 use crate::http;
-use crate::operator::{self, Call, Changed, Content, PutFacts};
+use crate::operator::{self, Call, Changed, Content, ControlCall, PutFacts};
 use crate::platform::real_millis;
 use crate::store::{self, ControlKey, ControlRecord, FactsKey};
 
@@ -45,7 +45,7 @@ async fn put(caller: &Caller<'_>, key: FactsKey, version: Option<u64>) -> Result
             Content::New(body.map_err(|_| Problem::bad_request("malformed JSON: not UTF-8"))?)
         }
     };
-    change(caller, &Call::PutFacts(PutFacts { key, content, if_version })).await
+    change(caller, PutFacts { key, content, if_version }).await
 }
 
 /// `/v1/control/mode`.
@@ -65,13 +65,28 @@ pub async fn control(caller: &Caller<'_>, method: &str) -> Result<Response, Fail
         }
         _ => return Err(not_allowed("GET, HEAD, PUT")),
     };
-    // an object of the release before takes the variable in, and is told no other one than its own
-    change(caller, &Call::Control(caller.config.mode_ceiling, mode)).await
+    let control = operator::control(caller.env, &caller.principal.actor, caller.circumstances);
+    let changed = match control.request(&Call::ToControl(ControlCall::Ceiling(mode)), ADMIN_DEADLINE).await {
+        // while a deploy goes on it may run the release before, or the operator's own object may: that one is asked then.
+        // It takes the variable in, and is told no other one than its own
+        Err(CallError::Failed) if mode != Some(Mode::Enforce) => {
+            let call = Call::Control(caller.config.mode_ceiling, mode);
+            caller.operator().request(&call, ADMIN_DEADLINE).await
+        }
+        changed => changed,
+    };
+    let Changed { control, shown, .. } = done(changed?)?;
+    // what was only asked for may be the past
+    if mode.is_some() {
+        store::remember(&ControlKey, control);
+    }
+    Ok(http::json(shown.as_bytes())?)
 }
 
-/// Has the operator's object make a change, remembers what it will publish, and answers with what it shows.
-async fn change(caller: &Caller<'_>, call: &Call) -> Result<Response, Failure> {
-    let Changed { control, shown, version } = done(caller.operator().request(call, ADMIN_DEADLINE).await?)?;
+/// Has facts put in force, remembers what will be published, and answers with what is shown.
+async fn change(caller: &Caller<'_>, put: PutFacts) -> Result<Response, Failure> {
+    let put = caller.operator().request(&Call::PutFacts(put), ADMIN_DEADLINE).await?;
+    let Changed { control, shown, version } = done(put)?;
     store::remember(&ControlKey, control);
     let tag = version.map(http::etag);
     let tag: Vec<_> = tag.iter().map(|tag| ("etag", tag.as_str())).collect();

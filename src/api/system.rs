@@ -12,7 +12,7 @@ use crate::durable::client::ADMIN_DEADLINE;
 use crate::hooks;
 use crate::http;
 use crate::metrics;
-use crate::operator::{self, Call, Republished};
+use crate::operator::{self, Call, ControlCall, Republished};
 use crate::store::{Access, ControlKey, FactsKey};
 
 #[derive(Serialize)]
@@ -112,6 +112,9 @@ async fn notifications(caller: &Caller<'_>) -> Result<Response, Failure> {
 async fn republish(caller: &Caller<'_>) -> Result<Response, Failure> {
     caller.principal.administers()?;
     let republished: Republished = done(caller.operator().request(&Call::Republish, ADMIN_DEADLINE).await?)?;
+    // where this fails the caller asks again, and all else is under way
+    let control = operator::control(caller.env, &caller.principal.actor, caller.circumstances);
+    control.call::<bool>(&Call::ToControl(ControlCall::Republish), ADMIN_DEADLINE).await?;
     let body = serde_json::to_vec(&republished).unwrap_or_default();
     Ok(http::respond(202, "application/json", &[], &body)?)
 }

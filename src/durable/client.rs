@@ -11,6 +11,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 use worker::worker_sys::web_sys::{Request, RequestInit, Response};
 
+use super::sql::SqlError;
 pub use crate::hooks::Circumstances;
 use crate::platform::{real_now, within};
 
@@ -89,6 +90,12 @@ impl CallError {
             Self::Late => "the ledger did not answer in time",
             Self::Failed => "the ledger failed",
         }
+    }
+}
+
+impl From<CallError> for SqlError {
+    fn from(error: CallError) -> Self {
+        Self::Failed(format!("another object: {}", error.as_str()))
     }
 }
 

@@ -162,6 +162,11 @@ pub fn lay_all_anew(change: &Change<'_>, select: &str, values: Vec<SqlStorageVal
     change.run(&statement, values)
 }
 
+/// Has KV told once more, a minute and ten minutes after it has confirmed it: a put of another object may be under way.
+pub fn assert_again(change: &Change<'_>, key: &str) -> Result<(), SqlError> {
+    change.run("UPDATE outbox SET again = ?2 WHERE key = ?1", values![key, Again::TWICE.number()])
+}
+
 /// Whether fewer rows wait than one step of laying anew brings.
 pub fn has_room(sql: &Sql) -> Result<bool, SqlError> {
     let waiting = "SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE rank < ?1 LIMIT ?2)";

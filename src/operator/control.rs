@@ -1,4 +1,6 @@
-//! `control/mode`: the operator-wide ceiling, the times it stopped the clocks, and which facts are in force.
+//! `control/mode`: the operator-wide ceiling, the times it stopped the clocks, and which facts are in force. It is a
+//! document in two objects: `control` decides the ceiling and publishes it, the operator's own object decides which facts
+//! are in force; each has what the other one decides as it last heard of it ([`super::agreement`]).
 //!
 //! The ceiling is moved by its call alone. A deployment of the release before may have had a second one, the variable
 //! `MODE_CEILING`: the first start of this release puts the lower of both in its place, so that an upgrade switches
@@ -15,11 +17,14 @@ use super::protocol::Changed;
 use super::trail;
 use crate::durable::audit::{self, Act};
 use crate::durable::outbox;
-use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
-use crate::store::{ControlKey, ControlRecord, Family, Record, Usable};
+use crate::durable::sql::{Change, Sql, SqlError, from_text, to_text, values};
+use crate::store::{ControlKey, ControlRecord, Family, Record, Usable, Versions};
 
 /// What is published, and when the ceiling changed last.
-type Stored = (Document<ControlRecord>, Option<Timestamp>);
+pub type Stored = (Document<ControlRecord>, Option<Timestamp>);
+
+/// Its name in either object.
+const NAME: &str = "control";
 
 #[derive(Serialize)]
 struct Shown {
@@ -33,34 +38,44 @@ struct Entry {
     mode: Mode,
 }
 
-/// The ceiling as the API shows it, set before where a mode is given.
-pub fn set(sql: &Sql, act: Act<'_>, mode: Option<Mode>) -> Result<Changed, SqlError> {
-    let Some(mode) = mode else { return changed(current(sql)?) };
-    sql.change(|change| {
-        let mut stored = current(change)?;
-        if mode != ceiling(&stored.0) {
-            write(change, act, &mut stored, mode)?;
-        }
-        changed(stored)
-    })
+/// The ceiling as the API shows it.
+pub fn show(sql: &Sql) -> Result<Changed, SqlError> {
+    let (control, updated_at) = current(sql)?;
+    let control = control.into_value();
+    let shown = to_text(&Shown { mode: ceiling(&control), updated_at: updated_at.map(Written) })?;
+    Ok(Changed { control, shown, version: None })
+}
+
+/// Sets the ceiling, and has KV told. `may_be_past`: another one than here may be in force, so that none is set already.
+pub fn set(change: &Change<'_>, act: Act<'_>, mode: Mode, may_be_past: bool) -> Result<Changed, SqlError> {
+    let mut stored = current(change)?;
+    if mode != ceiling(&stored.0) || may_be_past {
+        move_to(change, act, &mut stored, mode)?;
+        save(change, &mut stored)?;
+    }
+    show(change)
 }
 
 /// Takes the place of the release before, once: the ceiling becomes the lower of the one that was set by a call and of
-/// the deployment's variable, as the release before stored it or as it still is. Lays `control/mode` in any case.
+/// the deployment's variable, as the release before stored it or as it still is. What that one was about to tell KV is
+/// left to `control`, unless it pulled the brake.
 pub fn hand_over(sql: &Sql, now: Timestamp, variable: Mode) -> Result<(), SqlError> {
-    if current(sql)?.0.handed_over {
-        return Ok(());
-    }
     sql.change(|change| {
         let mut stored = current(change)?;
+        if ceiling(&stored.0) == Mode::Enforce {
+            unlay(change)?;
+        }
+        if stored.0.handed_over {
+            return Ok(());
+        }
         let lower = stored.0.ceiling(variable);
         let set = stored.0.mode.unwrap_or(Mode::Enforce);
         // told to a rolled back release, which then takes its variable in anew
         (stored.0.variable, stored.0.handed_over) = (None, true);
-        if lower == set {
-            return save(change, &mut stored);
+        if lower != set {
+            move_to(change, Act { actor: audit::SYSTEM, at: now }, &mut stored, lower)?;
         }
-        write(change, Act { actor: audit::SYSTEM, at: now }, &mut stored, lower)
+        store(change, &mut stored)
     })
 }
 
@@ -69,15 +84,60 @@ pub fn record(sql: &Sql) -> Result<ControlRecord, SqlError> {
     Ok(Usable::of(Ok(current(sql)?.0)).map(Usable::into_record).unwrap_or_default())
 }
 
-/// Changes which facts are in force.
-pub fn publish(change: &Change<'_>, edit: impl FnOnce(&mut ControlRecord)) -> Result<ControlRecord, SqlError> {
+/// Changes which facts are in force, of which `control` is to be told.
+pub fn put_in_force(change: &Change<'_>, edit: impl FnOnce(&mut Versions)) -> Result<(), SqlError> {
     let mut stored = current(change)?;
-    edit(&mut stored.0);
-    save(change, &mut stored)?;
-    Ok(stored.0.into_value())
+    edit(&mut stored.0.versions);
+    store(change, &mut stored)
 }
 
-fn write(change: &Change<'_>, act: Act<'_>, stored: &mut Stored, mode: Mode) -> Result<(), SqlError> {
+/// Writes down what is to be published, one revision further, and lays it ready for KV.
+pub fn save(change: &Change<'_>, stored: &mut Stored) -> Result<(), SqlError> {
+    store(change, stored)?;
+    outbox::lay_json(change, ControlKey::RANK, &ControlKey, to_text(&stored.0)?)
+}
+
+/// The same where another object publishes it.
+pub fn store(change: &Change<'_>, stored: &mut Stored) -> Result<(), SqlError> {
+    stored.0.rev += 1;
+    super::document(change, NAME, &to_text(stored)?)
+}
+
+/// Has KV told nothing by this object.
+pub fn unlay(change: &Change<'_>) -> Result<(), SqlError> {
+    change.run("DELETE FROM outbox WHERE key = ?1", values![ControlKey.key()])
+}
+
+/// In the operator's own object: leaves KV to `control`, which has published `published` when it was told what was `held`
+/// here; `false` where it has yet to hear of what is here now.
+pub fn leave_to(change: &Change<'_>, held: &str, published: &ControlRecord) -> Result<bool, SqlError> {
+    if text(change)?.as_deref() != Some(held) || record(change)?.versions != published.versions {
+        return Ok(false);
+    }
+    unlay(change)?;
+    Ok(true)
+}
+
+/// The document as text; `None` where there is none.
+pub fn text(sql: &Sql) -> Result<Option<String>, SqlError> {
+    Ok(sql.texts("SELECT json FROM document WHERE name = ?1", values![NAME])?.pop())
+}
+
+pub fn current(sql: &Sql) -> Result<Stored, SqlError> {
+    Ok(text(sql)?.as_deref().map(read).unwrap_or_default())
+}
+
+pub fn read(text: &str) -> Stored {
+    // of a later release, and of a shape that is not known here: it is put anew, and holds all tenants until then
+    from_text(text).unwrap_or_else(|_| (Document::new(unknown()), None))
+}
+
+/// What stands in for a record that is not known: no cache prefers it to any other, and nothing is enforced by it.
+pub fn unknown() -> ControlRecord {
+    ControlRecord::restrained(None).unwrap_or_default()
+}
+
+fn move_to(change: &Change<'_>, act: Act<'_>, stored: &mut Stored, mode: Mode) -> Result<(), SqlError> {
     let (record, updated_at) = &mut *stored;
     let before = audit::json(&entry(record))?;
     record.mode = Some(mode);
@@ -88,40 +148,19 @@ fn write(change: &Change<'_>, act: Act<'_>, stored: &mut Stored, mode: Mode) -> 
         *record = Document::new(ControlRecord::clone(record));
     }
     let after = audit::json(&entry(record))?;
-    save(change, stored)?;
     trail::write(change, act, "control.put", "mode", (before, after), None)
-}
-
-fn save(change: &Change<'_>, stored: &mut Stored) -> Result<(), SqlError> {
-    stored.0.rev += 1;
-    outbox::lay_json(change, ControlKey::RANK, &ControlKey, to_text(&stored.0)?)?;
-    super::document(change, "control", &to_text(stored)?)
-}
-
-fn current(sql: &Sql) -> Result<Stored, SqlError> {
-    match sql.row("SELECT json FROM document WHERE name = 'control'", values![]) {
-        // of a later release, and of a shape that is not known here: it is put anew, and holds all tenants until then
-        Err(SqlError::Malformed(_)) => Ok((Document::new(ControlRecord::restrained(None).unwrap_or_default()), None)),
-        stored => Ok(stored?.unwrap_or_default()),
-    }
-}
-
-fn changed((control, updated_at): Stored) -> Result<Changed, SqlError> {
-    let control = control.into_value();
-    let shown = to_text(&Shown { mode: ceiling(&control), updated_at: updated_at.map(Written) })?;
-    Ok(Changed { control, shown, version: None })
 }
 
 fn entry(record: &ControlRecord) -> Entry {
     Entry { mode: record.mode.unwrap_or(Mode::Enforce) }
 }
 
-fn ceiling(record: &ControlRecord) -> Mode {
+pub fn ceiling(record: &ControlRecord) -> Mode {
     record.ceiling(Mode::Enforce)
 }
 
 /// The freezes, from `now` on open or closed.
-fn frozen(freezes: &Freezes, enforces: bool, now: Timestamp) -> Freezes {
+pub fn frozen(freezes: &Freezes, enforces: bool, now: Timestamp) -> Freezes {
     let mut list: Vec<Freeze> = freezes.clone().into();
     match (enforces, list.iter_mut().find(|freeze| freeze.until.is_none())) {
         (true, Some(open)) => open.until = Some(now.max(open.from)),

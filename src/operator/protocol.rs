@@ -1,7 +1,7 @@
 //! What edge, ledgers and the operator's object say to each other, as JSON.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::{Mode, TenantId};
+use tidegate_engine::{Freezes, Mode, TenantId, Timestamp};
 use worker::Env;
 
 use crate::durable::audit::Note;
@@ -10,13 +10,20 @@ use crate::durable::keys::{Key, KeyUse, NewKey, RevokeKey};
 use crate::durable::lists::Range;
 use crate::store::{ControlRecord, FactsKey, KeyKey};
 
-/// The Durable Object's binding, and the name of the one that does not only add up.
+/// The Durable Objects' binding, and the names of those that do not only add up.
 pub const BINDING: &str = "OPERATOR";
 pub const NAME: &str = "operator";
+pub const CONTROL: &str = "control";
 
 /// The way to the operator's object.
 pub fn of(env: &Env, actor: &str, circumstances: Circumstances) -> Client {
     Client::new(env, BINDING, NAME, actor, circumstances)
+}
+
+/// The way to the object that has the ceiling. It takes [`Call::ToControl`] alone, which the release before cannot read:
+/// it would take what lies there for all that the operator has.
+pub fn control(env: &Env, actor: &str, circumstances: Circumstances) -> Client {
+    Client::new(env, BINDING, CONTROL, actor, circumstances)
 }
 
 /// One call to the operator's object.
@@ -41,8 +48,14 @@ pub enum Call {
     /// What became of a tenant's keys in its ledger. Answered with `true`.
     KeyEvents(Vec<KeyEvent>),
     /// Sets the ceiling where one is given. The first mode is the deployment's variable: the release before takes it
-    /// in, this one passes over it. Answered with [`Changed`].
+    /// in, this one passes over it. Edges of the release before ask for it here; it is passed on. Answered with
+    /// [`Changed`].
     Control(Mode, Option<Mode>),
+    /// What the object `control` is asked.
+    ToControl(ControlCall),
+    /// Takes in the ceiling, where one is given and nothing else came between. Answered with what is stored here then:
+    /// the document as text.
+    CopyCeiling(Option<CeilingCopy>),
     /// Answered with a version of a catalog or baseline as the API shows it; `None`: the one in force.
     Facts(FactsKey, Option<u64>),
     /// Answered with [`Changed`].
@@ -79,7 +92,7 @@ impl Call {
     pub const fn is_limited(&self) -> bool {
         match self {
             Self::CreateKey(_) | Self::CreateBoundedKey(_) | Self::PutFacts(_) | Self::Republish => true,
-            Self::Control(_, mode) => matches!(mode, Some(Mode::Enforce)),
+            Self::Control(_, mode) | Self::ToControl(ControlCall::Ceiling(mode)) => matches!(mode, Some(Mode::Enforce)),
             Self::RevokeKey(_)
             | Self::Keys(..)
             | Self::KeysUsed(_)
@@ -95,6 +108,8 @@ impl Call {
             | Self::Count(_)
             | Self::Tell(_)
             | Self::IsPublished(_)
+            | Self::ToControl(_)
+            | Self::CopyCeiling(_)
             | Self::Tick => false,
         }
     }
@@ -103,6 +118,39 @@ impl Call {
     pub const fn changes_key(&self) -> bool {
         matches!(self, Self::CreateKey(_) | Self::CreateBoundedKey(_) | Self::RevokeKey(_))
     }
+}
+
+/// One call to the object that has the ceiling.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ControlCall {
+    /// Sets the ceiling where one is given. Answered with [`Changed`].
+    Ceiling(Option<Mode>),
+    /// What the operator's own object stores: which facts are in force, and the ceiling as it has it. Answered with the
+    /// [`ControlRecord`] that is published.
+    Told(String),
+    /// Has `control/mode` laid anew. Answered with `true`.
+    Republish,
+    /// The same where KV has not what is in force: part of the daily sweep. Answered with whether it was so.
+    Sweep,
+}
+
+/// What `control` decides.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Ceiling {
+    pub mode: Option<Mode>,
+    pub freezes: Freezes,
+    pub updated_at: Option<Timestamp>,
+}
+
+/// The ceiling for the operator's own object.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct CeilingCopy {
+    pub ceiling: Ceiling,
+    /// Of `control/mode`, which has it.
+    pub rev: u64,
+    /// What `control` has last seen there.
+    pub replaces: Ceiling,
 }
 
 /// What a tenant's ledger fetches of its keys.
@@ -153,7 +201,8 @@ pub enum Content {
 /// A change that was made.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Changed {
-    /// What KV will be told, so that the caller reads its own write.
+    /// What KV will be told, so that the caller reads its own write. Where that is not known yet, it is of revision 0 and
+    /// restrained.
     pub control: ControlRecord,
     /// What the caller is shown, as JSON.
     pub shown: String,
@@ -188,6 +237,9 @@ mod tests {
     #[test]
     fn what_lowers_the_brake_or_takes_a_key_away_is_never_limited() {
         let control = |mode| Call::Control(Mode::Enforce, mode).is_limited();
+        assert!(control(Some(Mode::Enforce)));
+        assert!(!control(Some(Mode::Report)) && !control(Some(Mode::Off)) && !control(None));
+        let control = |mode| Call::ToControl(ControlCall::Ceiling(mode)).is_limited();
         assert!(control(Some(Mode::Enforce)));
         assert!(!control(Some(Mode::Report)) && !control(Some(Mode::Off)) && !control(None));
         let revoke = RevokeKey { id: "k3f9".to_owned(), bound_to: None, as_admin: true };

@@ -8,16 +8,16 @@ use tidegate_engine::{Date, TenantId, Timestamp};
 use tidegate_stored::Document;
 use worker::Env;
 
-use super::protocol::Republished;
+use super::protocol::{self, Call, ControlCall, Republished};
 use super::{CALLING_MILLIS, control, facts, trail};
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, retry_after_millis};
-use crate::durable::sql::{Sql, SqlError, integer, to_text, values};
+use crate::durable::sql::{Sql, SqlError, integer, values};
 use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
 use crate::durable::{keys, outbox};
 use crate::ledger::protocol::{self as ledger, KeyCall};
 use crate::platform::{jittered, real_millis, within};
-use crate::store::{BINDING, ControlKey, Family, KeyKey, KeyRecord, Kv};
+use crate::store::{BINDING, Family, KeyKey, KeyRecord, Kv};
 
 const REPUBLISH: &str = "republish";
 const SWEEP: &str = "sweep";
@@ -40,7 +40,7 @@ pub const TABLES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS republish_due ON republish (due)",
 ];
 
-/// Lays ceiling and facts anew; keys and tenants follow a step at a time, those of tenants with their ledgers.
+/// Lays the facts anew; keys and tenants follow a step at a time, those of tenants with their ledgers.
 pub fn begin(sql: &Sql, act: Act<'_>) -> Result<Republished, SqlError> {
     sql.change(|change| {
         for Expected { key, json, metadata } in records(change)? {
@@ -131,12 +131,23 @@ pub async fn sweep(sql: &Sql, env: &Env, now: Timestamp) -> Result<bool, SqlErro
         last if now < walk::next_sweep(NAME, last.as_ref().map(|walk| walk.day), now) => return Ok(false),
         _ => (now.date(), Place::Known(0)),
     };
+    if place == Place::Known(0) {
+        sweep_ceiling(env).await;
+    }
     let next = match (Kv::new(env, BINDING), place) {
         (None, _) => None,
         (Some(kv), Place::Known(after)) => look_for_known(sql, &kv, after).await?,
         (Some(kv), Place::Listed(cursor)) => look_for_orphans(sql, env, &kv, cursor.as_deref(), now).await?,
     };
     end(sql, day, next)
+}
+
+/// Has `control` look through what it has in KV. Where it does not answer, that is left to the next day.
+async fn sweep_ceiling(env: &Env) {
+    let control = protocol::control(env, audit::SYSTEM, Circumstances::default());
+    if let Err(error) = control.call::<bool>(&Call::ToControl(ControlCall::Sweep), LEDGER_DEADLINE).await {
+        worker::console_error!("the sweep of the ceiling: {}", error.as_str());
+    }
 }
 
 fn end(sql: &Sql, day: Date, place: Option<Place>) -> Result<bool, SqlError> {
@@ -224,10 +235,7 @@ async fn orphans(env: &Env, kv: &Kv, keys: &[KeyKey]) -> Vec<KeyKey> {
     orphans
 }
 
-/// The ceiling, and the facts in force.
+/// The facts in force.
 fn records(sql: &Sql) -> Result<Vec<Expected>, SqlError> {
-    let control = control::record(sql)?;
-    let mut records = facts::in_force(sql, &control.versions)?;
-    records.push(Expected { key: ControlKey.key(), json: to_text(&control)?, metadata: None });
-    Ok(records)
+    facts::in_force(sql, &control::record(sql)?.versions)
 }

@@ -1445,11 +1445,14 @@ export function provocations(operation) {
     add(429, async (world, tenant) => {
       const { key } = await world.newKey({ role: "admin", tenant: null, name: world.name("busy") });
       const prepared = await succeed(world, tenant);
+      // each object counts the changes that are asked of it
       const isOfTenant = operation.tenant === "path" || operation.tenant === "body";
       const method = isOfTenant ? "DELETE" : "PUT";
-      const change = isOfTenant
-        ? { path: at(tenant, "/webhooks/none") }
-        : { path: "/v1/control/mode", body: { mode: "enforce" } };
+      const isOfBrake = operation.path === "/v1/control/mode";
+      const unbound = isOfBrake
+        ? { path: "/v1/control/mode", body: { mode: "enforce" } }
+        : { path: "/v1/catalog?version=999999", body: {} };
+      const change = isOfTenant ? { path: at(tenant, "/webhooks/none") } : unbound;
       await until("the key has made its changes of this minute", async () => {
         const asked = Array.from({ length: 20 }, () =>
           world.edge.client.ask(method, change.path, { ...change, now: NOW, key }),

@@ -1,8 +1,9 @@
 /**
  * A worker that stands between the edge and its Durable Objects and fails on demand. Its objects pass each request on to
- * the real ones of the same name; `PUT /{ledger|operator}/{mode}[?ms=n][&calls=n]` on the worker itself switches how, for
- * so many calls, `GET /{ledger|operator}` tells how many requests there were since. Batches are kept as they were passed on:
- * `GET /ledger/batches` tells the latest, `POST /ledger/{tenant}` hands one to that tenant's real ledger; `GET
+ * the real ones of the same name; `PUT /{ledger|operator}/{mode}[?ms=n][&calls=n][&name=n]` on the worker itself switches
+ * how, for one object or all and for so many calls, `GET /{ledger|operator}` tells how many requests there were since.
+ * Batches are kept as they were passed on: `GET /ledger/batches` tells the latest, `POST /{ledger|operator}/{name}` hands a
+ * call to the real object; `GET /operator/brakes` tells how the brake was set in one that plays the release before; `GET
  * /ledger/ways` tells of the latest that bear a number. Objects and worker share an isolate.
  */
 import { DurableObject } from "cloudflare:workers";
@@ -20,9 +21,13 @@ const newRelay = () => ({
   mode: "ok",
   ms: 0,
   calls: Number.POSITIVE_INFINITY,
+  /** The one object that is concerned. @type {string | null} */
+  only: null,
   turn: 0,
   asked: 0,
   holds: new Set(),
+  /** @type {string[]} */
+  brakes: [],
 });
 /** @typedef {ReturnType<typeof newRelay>} Relay */
 /** @type {Record<string, Relay>} */
@@ -73,6 +78,21 @@ const MODES = {
     await (await pass()).text();
     throw new Error("the answer was lost on demand");
   },
+  // An object that still runs the release before: it cannot read what that one did not know.
+  before: async ({ pass, call, relay }) => {
+    if (call?.to_control !== undefined || call?.copy_ceiling !== undefined) throw new Error("unknown call");
+    if (call?.control === undefined) return pass();
+    const mode = call.control[1];
+    if (mode) relay.brakes.push(mode);
+    const shown = JSON.stringify({ mode: mode ?? "enforce", updated_at: null });
+    return Response.json({ control: { rev: 0, mode }, shown, version: null });
+  },
+  // Of what `control` copies: it never comes, or its answer does not.
+  uncopied: async ({ pass, call }) => {
+    if (call?.copy_ceiling) throw new Error("the copy was lost on demand");
+    return pass();
+  },
+  unanswered_copy: async (asked) => (asked.call?.copy_ceiling ? MODES.unanswered(asked) : asked.pass()),
   late: async ({ pass }) => {
     await new Promise((resolve) => setTimeout(resolve, LATE_MS));
     return pass();
@@ -107,7 +127,6 @@ const MODES = {
  * @param {Request} request
  */
 async function relayed(object, relay, real, request) {
-  relay.asked += 1;
   const body = await request.text();
   const envelope = JSON.parse(body);
   const isBatch = envelope.call.record !== undefined;
@@ -115,7 +134,9 @@ async function relayed(object, relay, real, request) {
     if (isBatch) batches = [...batches.slice(1 - BATCHES_KEPT), body];
     return hand(real, object.ctx.id.name, call ? JSON.stringify({ ...envelope, call }) : body);
   };
-  const isMet = relay.calls > 0 && (!OF_NUMBERED.has(relay.mode) || envelope.call.record?.sent);
+  const isMeant = relay.only === null || relay.only === object.ctx.id.name;
+  if (isMeant) relay.asked += 1;
+  const isMet = isMeant && relay.calls > 0 && (!OF_NUMBERED.has(relay.mode) || envelope.call.record?.sent);
   const mode = isMet ? relay.mode : "ok";
   if (isMet) relay.calls -= 1;
   const { name } = object.ctx.id;
@@ -180,7 +201,7 @@ function hand(real, name, body) {
 export default {
   /**
    * @param {Request} request
-   * @param {{ REAL_LEDGER: any, CLOCK_RATE: string }} env
+   * @param {{ REAL_LEDGER: any, REAL_OPERATOR: any, CLOCK_RATE: string }} env
    */
   async fetch(request, env) {
     const { pathname, searchParams } = new URL(request.url);
@@ -190,13 +211,25 @@ export default {
     if (!relay) return new Response("no such relay", { status: 404 });
     if (request.method === "GET" && wanted === undefined) return Response.json(relay.asked);
     if (request.method === "GET" && wanted === "held") return Response.json([...relay.holds]);
+    if (request.method === "GET" && wanted === "brakes") return Response.json(relay.brakes);
     if (request.method === "GET" && wanted === "ways") return Response.json(told(Number(env.CLOCK_RATE)));
     if (request.method === "GET" && wanted === "batches") return Response.json(batches);
-    if (request.method === "POST") return hand(env.REAL_LEDGER, wanted, await request.text());
+    const real = name === "ledger" ? env.REAL_LEDGER : env.REAL_OPERATOR;
+    if (request.method === "POST") return hand(real, wanted, await request.text());
     if (request.method !== "PUT" || !Object.hasOwn(MODES, wanted))
       return new Response("no such mode", { status: 404 });
     const ms = Number(searchParams.get("ms"));
-    Object.assign(relay, { mode: wanted, ms, calls, turn: relay.turn + 1, asked: 0, holds: new Set() });
+    const only = searchParams.get("name");
+    Object.assign(relay, {
+      mode: wanted,
+      ms,
+      calls,
+      only,
+      turn: relay.turn + 1,
+      asked: 0,
+      holds: new Set(),
+      brakes: [],
+    });
     return new Response(null, { status: 204 });
   },
 };

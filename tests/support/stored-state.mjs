@@ -234,7 +234,8 @@ export function alter(stateDir, statement) {
 }
 
 /**
- * The file of the operator's own object: others of its class add up counters, and know neither tenants nor keys.
+ * The file of the operator's own object: others of its class add up counters, or have the ceiling, and know neither tenants
+ * nor keys.
  * @param {string} stateDir
  */
 export function operatorFile(stateDir) {
@@ -252,17 +253,19 @@ export function operatorFile(stateDir) {
 }
 
 /**
- * Runs statements on the database of the one object of a kind that has keys, while no worker has it open.
+ * Runs statements on the database of the one object of a kind that has keys, or rows of another table, while no worker
+ * has it open.
  * @param {string} stateDir
  * @param {"ledger" | "operator"} kind
  * @param {string} statements
+ * @param {{ table: string, where: string }} [rows]
  */
-export function alterOne(stateDir, kind, statements) {
+export function alterOne(stateDir, kind, statements, { table, where } = { table: "key", where: "TRUE" }) {
   const files = /** @type {string[]} */ (readdirSync(stateDir, { recursive: true }));
   for (const file of files.filter((name) => name.includes(kind) && /[0-9a-f]{64}\.sqlite$/.test(name))) {
     const database = new DatabaseSync(join(stateDir, file));
-    const found = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'key'").get();
-    if (found && database.prepare("SELECT 1 FROM key").get()) database.exec(statements);
+    const found = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table);
+    if (found && database.prepare(`SELECT 1 FROM "${table}" WHERE ${where}`).get()) database.exec(statements);
     database.close();
   }
 }

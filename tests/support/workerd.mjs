@@ -54,7 +54,7 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * one on, and fails. And what no network does, for tests of tests: `renumbered`: twice, as if another isolate had sent it
  * too; `forgotten`: answers a batch as taken, and does not pass it on.
  * @typedef {"ok" | "far" | "throw" | "hang" | "error" | "truncated" | "drop" | "hold" | "unanswered" | "late" | "twice" |
- *   "unconfirmed" | "renumbered" | "forgotten"} LedgerMode
+ *   "unconfirmed" | "renumbered" | "forgotten" | "before" | "uncopied" | "unanswered_copy"} LedgerMode
  */
 
 /**
@@ -75,8 +75,13 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  *   isolate to each ledger; with `faultyLedger` only
  * @property {(tenant: string, batch: string) => Promise<void>} replay hands a batch to a tenant's ledger, which must
  *   accept it; with `faultyLedger` only
- * @property {(mode: LedgerMode, options?: { calls?: number }) => Promise<void>} setOperatorMode the same for the operator's object
+ * @property {(mode: LedgerMode, options?: { calls?: number, name?: string }) => Promise<void>} setOperatorMode the same for
+ *   the operator's objects, or the one of that name
+ * @property {(name: string, envelope: object) => Promise<any>} askOperator what an operator's object answers to a call, which it
+ *   must accept; with `faultyLedger` only
  * @property {() => Promise<number>} operatorAsked
+ * @property {() => Promise<string[]>} brakesBefore how the brake was set in an object that plays the release before, since
+ *   the last `setOperatorMode`; with `faultyLedger` only
  * @property {string} secondUrl with `secondEdge` only
  */
 
@@ -127,7 +132,10 @@ export async function startWorkerd(options) {
       replay: async (tenant, batch) => void (await control("POST", `ledger/${tenant}`, batch)),
       setOperatorMode: async (mode, options) =>
         void (await control("PUT", `operator/${mode}${asQuery(options)}`)),
+      askOperator: async (name, envelope) =>
+        JSON.parse(await control("POST", `operator/${name}`, JSON.stringify({ name, ...envelope }))),
       operatorAsked: async () => JSON.parse(await control("GET", "operator")),
+      brakesBefore: async () => JSON.parse(await control("GET", "operator/brakes")),
       secondUrl: `http://${HOST}:${ports.second}`,
     };
   } catch (error) {
