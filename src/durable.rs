@@ -15,6 +15,7 @@ pub mod lists;
 pub mod outbox;
 pub mod own_hops;
 pub mod publisher;
+mod rows;
 pub mod schema;
 pub mod sql;
 pub mod walk;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate_engine::{DAY, Timestamp};
 
-use super::lists::{Page, Range};
+use super::lists::{Page, Range, written};
 use super::sql::{Change, Sql, SqlError, to_text, values};
 
 pub const TABLES: &[&str] = &["CREATE TABLE IF NOT EXISTS audit (
@@ -64,12 +64,25 @@ pub fn take(change: &Change<'_>, note: Note) -> Result<(), SqlError> {
     )
 }
 
+/// A row, and how the API shows it.
+#[derive(Deserialize, Serialize)]
+pub struct Entry {
+    #[serde(rename(deserialize = "number"), serialize_with = "written")]
+    id: i64,
+    #[serde(serialize_with = "written")]
+    at: Timestamp,
+    actor: String,
+    pub action: String,
+    subject: String,
+    pub before: Option<Box<RawValue>>,
+    pub after: Option<Box<RawValue>>,
+}
+
 /// One page, newest first, as the API shows it.
-pub fn page(sql: &Sql, range: &Range) -> Result<Page<Box<RawValue>>, SqlError> {
-    let rows = "SELECT json_object('id', CAST(number AS TEXT), 'at', strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'),
-        'actor', actor, 'action', action, 'subject', subject, 'before', json(before), 'after', json(after))
-        FROM audit WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
-    Page::newest_first(sql, rows, range)
+pub fn page(sql: &Sql, range: &Range) -> Result<Page<Entry>, SqlError> {
+    let rows = "SELECT number, at, actor, action, subject, before, after FROM audit WHERE number < ?1
+        ORDER BY number DESC LIMIT ?2";
+    Page::newest_records(sql, rows, range, |entry| entry.id)
 }
 
 pub fn prune(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> {

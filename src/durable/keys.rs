@@ -43,10 +43,9 @@ pub const TOMBSTONES: &[&str] = &[
 /// which it was.
 const COLUMNS: [(&str, &str); 3] = [("expires_at", "INTEGER"), ("networks", "TEXT"), ("last_used_on", "TEXT")];
 
-/// A row as [`Key`] reads it.
-const ROW: &str = "json_object('number', number, 'id', id, 'hash', hash, 'role', role, 'tenant', tenant, 'name', name,
-    'gateway', json(gateway), 'expires_at', expires_at, 'networks', json(networks), 'created_at', created_at,
-    'created_by', created_by, 'last_used_on', last_used_on)";
+/// The columns that [`Key`] reads.
+const ROW: &str = "number, id, hash, role, tenant, name, gateway, expires_at, networks, created_at, created_by,
+    last_used_on";
 
 /// Gives the table what it lacks.
 pub fn add_columns(change: &Change<'_>) -> Result<(), SqlError> {
@@ -276,7 +275,7 @@ pub fn page(sql: &Sql, tenant: Option<&TenantId>, range: &Range) -> Result<Strin
     let rows = format!(
         "SELECT {ROW} FROM key WHERE number < ?1 AND (?2 IS NULL OR tenant = ?2) ORDER BY number DESC LIMIT ?3"
     );
-    let rows = sql.rows::<Key>(&rows, values![below, tenant, i64::from(range.limit) + 1])?;
+    let rows = sql.records::<Key>(&rows, values![below, tenant, i64::from(range.limit) + 1])?;
     let Page { items, next } = Page::of(rows, range, |key| key.number.to_string());
     to_text(&Page { items: items.iter().map(Key::shown).collect(), next })
 }
@@ -285,7 +284,7 @@ pub fn page(sql: &Sql, tenant: Option<&TenantId>, range: &Range) -> Result<Strin
 /// caller.
 pub fn revocable(change: &Change<'_>, revoke: &RevokeKey) -> Result<Key, SqlError> {
     let missing = || Problem::not_found("there is no such key");
-    let key = change.row::<Key>(&format!("SELECT {ROW} FROM key WHERE id = ?1"), values![revoke.id.as_str()])?;
+    let key = change.record::<Key>(&format!("SELECT {ROW} FROM key WHERE id = ?1"), values![revoke.id.as_str()])?;
     let key = key.ok_or_else(missing)?;
     if revoke.bound_to.is_some() && revoke.bound_to != key.tenant {
         return Err(missing().into());
@@ -298,7 +297,7 @@ pub fn revocable(change: &Change<'_>, revoke: &RevokeKey) -> Result<Key, SqlErro
 
 /// All keys of a tenant, oldest first.
 pub fn all_of(sql: &Sql, tenant: &TenantId) -> Result<Vec<Key>, SqlError> {
-    sql.rows(&format!("SELECT {ROW} FROM key WHERE tenant = ?1 ORDER BY number"), values![tenant.as_str()])
+    sql.records(&format!("SELECT {ROW} FROM key WHERE tenant = ?1 ORDER BY number"), values![tenant.as_str()])
 }
 
 /// Removes a key, and has KV remove it.
@@ -338,7 +337,7 @@ pub fn expected(sql: &Sql, tenant: Option<&TenantId>, after: i64, most: i64) -> 
         Ok((key.number, Expected { key: name, json, metadata }))
     };
     let tenant = tenant.map(TenantId::as_str);
-    sql.rows::<Key>(&rows, values![after, most, tenant])?.into_iter().map(expected).collect()
+    sql.records::<Key>(&rows, values![after, most, tenant])?.into_iter().map(expected).collect()
 }
 
 /// Whether a key of that hash works.

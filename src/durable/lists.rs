@@ -4,7 +4,6 @@ use std::fmt::Display;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use super::sql::{Sql, SqlError, values};
 
@@ -47,14 +46,6 @@ impl<T: DeserializeOwned> Page<T> {
     }
 }
 
-impl Page<Box<RawValue>> {
-    /// The same, where `rows` shows each as JSON with its number, as text, in `id`.
-    pub fn newest_first(sql: &Sql, rows: &str, range: &Range) -> Result<Self, SqlError> {
-        let rows: Vec<Box<RawValue>> = sql.rows(rows, values![range.below(), i64::from(range.limit) + 1])?;
-        Ok(Self::of(rows, range, |row| id_of(row)))
-    }
-}
-
 impl Range {
     /// The number below which a page of falling numbers begins.
     fn below(&self) -> i64 {
@@ -65,13 +56,4 @@ impl Range {
 /// Shows a number or a time as text, which is stored as a number.
 pub fn written<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
-}
-
-/// The `id` of a row.
-pub fn id_of(row: &RawValue) -> String {
-    #[derive(Deserialize)]
-    struct Id {
-        id: String,
-    }
-    serde_json::from_str(row.get()).map_or_else(|_| String::new(), |Id { id }| id)
 }

@@ -82,8 +82,7 @@ struct Row {
     attempts: i64,
 }
 
-const ROW: &str = "SELECT json_object('key', key, 'rev', rev, 'json', json, 'metadata', metadata, 'rank', rank,
-    'attempts', attempts) FROM outbox WHERE key = ?1";
+const ROW: &str = "SELECT key, rev, json, metadata, rank, attempts FROM outbox WHERE key = ?1";
 
 impl Publisher {
     /// Puts what is due, for a while. What follows in the meantime is put as well.
@@ -177,7 +176,7 @@ impl Publisher {
 
     fn next(&self, sql: &Sql) -> Result<Option<Row>, SqlError> {
         let Some(key) = self.due(sql, real_millis())? else { return Ok(None) };
-        let row: Option<Row> = sql.row(ROW, values![key])?;
+        let row: Option<Row> = sql.record(ROW, values![key])?;
         if let Some(row) = &row {
             if let Some(it) = self.0.awaited.borrow().iter().find(|it| it.key == row.key) {
                 *self.0.served.borrow_mut().entry(it.who.clone()).or_default() += 1;

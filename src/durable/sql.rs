@@ -1,12 +1,13 @@
 //! SQLite behind two doors: reads, and one transaction for each change.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use worker::{SqlStorage, SqlStorageValue, Storage};
 
+use super::rows;
 use crate::hooks::FailsAt;
 
 /// What a Durable Object stores in SQLite.
@@ -65,16 +66,20 @@ impl Sql {
 
     /// The rows of a query, each read by the names of its columns.
     pub fn records<T: DeserializeOwned>(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>, SqlError> {
+        self.each_record(query, values)?.collect()
+    }
+
+    /// As [`Self::records`], one after the other: one that cannot be read is [`SqlError::Malformed`], and others follow.
+    pub fn each_record<T: DeserializeOwned>(
+        &self,
+        query: &str,
+        values: Vec<SqlStorageValue>,
+    ) -> Result<impl Iterator<Item = Result<T, SqlError>> + use<T>, SqlError> {
         let cursor = self.sql.exec(query, values)?;
         let names = cursor.column_names();
-        cursor
+        Ok(cursor
             .raw()
-            .map(|row| {
-                let members = names.iter().cloned().zip(row?.into_iter().map(as_json));
-                // by way of text, as all that is stored is read
-                from_text(&to_text(&Value::Object(members.collect()))?)
-            })
-            .collect()
+            .map(move |row| rows::read(&names, &row?).map_err(|error| SqlError::Malformed(error.to_string()))))
     }
 
     /// As [`Self::records`], the first one.
@@ -86,7 +91,7 @@ impl Sql {
         Ok(self.records(query, values)?.into_iter().next())
     }
 
-    /// The rows of a query whose one column is JSON text (`SELECT json_object(…)`): storage and wire are read alike.
+    /// The rows of a query whose one column is a document, stored as JSON.
     pub fn rows<T: DeserializeOwned>(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>, SqlError> {
         self.texts(query, values)?.iter().map(|json| from_text(json)).collect()
     }
@@ -99,6 +104,11 @@ impl Sql {
             _ => Err(SqlError::Failed("a query did not answer with text".to_owned())),
         })
         .collect()
+    }
+
+    /// As [`Self::texts`], the first one.
+    pub fn text(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Option<String>, SqlError> {
+        Ok(self.texts(query, values)?.into_iter().next())
     }
 
     /// As [`Self::rows`], the first one.
@@ -172,17 +182,6 @@ macro_rules! values {
 }
 pub(crate) use values;
 
-/// A value as JSON has it; octets, which it has not, as nothing.
-fn as_json(value: SqlStorageValue) -> Value {
-    match value {
-        SqlStorageValue::Boolean(value) => value.into(),
-        SqlStorageValue::Integer(value) => value.into(),
-        SqlStorageValue::Float(value) => value.into(),
-        SqlStorageValue::String(value) => value.into(),
-        SqlStorageValue::Null | SqlStorageValue::Blob(_) => Value::Null,
-    }
-}
-
 /// Counts are far below the numbers that JavaScript holds exactly.
 pub fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -190,6 +189,11 @@ pub fn integer(number: u64) -> i64 {
 
 pub fn to_text(value: &impl serde::Serialize) -> Result<String, SqlError> {
     serde_json::to_string(value).map_err(|error| SqlError::Failed(error.to_string()))
+}
+
+/// The same for what stands in another document.
+pub fn to_raw(value: &impl serde::Serialize) -> Result<Box<RawValue>, SqlError> {
+    serde_json::value::to_raw_value(value).map_err(|error| SqlError::Failed(error.to_string()))
 }
 
 pub fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, SqlError> {

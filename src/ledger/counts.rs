@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use tidegate_engine::ServerId;
 use tidegate_engine::{DAY, HOUR, Timestamp};
 use worker::SqlStorageValue;
@@ -14,6 +15,21 @@ use crate::durable::sql::{Change, SqlError};
 pub const HOURS_KEPT_SECONDS: i64 = 14 * DAY;
 /// How long days and months are kept.
 pub const DAYS_KEPT_SECONDS: i64 = 400 * DAY;
+
+/// The columns of [`Sums`] over rows of counts.
+pub const SUMS: &str = "COALESCE(SUM(accept), 0) AS accept, COALESCE(SUM(defer), 0) AS defer,
+    COALESCE(SUM(reject), 0) AS reject, COALESCE(SUM(would_defer), 0) AS would_defer,
+    COALESCE(SUM(would_reject), 0) AS would_reject";
+
+/// What became of messages, added up.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Sums {
+    pub accept: i64,
+    pub defer: i64,
+    pub reject: i64,
+    pub would_defer: i64,
+    pub would_reject: i64,
+}
 
 /// What one batch adds to its tenant, by the hour.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! What the ledger shows of itself: the API's documents on policy and servers, made where the data lies so that the
 //! edge hands them on as they are.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate_engine::Build;
 use tidegate_engine::KeptFree;
@@ -18,6 +18,7 @@ use tidegate_wire::native::{EffectDocument, StageDocument, StandingDocument, Wri
 
 use super::servers::Server;
 use super::site::Judge;
+use crate::durable::lists::written;
 use crate::durable::sql::SqlError;
 
 /// The answer to a changed policy.
@@ -98,23 +99,49 @@ pub struct ServerDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     spells: Option<Vec<SpellDocument>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    transitions: Option<Box<RawValue>>,
+    transitions: Option<Vec<TransitionDocument>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    evidence: Option<Box<RawValue>>,
+    evidence: Option<Vec<EvidenceDocument>>,
 }
 
 #[derive(Serialize)]
 pub struct SpellDocument {
-    pub detected_at: String,
-    pub ended_at: Option<String>,
+    pub detected_at: Written<Timestamp>,
+    pub ended_at: Option<Written<Timestamp>>,
     pub end: Option<String>,
+}
+
+/// A row, and how the API shows it.
+#[derive(Deserialize, Serialize)]
+pub struct TransitionDocument {
+    #[serde(serialize_with = "written")]
+    pub at: Timestamp,
+    pub kind: String,
+    build: Option<String>,
+    actor: String,
+    before: Option<Box<RawValue>>,
+    after: Option<Box<RawValue>>,
+}
+
+/// A row, and how the API shows it.
+#[derive(Deserialize, Serialize)]
+pub struct EvidenceDocument {
+    node: String,
+    #[serde(serialize_with = "written")]
+    at: Timestamp,
+    field: u32,
+    component: String,
+    build: Option<String>,
+    #[serde(rename(serialize = "text"))]
+    telling: String,
+    received: String,
 }
 
 /// What a server's own page shows beside.
 pub struct History {
     pub spells: Vec<SpellDocument>,
-    pub transitions: Box<RawValue>,
-    pub evidence: Box<RawValue>,
+    pub transitions: Vec<TransitionDocument>,
+    pub evidence: Vec<EvidenceDocument>,
 }
 
 #[derive(Serialize)]

@@ -33,8 +33,8 @@ impl RecentEvents {
         if self.loaded {
             return Ok(());
         }
-        let rows = "SELECT json_object('at', at, 'hashes', hex(hashes)) FROM event_batch WHERE at > ?1 ORDER BY number";
-        for Row { at, hashes } in sql.rows::<Row>(rows, values![now.plus(-REPEAT_SECONDS).0])? {
+        let rows = "SELECT at, hex(hashes) AS hashes FROM event_batch WHERE at > ?1 ORDER BY number";
+        for Row { at, hashes } in sql.records(rows, values![now.plus(-REPEAT_SECONDS).0])? {
             for hash in hashes.as_bytes().chunks(16) {
                 let hash = std::str::from_utf8(hash).ok().and_then(|hash| u64::from_str_radix(hash, 16).ok());
                 hash.map(|hash| self.insert(hash, at));

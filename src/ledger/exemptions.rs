@@ -133,11 +133,14 @@ pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
 
 /// Writes down that exemptions have ended by themselves. Their times are known to clocks since they were granted.
 fn end_lapsed(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> {
-    let lapsed = "SELECT json_quote(server) FROM exemption WHERE expires_at <= ?1 ORDER BY expires_at";
-    for server in change.rows::<ServerId>(lapsed, values![now.0])? {
-        if let Some(expires_at) = expiry(change, &server)? {
-            remove(change, &server, (expires_at, audit::SYSTEM), expires_at)?;
-        }
+    #[derive(Deserialize)]
+    struct Lapsed {
+        server: ServerId,
+        expires_at: Timestamp,
+    }
+    let lapsed = "SELECT server, expires_at FROM exemption WHERE expires_at <= ?1 ORDER BY expires_at";
+    for Lapsed { server, expires_at } in change.records(lapsed, values![now.0])? {
+        remove(change, &server, (expires_at, audit::SYSTEM), expires_at)?;
     }
     Ok(())
 }

@@ -31,6 +31,18 @@ struct Pruned {
     after: Option<String>,
 }
 
+/// The servers of one step.
+#[derive(Default, Deserialize)]
+struct LookedAt {
+    last: Option<String>,
+    count: i64,
+}
+
+#[derive(Deserialize)]
+struct Gone {
+    id: ServerId,
+}
+
 /// Makes one step of what is to be pruned on this day.
 pub fn prune_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     let today = site.now.date();
@@ -44,20 +56,19 @@ pub fn prune_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     }
     sql.change(|change| {
         let page = "FROM (SELECT id FROM server WHERE id > ?1 ORDER BY id LIMIT ?2)";
-        let ends = format!("SELECT json_array(MAX(id), COUNT(*)) {page}");
-        let (last, count): (Option<String>, i64) =
-            change.row(&ends, values![after.as_str(), STEP])?.unwrap_or_default();
+        let looked_at = format!("SELECT MAX(id) AS last, COUNT(*) AS count {page}");
+        let LookedAt { last, count } = change.record(&looked_at, values![after.as_str(), STEP])?.unwrap_or_default();
         for (table, kept) in
             [("hourly", HOURS_KEPT_SECONDS), ("daily", DAYS_KEPT_SECONDS), ("monthly", DAYS_KEPT_SECONDS)]
         {
             let old = format!("DELETE FROM {table} WHERE at < ?3 AND server IN (SELECT id {page})");
             change.run(&old, values![after.as_str(), STEP, site.now.plus(-kept).0])?;
         }
-        let gone = "SELECT json_quote(id) FROM server WHERE id > ?1 AND id <= ?2
+        let gone = "SELECT id FROM server WHERE id > ?1 AND id <= ?2
             AND last_seen < CASE state WHEN 'current' THEN ?3 ELSE ?4 END";
         let since = |kept: i64| site.now.plus(-kept).0;
         let oldest = values![after.as_str(), last.clone(), since(CURRENT_KEPT_SECONDS), since(SERVERS_KEPT_SECONDS)];
-        for id in change.rows::<ServerId>(gone, oldest)? {
+        for Gone { id } in change.records(gone, oldest)? {
             remove(change, site, &id)?;
         }
         let more = count == STEP || prune_tenant(change, site.now)?;
@@ -137,9 +148,9 @@ pub fn delete_tenant(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
         let peers = PeerKey::all_of(site.tenant);
         outbox::remove_listed(change, "SELECT ?1 || address FROM published_peer", values![peers])?;
         let tables =
-            "SELECT json_quote(name) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
             AND name NOT LIKE '!_cf!_%' ESCAPE '!' AND name NOT IN ('outbox', 'isolate', 'schema', 'tombstone', 'key_event')";
-        let tables = change.rows::<String>(tables, Vec::new())?;
+        let tables = change.texts(tables, Vec::new())?;
         tables.iter().try_for_each(|table| change.run(&format!("DELETE FROM \"{table}\""), Vec::new()))
     })
 }

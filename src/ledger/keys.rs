@@ -19,7 +19,7 @@ use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::keys::{self, Key, NewKey};
 use crate::durable::schema::migrate;
-use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
+use crate::durable::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
 use crate::durable::walk::Expected;
 use crate::durable::{self, json};
 use crate::http;
@@ -193,7 +193,12 @@ pub fn revoke_all(change: &Change<'_>, act: Act<'_>, tenant: &TenantId) -> Resul
 
 /// Whose keys there are, if there are any.
 pub fn tenant(sql: &Sql) -> Result<Option<TenantId>, SqlError> {
-    sql.row("SELECT json_quote(tenant) FROM key LIMIT 1", Vec::new())
+    #[derive(Deserialize)]
+    struct Owner {
+        tenant: TenantId,
+    }
+    let owner = sql.record::<Owner>("SELECT tenant FROM key LIMIT 1", Vec::new())?;
+    Ok(owner.map(|owner| owner.tenant))
 }
 
 /// What KV should have of all of them.
@@ -232,7 +237,7 @@ fn next_event(sql: &Sql) -> Result<Option<i64>, SqlError> {
 #[derive(Deserialize)]
 struct Queued {
     number: i64,
-    event: KeyEvent,
+    json: String,
     attempts: u32,
 }
 
@@ -242,12 +247,11 @@ pub async fn tell(sql: &Sql, env: &Env) -> Result<(), SqlError> {
     if next_event(sql)?.is_none_or(|due| due > now) {
         return Ok(());
     }
-    let first = "SELECT json_object('number', number, 'event', json(json), 'attempts', attempts)
-        FROM key_event ORDER BY number LIMIT ?1";
-    let queued = sql.rows::<Queued>(first, values![TOLD_AT_ONCE])?;
+    let first = "SELECT number, json, attempts FROM key_event ORDER BY number LIMIT ?1";
+    let queued = sql.records::<Queued>(first, values![TOLD_AT_ONCE])?;
     let Some(last) = queued.last().map(|queued| queued.number) else { return Ok(()) };
     let attempts = queued.iter().map(|queued| queued.attempts).max().unwrap_or(0);
-    let events = queued.into_iter().map(|queued| queued.event).collect();
+    let events = queued.iter().map(|queued| from_text(&queued.json)).collect::<Result<_, _>>()?;
     let operator = operator::of(env, audit::SYSTEM, Circumstances::default());
     let taken = operator.call::<bool>(&operator::Call::KeyEvents(events), OPERATOR_DEADLINE).await.is_ok();
     sql.change(|change| {

@@ -3,12 +3,12 @@
 //! A pause only ever slows clocks down, and its early end takes back what was only planned: what was published before
 //! says nothing too strict, so that no phase has to be published anew.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 use tidegate_engine::Mode;
-use tidegate_engine::{DAY, Date, Timestamp};
+use tidegate_engine::{Date, Timestamp};
 use tidegate_engine::{Pause, PauseError, Pauses};
 use tidegate_stored::Document;
+use tidegate_wire::native::Written;
 use tidegate_wire::problem::Problem;
 
 use super::alerts::{next_warning, warning_due};
@@ -23,7 +23,7 @@ use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 /// One page, newest first, and what this year and the next have left.
 #[derive(Serialize)]
 pub struct PausePage {
-    items: Vec<Box<RawValue>>,
+    items: Vec<Shown>,
     next: Option<String>,
     budget: Budget,
 }
@@ -42,8 +42,9 @@ struct Year {
 }
 
 pub fn page(sql: &Sql, site: &Site<'_>, range: &Range) -> Result<PausePage, SqlError> {
-    let rows = format!("{} WHERE id < ?1 ORDER BY id DESC LIMIT ?2", shown(site.now));
-    let Page { items, next } = Page::newest_first(sql, &rows, range)?;
+    let rows = format!("{ROW} WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
+    let Page { items, next } = Page::newest_records(sql, &rows, range, |row: &Row| row.id)?;
+    let items = items.into_iter().map(|row| Shown::new(row, site.now)).collect();
     let days_per_year = policies::current(sql)?.enforcement.policy.pause_days_per_year;
     let pauses = load(sql)?;
     let year = |year| {
@@ -85,17 +86,23 @@ pub fn end(sql: &Sql, site: &Site<'_>, id: u64) -> Result<Changed, SqlError> {
     Ok(Changed { shown: None, ..ended })
 }
 
+#[derive(Deserialize)]
+struct Due {
+    notify_at: Timestamp,
+    pause: Document<Pause>,
+}
+
 /// Announces the ends of pauses.
 pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
-    let due = "SELECT json_array(notify_at, json(pause)) FROM pause WHERE notify_at <= ?1 ORDER BY notify_at";
-    let due = sql.rows::<(Timestamp, Document<Pause>)>(due, values![site.now.0])?;
+    let due = "SELECT notify_at, pause FROM pause WHERE notify_at <= ?1 ORDER BY notify_at";
+    let due = sql.records::<Due>(due, values![site.now.0])?;
     if due.is_empty() {
         return Ok(());
     }
     sql.change(|change| {
         let policy = policies::current(change)?;
         let is_off = site.judge(&policy).mode() == Mode::Off;
-        for (notify_at, pause) in due {
+        for Due { notify_at, pause } in due {
             let until = pause.until();
             if let Some((at, which)) = warning_due(notify_at, until, site.now).filter(|_| !is_off) {
                 let kind = if which == 0 { "pause.ends_in_7_days" } else { "pause.ends_in_1_day" };
@@ -163,28 +170,54 @@ fn load(sql: &Sql) -> Result<Pauses, SqlError> {
 
 /// A pause as the API shows it.
 fn one(sql: &Sql, id: u64, now: Timestamp) -> Result<Option<String>, SqlError> {
-    Ok(sql.texts(&format!("{} WHERE id = ?1", shown(now)), values![number(id)])?.pop())
+    let row = sql.record(&format!("{ROW} WHERE id = ?1"), values![number(id)])?;
+    row.map(|row| to_text(&Shown::new(row, now))).transpose()
 }
 
-/// The query for pauses as the API shows them at `now`: the engine's [`Pause`] in SQL's words.
-fn shown(now: Timestamp) -> String {
-    let time = |at: &str| format!("strftime('%Y-%m-%dT%H:%M:%SZ', {at}, 'unixepoch')");
-    format!(
-        "SELECT json_object('id', CAST(id AS TEXT), 'reason', reason,
-             'days', (planned - 1) / {DAY} - began / {DAY} + 1,
-             'first_day', date(began, 'unixepoch'), 'last_day', date(planned - 1, 'unixepoch'),
-             'from', {}, 'until', {},
-             'state', CASE WHEN ended IS NOT NULL OR planned <= {now} THEN 'ended'
-                 WHEN began <= {now} THEN 'running' ELSE 'scheduled' END,
-             'created_at', {}, 'created_by', created_by, 'ended_at', {})
-         FROM (SELECT id, reason, created_at, created_by, pause ->> 'from' AS began,
-             pause ->> 'planned_until' AS planned, pause ->> 'ended_at' AS ended FROM pause)",
-        time("began"),
-        time("MIN(MAX(IFNULL(ended, planned), began), planned)"),
-        time("created_at"),
-        time("ended"),
-        now = now.0,
-    )
+#[derive(Deserialize)]
+struct Row {
+    id: i64,
+    reason: String,
+    created_at: Timestamp,
+    created_by: String,
+    pause: Document<Pause>,
+}
+
+const ROW: &str = "SELECT id, reason, created_at, created_by, pause FROM pause";
+
+/// A pause as the API shows it.
+#[derive(Serialize)]
+struct Shown {
+    id: Written<i64>,
+    reason: String,
+    days: u16,
+    first_day: Date,
+    last_day: Date,
+    from: Written<Timestamp>,
+    until: Written<Timestamp>,
+    state: &'static str,
+    created_at: Written<Timestamp>,
+    created_by: String,
+    ended_at: Option<Written<Timestamp>>,
+}
+
+impl Shown {
+    fn new(row: Row, now: Timestamp) -> Self {
+        let Row { id, reason, created_at, created_by, pause } = row;
+        Self {
+            id: Written(id),
+            reason,
+            days: pause.days(),
+            first_day: pause.first_day(),
+            last_day: pause.last_day(),
+            from: Written(pause.from),
+            until: Written(pause.until()),
+            state: pause.state(now).as_str(),
+            created_at: Written(created_at),
+            created_by,
+            ended_at: pause.ended_at.map(Written),
+        }
+    }
 }
 
 fn number(id: u64) -> i64 {

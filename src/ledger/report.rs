@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate_engine::Mode;
 use tidegate_engine::ServerId;
@@ -12,12 +12,13 @@ use tidegate_engine::{DAY, Date, Timestamp};
 use tidegate_wire::native::{EffectDocument, StageDocument, StandingDocument, Written};
 use worker::SqlStorageValue;
 
+use super::counts::{SUMS, Sums};
 use super::documents::Place;
 use super::protocol::Step;
 use super::servers::{self, Server};
 use super::site::{Judge, Site};
 use super::{csv, policies};
-use crate::durable::lists::{Page, Range};
+use crate::durable::lists::{Page, Range, written};
 use crate::durable::sql::{Sql, SqlError, values};
 
 /// Servers read at once for a report that has them all.
@@ -56,9 +57,9 @@ pub struct Report {
     from: Date,
     to: Date,
     mode: Mode,
-    totals: Box<RawValue>,
-    series: Box<RawValue>,
-    transitions: Box<RawValue>,
+    totals: Sums,
+    series: Vec<Counted>,
+    transitions: Vec<Happened>,
     servers: Vec<ServerRow>,
     next: Option<String>,
     paused_until: Option<Written<Timestamp>>,
@@ -78,6 +79,15 @@ struct ServerRow {
     exempt_until: Option<Written<Timestamp>>,
     last_seen: Written<Timestamp>,
     nodes: usize,
+    #[serde(flatten)]
+    sums: Sums,
+}
+
+/// A row, and how the API shows it: what became of messages in an hour or on a day.
+#[derive(Deserialize, Serialize)]
+struct Counted {
+    #[serde(serialize_with = "written")]
+    at: Timestamp,
     accept: i64,
     defer: i64,
     reject: i64,
@@ -85,8 +95,38 @@ struct ServerRow {
     would_reject: i64,
 }
 
-/// What became of one server's messages, in the order of the columns.
-type Sums = [i64; 5];
+/// The same of a build.
+#[derive(Deserialize, Serialize)]
+struct CountedBuild {
+    build: Option<String>,
+    accept: i64,
+    defer: i64,
+    reject: i64,
+    would_defer: i64,
+    would_reject: i64,
+}
+
+/// A row, and how the API shows it: what happened to a server's spell.
+#[derive(Deserialize, Serialize)]
+struct Happened {
+    #[serde(serialize_with = "written")]
+    at: Timestamp,
+    server: String,
+    kind: String,
+    before: Option<Box<RawValue>>,
+    after: Option<Box<RawValue>>,
+}
+
+/// One server's counts, as the API shows them.
+#[derive(Serialize)]
+pub struct ServerCounts {
+    from: Date,
+    to: Date,
+    by: Step,
+    totals: Sums,
+    builds: Vec<CountedBuild>,
+    series: Vec<Counted>,
+}
 
 /// With one page of servers.
 pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Report, SqlError> {
@@ -97,7 +137,6 @@ pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Rep
     let sums = sums(sql, &span, &items)?;
     let row = |server: Server| {
         let Entry { server, place, exempt_until, sums } = Entry::new(server, &judge, site.now, &sums)?;
-        let [accept, defer, reject, would_defer, would_reject] = sums;
         Ok::<_, SqlError>(ServerRow {
             id: server.id,
             name: server.name,
@@ -111,37 +150,27 @@ pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Rep
             exempt_until: exempt_until.map(Written),
             last_seen: Written(server.last_seen),
             nodes: server.record.nodes().len(),
-            accept,
-            defer,
-            reject,
-            would_defer,
-            would_reject,
+            sums,
         })
     };
     let servers = items.into_iter().map(row).collect::<Result<_, _>>()?;
-    let of_days = |query: String| {
-        let none = || SqlError::Failed("a query did not answer".to_owned());
-        sql.row::<Box<RawValue>>(&query, values![span.start.0, span.end.0])?.ok_or_else(none)
-    };
     let within = "WHERE at >= ?1 AND at < ?2";
-    let totals = format!("SELECT json_object({SUMS}) FROM tenant_day {within}");
-    let series = format!(
-        "SELECT json_group_array(json(day)) FROM (SELECT json_object('at', {TIME}, {COUNTS}) AS day
-         FROM tenant_day {within} ORDER BY at)"
-    );
+    let totals = format!("SELECT {SUMS} FROM tenant_day {within}");
+    let series =
+        format!("SELECT at, accept, defer, reject, would_defer, would_reject FROM tenant_day {within} ORDER BY at");
     let transitions = format!(
-        "SELECT json_group_array(json(change)) FROM (SELECT json_object('at', {TIME}, 'server', server, 'kind', kind,
-             'before', json(before), 'after', json(after)) AS change FROM transition {within}
-             AND kind IN ('detected', 'resumed', 'stage', 'patched', 'silent')
-             ORDER BY at DESC, number DESC LIMIT {MAX_TRANSITIONS})"
+        "SELECT at, server, kind, before, after FROM transition {within}
+         AND kind IN ('detected', 'resumed', 'stage', 'patched', 'silent')
+         ORDER BY at DESC, number DESC LIMIT {MAX_TRANSITIONS}"
     );
+    let days_of = || values![span.start.0, span.end.0];
     Ok(Report {
         from: days.from,
         to: days.to,
         mode: judge.mode(),
-        totals: of_days(totals)?,
-        series: of_days(series)?,
-        transitions: of_days(transitions)?,
+        totals: sql.record(&totals, days_of())?.unwrap_or_default(),
+        series: sql.records(&series, days_of())?,
+        transitions: sql.records(&transitions, days_of())?,
         servers,
         next,
         paused_until: policy.enforcement.paused_until(site.now).map(Written),
@@ -149,24 +178,31 @@ pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Rep
 }
 
 /// What became of one server's mail, altogether, by build, and by day or hour; `None` for a server that is not there.
-pub fn of_server(sql: &Sql, id: &ServerId, days: Days, step: Step) -> Result<Option<Box<RawValue>>, SqlError> {
-    let (table, by) = match step {
-        Step::Hour => ("hourly", "hour"),
-        Step::Day => ("daily", "day"),
+pub fn of_server(sql: &Sql, id: &ServerId, days: Days, step: Step) -> Result<Option<ServerCounts>, SqlError> {
+    if sql.number("SELECT 1 FROM server WHERE id = ?1", values![id.as_str()])?.is_none() {
+        return Ok(None);
+    }
+    let table = match step {
+        Step::Hour => "hourly",
+        Step::Day => "daily",
     };
     let Span { start, end, .. } = Span::of(days);
-    let of_server = format!(
-        "WITH kept AS (SELECT * FROM {table} WHERE server = ?1 AND at >= ?2 AND at < ?3),
-         builds AS (SELECT json_object('build', NULLIF(build, ''), {SUMS}) AS one FROM kept GROUP BY build
-             ORDER BY MAX(at) DESC, build),
-         steps AS (SELECT json_object('at', {TIME}, {SUMS}) AS one FROM kept GROUP BY at ORDER BY at)
-         SELECT json_object('from', ?4, 'to', ?5, 'by', '{by}',
-             'totals', json((SELECT json_object({SUMS}) FROM kept)),
-             'builds', json((SELECT json_group_array(json(one)) FROM builds)),
-             'series', json((SELECT json_group_array(json(one)) FROM steps)))
-         FROM server WHERE id = ?1"
+    let kept = format!("FROM {table} WHERE server = ?1 AND at >= ?2 AND at < ?3");
+    let totals = format!("SELECT {SUMS} {kept}");
+    let builds = format!(
+        "SELECT NULLIF({table}.build, '') AS build, {SUMS} {kept} GROUP BY {table}.build
+         ORDER BY MAX(at) DESC, {table}.build"
     );
-    sql.row(&of_server, values![id.as_str(), start.0, end.0, days.from.to_string(), days.to.to_string()])
+    let series = format!("SELECT at, {SUMS} {kept} GROUP BY at ORDER BY at");
+    let of_server = || values![id.as_str(), start.0, end.0];
+    Ok(Some(ServerCounts {
+        from: days.from,
+        to: days.to,
+        by: step,
+        totals: sql.record(&totals, of_server())?.unwrap_or_default(),
+        builds: sql.records(&builds, of_server())?,
+        series: sql.records(&series, of_server())?,
+    }))
 }
 
 /// All servers, one row each, as CSV.
@@ -205,7 +241,8 @@ fn write_row(table: &mut csv::Table, entry: &Entry) {
     table.value(server.record.spell().map(|spell| spell.detected_at));
     table.value(*exempt_until);
     table.value(Some(server.last_seen));
-    sums.iter().for_each(|sum| table.value(Some(sum)));
+    let Sums { accept, defer, reject, would_defer, would_reject } = sums;
+    [accept, defer, reject, would_defer, would_reject].into_iter().for_each(|sum| table.value(Some(sum)));
     table.end_row();
 }
 
@@ -254,13 +291,15 @@ impl Span {
     }
 }
 
-const TIME: &str = "strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch')";
-const COUNTS: &str = "'accept', accept, 'defer', defer, 'reject', reject, 'would_defer', would_defer,
-    'would_reject', would_reject";
-/// The same, added up.
-pub const SUMS: &str = "'accept', COALESCE(SUM(accept), 0), 'defer', COALESCE(SUM(defer), 0),
-    'reject', COALESCE(SUM(reject), 0), 'would_defer', COALESCE(SUM(would_defer), 0),
-    'would_reject', COALESCE(SUM(would_reject), 0)";
+#[derive(Deserialize)]
+struct CountedServer {
+    server: String,
+    accept: i64,
+    defer: i64,
+    reject: i64,
+    would_defer: i64,
+    would_reject: i64,
+}
 
 /// What became of these servers' messages in the span.
 fn sums(sql: &Sql, span: &Span, servers: &[Server]) -> Result<BTreeMap<String, Sums>, SqlError> {
@@ -272,13 +311,17 @@ fn sums(sql: &Sql, span: &Span, servers: &[Server]) -> Result<BTreeMap<String, S
                 JOIN monthly ON server = id AND at >= ?3 AND at < ?4
             UNION ALL SELECT server, accept, defer, reject, would_defer, would_reject FROM page
                 JOIN daily ON server = id AND at >= ?4 AND at < ?5)
-        SELECT json_array(server, json_array(SUM(accept), SUM(defer), SUM(reject), SUM(would_defer),
-            SUM(would_reject))) FROM part GROUP BY server";
+        SELECT server, SUM(accept) AS accept, SUM(defer) AS defer, SUM(reject) AS reject,
+            SUM(would_defer) AS would_defer, SUM(would_reject) AS would_reject FROM part GROUP BY server";
     let ids: Vec<&str> = servers.iter().map(|server| server.id.as_str()).collect();
     let ids = crate::durable::sql::to_text(&ids)?;
     let Span { start, first_month, last_month, end } = span;
     let values: Vec<SqlStorageValue> = values![ids, start.0, first_month.0, last_month.0, end.0];
-    Ok(sql.rows::<(String, Sums)>(sums, values)?.into_iter().collect())
+    let of_server = |it: CountedServer| {
+        let CountedServer { server, accept, defer, reject, would_defer, would_reject } = it;
+        (server, Sums { accept, defer, reject, would_defer, would_reject })
+    };
+    Ok(sql.records(sums, values)?.into_iter().map(of_server).collect())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use tidegate_engine::{Date, TenantId, Timestamp};
 use worker::Env;
 
@@ -137,14 +138,18 @@ fn records(sql: &Sql, tenant: &TenantId) -> Result<Vec<Expected>, SqlError> {
 
 /// The last of the next servers; `None` where there is none.
 fn last_of_page(sql: &Sql, after: &str, most: i64) -> Result<Option<String>, SqlError> {
-    let last = "SELECT json_quote(MAX(id)) FROM (SELECT id FROM server WHERE id > ?1 ORDER BY id LIMIT ?2)";
-    Ok(sql.row::<Option<String>>(last, values![after, most])?.flatten())
+    let last = "SELECT id FROM (SELECT id FROM server WHERE id > ?1 ORDER BY id LIMIT ?2) ORDER BY id DESC LIMIT 1";
+    sql.text(last, values![after, most])
 }
 
 fn phases(sql: &Sql, tenant: &TenantId, after: &str, last: &str) -> Result<Vec<Expected>, SqlError> {
-    let phases =
-        "SELECT json_array(id, phase) FROM server WHERE id > ?1 AND id <= ?2 AND phase IS NOT NULL ORDER BY id";
+    #[derive(Deserialize)]
+    struct Published {
+        id: String,
+        phase: String,
+    }
+    let phases = "SELECT id, phase FROM server WHERE id > ?1 AND id <= ?2 AND phase IS NOT NULL ORDER BY id";
     let prefix = PhaseKey::all_of(tenant);
-    let phases = sql.rows::<(String, String)>(phases, values![after, last])?;
-    Ok(phases.into_iter().map(|(id, json)| Expected { key: format!("{prefix}{id}"), json, metadata: None }).collect())
+    let expected = |Published { id, phase }| Expected { key: format!("{prefix}{id}"), json: phase, metadata: None };
+    Ok(sql.records(phases, values![after, last])?.into_iter().map(expected).collect())
 }

@@ -1,7 +1,6 @@
 //! A tenant's servers: read, judged, shown, and written with what KV has to know of them.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use tidegate_engine::AlertState;
 use tidegate_engine::Connector;
 use tidegate_engine::Freezes;
@@ -9,14 +8,15 @@ use tidegate_engine::ServerId;
 use tidegate_engine::Timestamp;
 use tidegate_engine::{ServerRecord, Transition, TransitionKind};
 use tidegate_stored::Document;
+use tidegate_wire::native::Written;
 
 use super::alerts::{Cause, Followed};
-use super::documents::{History, Place, ServerDocument, SpellDocument};
+use super::documents::{History, Place, ServerDocument, SpellDocument, TransitionDocument};
 use super::protocol::{Filter, Item};
 use super::site::{Judge, Site};
 use super::{alerts, policies};
 use crate::durable::lists::{Page, Range};
-use crate::durable::sql::{Change, Sql, SqlError, from_text, to_text, values};
+use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::durable::{audit, outbox};
 use crate::store::{PhaseKey, PhaseRecord, PolicyRecord, Rank};
 
@@ -73,11 +73,12 @@ pub fn each_in_spell(sql: &Sql, see: impl FnMut(Server) -> Result<(), SqlError>)
 }
 
 fn each_of(sql: &Sql, which: &str, mut see: impl FnMut(Server) -> Result<(), SqlError>) -> Result<(), SqlError> {
-    let last =
-        format!("SELECT json_quote(MAX(id)) FROM (SELECT id FROM server WHERE id > ?1 {which} ORDER BY id LIMIT ?2)");
+    let last = format!(
+        "SELECT id FROM (SELECT id FROM server WHERE id > ?1 {which} ORDER BY id LIMIT ?2) ORDER BY id DESC LIMIT 1"
+    );
     let page = format!("WHERE id > ?1 AND id <= ?2 {which} ORDER BY id");
     let mut after = String::new();
-    while let Some(Some(last)) = sql.row::<Option<String>>(&last, values![after.as_str(), READ_AT_ONCE])? {
+    while let Some(last) = sql.text(&last, values![after.as_str(), READ_AT_ONCE])? {
         readable(sql, &page, values![after, last.as_str()])?.into_iter().try_for_each(&mut see)?;
         after = last;
     }
@@ -138,41 +139,30 @@ pub fn stored(sql: &Sql, range: &Range) -> Result<Page<Server>, SqlError> {
 
 /// One server as it is stored.
 pub fn get(sql: &Sql, id: &ServerId) -> Result<Option<Server>, SqlError> {
-    sql.row(&select("WHERE id = ?1"), values![id.as_str()])
+    sql.record(&select("WHERE id = ?1"), values![id.as_str()])
 }
 
 /// A server's spells, transitions and evidence, newest first, as the API shows them.
 fn history(sql: &Sql, id: &ServerId) -> Result<History, SqlError> {
-    #[derive(Deserialize)]
-    struct Change {
-        at: String,
-        kind: String,
-    }
-    let transitions = "SELECT json_group_array(json_object('at', strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'),
-            'kind', kind, 'build', build, 'actor', actor, 'before', json(before), 'after', json(after))) FROM
-        (SELECT * FROM transition WHERE server = ?1 ORDER BY number DESC LIMIT ?2)";
-    let evidence = "SELECT json_group_array(json_object('node', node, 'at',
-            strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'), 'field', field, 'component', component, 'build', build,
-            'text', telling, 'received', received)) FROM
-        (SELECT * FROM evidence WHERE server = ?1 ORDER BY number DESC LIMIT ?2)";
-    let list = |query, most: i64| {
-        let none = || SqlError::Failed("a query did not answer with a list".to_owned());
-        sql.row::<Box<RawValue>>(query, values![id.as_str(), most])?.ok_or_else(none)
-    };
-    let transitions = list(transitions, MAX_TRANSITIONS)?;
+    let transitions = "SELECT at, kind, build, actor, before, after FROM transition WHERE server = ?1
+        ORDER BY number DESC LIMIT ?2";
+    let transitions: Vec<TransitionDocument> = sql.records(transitions, values![id.as_str(), MAX_TRANSITIONS])?;
+    let evidence = "SELECT node, at, field, component, build, telling, received FROM evidence WHERE server = ?1
+        ORDER BY number DESC LIMIT ?2";
+    let evidence = sql.records(evidence, values![id.as_str(), MAX_SERVER_EVIDENCE])?;
     let mut spells = Vec::new();
     let mut end = None;
-    for Change { at, kind } in from_text::<Vec<Change>>(transitions.get())? {
+    for TransitionDocument { at, kind, .. } in &transitions {
         match kind.as_str() {
-            "patched" | "silent" => end = Some((at, kind)),
+            "patched" | "silent" => end = Some((Written(*at), kind.clone())),
             "detected" | "resumed" => {
                 let (ended_at, end) = end.take().unzip();
-                spells.push(SpellDocument { detected_at: at, ended_at, end });
+                spells.push(SpellDocument { detected_at: Written(*at), ended_at, end });
             }
             _ => {}
         }
     }
-    Ok(History { spells, transitions, evidence: list(evidence, MAX_SERVER_EVIDENCE)? })
+    Ok(History { spells, transitions, evidence })
 }
 
 fn show(sql: &Sql, site: &Site<'_>, servers: Vec<Server>) -> Result<Vec<ServerDocument>, SqlError> {
@@ -389,10 +379,11 @@ fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Er
 /// The servers whose rows can be read; what cannot is logged and left alone.
 fn readable(sql: &Sql, which: &str, values: Vec<worker::SqlStorageValue>) -> Result<Vec<Server>, SqlError> {
     let (mut servers, mut unreadable) = (Vec::new(), 0);
-    for row in sql.texts(&select(which), values)? {
-        match from_text(&row) {
+    for server in sql.each_record(&select(which), values)? {
+        match server {
             Ok(server) => servers.push(server),
-            Err(_) => unreadable += 1,
+            Err(SqlError::Malformed(_)) => unreadable += 1,
+            Err(error) => return Err(error),
         }
     }
     if unreadable > 0 {
@@ -403,9 +394,7 @@ fn readable(sql: &Sql, which: &str, values: Vec<worker::SqlStorageValue>) -> Res
 
 fn select(which: &str) -> String {
     format!(
-        "SELECT json_object('id', id, 'name', name, 'connector', connector, 'peer', peer, 'relayed', relayed,
-             'first_seen', first_seen, 'last_seen', last_seen, 'exemptions', json(exemptions),
-             'told', json(told), 'notify_at', notify_at, 'record', json(record), 'phase', json(phase))
+        "SELECT id, name, connector, peer, relayed, first_seen, last_seen, exemptions, told, notify_at, record, phase
          FROM server {which}"
     )
 }

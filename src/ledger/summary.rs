@@ -1,98 +1,148 @@
 //! The tenant's summary, as the list of tenants shows it: published where it tells of a change, else every five minutes
 //! while there is mail, so that the list wakes no ledger.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
-use tidegate_engine::{DAY, MINUTE, Timestamp};
+use serde::{Deserialize, Serialize};
+use tidegate_engine::{DAY, MINUTE, TenantId, Timestamp};
 use tidegate_engine::{Ladder, Rung};
-use worker::SqlStorageValue;
+use tidegate_wire::native::Written;
 
+use super::counts::{SUMS, Sums};
 use super::policies;
-use super::report::SUMS;
 use super::site::Site;
 use crate::durable::outbox;
-use crate::durable::sql::{Sql, SqlError, to_text, values};
+use crate::durable::sql::{Sql, SqlError, from_text, to_raw, to_text, values};
 use crate::store::{TenantKey, TenantRecord};
 
 /// How often counts alone are published.
 const COUNTS_SECONDS: i64 = 5 * MINUTE;
-/// The hours that `last_day` adds up: the present one and the 23 before it.
-const LAST_DAY: &str = "FROM tenant_hour WHERE at > ?1";
+/// The name under which what was published last is stored.
+const DOCUMENT: &str = "summary";
 
-/// As it is now; `None` for a tenant of which nothing is stored.
-pub fn live(sql: &Sql, site: &Site<'_>) -> Result<Option<Box<RawValue>>, SqlError> {
-    if policies::tenant(sql)?.is_none() {
-        return Ok(None);
-    }
-    sql.row(&select("FROM live"), live_values(sql, site)?)
+#[derive(Clone, Copy, Serialize)]
+pub struct Summary<'a> {
+    tenant: &'a TenantId,
+    mode: &'static str,
+    servers: Servers,
+    worst_stage: Option<Stage>,
+    last_day: Sums,
+    paused_until: Option<Written<Timestamp>>,
+    updated_at: Written<Timestamp>,
 }
 
-/// Lays it ready for KV where it differs from what was published last, or its counts do and their time has come.
-pub fn publish(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
-    if policies::tenant(sql)?.is_none() {
-        return Ok(());
-    }
-    let differs = format!(
-        "FROM live LEFT JOIN document told ON told.name = 'summary' WHERE told.json IS NULL
-             OR json_remove(live.json, '$.last_day', '$.updated_at')
-                 IS NOT json_remove(told.json, '$.last_day', '$.updated_at')
-             OR (json_extract(live.json, '$.last_day') IS NOT json_extract(told.json, '$.last_day')
-                 AND ABS(?5 - unixepoch(told.json ->> '$.updated_at')) >= {COUNTS_SECONDS})"
-    );
-    let Some(summary) = sql.row::<Box<RawValue>>(&select(&differs), live_values(sql, site)?)? else {
-        return Ok(());
-    };
-    sql.change(|change| {
-        policies::store(change, "summary", summary.get())?;
-        outbox::lay_listed(change, &TenantKey(site.tenant), &TenantRecord(summary))
-    })
-}
-
-/// When its counts are due to be published: five minutes after the last time, or when an hour leaves the last day.
-pub fn next_due(sql: &Sql, now: Timestamp) -> Result<Option<Timestamp>, SqlError> {
-    let due = format!(
-        "SELECT CASE WHEN json_extract(json, '$.last_day') IS (SELECT json_object({SUMS}) {LAST_DAY})
-             THEN (SELECT MIN(at) + {DAY} {LAST_DAY}) ELSE unixepoch(json ->> '$.updated_at') + {COUNTS_SECONDS} END
-         FROM document WHERE name = 'summary'"
-    );
-    Ok(sql.number(&due, values![now.plus(-DAY).0])?.map(Timestamp))
-}
-
-/// A query of `live`, which has the summary as `json`.
-fn select(from: &str) -> String {
-    format!(
-        "WITH live AS (SELECT json_object('tenant', ?2, 'mode', ?3,
-             'servers', json_object('current', COALESCE(SUM(servers) FILTER (WHERE state = 'current'), 0),
-                 'out_of_date', COALESCE(SUM(servers) FILTER (WHERE state = 'out_of_date'), 0),
-                 'unknown', COALESCE(SUM(servers) FILTER (WHERE state = 'unknown'), 0)),
-             'worst_stage', json(?6 -> COALESCE(MAX(stage) FILTER (WHERE servers > 0), 0)),
-             'last_day', (SELECT json_object({SUMS}) {LAST_DAY}),
-             'paused_until', ?4, 'updated_at', strftime('%Y-%m-%dT%H:%M:%SZ', ?5, 'unixepoch')) AS json
-             FROM standing)
-         SELECT live.json {from}"
-    )
-}
-
-fn live_values(sql: &Sql, site: &Site<'_>) -> Result<Vec<SqlStorageValue>, SqlError> {
-    let enforcement = policies::current(sql)?.enforcement;
-    let paused_until = enforcement.paused_until(site.now).map(|until| until.to_string());
-    let day_before = site.now.plus(-DAY).0;
-    let (mode, stages) = (enforcement.policy.mode.as_str(), to_text(&stages(&enforcement.policy.ladder))?);
-    Ok(values![day_before, site.tenant.as_str(), mode, paused_until, site.now.0, stages])
+/// How many there are of each state.
+#[derive(Clone, Copy, Serialize)]
+struct Servers {
+    current: i64,
+    out_of_date: i64,
+    unknown: i64,
 }
 
 /// What a stage means in this tenant.
-#[derive(Serialize)]
+#[derive(Clone, Copy, Serialize)]
 struct Stage {
     number: u8,
     throttle_minutes: u8,
     block_minutes: u8,
 }
 
-/// The stages of a ladder, each at its number; at 0, where servers without a stage are, none.
-fn stages(ladder: &Ladder) -> Vec<Option<Stage>> {
-    let stages = ladder.rungs().map(|Rung { number, minutes, .. }| {
-        Some(Stage { number, throttle_minutes: minutes.throttle(), block_minutes: minutes.block() })
-    });
-    std::iter::once(None).chain(stages).collect()
+/// As it is now; `None` for a tenant of which nothing is stored.
+pub fn live<'a>(sql: &Sql, site: &Site<'a>) -> Result<Option<Summary<'a>>, SqlError> {
+    if policies::tenant(sql)?.is_none() {
+        return Ok(None);
+    }
+    let enforcement = policies::current(sql)?.enforcement;
+    let Standings { current, out_of_date, unknown, worst_stage } = standings(sql)?;
+    Ok(Some(Summary {
+        tenant: site.tenant,
+        mode: enforcement.policy.mode.as_str(),
+        servers: Servers { current, out_of_date, unknown },
+        worst_stage: stage(&enforcement.policy.ladder, worst_stage),
+        last_day: last_day(sql, site.now)?,
+        paused_until: enforcement.paused_until(site.now).map(Written),
+        updated_at: Written(site.now),
+    }))
+}
+
+/// Lays it ready for KV where it differs from what was published last, or its counts do and their time has come.
+pub fn publish(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
+    let Some(live) = live(sql, site)? else { return Ok(()) };
+    if published(sql)?.is_some_and(|published| published.tells(&live)) {
+        return Ok(());
+    }
+    let summary = to_raw(&live)?;
+    sql.change(|change| {
+        policies::store(change, DOCUMENT, summary.get())?;
+        outbox::lay_listed(change, &TenantKey(site.tenant), &TenantRecord(summary))
+    })
+}
+
+/// When its counts are due to be published: five minutes after the last time, or when an hour leaves the last day.
+pub fn next_due(sql: &Sql, now: Timestamp) -> Result<Option<Timestamp>, SqlError> {
+    let Some(published) = published(sql)? else { return Ok(None) };
+    if published.last_day != last_day(sql, now)? {
+        return Ok(Some(published.updated_at.plus(COUNTS_SECONDS)));
+    }
+    let leaves = sql.number("SELECT MIN(at) FROM tenant_hour WHERE at > ?1", values![now.plus(-DAY).0])?;
+    Ok(leaves.map(|hour| Timestamp(hour).plus(DAY)))
+}
+
+/// What was published last.
+struct Published {
+    json: String,
+    last_day: Sums,
+    updated_at: Timestamp,
+}
+
+impl Published {
+    /// Whether it says the same, but for counts whose time has not come.
+    fn tells(&self, live: &Summary<'_>) -> bool {
+        let Self { json, last_day, updated_at } = self;
+        let (last_day, updated_at) = (*last_day, *updated_at);
+        let waits = last_day == live.last_day || live.updated_at.0.since(updated_at).abs() < COUNTS_SECONDS;
+        let same = Summary { last_day, updated_at: Written(updated_at), ..*live };
+        waits && to_text(&same).is_ok_and(|same| same == *json)
+    }
+}
+
+/// `None` also where this release cannot read it, which is then published anew.
+fn published(sql: &Sql) -> Result<Option<Published>, SqlError> {
+    #[derive(Deserialize)]
+    struct Told {
+        last_day: Sums,
+        updated_at: String,
+    }
+    let json = sql.text("SELECT json FROM document WHERE name = ?1", values![DOCUMENT])?;
+    Ok(json.and_then(|json| {
+        let Told { last_day, updated_at } = from_text(&json).ok()?;
+        Some(Published { json, last_day, updated_at: updated_at.parse().ok()? })
+    }))
+}
+
+#[derive(Default, Deserialize)]
+struct Standings {
+    current: i64,
+    out_of_date: i64,
+    unknown: i64,
+    /// 0: none has any.
+    worst_stage: u8,
+}
+
+fn standings(sql: &Sql) -> Result<Standings, SqlError> {
+    let standings = "SELECT COALESCE(SUM(servers) FILTER (WHERE state = 'current'), 0) AS current,
+            COALESCE(SUM(servers) FILTER (WHERE state = 'out_of_date'), 0) AS out_of_date,
+            COALESCE(SUM(servers) FILTER (WHERE state = 'unknown'), 0) AS unknown,
+            COALESCE(MAX(stage) FILTER (WHERE servers > 0), 0) AS worst_stage
+        FROM standing";
+    Ok(sql.record(standings, Vec::new())?.unwrap_or_default())
+}
+
+/// What became of messages in the present hour and the 23 before it.
+fn last_day(sql: &Sql, now: Timestamp) -> Result<Sums, SqlError> {
+    let sums = format!("SELECT {SUMS} FROM tenant_hour WHERE at > ?1");
+    Ok(sql.record(&sums, values![now.plus(-DAY).0])?.unwrap_or_default())
+}
+
+fn stage(ladder: &Ladder, number: u8) -> Option<Stage> {
+    let Rung { number, minutes, .. } = ladder.rungs().find(|rung| rung.number == number)?;
+    Some(Stage { number, throttle_minutes: minutes.throttle(), block_minutes: minutes.block() })
 }

@@ -12,20 +12,20 @@ pub mod target;
 
 use data_encoding::{BASE64, HEXLOWER};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use tidegate_engine::{DAY, Timestamp};
+use tidegate_wire::native::Written;
 use tidegate_wire::problem::Problem;
 
 use super::policies;
 use super::protocol::Changed;
 use super::site::Site;
 use crate::durable::audit;
-use crate::durable::lists::{Page, Range, id_of};
-use crate::durable::sql::{Change, Sql, SqlError, values};
+use crate::durable::lists::{Page, Range, written};
+use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
 use crate::platform::{random_bytes, random_id, real_now};
 pub use delivery::{Deliveries, begin, deliver, next_due_millis};
 use masked::masked;
 pub use masked::trail;
-use tidegate_engine::DAY;
 
 /// Webhooks of one tenant.
 const MAX_WEBHOOKS: i64 = 8;
@@ -44,15 +44,13 @@ pub const TABLES: &[&str] = &[
         status INTEGER NOT NULL, told_on INTEGER) WITHOUT ROWID",
 ];
 
-pub fn page(sql: &Sql, range: &Range, is_masked: bool) -> Result<Page<Box<RawValue>>, SqlError> {
-    let rows = format!("{SHOWN} WHERE webhook.id > ?1 ORDER BY webhook.id LIMIT ?2");
+pub fn page(sql: &Sql, range: &Range, is_masked: bool) -> Result<Page<Shown>, SqlError> {
+    let rows = format!("{ROW} WHERE webhook.id > ?1 ORDER BY webhook.id LIMIT ?2");
     let after = range.cursor.as_deref().unwrap_or_default();
-    let rows: Vec<Shown> = sql.rows(&rows, values![after, i64::from(range.limit) + 1, real_now().0])?;
-    let rows = rows.into_iter().map(|shown| match is_masked {
-        true => shown.masked().to_json(),
-        false => shown.to_json(),
-    });
-    Ok(Page::of(rows.collect::<Result<_, _>>()?, range, |row| id_of(row)))
+    let rows = sql.records(&rows, values![after, i64::from(range.limit) + 1, real_now().0])?;
+    let Page { items, next } = Page::of(rows, range, |row: &Row| row.id.clone());
+    let items = items.into_iter().map(|row| Shown::new(row, is_masked)).collect();
+    Ok(Page { items, next })
 }
 
 /// A webhook for what happens from now on; the answer alone shows its secret.
@@ -96,10 +94,17 @@ pub fn rotate(sql: &Sql, site: &Site<'_>, id: &str) -> Result<Changed, SqlError>
 
 /// A webhook with the secret that it has from now on.
 fn with_secret(change: &Change<'_>, id: &str, key: &[u8]) -> Result<Changed, SqlError> {
-    let shown = "SELECT json_object('id', id, 'url', url, 'secret', ?2,
-        'created_at', strftime('%Y-%m-%dT%H:%M:%SZ', created_at, 'unixepoch')) FROM webhook WHERE id = ?1";
+    #[derive(Deserialize, Serialize)]
+    struct Shown {
+        id: String,
+        url: String,
+        secret: String,
+        #[serde(serialize_with = "written")]
+        created_at: Timestamp,
+    }
+    let row = "SELECT id, url, ?2 AS secret, created_at FROM webhook WHERE id = ?1";
     let secret = format!("whsec_{}", BASE64.encode(key));
-    let shown = change.texts(shown, values![id, secret])?.pop();
+    let shown = change.record::<Shown>(row, values![id, secret])?.as_ref().map(to_text).transpose()?;
     Ok(Changed { shown, ..Changed::default() })
 }
 
@@ -117,46 +122,79 @@ pub fn delete(sql: &Sql, site: &Site<'_>, id: &str) -> Result<Changed, SqlError>
     })
 }
 
-/// A webhook as the API shows it. Times as text.
-#[derive(Debug, Deserialize, Serialize)]
-struct Shown {
+/// A webhook with what became of its deliveries.
+#[derive(Deserialize)]
+struct Row {
     id: String,
     url: String,
-    created_at: String,
+    created_at: Timestamp,
     created_by: String,
     pending: u64,
-    failing_since: Option<String>,
+    failing_since: Option<Timestamp>,
     last_error: Option<String>,
-    off_since: Option<String>,
+    off_since: Option<Timestamp>,
+    refused: Option<u64>,
+    refused_number: Option<i64>,
+    refused_at: Option<Timestamp>,
+    refused_status: Option<u16>,
+    former_secret_until: Option<Timestamp>,
+}
+
+const ROW: &str = "SELECT webhook.id AS id, url, created_at, created_by,
+    CASE WHEN off_since IS NULL THEN (SELECT COUNT(*) FROM notification WHERE number > sent) ELSE 0 END AS pending,
+    failing_since, last_error, off_since, refused, webhook_refusal.number AS refused_number, at AS refused_at,
+    status AS refused_status, CASE WHEN former_until > ?3 THEN former_until END AS former_secret_until
+    FROM webhook LEFT JOIN webhook_state USING (id) LEFT JOIN webhook_refusal USING (id)";
+
+/// A webhook as the API shows it.
+#[derive(Serialize)]
+pub struct Shown {
+    id: String,
+    url: String,
+    created_at: Written<Timestamp>,
+    created_by: String,
+    pending: u64,
+    failing_since: Option<Written<Timestamp>>,
+    last_error: Option<String>,
+    off_since: Option<Written<Timestamp>>,
     /// Notifications that were refused for good.
     refused: u64,
-    last_refusal: Option<Box<RawValue>>,
-    former_secret_until: Option<String>,
+    last_refusal: Option<Refusal>,
+    former_secret_until: Option<Written<Timestamp>>,
+}
+
+#[derive(Serialize)]
+struct Refusal {
+    notification: Written<i64>,
+    at: Written<Timestamp>,
+    status: u16,
 }
 
 impl Shown {
-    fn masked(self) -> Self {
-        Self { url: masked(&self.url), ..self }
-    }
-
-    fn to_json(&self) -> Result<Box<RawValue>, SqlError> {
-        serde_json::value::to_raw_value(self).map_err(|error| SqlError::Failed(error.to_string()))
+    fn new(row: Row, is_masked: bool) -> Self {
+        let refusal = row.refused_number.zip(row.refused_at).zip(row.refused_status);
+        Self {
+            id: row.id,
+            url: if is_masked { masked(&row.url) } else { row.url },
+            created_at: Written(row.created_at),
+            created_by: row.created_by,
+            pending: row.pending,
+            failing_since: row.failing_since.map(Written),
+            last_error: row.last_error,
+            off_since: row.off_since.map(Written),
+            refused: row.refused.unwrap_or(0),
+            last_refusal: refusal.map(|((number, at), status)| Refusal {
+                notification: Written(number),
+                at: Written(at),
+                status,
+            }),
+            former_secret_until: row.former_secret_until.map(Written),
+        }
     }
 }
 
-const SHOWN: &str = "SELECT json_object('id', webhook.id, 'url', url,
-    'created_at', strftime('%Y-%m-%dT%H:%M:%SZ', created_at, 'unixepoch'), 'created_by', created_by,
-    'pending', CASE WHEN off_since IS NULL THEN (SELECT COUNT(*) FROM notification WHERE number > sent) ELSE 0 END,
-    'failing_since', strftime('%Y-%m-%dT%H:%M:%SZ', failing_since, 'unixepoch'), 'last_error', last_error,
-    'off_since', strftime('%Y-%m-%dT%H:%M:%SZ', off_since, 'unixepoch'), 'refused', IFNULL(refused, 0),
-    'last_refusal', CASE WHEN refused IS NULL THEN NULL ELSE json_object('notification', CAST(number AS TEXT),
-        'at', strftime('%Y-%m-%dT%H:%M:%SZ', at, 'unixepoch'), 'status', status) END,
-    'former_secret_until', CASE WHEN former_until > ?3
-        THEN strftime('%Y-%m-%dT%H:%M:%SZ', former_until, 'unixepoch') END)
-    FROM webhook LEFT JOIN webhook_state USING (id) LEFT JOIN webhook_refusal USING (id)";
-
 /// As the audit trail has it: without its secret, and without the path, which may be one.
 fn one(change: &Change<'_>, id: &str) -> Result<Option<String>, SqlError> {
-    let url: Option<String> = change.row("SELECT json_quote(url) FROM webhook WHERE id = ?1", values![id])?;
+    let url = change.text("SELECT url FROM webhook WHERE id = ?1", values![id])?;
     url.map(|url| masked::entry(id, &url)).transpose()
 }

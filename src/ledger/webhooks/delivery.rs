@@ -54,8 +54,8 @@ impl Deliveries {
 /// on they count as under way.
 pub fn begin(sql: &Sql, deliveries: &Deliveries, anyway: bool) -> Result<Vec<String>, SqlError> {
     let now = integer(real_millis());
-    let is_due = |(id, due): &(String, i64)| (anyway || *due <= now) && deliveries.under_way(id).is_none();
-    let ids: Vec<String> = waiting(sql)?.into_iter().filter(is_due).map(|(id, _)| id).collect();
+    let is_due = |it: &Waiting| (anyway || it.due <= now) && deliveries.under_way(&it.id).is_none();
+    let ids: Vec<String> = waiting(sql)?.into_iter().filter(is_due).map(|it| it.id).collect();
     ids.iter().for_each(|id| deliveries.begin(id));
     Ok(ids)
 }
@@ -74,16 +74,22 @@ pub async fn deliver(sql: &Sql, deliveries: &Deliveries, tenant: &TenantId, ids:
 
 /// When the next delivery is due, in milliseconds.
 pub fn next_due_millis(sql: &Sql, deliveries: &Deliveries) -> Result<Option<i64>, SqlError> {
-    let due = |(id, due): (String, i64)| deliveries.under_way(&id).map_or(due, |until| until.max(due));
+    let due = |Waiting { id, due }| deliveries.under_way(&id).map_or(due, |until| until.max(due));
     Ok(waiting(sql)?.into_iter().map(due).min())
 }
 
-/// The webhooks that have not taken all notifications, and when the next try is due, in milliseconds.
-fn waiting(sql: &Sql) -> Result<Vec<(String, i64)>, SqlError> {
-    let waiting = "SELECT json_array(id, due) FROM webhook
+/// A webhook that has not taken all notifications, and when the next try is due, in milliseconds.
+#[derive(Deserialize)]
+struct Waiting {
+    id: String,
+    due: i64,
+}
+
+fn waiting(sql: &Sql) -> Result<Vec<Waiting>, SqlError> {
+    let waiting = "SELECT id, due FROM webhook
         WHERE sent < (SELECT MAX(number) FROM notification)
         AND id NOT IN (SELECT id FROM webhook_state WHERE off_since IS NOT NULL)";
-    sql.rows(waiting, Vec::new())
+    sql.records(waiting, Vec::new())
 }
 
 /// The next notification for a webhook.

@@ -1,11 +1,10 @@
 //! Addresses of webhooks as they are shown to those who may not post there: path and query can be a secret.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::durable::audit;
 use crate::durable::lists::{Page, Range};
-use crate::durable::sql::{Sql, SqlError, to_text};
+use crate::durable::sql::{Sql, SqlError, from_text, to_raw, to_text};
 
 /// Scheme and host of an address in the runtime's own form; of its path it shows that there is one.
 pub fn masked(url: &str) -> String {
@@ -27,34 +26,17 @@ pub fn entry(id: &str, url: &str) -> Result<String, SqlError> {
 }
 
 /// One page of the tenant's audit trail. Entries of releases before have whole addresses: they are shown without.
-pub fn trail(sql: &Sql, range: &Range) -> Result<Page<Box<RawValue>>, SqlError> {
-    let Page { items, next } = audit::page(sql, range)?;
-    let items = items.into_iter().map(|row| match serde_json::from_str::<Row>(row.get()) {
-        Ok(row) if row.action.starts_with("webhook.") => row.masked(),
-        _ => Ok(row),
-    });
-    Ok(Page { items: items.collect::<Result<_, _>>()?, next })
-}
-
-/// An entry of the trail that concerns a webhook; others have other members in `before` and `after`.
-#[derive(Deserialize, Serialize)]
-struct Row {
-    id: String,
-    at: String,
-    actor: String,
-    action: String,
-    subject: String,
-    before: Option<Entry>,
-    after: Option<Entry>,
-}
-
-impl Row {
-    fn masked(mut self) -> Result<Box<RawValue>, SqlError> {
-        for entry in [&mut self.before, &mut self.after].into_iter().flatten() {
-            entry.url = masked(&entry.url);
+pub fn trail(sql: &Sql, range: &Range) -> Result<Page<audit::Entry>, SqlError> {
+    let mut page = audit::page(sql, range)?;
+    // others have other members in `before` and `after`
+    for entry in page.items.iter_mut().filter(|entry| entry.action.starts_with("webhook.")) {
+        for side in [&mut entry.before, &mut entry.after].into_iter().flatten() {
+            if let Ok(Entry { id, url }) = from_text(side.get()) {
+                *side = to_raw(&Entry { id, url: masked(&url) })?;
+            }
         }
-        serde_json::value::to_raw_value(&self).map_err(|error| SqlError::Failed(error.to_string()))
     }
+    Ok(page)
 }
 
 #[cfg(test)]

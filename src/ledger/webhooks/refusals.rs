@@ -60,7 +60,7 @@ pub fn switch_off(change: &Change<'_>, id: &str, now: Timestamp) -> Result<(), S
 }
 
 fn url(change: &Change<'_>, id: &str) -> Result<String, SqlError> {
-    let url: Option<String> = change.row("SELECT json_quote(url) FROM webhook WHERE id = ?1", values![id])?;
+    let url = change.text("SELECT url FROM webhook WHERE id = ?1", values![id])?;
     Ok(url.map_or_else(String::new, |url| masked(&url)))
 }
 
