@@ -10,11 +10,15 @@ mod events;
 mod exemptions;
 mod forget;
 mod intake;
+mod judged;
 mod keys;
+mod listing;
 mod notifications;
 mod pauses;
 mod peers;
+mod place;
 mod policies;
+mod policy_changes;
 mod preview;
 pub mod protocol;
 mod report;
@@ -24,7 +28,9 @@ mod servers;
 mod site;
 mod summary;
 mod texts;
+mod transitions;
 mod unbelieved;
+mod upkeep;
 mod webhooks;
 mod work;
 
@@ -43,7 +49,7 @@ use crate::durable::changes::Changes;
 use crate::durable::client::{Circumstances, Envelope};
 use crate::durable::publisher::Publisher;
 use crate::durable::schema::{Fit, migrate, open};
-use crate::durable::sql::{Sql, SqlError};
+use crate::durable::sql::{Change, Sql, SqlError};
 use crate::durable::{self, audit, json};
 use crate::hooks;
 use crate::http;
@@ -214,7 +220,7 @@ impl Ledger {
     ) -> Result<web_sys::Response, SqlError> {
         match call {
             Call::Record(batch) => self.record(sql, site, circumstances, &batch),
-            Call::PutPolicy(put) => json(&policies::put(sql, site, *put)?),
+            Call::PutPolicy(put) => json(&policy_changes::put(sql, site, *put)?),
             Call::PreviewPolicy(proposal) => json(&preview::of(sql, site, *proposal)?),
             Call::Policy => {
                 let record = policies::shown(sql)?;
@@ -222,10 +228,10 @@ impl Ledger {
                 let policy = crate::durable::sql::to_text(&record.enforcement.policy)?;
                 Ok(http::respond(200, "application/json", &[("etag", &tag)], policy.as_bytes())?)
             }
-            Call::Servers { filter, range } => json(&servers::page(sql, site, &filter, &range)?),
+            Call::Servers { filter, range } => json(&listing::page(sql, site, &filter, &range)?),
             Call::Server { id } => {
                 let missing = || Problem::not_found("there is no such server");
-                json(&servers::one(sql, site, &id)?.ok_or_else(missing)?)
+                json(&listing::one(sql, site, &id)?.ok_or_else(missing)?)
             }
             Call::DeleteServer { id } => {
                 forget::delete_server(sql, site, &id)?;
@@ -299,12 +305,19 @@ impl Ledger {
     /// Answers of a tenant of which nothing is stored, and stores nothing for it: whoever asks after tenants that are
     /// none leaves no objects behind.
     fn answer_empty(&self, common: &Common, envelope: Envelope<Call>) -> worker::Result<Response> {
-        let sql = Sql::new(&self.state.storage());
-        let answer = sql.tentatively(|change| {
-            migrate(change, &schema::STEPS)?;
-            self.answer(change, common, envelope)
-        });
+        let answer = self.tentatively(|change| self.answer(change, common, envelope));
         Ok(durable::respond(answer)?.into())
+    }
+
+    /// Answers out of tables of which nothing stays.
+    fn tentatively(
+        &self,
+        answer: impl FnOnce(&Change<'_>) -> Result<web_sys::Response, SqlError>,
+    ) -> Result<web_sys::Response, SqlError> {
+        Sql::new(&self.state.storage()).tentatively(|change| {
+            migrate(change, &schema::STEPS)?;
+            answer(change)
+        })
     }
 
     /// Why a batch is not to be written down. Clocks of edge and ledger may differ by some milliseconds: where the

@@ -9,19 +9,14 @@ use tidegate_engine::Transition;
 use tidegate_engine::{Alert, AlertKind, AlertState, SpellCourse, WARNING_SECONDS};
 use tidegate_stored::Document;
 
-use super::documents::Place;
 use super::notifications::{self, Notification};
-use super::policies;
-use super::servers::{self, Server};
-use super::site::{Judge, Site};
+use super::place::Place;
+use super::servers::Server;
+use super::site::Judge;
 use super::texts::Subject;
+use super::transitions;
 use crate::durable::audit;
-use crate::durable::sql::{Change, Sql, SqlError, values};
-
-/// Servers that one change tells of.
-const TOLD_AT_ONCE: i64 = 500;
-/// Changes that one call makes: all servers that a tenant may have, and their stages.
-const MAX_CHANGES: usize = 500;
+use crate::durable::sql::{Change, SqlError};
 
 /// Why alerts on a server are looked at.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +41,7 @@ pub struct Followed {
 pub fn follow(server: &Server, judge: &Judge<'_>, cause: Cause, now: Timestamp) -> Result<Followed, SqlError> {
     let frozen = judge.frozen_with(&server.exemptions);
     let rules = judge.rules(&frozen)?;
-    let place = Place::of(server, judge, &rules, now);
+    let place = Place::by(&rules, server, judge, now);
     let course = server.record.spell().zip(place.shows).map(|(spell, build)| SpellCourse::new(spell, build, &rules));
     let Some(course) = course else {
         return Ok(Followed { place, told: None, notify_at: None, alerts: Vec::new() });
@@ -91,7 +86,7 @@ pub fn write(
         if alert.kind == AlertKind::Changed {
             let (before, after) = (alert.from.map(|from| from.to_string()), Some(alert.stage.number.to_string()));
             let who = (audit::SYSTEM, place.build.clone());
-            servers::write_transition(change, &server.id, alert.at, "stage", who, (before, after))?;
+            transitions::write(change, &server.id, alert.at, "stage", who, (before, after))?;
         }
         notify(alert.at, subject.alert(alert))?;
     }
@@ -111,35 +106,6 @@ pub fn tell_before_change(
     let Followed { place, told, notify_at, alerts } = follow(server, judge, Cause::Time, now)?;
     (server.told, server.notify_at) = (told, notify_at);
     write(change, judge, (server, &place), (&[], &alerts), now)
-}
-
-/// Tells all that is due about servers.
-pub fn do_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
-    for _ in 0..MAX_CHANGES {
-        if next_due(sql)?.is_none_or(|at| at > site.now) {
-            break;
-        }
-        sql.change(|change| {
-            let policy = policies::current(change)?;
-            let judge = site.judge(&policy);
-            let due = servers::due(change, site.now, TOLD_AT_ONCE)?;
-            if due.is_empty() {
-                // rows that cannot be read
-                return change.run("UPDATE server SET notify_at = NULL WHERE notify_at <= ?1", values![site.now.0]);
-            }
-            for server in due {
-                let followed = follow(&server, &judge, Cause::Time, site.now)?;
-                write(change, &judge, (&server, &followed.place), (&[], &followed.alerts), site.now)?;
-                servers::set_place(change, &server.id, &followed)?;
-            }
-            Ok(())
-        })?;
-    }
-    Ok(())
-}
-
-fn next_due(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
-    Ok(sql.number("SELECT MIN(notify_at) FROM server WHERE notify_at IS NOT NULL", Vec::new())?.map(Timestamp))
 }
 
 /// When the end of a pause or an exemption is to be announced next after `now`, at which it lasts already.

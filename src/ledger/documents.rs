@@ -2,22 +2,15 @@
 //! edge hands them on as they are.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use tidegate_engine::Build;
-use tidegate_engine::KeptFree;
-use tidegate_engine::MessageStanding;
-use tidegate_engine::Rules;
-use tidegate_engine::ServerId;
-use tidegate_engine::ServerRecord;
-use tidegate_engine::StageEffect;
-use tidegate_engine::Timestamp;
-use tidegate_engine::{DecisionContext, Stage, current_stage};
-use tidegate_engine::{MailRoute, Policy};
-use tidegate_engine::{NodeRecord, SeenBuild};
+use tidegate_engine::{
+    KeptFree, MessageStanding, NodeRecord, Policy, Rules, SeenBuild, ServerId, ServerRecord, Timestamp,
+};
 use tidegate_wire::native::{EffectDocument, StageDocument, StandingDocument, Written};
 
+use super::place::Place;
 use super::servers::Server;
 use super::site::Judge;
+use super::transitions::TransitionDocument;
 use crate::durable::lists::written;
 use crate::durable::sql::SqlError;
 
@@ -29,53 +22,6 @@ pub struct PolicyChange<'a> {
     pub held: usize,
     /// Those servers as far as they are listed, and where they stand under the new policy.
     pub servers: Vec<ServerDocument>,
-}
-
-/// Where a server stands.
-pub struct Place {
-    /// The best that its name lately showed.
-    pub shows: Option<Build>,
-    pub build: Option<String>,
-    pub product: Option<String>,
-    pub state: Option<MessageStanding>,
-    /// As long as it is out of date in a spell.
-    pub stage: Option<Stage>,
-    /// Of that stage.
-    pub effect: Option<StageEffect>,
-}
-
-impl Place {
-    /// By its record as it is after what silence ended; `rules` are those of `judge` for this server.
-    pub fn of(server: &Server, judge: &Judge<'_>, rules: &Rules<'_>, now: Timestamp) -> Self {
-        let record = &server.record;
-        let standing = record.standing(rules, now);
-        let build = standing.map(|(build, _)| build);
-        let context = DecisionContext {
-            ceiling: judge.ceiling(),
-            paused_until: judge.policy.enforcement.paused_until(now),
-            exempt_until: server.exempt_until(now),
-            ..DecisionContext::new(*rules, now)
-        };
-        let product = build.and_then(|build| rules.facts.catalog.product(build));
-        let failing = standing.filter(|(_, standing)| standing.is_out_of_date());
-        let stage = record.spell().zip(failing).map(|(spell, (build, _))| current_stage(Some(spell), build, &context));
-        let way = MailRoute { connector: server.connector, relayed: server.relayed };
-        let in_reach = record.spell().is_some_and(|spell| spell.is_in_reach(now));
-        let effect = |stage| StageEffect::of(&stage, way, in_reach, &context);
-        Self {
-            shows: build,
-            build: build.map(|build| build.to_string()),
-            product: product.map(|product| product.name.to_string()),
-            state: standing.map(|(_, standing)| MessageStanding::Judged(standing)),
-            stage,
-            effect: stage.map(effect),
-        }
-    }
-
-    /// `current`, `out_of_date` or `unknown`.
-    pub fn state_name(&self) -> &'static str {
-        self.state.map_or("unknown", MessageStanding::as_str)
-    }
 }
 
 /// A server as lists and its own page show it.
@@ -95,7 +41,7 @@ pub struct ServerDocument {
     exempt_until: Option<Written<Timestamp>>,
     kept_free_by: Option<KeptFreeDocument>,
     nodes: Vec<NodeDocument>,
-    /// On its own page alone: newest first, as [`super::servers::history`] reads them.
+    /// On its own page alone: newest first, as [`super::listing`] reads them.
     #[serde(skip_serializing_if = "Option::is_none")]
     spells: Option<Vec<SpellDocument>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,18 +55,6 @@ pub struct SpellDocument {
     pub detected_at: Written<Timestamp>,
     pub ended_at: Option<Written<Timestamp>>,
     pub end: Option<String>,
-}
-
-/// A row, and how the API shows it.
-#[derive(Deserialize, Serialize)]
-pub struct TransitionDocument {
-    #[serde(serialize_with = "written")]
-    pub at: Timestamp,
-    pub kind: String,
-    build: Option<String>,
-    actor: String,
-    before: Option<Box<RawValue>>,
-    after: Option<Box<RawValue>>,
 }
 
 /// A row, and how the API shows it.
@@ -173,7 +107,7 @@ impl ServerDocument {
         server.record.settle(now);
         let frozen = judge.frozen_with(&server.exemptions);
         let rules = judge.rules(&frozen)?;
-        let Place { build, product, state, stage, effect, .. } = Place::of(&server, judge, &rules, now);
+        let Place { build, product, state, stage, effect, .. } = Place::by(&rules, &server, judge, now);
         let nodes = nodes(&server.record, &rules, now);
         let kept_free_by = server.record.kept_free_by(&rules, now).map(KeptFreeDocument::new);
         let exempt_until = server.exempt_until(now).map(Written);

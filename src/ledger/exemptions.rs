@@ -12,7 +12,7 @@ use super::notifications::{self, Notification};
 use super::protocol::Changed;
 use super::servers::{self, Server};
 use super::site::Site;
-use super::{policies, texts};
+use super::{policies, texts, transitions, upkeep};
 use crate::access;
 use crate::durable::audit;
 use crate::durable::lists::written;
@@ -77,7 +77,7 @@ pub fn put(
             ],
         )?;
         let sides = (ended_before.map(side), Some(side(expires_at)));
-        servers::write_transition(change, id, site.now, "exempted", (site.actor, None), sides)?;
+        transitions::write(change, id, site.now, "exempted", (site.actor, None), sides)?;
         let shown = one(change, id, site.now)?;
         audit::write(change, site.act(), "exemption.put", id.as_str(), (before, shown.clone()))?;
         Ok(Changed { shown, ..publish(change, site, &mut server)? })
@@ -170,12 +170,12 @@ fn remove(
     expires_at: Timestamp,
 ) -> Result<(), SqlError> {
     change.run("DELETE FROM exemption WHERE server = ?1", values![id.as_str()])?;
-    servers::write_transition(change, id, at, "exemption_ended", (actor, None), (Some(side(expires_at)), None))
+    transitions::write(change, id, at, "exemption_ended", (actor, None), (Some(side(expires_at)), None))
 }
 
 fn publish(change: &Change<'_>, site: &Site<'_>, server: &mut Server) -> Result<Changed, SqlError> {
     let policy = policies::current(change)?;
-    let phases = servers::republish(change, site, &site.judge(&policy), server, Rank::Relief)?.into_iter().collect();
+    let phases = upkeep::republish(change, site, &site.judge(&policy), server, Rank::Relief)?.into_iter().collect();
     Ok(Changed { phases, ..Changed::default() })
 }
 

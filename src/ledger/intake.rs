@@ -12,7 +12,7 @@ use super::events::RecentEvents;
 use super::protocol::{Batch, Counts, Dropped, Item, Recorded};
 use super::servers::{self, Server};
 use super::site::{Judge, Site};
-use super::{alerts, bounds, events, peers, policies, unbelieved};
+use super::{alerts, bounds, events, peers, policies, unbelieved, upkeep};
 use crate::durable::outbox;
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::store::{PhaseKey, PhaseRecord};
@@ -147,7 +147,7 @@ fn take_in(
         let is_refused = counts.defer > 0 || counts.reject > 0;
         peers::see(change, site, item, peers::Seen { at: at(last.at), is_out_of_date, is_refused })?;
     }
-    servers::save(change, site, judge, &mut server, servers::Publish::IfChanged, (&transitions, build)).map(Taken::In)
+    upkeep::save(change, site, judge, &mut server, upkeep::Publish::IfChanged, (&transitions, build)).map(Taken::In)
 }
 
 enum Registered {

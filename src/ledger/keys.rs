@@ -13,12 +13,11 @@ use tidegate_wire::problem::Problem;
 use worker::Env;
 use worker::worker_sys::web_sys::Response;
 
+use super::Ledger;
 use super::protocol::KeyCall;
-use super::{Ledger, schema};
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::keys::{self, Key, NewKey};
-use crate::durable::schema::migrate;
 use crate::durable::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
 use crate::durable::walk::Expected;
 use crate::durable::{self, json};
@@ -131,11 +130,7 @@ impl Ledger {
             Err(error) => return durable::respond(Err(error)),
         };
         if self.is_empty()? && handed.is_empty() && !call.begins() {
-            let answer = Sql::new(&self.state.storage()).tentatively(|change| {
-                migrate(change, &schema::STEPS)?;
-                answer(change, act, call)
-            });
-            return durable::respond(answer);
+            return durable::respond(self.tentatively(|change| answer(change, act, call)));
         }
         let sql = self.sql()?;
         if let KeyCall::IsPublished(key) = &call {

@@ -15,7 +15,7 @@ use super::alerts::{next_warning, warning_due};
 use super::notifications::{self, Notification};
 use super::protocol::Changed;
 use super::site::Site;
-use super::{policies, servers, texts, work};
+use super::{judged, policies, texts, upkeep};
 use crate::durable::audit;
 use crate::durable::lists::{Page, Range};
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
@@ -153,8 +153,8 @@ fn change_all(
     policy.rev += 1;
     policies::save(change, site, &policy)?;
     let policy = policies::current(change)?;
-    servers::reassess(change, site, &policy)?;
-    work::set_judged(change, site, policy.rev)?;
+    upkeep::reassess(change, site, &policy)?;
+    judged::set(change, site, policy.rev)?;
     let shown = one(change, pause.id, site.now)?;
     Ok(Changed { policy: Some(Box::new(policy)), shown, ..Changed::default() })
 }

@@ -1,13 +1,13 @@
 //! What putting a policy would do to each server at this moment. Nothing is written: the change is drafted as
-//! [`super::policies::put`] makes it, and left at that.
+//! [`super::policy_changes::put`] makes it, and left at that.
 
 use serde::Serialize;
 use tidegate_engine::Policy;
 use tidegate_engine::ServerId;
 use tidegate_wire::native::{EffectDocument, StageDocument, StandingDocument};
 
-use super::documents::Place;
-use super::policies::{Draft, MAX_SHOWN, hold_one};
+use super::place::Place;
+use super::policy_changes::{Draft, MAX_SHOWN, hold_one};
 use super::protocol::Proposal;
 use super::servers::{self, Server};
 use super::site::Site;
@@ -63,9 +63,9 @@ pub fn of(sql: &Sql, site: &Site<'_>, proposal: Proposal) -> Result<Preview, Sql
     let (before, after) = &judges;
     let (mut changed, mut shown) = (0, Vec::new());
     let mut compare = |mut server: Server| {
-        let was = before.place(&server, site.now)?;
+        let was = Place::of(&server, before, site.now)?;
         let held = hold_one(&mut server, &judges, site.now)?;
-        let will_be = after.place(&server, site.now)?;
+        let will_be = Place::of(&server, after, site.now)?;
         if !held && (was.state, was.stage, was.effect) == (will_be.state, will_be.stage, will_be.effect) {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use tidegate_wire::native::{EffectDocument, StageDocument, StandingDocument, Wri
 use worker::SqlStorageValue;
 
 use super::counts::{SUMS, Sums};
-use super::documents::Place;
+use super::place::Place;
 use super::protocol::Step;
 use super::servers::{self, Server};
 use super::site::{Judge, Site};
@@ -262,7 +262,7 @@ impl Entry {
         sums: &BTreeMap<String, Sums>,
     ) -> Result<Self, SqlError> {
         server.record.settle(now);
-        let place = judge.place(&server, now)?;
+        let place = Place::of(&server, judge, now)?;
         let exempt_until = server.exempt_until(now);
         let sums = sums.get(server.id.as_str()).copied().unwrap_or_default();
         Ok(Self { server, place, exempt_until, sums })

@@ -7,7 +7,7 @@ use tidegate_engine::{Date, TenantId, Timestamp};
 use worker::Env;
 
 use super::site::Site;
-use super::{keys, policies};
+use super::{keys, policies, servers};
 use crate::durable::outbox;
 use crate::durable::sql::{Sql, SqlError, integer, values};
 use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
@@ -39,7 +39,7 @@ pub fn step(sql: &Sql) -> Result<(), SqlError> {
         return Ok(());
     };
     sql.change(|change| {
-        let last = last_of_page(change, &after, outbox::STEP)?;
+        let last = servers::last_of_page(change, "", &after, outbox::STEP)?;
         let phases = "SELECT ?3 || id AS key, phase AS json, NULL AS metadata FROM server
             WHERE id > ?1 AND id <= ?2 AND phase IS NOT NULL ORDER BY id";
         let Some(last) = last else { return walk::remove(change, REPUBLISH) };
@@ -73,7 +73,7 @@ pub async fn sweep(sql: &Sql, env: &Env, now: Timestamp) -> Result<bool, SqlErro
     if after.is_empty() && !sweep_keys(sql, env, &tenant, now).await? {
         return end(sql, day, None);
     }
-    let last = last_of_page(sql, &after, SWEEP_SERVERS)?;
+    let last = servers::last_of_page(sql, "", &after, SWEEP_SERVERS)?;
     let expected = || -> Result<Vec<Expected>, SqlError> {
         let mut expected = if after.is_empty() { records(sql, &tenant)? } else { Vec::new() };
         if let Some(last) = &last {
@@ -134,12 +134,6 @@ fn records(sql: &Sql, tenant: &TenantId) -> Result<Vec<Expected>, SqlError> {
     let summary: Result<Option<String>, SqlError> = stored("summary");
     let summary = summary?.map(|json| Expected { key: TenantKey(tenant).key(), metadata: Some(json.clone()), json });
     Ok(policy.into_iter().chain(summary).collect())
-}
-
-/// The last of the next servers; `None` where there is none.
-fn last_of_page(sql: &Sql, after: &str, most: i64) -> Result<Option<String>, SqlError> {
-    let last = "SELECT id FROM (SELECT id FROM server WHERE id > ?1 ORDER BY id LIMIT ?2) ORDER BY id DESC LIMIT 1";
-    sql.text(last, values![after, most])
 }
 
 fn phases(sql: &Sql, tenant: &TenantId, after: &str, last: &str) -> Result<Vec<Expected>, SqlError> {

@@ -8,8 +8,6 @@ use tidegate_engine::Rules;
 use tidegate_engine::TenantId;
 use tidegate_engine::Timestamp;
 
-use super::documents::Place;
-use super::servers::Server;
 use crate::common::Common;
 use crate::durable::audit::Act;
 use crate::durable::sql::SqlError;
@@ -59,12 +57,6 @@ impl Judge<'_> {
     pub fn rules<'b>(&'b self, frozen: &'b Freezes) -> Result<Rules<'b>, SqlError> {
         let missing = || SqlError::Failed("the policy's baseline is not there".to_owned());
         self.policy.enforcement.rules(&self.common.facts, frozen).ok_or_else(missing)
-    }
-
-    /// Where a server stands, by its record as it is after what silence ended.
-    pub fn place(&self, server: &Server, now: Timestamp) -> Result<Place, SqlError> {
-        let frozen = self.frozen_with(&server.exemptions);
-        Ok(Place::of(server, self, &self.rules(&frozen)?, now))
     }
 
     /// When the clock of a server with these exemptions stands still.

@@ -9,7 +9,7 @@ use tidegate_engine::Timestamp;
 use tidegate_engine::TransitionKind;
 use tidegate_engine::{Alert, AlertKind};
 
-use super::documents::Place;
+use super::place::Place;
 use super::servers::Server;
 use super::site::Judge;
 

@@ -1,5 +1,6 @@
-//! Imports between the modules of a crate run one way: down the layers in which `lib.rs` declares them, and in no circle. A
-//! module that is an object of its own has a `protocol`, which lies below it: others of its layer know it by that alone.
+//! Imports between the modules of a crate run one way: down the layers in which `lib.rs` declares them, and in no circle;
+//! nor do the parts of a module import each other in one. A module that is an object of its own has a `protocol`, which lies
+//! below it: others of its layer know it by that alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -29,9 +30,9 @@ struct Found {
     parts: BTreeMap<String, Imports>,
 }
 
-/// Names what is wrong with the imports of `files`, which lie below `folder`; `with_parts`: with those of one module's
-/// parts of each other, too.
-pub fn lint(root: &Path, folder: &str, files: &[String], with_parts: bool, faults: &mut Vec<Fault>) {
+/// Names what is wrong with the imports of `files`, which lie below `folder`; not with those of the parts of a module
+/// `with_circles` of each other.
+pub fn lint(root: &Path, folder: &str, files: &[String], with_circles: &[&str], faults: &mut Vec<Fault>) {
     let declared = layers(&mut Report::open(root, &format!("{folder}/lib.rs"), faults));
     let paths: Vec<(&String, Vec<&str>)> = files.iter().map(|file| (file, names(folder, file))).collect();
     let layers = with_protocols(declared, &paths);
@@ -43,19 +44,19 @@ pub fn lint(root: &Path, folder: &str, files: &[String], with_parts: bool, fault
     }
     lint_order(&mut found.modules, &layers, faults);
     lint_circles(&found.modules, faults);
-    for parts in found.parts.values().filter(|_| with_parts) {
+    for (_, parts) in found.parts.iter().filter(|(name, _)| !with_circles.contains(&name.as_str())) {
         lint_circles(parts, faults);
     }
 }
 
 impl Found {
-    fn take_in(&mut self, report: &mut Report<'_>, file: &str, path: &[&str], layers: &Layers) {
+    fn take_in(&mut self, report: &mut Report<'_>, file: &str, place: &[&str], layers: &Layers) {
         let Some(source) = Source::read(report) else { return };
-        let Some(module) = path.first().copied() else { return };
+        let Some(module) = place.first().copied() else { return };
         if !layers.contains_key(module) {
             report.line(0, format!("`{module}` stands in no layer of lib.rs"));
         }
-        let own = protocol_of(path.first().copied(), path.get(1).copied(), layers).unwrap_or_else(|| module.into());
+        let own = protocol_of(place.first().copied(), place.get(1).copied(), layers).unwrap_or_else(|| module.into());
         for path in source.paths("crate") {
             let Import { name, line } = path.first;
             let imported = protocol_of(Some(&name), path.second.as_deref(), layers).unwrap_or_else(|| name.clone());
@@ -63,10 +64,15 @@ impl Found {
                 report.line(line, format!("`crate::{name}` is no module: name the one in which it stands"));
             } else if name != module {
                 add(&mut self.modules, &own, imported, Place { file: file.into(), line });
+            } else if let ([_, part, ..], Some(second)) = (place, path.second)
+                && second != *part
+            {
+                let parts = self.parts.entry(name).or_default();
+                add(parts, part, second, Place { file: file.into(), line });
             }
         }
         for Import { name, line } in source.below("super") {
-            match path {
+            match place {
                 [module, PROTOCOL] => {
                     add(&mut self.modules, &own, (*module).to_owned(), Place { file: file.into(), line });
                 }

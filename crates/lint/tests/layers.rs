@@ -20,7 +20,7 @@ const fn planted(file: &'static str, line: &'static str, message: &'static str) 
     Planted { file, line, message }
 }
 
-const PLANTED: [Planted; 26] = [
+const PLANTED: [Planted; 30] = [
     planted("engine/src/time.rs", "use crate::decision::Decision;", "`decision` is of a higher layer than `time`"),
     planted("engine/src/build.rs", "fn f(_: crate::rules::Rules<'_>) {}", "`rules` is of a higher layer than `build`"),
     planted(
@@ -65,12 +65,16 @@ const PLANTED: [Planted; 26] = [
         "use super::bounds::Bound;",
         "`ledger` is of a higher layer than `ledger::protocol`",
     ),
+    planted("src/ledger/servers.rs", "use super::upkeep::save;", "`upkeep` leads back to `servers`"),
+    planted("src/ledger/site.rs", "use crate::ledger::place::Place;", "`place` leads back to `site`"),
+    planted("src/ledger/webhooks/masked.rs", "use super::refusals::is_gone;", "`refusals` leads back to `masked`"),
     planted(
         "src/metrics.rs",
         "fn f(_: crate::observations::Receipt) {}",
         "`observations` is of a higher layer than `metrics`",
     ),
     planted("src/operator/tenants.rs", "use crate::ledger::{protocol::{Batch, Item}, protocol};", ""),
+    planted("src/ledger/policies.rs", "use super::{policies::current, site}; use crate::ledger::site::Site;", ""),
 ];
 
 fn workspace() -> PathBuf {
