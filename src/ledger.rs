@@ -2,6 +2,7 @@
 
 mod admission;
 mod alerts;
+mod answers;
 mod bounds;
 mod counts;
 mod csv;
@@ -37,7 +38,7 @@ mod work;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use tidegate_engine::{ServerId, TenantId, Timestamp};
+use tidegate_engine::{TenantId, Timestamp};
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys;
 use worker::{DurableObject, Env, Request, Response, State, Storage, durable_object};
@@ -247,16 +248,7 @@ impl Ledger {
                 self.admission.forget();
                 Ok(http::no_content()?)
             }
-            Call::Report { from, to, range } => {
-                let days = report::Days { from, to };
-                let Some(range) = range else {
-                    let name = format!("attachment; filename=\"tidegate-{}-{from}-{to}.csv\"", site.tenant);
-                    let table = report::csv(sql, site, days)?;
-                    let headers = [("content-disposition", name.as_str())];
-                    return Ok(http::respond(200, csv::CONTENT_TYPE, &headers, table.as_bytes())?);
-                };
-                json(&report::page(sql, site, days, &range)?)
-            }
+            Call::Report { from, to, range } => answers::of_report(sql, site, report::Days { from, to }, range),
             Call::Counts { id, from, to, step } => {
                 let missing = || Problem::not_found("there is no such server");
                 json(&report::of_server(sql, &id, report::Days { from, to }, step)?.ok_or_else(missing)?)
@@ -266,9 +258,9 @@ impl Ledger {
                 sql.change(|change| audit::take(change, note))?;
                 json(&true)
             }
-            Call::Pauses(call) => of_pauses(sql, site, call),
-            Call::Exemption(server, call) => of_exemption(sql, site, &server, call),
-            Call::Webhooks(call) => of_webhooks(sql, site, call),
+            Call::Pauses(call) => answers::of_pauses(sql, site, call),
+            Call::Exemption(server, call) => answers::of_exemption(sql, site, &server, call),
+            Call::Webhooks(call) => answers::of_webhooks(sql, site, call),
             Call::Notifications(range) => json(&notifications::page(sql, &range)?),
             Call::Republish => {
                 republish::begin(sql, site)?;
@@ -379,42 +371,5 @@ impl Ledger {
             }
         });
         Ok(())
-    }
-}
-
-fn of_pauses(sql: &Sql, site: &Site<'_>, call: PauseCall) -> Result<web_sys::Response, SqlError> {
-    match call {
-        PauseCall::List(range) => json(&pauses::page(sql, site, &range)?),
-        PauseCall::Create { days, reason, starts_on } => json(&pauses::create(sql, site, (days, starts_on), &reason)?),
-        PauseCall::Change { id, days } => json(&pauses::change(sql, site, id, days)?),
-        PauseCall::End { id } => json(&pauses::end(sql, site, id)?),
-    }
-}
-
-fn of_exemption(
-    sql: &Sql,
-    site: &Site<'_>,
-    server: &ServerId,
-    call: ExemptionCall,
-) -> Result<web_sys::Response, SqlError> {
-    match call {
-        ExemptionCall::Show => {
-            let shown = exemptions::one(sql, server, site.now)?.ok_or_else(exemptions::none)?;
-            Ok(http::json(shown.as_bytes())?)
-        }
-        ExemptionCall::Put { reason, expires_at, needs } => {
-            json(&exemptions::put(sql, site, server, (&reason, expires_at), needs)?)
-        }
-        ExemptionCall::End { needs } => json(&exemptions::end(sql, site, server, needs)?),
-    }
-}
-
-fn of_webhooks(sql: &Sql, site: &Site<'_>, call: WebhookCall) -> Result<web_sys::Response, SqlError> {
-    match call {
-        WebhookCall::List(range) => json(&webhooks::page(sql, &range, false)?),
-        WebhookCall::ListMasked(range) => json(&webhooks::page(sql, &range, true)?),
-        WebhookCall::Rotate { id } => json(&webhooks::rotate(sql, site, &id)?),
-        WebhookCall::Create { url } => json(&webhooks::create(sql, site, &url)?),
-        WebhookCall::Delete { id } => json(&webhooks::delete(sql, site, &id)?),
     }
 }
