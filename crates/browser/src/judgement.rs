@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn what_the_caller_knows_of_a_server_is_what_the_service_would_remember() {
         let unknown = decided(&json!({ "policy": { "mode": "enforce" } }));
-        assert!(unknown["why"].as_str().unwrap().contains("has to confirm it"));
+        assert!(unknown["why"].as_str().unwrap().contains("takes a second message"));
         let known = json!({ "policy": { "mode": "enforce" }, "detectedAt": "2026-06-01T00:00:00Z" });
         let decision = decided(&known);
         assert_eq!((&decision["action"], &decision["stage"]["number"]), (&"reject".into(), &8.into()));
