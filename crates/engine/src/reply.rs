@@ -4,6 +4,7 @@
 //! for one reply line (RFC 5321, section 4.5.3.1.5).
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -72,15 +73,67 @@ const fn codes(action: Action) -> Option<(u16, &'static str)> {
 /// The text of a reply with `{placeholders}`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ReplyTemplate(String);
+pub struct ReplyTemplate {
+    text: String,
+    /// The whole of the text.
+    parts: Vec<Part>,
+}
 
-const PLACEHOLDERS: [&str; 9] =
-    ["operator", "help_url", "n", "server", "build", "required", "stage", "next_change", "retry_after"];
+/// Text, and what is put behind it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Part {
+    text: Range<usize>,
+    /// Where the full stop stands behind which the placeholder's sentence begins; the text's start where there is none.
+    sentence: usize,
+    placeholder: Option<Placeholder>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Placeholder {
+    Operator,
+    HelpUrl,
+    Minutes,
+    Server,
+    Build,
+    Required,
+    Stage,
+    NextChange,
+    RetryAfter,
+}
+
+impl Placeholder {
+    const ALL: [Self; 9] = [
+        Self::Operator,
+        Self::HelpUrl,
+        Self::Minutes,
+        Self::Server,
+        Self::Build,
+        Self::Required,
+        Self::Stage,
+        Self::NextChange,
+        Self::RetryAfter,
+    ];
+
+    /// As templates write it, in braces.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::HelpUrl => "help_url",
+            Self::Minutes => "n",
+            Self::Server => "server",
+            Self::Build => "build",
+            Self::Required => "required",
+            Self::Stage => "stage",
+            Self::NextChange => "next_change",
+            Self::RetryAfter => "retry_after",
+        }
+    }
+}
 
 impl ReplyTemplate {
     /// The text of a 450 where the policy has none.
     pub fn default_throttle() -> Self {
-        Self(
+        Self::read(
             "Connecting Exchange server version is out-of-date; connection to {operator} throttled for {n} mins/hr. \
               For more information see {help_url}"
                 .to_owned(),
@@ -89,64 +142,63 @@ impl ReplyTemplate {
 
     /// The text of a 550 where the policy has none.
     pub fn default_block() -> Self {
-        Self(
+        Self::read(
             "Connecting Exchange server version is out-of-date; connection to {operator} blocked for {n} mins/hr. \
               For more information see {help_url}"
                 .to_owned(),
         )
     }
 
-    /// Text and placeholder names in turn, beginning with text.
-    fn parts(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        let mut rest = Some(self.0.as_str());
-        std::iter::from_fn(move || {
-            let piece = rest?;
-            let braces = memchr::memchr(b'{', piece.as_bytes()).and_then(|opens| {
-                let (text, behind) = piece.split_at_checked(opens)?;
-                let closes = memchr::memchr(b'}', behind.as_bytes())?;
-                Some((text, behind.get(1..closes)?, behind.get(closes + 1..)))
-            });
-            let Some((text, name, behind)) = braces else {
-                rest = None;
-                return Some((piece, None));
-            };
-            rest = behind;
-            Some((text, Some(name)))
-        })
+    /// Braces that enclose no name of a placeholder are text.
+    fn read(text: String) -> Self {
+        let (mut parts, mut from) = (Vec::new(), 0);
+        for (opens, _) in text.match_indices('{') {
+            let name = text.get(opens + 1..).and_then(|behind| behind.split_once('}')).map(|(name, _)| name);
+            let named = |placeholder: &Placeholder| name == Some(placeholder.as_str());
+            if let Some(placeholder) = Placeholder::ALL.into_iter().find(named) {
+                let stop = text.get(from..opens).and_then(|before| before.rfind(". "));
+                let sentence = stop.map_or(from, |stop| from + stop);
+                parts.push(Part { text: from..opens, sentence, placeholder: Some(placeholder) });
+                from = opens + placeholder.as_str().len() + "{}".len();
+            }
+        }
+        parts.push(Part { text: from..text.len(), sentence: from, placeholder: None });
+        Self { text, parts }
+    }
+
+    fn text(&self, range: Range<usize>) -> &str {
+        self.text.get(range).unwrap_or_default()
     }
 
     fn fill(&self, values: &ReplyValues<'_>) -> String {
         use fmt::Write;
-        let mut out = String::with_capacity(self.0.len() + 64);
+        let mut out = String::with_capacity(self.text.len() + 64);
         let mut ended = false;
-        for (text, name) in self.parts() {
-            let text = text.strip_prefix('.').filter(|_| ended).unwrap_or(text);
+        for part in &self.parts {
             // a sentence that ends in an address that is not there is left out
-            let text = match (name, values.help_url) {
-                (Some("help_url"), None) => before_last_sentence(text),
-                _ => text,
-            };
-            ended = name == Some("help_url") && values.help_url.is_none() && !text.is_empty();
+            let lacks_url = part.placeholder == Some(Placeholder::HelpUrl) && values.help_url.is_none();
+            let text = self.text(part.text.start..if lacks_url { part.sentence } else { part.text.end });
+            let text = text.strip_prefix('.').filter(|_| ended).unwrap_or(text);
+            ended = lacks_url && !text.is_empty();
+            out.push_str(text);
+            let Some(placeholder) = part.placeholder else { continue };
             // writing into a string cannot fail
-            let _ = out.write_str(text);
-            let _ = match name {
-                None => Ok(()),
-                Some("operator") => out.write_str(values.operator),
-                Some("help_url") => out.write_str(values.help_url.unwrap_or(if ended { "." } else { "" })),
-                Some("n") => {
+            let _ = match placeholder {
+                Placeholder::Operator => out.write_str(values.operator),
+                Placeholder::HelpUrl => out.write_str(values.help_url.unwrap_or(if ended { "." } else { "" })),
+                Placeholder::Minutes => {
                     push_number(&mut out, values.minutes);
                     Ok(())
                 }
-                Some("server") => {
+                Placeholder::Server => {
                     out.extend(values.server.bytes().filter(|octet| is_printable(*octet)).map(char::from));
                     Ok(())
                 }
-                Some("build") => write!(out, "{}", values.build),
-                Some("required") => write!(out, "{}", values.required),
-                Some("stage") => write!(out, "{}", values.stage),
-                Some("next_change") => write!(out, "{}", values.next_change),
-                Some("retry_after") => write!(out, "{}", values.retry_after),
-                Some(_) => Ok(()),
+                Placeholder::Build => write!(out, "{}", values.build),
+                Placeholder::Required => write!(out, "{}", values.required),
+                Placeholder::Stage => write!(out, "{}", values.stage),
+                Placeholder::NextChange => write!(out, "{}", values.next_change),
+                Placeholder::RetryAfter => write!(out, "{}", values.retry_after),
             };
         }
         out.truncate(out.floor_char_boundary(MAX_REPLY_BYTES));
@@ -160,33 +212,20 @@ fn push_number(out: &mut String, number: u8) {
     out.extend(digits.iter().filter(|(from, _)| number >= *from).map(|(_, digit)| char::from(b'0' + digit)));
 }
 
-/// What stands before the full stop behind which the last sentence begins.
-fn before_last_sentence(text: &str) -> &str {
-    let stop = text.as_bytes().windows(2).rposition(|pair| pair == b". ");
-    stop.and_then(|stop| text.get(..stop)).unwrap_or_default()
-}
-
 impl TryFrom<String> for ReplyTemplate {
     type Error = ReplyError;
 
     fn try_from(text: String) -> Result<Self, ReplyError> {
         printable(&text, MAX_REPLY_BYTES)?;
-        let mut rest = text.as_str();
-        while let Some(at) = rest.find(['{', '}']) {
-            let behind = rest.get(at + 1..).unwrap_or_default();
-            let name = behind.split_once('}').filter(|_| rest.as_bytes().get(at) == Some(&b'{'));
-            match name {
-                Some((name, after)) if PLACEHOLDERS.contains(&name) => rest = after,
-                _ => return Err(ReplyError::Placeholder),
-            }
-        }
-        Ok(Self(text))
+        let template = Self::read(text);
+        let has_brace = template.parts.iter().any(|part| template.text(part.text.clone()).contains(['{', '}']));
+        if has_brace { Err(ReplyError::Placeholder) } else { Ok(template) }
     }
 }
 
 impl From<ReplyTemplate> for String {
     fn from(template: ReplyTemplate) -> Self {
-        template.0
+        template.text
     }
 }
 
@@ -267,7 +306,7 @@ impl fmt::Display for ReplyError {
             Self::Text(most) => write!(f, "needs 1 to {most} printable ASCII characters without `%` and `|`"),
             Self::Placeholder => {
                 f.write_str("braces enclose one of:")?;
-                PLACEHOLDERS.iter().try_for_each(|name| write!(f, " {{{name}}}"))
+                Placeholder::ALL.iter().try_for_each(|placeholder| write!(f, " {{{}}}", placeholder.as_str()))
             }
             Self::Url => f.write_str("not an address that begins with `https://` or `http://`"),
         }
@@ -335,8 +374,8 @@ mod tests {
         );
         assert_eq!(Reply::new(Action::Accept, &ReplyTemplate::default_block(), &values("x", None)), None);
         assert!(
-            ReplyTemplate::try_from(ReplyTemplate::default_block().0).is_ok()
-                && ReplyTemplate::try_from(ReplyTemplate::default_throttle().0).is_ok()
+            ReplyTemplate::try_from(ReplyTemplate::default_block().text).is_ok()
+                && ReplyTemplate::try_from(ReplyTemplate::default_throttle().text).is_ok()
         );
     }
 
