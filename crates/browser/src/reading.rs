@@ -10,9 +10,9 @@ use tidegate_engine::Header;
 use tidegate_engine::Shown;
 use tidegate_engine::TrustedRelay;
 use tidegate_engine::describe_recognition;
-use tidegate_engine::{ConnectingServer, Trace, recognise, shown_by_hop, traces};
+use tidegate_engine::{ConnectingServer, Evidence, Trace, recognise, shown_by_hop, traces};
 use tidegate_engine::{Connector, MAX_OWN_HOPS, MailEvent};
-use tidegate_wire::native::{EvidenceDocument, Written};
+use tidegate_wire::native::Written;
 
 use crate::document::{Marked, Release, Time};
 use crate::error::{Code, Fault};
@@ -34,10 +34,18 @@ struct Options {
 pub struct Reading {
     finding: &'static str,
     server: Option<Server>,
-    evidence: Option<EvidenceDocument>,
+    evidence: Option<Found>,
     why: String,
     hops: Vec<HeaderHop>,
     truncated: bool,
+}
+
+/// The field on which the finding rests.
+#[derive(Serialize)]
+struct Found {
+    field: usize,
+    component: &'static str,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -88,7 +96,7 @@ pub fn read_header(header: &[u8], cut: bool, options: &str) -> Result<Reading, F
     Ok(Reading {
         finding: recognition.finding.as_str(),
         server: recognition.server().map(|server| Server::new(server, &facts.catalog)),
-        evidence: recognition.evidence().map(EvidenceDocument::new),
+        evidence: recognition.evidence().map(Found::new),
         why: describe_recognition(&event, &recognition, &facts.catalog),
         hops,
         truncated: (cut && !has_end(header)) || event.header.has_unread_fields() || event.header.has_cut_field(),
@@ -105,6 +113,12 @@ fn without_blank_lines(header: &[u8]) -> &[u8] {
 /// Whether the empty line is there with which a header ends.
 fn has_end(header: &[u8]) -> bool {
     memchr_iter(b'\n', header).any(|end| matches!(header.get(end + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
+}
+
+impl Found {
+    fn new(evidence: &Evidence<'_>) -> Self {
+        Self { field: evidence.field, component: evidence.component.as_str(), text: evidence.text() }
+    }
 }
 
 impl Server {

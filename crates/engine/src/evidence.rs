@@ -1,5 +1,6 @@
 //! The `Received` field on which a finding rests, as it is shown and told from others.
 
+use std::fmt::{self, Write};
 use std::ops::Range;
 
 use crate::fnv::{FNV_START, fnv1a_from};
@@ -30,7 +31,13 @@ impl<'a> Evidence<'a> {
         Self { field, component: Component::Other, value, telling: 0..value.len(), recipient: find_recipient(value) }
     }
 
-    /// The clauses that tell, from `by` to the build, unfolded; the whole field where none could be told.
+    /// The clauses that tell, from `by` to the build, unfolded; the whole field where none could be told. At most
+    /// [`MAX_EVIDENCE_BYTES`].
+    pub const fn telling(&self) -> Telling<'_> {
+        Telling(self)
+    }
+
+    /// [`Self::telling`] as a text.
     pub fn text(&self) -> String {
         self.unfold(self.telling.clone())
     }
@@ -43,18 +50,20 @@ impl<'a> Evidence<'a> {
     /// [`Self::field_text`], and where in it, in octets, [`Self::text`] stands.
     pub fn marked(&self) -> (String, Range<usize>) {
         let hidden = self.hidden();
-        let mut text = Unfolded::with_capacity(self.value.len());
-        text.push_without(&hidden, self.value, 0..self.telling.start);
+        let mut text = Unfolded::new(String::with_capacity(self.value.len().min(MAX_EVIDENCE_BYTES)));
+        // writing into a string cannot fail
+        let _ = text.push_without(&hidden, self.value, 0..self.telling.start);
         let before = text.end_with_blank();
-        text.push_without(&hidden, self.value, self.telling.clone());
-        let end = text.out.len();
-        text.push_without(&hidden, self.value, self.telling.end..self.value.len());
+        let _ = text.push_without(&hidden, self.value, self.telling.clone());
+        let end = text.length;
+        let _ = text.push_without(&hidden, self.value, self.telling.end..self.value.len());
         (text.out, before.min(end)..end)
     }
 
     fn unfold(&self, part: Range<usize>) -> String {
-        let mut text = Unfolded::with_capacity(part.len());
-        text.push_without(&self.hidden(), self.value, part);
+        let mut text = Unfolded::new(String::with_capacity(part.len().min(MAX_EVIDENCE_BYTES)));
+        // writing into a string cannot fail
+        let _ = text.push_without(&self.hidden(), self.value, part);
         text.out
     }
 
@@ -83,93 +92,114 @@ impl<'a> Evidence<'a> {
     }
 }
 
+/// What of a field's text tells, for who writes it into something longer.
+#[derive(Clone, Copy, Debug)]
+pub struct Telling<'a>(&'a Evidence<'a>);
+
+impl fmt::Display for Telling<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(evidence) = self;
+        Unfolded::new(f).push_without(&evidence.hidden(), evidence.value, evidence.telling.clone())
+    }
+}
+
 /// White space folded into single blanks, other controls and bytes that are not UTF-8 replaced, cut to the bound.
 #[derive(Debug)]
-struct Unfolded {
-    out: String,
+struct Unfolded<W> {
+    out: W,
+    /// Octets written.
+    length: usize,
     /// White space was read that is written once something follows.
     blank: bool,
     full: bool,
 }
 
-impl Unfolded {
-    fn with_capacity(octets: usize) -> Self {
-        Self { out: String::with_capacity(octets.min(MAX_EVIDENCE_BYTES)), blank: false, full: false }
+impl<W: Write> Unfolded<W> {
+    const fn new(out: W) -> Self {
+        Self { out, length: 0, blank: false, full: false }
     }
 
     /// Adds `part` of `value` without what `hidden`, which is in order, takes out of it.
-    fn push_without(&mut self, hidden: &[Range<usize>], value: &[u8], part: Range<usize>) {
+    fn push_without(&mut self, hidden: &[Range<usize>], value: &[u8], part: Range<usize>) -> fmt::Result {
         let mut from = part.start;
         for taken in hidden {
             let start = taken.start.clamp(from, part.end.max(from));
-            self.push(value.get(from..start).unwrap_or_default());
+            self.push(value.get(from..start).unwrap_or_default())?;
             from = taken.end.clamp(start, part.end.max(start));
         }
-        self.push(value.get(from..part.end).unwrap_or_default());
+        self.push(value.get(from..part.end).unwrap_or_default())
     }
 
-    fn push(&mut self, mut piece: &[u8]) {
+    fn push(&mut self, mut piece: &[u8]) -> fmt::Result {
         while !piece.is_empty() && !self.full {
             let (run, rest) = piece.split_at_checked(plain_run(piece)).unwrap_or((piece, b""));
             // ASCII is UTF-8
-            self.push_run(std::str::from_utf8(run).unwrap_or_default());
+            self.push_run(std::str::from_utf8(run).unwrap_or_default())?;
             let other = rest.iter().position(u8::is_ascii_graphic).unwrap_or(rest.len());
             let (other, rest) = rest.split_at_checked(other).unwrap_or((rest, b""));
-            chars(other).for_each(|c| self.push_char(c));
+            chars(other).try_for_each(|c| self.push_char(c))?;
             piece = rest;
         }
+        Ok(())
     }
 
-    fn push_run(&mut self, run: &str) {
+    fn push_run(&mut self, run: &str) -> fmt::Result {
         if run.is_empty() || self.full {
-            return;
+            return Ok(());
         }
-        self.write_blank();
-        let room = MAX_EVIDENCE_BYTES.saturating_sub(self.out.len());
-        self.full = self.full || run.len() > room;
-        self.out.push_str(run.get(..room).unwrap_or(run));
+        self.write_blank()?;
+        let room = MAX_EVIDENCE_BYTES.saturating_sub(self.length);
+        self.full = run.len() > room;
+        self.write(run.get(..room).unwrap_or(run))
     }
 
-    fn push_char(&mut self, c: char) {
+    fn push_char(&mut self, c: char) -> fmt::Result {
         if self.full {
-            return;
+            return Ok(());
         }
         if c.is_ascii_whitespace() {
-            self.blank = !self.out.is_empty();
-            return;
+            self.blank = self.length > 0;
+            return Ok(());
         }
         let c = if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
         if self.end_with_blank() + c.len_utf8() > MAX_EVIDENCE_BYTES {
             self.full = true;
-            return;
+            return Ok(());
         }
-        self.write_blank();
-        self.out.push(c);
+        self.write_blank()?;
+        self.write(c.encode_utf8(&mut [0; 4]))
     }
 
-    fn write_blank(&mut self) {
-        if std::mem::take(&mut self.blank) && self.out.len() < MAX_EVIDENCE_BYTES {
-            self.out.push(' ');
-        }
+    fn write_blank(&mut self) -> fmt::Result {
+        let is_due = std::mem::take(&mut self.blank) && self.length < MAX_EVIDENCE_BYTES;
+        if is_due { self.write(" ") } else { Ok(()) }
+    }
+
+    fn write(&mut self, text: &str) -> fmt::Result {
+        self.length += text.len();
+        self.out.write_str(text)
     }
 
     /// Where the next character will stand.
     fn end_with_blank(&self) -> usize {
-        self.out.len() + usize::from(self.blank)
+        self.length + usize::from(self.blank)
     }
 }
 
 /// Octets at the start that stay as they are: graphic ASCII, and single blanks between.
 fn plain_run(text: &[u8]) -> usize {
-    let mut end = 0;
-    loop {
-        let rest = text.get(end..).unwrap_or_default();
-        end += rest.iter().position(|octet| !octet.is_ascii_graphic()).unwrap_or(rest.len());
-        match text.get(end..) {
-            Some([b' ', next, ..]) if end > 0 && next.is_ascii_graphic() => end += 1,
-            _ => return end,
-        }
-    }
+    let Some(next) = text.get(1..).filter(|_| text.first() != Some(&b' ')) else { return 0 };
+    let is_graphic = |octet: u8| matches!(octet, b'!'..=b'~');
+    let stays = |octet: &u8, next: &u8| is_graphic(*octet) | ((*octet == b' ') & is_graphic(*next));
+    // without a branch in it this compares vectors
+    let all_stay = |octets: &[u8; 16], next: &[u8; 16]| {
+        octets.iter().zip(next).fold(true, |all, (octet, next)| all & stays(octet, next))
+    };
+    let (vectors, next_vectors) = (text.as_chunks().0, next.as_chunks().0);
+    let begins = 16 * vectors.iter().zip(next_vectors).take_while(|(octets, next)| all_stay(octets, next)).count();
+    let behind = text.get(begins..).unwrap_or_default();
+    let followers = next.get(begins..).unwrap_or_default().iter().chain([&b' ']);
+    begins + behind.iter().zip(followers).take_while(|(octet, next)| stays(octet, next)).count()
 }
 
 fn chars(bytes: &[u8]) -> impl Iterator<Item = char> {
@@ -253,9 +283,11 @@ mod tests {
         let octets = b"ab  \r\n\t\0\xc3\xa4\xff";
         for number in 0..octets.len().pow(5) {
             let text: Vec<_> = (0..5).map(|place| octets[number / octets.len().pow(place) % octets.len()]).collect();
-            let (mut runs, mut characters) = (Unfolded::with_capacity(0), Unfolded::with_capacity(0));
-            runs.push(&text);
-            chars(&text).for_each(|c| characters.push_char(c));
+            // wherever it stands in what is looked at as a vector
+            let text = [&b"with single blanks between"[..number % 27], &text, b" and more behind it"].concat();
+            let (mut runs, mut characters) = (Unfolded::new(String::new()), Unfolded::new(String::new()));
+            runs.push(&text).unwrap();
+            chars(&text).try_for_each(|c| characters.push_char(c)).unwrap();
             assert_eq!((runs.out, runs.blank), (characters.out, characters.blank), "{text:?}");
         }
     }

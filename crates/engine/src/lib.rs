@@ -128,7 +128,7 @@ pub use decision::{
 };
 pub use enforcement::Enforcement;
 pub use event::{Connector, InvalidLogin, InvalidTenantId, Login, MAX_OWN_HOPS, MailEvent, TenantId};
-pub use evidence::{Evidence, MAX_EVIDENCE_BYTES};
+pub use evidence::{Evidence, MAX_EVIDENCE_BYTES, Telling};
 pub use fnv::fnv1a;
 pub use header::{Header, HeaderField, HeaderFields, HeaderPair, MAX_FIELD_BYTES, MAX_FIELDS};
 pub use identity::{InvalidServerId, Node, ServerId};

@@ -9,9 +9,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use tidegate_engine::{Connector, MAX_OWN_HOPS, MailEvent, TenantId};
 
-pub use self::answer::{
-    Circumstances, EffectDocument, EvidenceDocument, StageDocument, StandingDocument, Written, answer,
-};
+pub use self::answer::{Circumstances, EffectDocument, StageDocument, StandingDocument, Written, answer};
 use self::request::{Client, Document};
 use crate::problem::Problem;
 

@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use serde::Serialize;
+
 /// A value of an answer.
 pub(crate) trait WriteJson {
     /// Appends the value to `out`.
@@ -46,15 +48,39 @@ pub(crate) use json_document;
 /// Appends what `value` displays, as a text.
 pub(crate) fn write_displayed(out: &mut Vec<u8>, value: &impl Display) {
     out.push(b'"');
+    let start = out.len();
     // writing into memory cannot fail
-    let _ = write!(Escaped(out), "{value}");
+    let _ = write!(Pieces(out), "{value}");
+    // what is written in pieces is looked through as a whole
+    if !out.get(start..).is_some_and(is_plain) {
+        let text = out.split_off(start);
+        write_escaped(out, &text);
+    }
     out.push(b'"');
+}
+
+/// One of our own words, of printable ASCII in which nothing has to be escaped.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Word(pub(crate) &'static str);
+
+impl WriteJson for Word {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        debug_assert!(is_plain(self.0.as_bytes()), "{self:?}");
+        out.push(b'"');
+        out.extend_from_slice(self.0.as_bytes());
+        out.push(b'"');
+    }
 }
 
 impl WriteJson for str {
     fn write_json(&self, out: &mut Vec<u8>) {
         out.push(b'"');
-        write_escaped(out, self);
+        if is_plain(self.as_bytes()) {
+            out.extend_from_slice(self.as_bytes());
+        } else {
+            write_escaped(out, self.as_bytes());
+        }
         out.push(b'"');
     }
 }
@@ -97,21 +123,18 @@ macro_rules! write_integers {
 }
 write_integers!(u8, u16, usize, i64);
 
-/// What is displayed goes into the text piece by piece.
-struct Escaped<'a>(&'a mut Vec<u8>);
+/// Appends what is displayed, as it is.
+struct Pieces<'a>(&'a mut Vec<u8>);
 
-impl Write for Escaped<'_> {
+impl Write for Pieces<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        write_escaped(self.0, text);
+        self.0.extend_from_slice(text.as_bytes());
         Ok(())
     }
 }
 
-fn write_escaped(out: &mut Vec<u8>, text: &str) {
-    if is_plain(text.as_bytes()) {
-        return out.extend_from_slice(text.as_bytes());
-    }
-    for octet in text.bytes() {
+fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
+    for octet in text.iter().copied() {
         match octet {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -155,27 +178,27 @@ mod tests {
     use proptest::collection::vec;
     use proptest::option;
     use proptest::prelude::*;
-    use serde::ser::{Serialize, Serializer};
+    use serde::ser::Serializer;
 
     use super::*;
 
     /// A text that is displayed piece by piece.
     #[derive(Debug)]
-    struct Pieces(Vec<String>);
+    struct Displayed(Vec<String>);
 
-    impl WriteJson for Pieces {
+    impl WriteJson for Displayed {
         fn write_json(&self, out: &mut Vec<u8>) {
             write_displayed(out, self);
         }
     }
 
-    impl fmt::Display for Pieces {
+    impl fmt::Display for Displayed {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             self.0.iter().try_for_each(|piece| f.write_str(piece))
         }
     }
 
-    impl Serialize for Pieces {
+    impl Serialize for Displayed {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             serializer.collect_str(self)
         }
@@ -185,10 +208,10 @@ mod tests {
         #[derive(Debug)]
         struct Document<'a> {
             text: &'a str,
-            pieces: Pieces,
+            pieces: Displayed,
             numbers: Option<Numbers>,
             flag: Option<bool>,
-            nothing: Option<&'static str>,
+            word: Option<Word>,
         }
     }
 
@@ -230,7 +253,7 @@ mod tests {
             flag in option::of(any::<bool>()),
         ) {
             let numbers = numbers.map(|(signed, small, size, octet)| Numbers { signed, small, size, octet });
-            check(&Document { text: &text, pieces: Pieces(pieces), numbers, flag, nothing: None });
+            check(&Document { text: &text, pieces: Displayed(pieces), numbers, flag, word: flag.map(|_| Word("out_of_date")) });
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use serde::Serialize;
-use tidegate_engine::Evidence;
 use tidegate_engine::StageEffect;
 use tidegate_engine::Timestamp;
 use tidegate_engine::{CatalogNames, NamedServer, Why};
 use tidegate_engine::{Decision, MessageStanding};
+use tidegate_engine::{Evidence, Telling};
 use tidegate_engine::{NextStage, Stage};
 
-use crate::writer::{WriteJson, json_document, write_displayed};
+use crate::writer::{Word, WriteJson, json_document, write_displayed};
 
 /// What the answer says beside the decision.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,19 +33,19 @@ pub fn answer(decision: &Decision<'_>, circumstances: Circumstances) -> Vec<u8> 
 
 json_document! {
     struct AnswerDocument<'a> {
-        action: &'static str,
+        action: Word,
         reply: Option<ReplyDocument<'a>>,
         retry_after: Option<i64>,
         server: Option<ServerDocument<'a>>,
         standing: StandingDocument,
         stage: Option<StageDocument>,
-        mode: Option<&'static str>,
-        would: &'static str,
+        mode: Option<Word>,
+        would: Word,
         paused_until: Option<Written<Timestamp>>,
         exempt_until: Option<Written<Timestamp>>,
         degraded: bool,
         recorded: bool,
-        evidence: Option<EvidenceDocument>,
+        evidence: Option<EvidenceDocument<'a>>,
         why: Written<Why<'a>>,
     }
 }
@@ -53,18 +53,18 @@ json_document! {
 impl<'a> AnswerDocument<'a> {
     fn new(decision: &'a Decision<'_>, circumstances: Circumstances) -> Self {
         Self {
-            action: decision.action.as_str(),
+            action: Word(decision.action.as_str()),
             reply: decision.reply.as_ref().map(|reply| ReplyDocument {
                 code: reply.code,
-                enhanced: reply.enhanced,
+                enhanced: Word(reply.enhanced),
                 text: &reply.text,
             }),
             retry_after: decision.retry_after,
             server: decision.server.as_ref().map(ServerDocument::new),
             standing: StandingDocument::new(decision.state),
             stage: decision.stage.map(StageDocument::new),
-            mode: decision.mode.map(|mode| mode.as_str()),
-            would: decision.would.as_str(),
+            mode: decision.mode.map(|mode| Word(mode.as_str())),
+            would: Word(decision.would.as_str()),
             paused_until: decision.paused_until.map(Written),
             exempt_until: decision.exempt_until.map(Written),
             degraded: circumstances.degraded,
@@ -78,7 +78,7 @@ impl<'a> AnswerDocument<'a> {
 json_document! {
     struct ReplyDocument<'a> {
         code: u16,
-        enhanced: &'static str,
+        enhanced: Word,
         text: &'a str,
     }
 }
@@ -104,8 +104,8 @@ impl<'a> ServerDocument<'a> {
 json_document! {
     /// A standing as answers and reports show it.
     pub struct StandingDocument {
-        state: &'static str,
-        reason: &'static str,
+        state: Word,
+        reason: Word,
         required: Option<Written<tidegate_engine::Build>>,
         behind_days: Option<i64>,
     }
@@ -115,8 +115,8 @@ impl StandingDocument {
     pub fn new(state: MessageStanding) -> Self {
         let failing = state.failing();
         Self {
-            state: state.as_str(),
-            reason: state.reason(),
+            state: Word(state.as_str()),
+            reason: Word(state.reason()),
             required: failing.and_then(|failing| failing.required).map(Written),
             behind_days: failing.and_then(|failing| failing.behind_days),
         }
@@ -181,17 +181,16 @@ impl EffectDocument {
 }
 
 json_document! {
-    /// The evidence as answers show it.
-    pub struct EvidenceDocument {
+    struct EvidenceDocument<'a> {
         field: usize,
-        component: &'static str,
-        text: String,
+        component: Word,
+        text: Written<Telling<'a>>,
     }
 }
 
-impl EvidenceDocument {
-    pub fn new(evidence: &Evidence<'_>) -> Self {
-        Self { field: evidence.field, component: evidence.component.as_str(), text: evidence.text() }
+impl<'a> EvidenceDocument<'a> {
+    fn new(evidence: &'a Evidence<'_>) -> Self {
+        Self { field: evidence.field, component: Word(evidence.component.as_str()), text: Written(evidence.telling()) }
     }
 }
 
