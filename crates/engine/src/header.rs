@@ -3,9 +3,13 @@
 //! The header is what a sender wrote, so there is no error here: a line that is no field is passed over, and what lies
 //! beyond the bounds is left unread and said so.
 
+mod deferred;
+
 use std::borrow::Cow;
 
 use memchr::{memchr_iter, memchr2};
+
+pub use deferred::{Deferred, Transferred};
 
 /// Fields that are read; the rest of the header is ignored.
 pub const MAX_FIELDS: usize = 1_000;
@@ -13,11 +17,13 @@ pub const MAX_FIELDS: usize = 1_000;
 pub const MAX_FIELD_BYTES: usize = 64 * 1024;
 
 /// The header as a gateway hands it over. Bytes, since it need not be UTF-8.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Header<'a> {
     /// Lines as they went over the wire, ending with the first empty line or the end (RFC 5322, section 2.2). A line
     /// ends with LF; a CR before it is dropped.
     Block(Cow<'a, [u8]>),
+    /// Such a block of which only the first fields are read yet.
+    Deferred(Deferred<'a>),
     /// Names and values in order of appearance.
     Pairs(Vec<HeaderPair<'a>>),
 }
@@ -29,7 +35,8 @@ impl Header<'_> {
     /// The fields, newest first, at most [`MAX_FIELDS`].
     pub fn fields(&self) -> HeaderFields<'_> {
         let source = match self {
-            Self::Block(bytes) => Source::Block(bytes),
+            Self::Block(bytes) => Source::Block { rest: bytes, below: None },
+            Self::Deferred(block) => Source::Block { rest: block.first_fields(), below: Some(block) },
             Self::Pairs(pairs) => Source::Pairs(pairs.iter()),
         };
         HeaderFields { source, left: MAX_FIELDS }
@@ -43,7 +50,12 @@ impl Header<'_> {
     /// Whether there are more than [`MAX_FIELDS`] fields, so that some were not looked at.
     pub fn has_unread_fields(&self) -> bool {
         // every field but the last ends a line: counting those is much faster than reading fields
-        if matches!(self, Self::Block(bytes) if line_ends(bytes) < MAX_FIELDS) {
+        let most = match self {
+            Self::Block(bytes) => line_ends(bytes),
+            Self::Deferred(block) => line_ends(block.first_fields()).saturating_add(block.most_fields_below()),
+            Self::Pairs(pairs) => pairs.len(),
+        };
+        if most < MAX_FIELDS {
             return false;
         }
         let mut fields = self.fields();
@@ -53,8 +65,37 @@ impl Header<'_> {
 
     /// Whether a field is longer than [`MAX_FIELD_BYTES`], so that its end was not looked at.
     pub fn has_cut_field(&self) -> bool {
-        let may_have = !matches!(self, Self::Block(bytes) if bytes.len() <= MAX_FIELD_BYTES);
+        let may_have = match self {
+            Self::Block(bytes) => bytes.len() > MAX_FIELD_BYTES,
+            Self::Deferred(block) => block.most_octets() > MAX_FIELD_BYTES,
+            Self::Pairs(_) => true,
+        };
         may_have && self.fields().any(|field| field.cut)
+    }
+}
+
+/// What is written, whether it is read yet or not.
+impl PartialEq for Header<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Pairs(own), Self::Pairs(others)) => own == others,
+            (Self::Pairs(_), _) | (_, Self::Pairs(_)) => false,
+            (own, other) => own.octets().eq(other.octets()),
+        }
+    }
+}
+
+impl Eq for Header<'_> {}
+
+impl Header<'_> {
+    /// All octets of a block, none of pairs.
+    fn octets(&self) -> impl Iterator<Item = &u8> {
+        let (first, below): (&[u8], &[u8]) = match self {
+            Self::Block(bytes) => (bytes, &[]),
+            Self::Deferred(block) => (block.first_fields(), block.below()),
+            Self::Pairs(_) => (&[], &[]),
+        };
+        first.iter().chain(below)
     }
 }
 
@@ -78,14 +119,15 @@ pub struct HeaderFields<'a> {
 
 #[derive(Clone, Debug)]
 enum Source<'a> {
-    Block(&'a [u8]),
+    Block { rest: &'a [u8], below: Option<&'a Deferred<'a>> },
     Pairs(std::slice::Iter<'a, HeaderPair<'a>>),
 }
 
 impl HeaderFields<'_> {
     fn source_has_more(&self) -> bool {
         match &self.source {
-            Source::Block(rest) => !matches!(rest, [] | [b'\n', ..] | [b'\r', b'\n', ..]),
+            Source::Block { rest: [], below: Some(block) } => !ends_header(block.below()),
+            Source::Block { rest, .. } => !ends_header(rest),
             Source::Pairs(pairs) => pairs.len() > 0,
         }
     }
@@ -97,7 +139,12 @@ impl<'a> Iterator for HeaderFields<'a> {
     fn next(&mut self) -> Option<HeaderField<'a>> {
         self.left = self.left.checked_sub(1)?;
         let field = match &mut self.source {
-            Source::Block(rest) => next_line_field(rest),
+            Source::Block { rest, below } => {
+                if let Some(block) = below.take_if(|_| rest.is_empty()) {
+                    *rest = block.below();
+                }
+                next_line_field(rest)
+            }
             Source::Pairs(pairs) => pairs.next().map(|(name, value)| cut(name, value)),
         };
         if field.is_none() {
@@ -118,9 +165,14 @@ fn line_ends(bytes: &[u8]) -> usize {
     memchr_iter(b'\n', bytes).count()
 }
 
+/// Whether no field follows: at the empty line, or where there is nothing more.
+const fn ends_header(rest: &[u8]) -> bool {
+    matches!(rest, [] | [b'\n', ..] | [b'\r', b'\n', ..])
+}
+
 /// Takes one line and the continuation lines below it. A line without a colon is a field without a name.
 fn next_line_field<'a>(rest: &mut &'a [u8]) -> Option<HeaderField<'a>> {
-    if matches!(rest, [] | [b'\n', ..] | [b'\r', b'\n', ..]) {
+    if ends_header(rest) {
         return None;
     }
     let end = end_of_field(rest);

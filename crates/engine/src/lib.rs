@@ -130,7 +130,7 @@ pub use enforcement::Enforcement;
 pub use event::{Connector, InvalidLogin, InvalidTenantId, Login, MAX_OWN_HOPS, MailEvent, TenantId};
 pub use evidence::{Evidence, MAX_EVIDENCE_BYTES, Telling};
 pub use fnv::fnv1a;
-pub use header::{Header, HeaderField, HeaderFields, HeaderPair, MAX_FIELD_BYTES, MAX_FIELDS};
+pub use header::{Deferred, Header, HeaderField, HeaderFields, HeaderPair, MAX_FIELD_BYTES, MAX_FIELDS, Transferred};
 pub use identity::{InvalidServerId, Node, ServerId};
 pub use ladder::{ClosedMinutes, Ladder, LadderError, MAX_STAGES, Rung, StageDocument};
 pub use looked_up::LookedUp;

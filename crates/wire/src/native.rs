@@ -1,6 +1,7 @@
 //! `POST /v1/decide`: Tidegate's own dialect.
 
 mod answer;
+mod block;
 mod request;
 
 use std::borrow::Cow;

@@ -69,15 +69,19 @@ impl<'a> Scanner<'a> {
     /// A string, whatever octets it has. Characters written as their codes are left to the full reader: in a header, which
     /// is nearly always ASCII, there is none.
     pub(crate) fn octets(&mut self) -> Option<Cow<'a, [u8]>> {
+        let text = self.string()?;
+        if text.has_escapes { unescape(text.written).map(Cow::Owned) } else { Some(Cow::Borrowed(text.written)) }
+    }
+
+    /// A string as it is written.
+    pub(crate) fn string(&mut self) -> Option<WrittenString<'a>> {
         self.take(b'"')?;
-        let (plain, behind) = self.rest.split_at_checked(memchr2(b'"', b'\\', self.rest)?)?;
-        if let [b'"', behind @ ..] = behind {
-            self.rest = behind;
-            return Some(Cow::Borrowed(plain));
-        }
-        let (written, behind) = self.rest.split_at_checked(end_of_string(self.rest)?)?;
+        let special = memchr2(b'"', b'\\', self.rest)?;
+        let has_escapes = self.rest.get(special) == Some(&b'\\');
+        let end = if has_escapes { end_of_string(self.rest)? } else { special };
+        let (written, behind) = self.rest.split_at_checked(end)?;
         self.rest = behind.strip_prefix(b"\"")?;
-        unescaped(written).map(Cow::Owned)
+        Some(WrittenString { written, has_escapes })
     }
 
     /// A number up to 255 in digits.
@@ -90,7 +94,8 @@ impl<'a> Scanner<'a> {
         std::str::from_utf8(digits).ok().filter(|_| is_canonical)?.parse().ok()
     }
 
-    fn plain_octets(&mut self) -> Option<&'a [u8]> {
+    /// The same as octets.
+    pub(crate) fn plain_octets(&mut self) -> Option<&'a [u8]> {
         self.take(b'"')?;
         let is_other = |octet: &u8| !matches!(octet, b' '..=b'~') || matches!(octet, b'"' | b'\\');
         let (text, behind) = self.rest.split_at_checked(self.rest.iter().position(is_other)?)?;
@@ -107,6 +112,12 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// A string between its quotes.
+pub(crate) struct WrittenString<'a> {
+    pub(crate) written: &'a [u8],
+    pub(crate) has_escapes: bool,
+}
+
 /// Where the quote stands that ends a string: the first one in front of which the backslashes are even in number.
 fn end_of_string(text: &[u8]) -> Option<usize> {
     // no backslash counts for two quotes, so that each octet is looked at twice at most
@@ -116,9 +127,9 @@ fn end_of_string(text: &[u8]) -> Option<usize> {
     })
 }
 
-/// What a string stands for, which is shorter than it is written. The room taken is by what this string needs: a header
-/// of pairs has thousands of them.
-fn unescaped(mut written: &[u8]) -> Option<Vec<u8>> {
+/// What a string stands for, which is no longer than it is written; `None` where it has an escape that is left to the
+/// full reader. The room taken is by what this string needs: a header of pairs has thousands of them.
+pub(crate) fn unescape(mut written: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::with_capacity(written.len());
     loop {
         let plain = memchr(b'\\', written).unwrap_or(written.len());

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use tidegate_engine::{Connector, Header};
 
-use super::Record;
+use super::{Record, block};
 use crate::problem::{Problem, read_json};
 use crate::scanner::Scanner;
 
@@ -61,14 +61,14 @@ impl<'a> Document<'a> {
             b"tenant" => once(&mut tenant, Cow::Borrowed(scanner.plain()?)),
             b"event_id" => once(&mut event_id, Lossy::scan(scanner)?),
             b"connector" => {
-                let name = scanner.plain()?;
+                let name = scanner.plain_octets()?;
                 let all = [Connector::OnPremises, Connector::Partner, Connector::Internet];
-                once(&mut connector, all.into_iter().find(|connector| connector.as_str() == name)?)
+                once(&mut connector, all.into_iter().find(|connector| connector.as_str().as_bytes() == name)?)
             }
             b"record" => {
-                let when = match scanner.plain()? {
-                    "async" => Record::Async,
-                    "sync" => Record::Sync,
+                let when = match scanner.plain_octets()? {
+                    b"async" => Record::Async,
+                    b"sync" => Record::Sync,
                     _ => return None,
                 };
                 once(&mut record, when)
@@ -125,7 +125,7 @@ impl<'a> Lossy<'a> {
 impl<'a> HeaderDocument<'a> {
     fn scan(scanner: &mut Scanner<'a>) -> Option<Self> {
         if !scanner.is_array() {
-            return Some(Self(Header::Block(scanner.octets()?)));
+            return block::scan(scanner).map(Self);
         }
         let mut pairs = Vec::new();
         scanner.items(|scanner| {
@@ -171,7 +171,7 @@ impl<'a> From<Octets<'a>> for Lossy<'a> {
 
 /// A JSON string as octets.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Octets<'a>(Cow<'a, [u8]>);
+pub(super) struct Octets<'a>(pub(super) Cow<'a, [u8]>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Octets<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
