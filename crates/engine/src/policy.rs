@@ -128,7 +128,14 @@ impl Policy {
         let listed = |recipient: &str| {
             // some gateways hand over the path of the RCPT command as it is
             let recipient = recipient.trim().trim_start_matches('<').trim_end_matches('>');
-            let local = recipient.rsplit_once('@').map_or(recipient, |(local, _domain)| local);
+            // with a source route in front, which is to be ignored (RFC 5321, section 4.1.1.3)
+            let mailbox = match recipient.strip_prefix('@') {
+                Some(route) => route.split_once(':').map_or(recipient, |(_route, mailbox)| mailbox),
+                None => recipient,
+            };
+            let local = mailbox.rsplit_once('@').map_or(mailbox, |(local, _domain)| local);
+            // quoted it is the same mailbox (section 4.1.2)
+            let local = local.strip_prefix('"').and_then(|local| local.strip_suffix('"')).unwrap_or(local);
             self.always_accept.iter().any(|part| part.eq_ignore_ascii_case(local))
         };
         recipients.clone().next().is_some() && recipients.all(listed)
@@ -383,6 +390,8 @@ mod tests {
     fn mail_to_the_operators_own_boxes_alone_is_always_accepted() {
         let accepts = |recipients: &[&str]| Policy::default().accepts_always(recipients.iter().copied());
         assert!(accepts(&["PostMaster@example.org"]) && accepts(&["<abuse@a>", "postmaster"]));
+        assert!(accepts(&["\"postmaster\"@a", "<@relay.a,@relay.b:Abuse@a>"]));
+        assert!(!accepts(&["\"ben@postmaster\"@a"]) && !accepts(&["@postmaster:ben@a"]));
         assert!(!accepts(&[]) && !accepts(&["abuse@a", "ben@a"]) && !accepts(&["x@abuse"]) && !accepts(&["abuse+x@a"]));
     }
 
