@@ -131,15 +131,15 @@ fn take_in(
                 at: at(sight.at),
                 node: item.node,
                 shown,
-                mapi: item.mapi,
+                other_component: item.other_component,
                 fingerprint: sight.fingerprint,
                 in_reach,
             };
             transitions.extend(server.record.observe(&sighting, &rules));
         }
         // behind a relay it is the relay that hands over
-        is_out_of_date =
-            !item.relayed && rules.assess_message(&rules.look_up(shown), item.mapi, at(last.at)).is_out_of_date();
+        is_out_of_date = !item.relayed
+            && rules.assess_message(&rules.look_up(shown), item.other_component, at(last.at)).is_out_of_date();
     }
     tally.count(change, &item.server, build.as_deref(), counts, at(last.at))?;
     keep_evidence(change, item, build.as_deref(), at(last.at))?;

@@ -220,7 +220,7 @@ pub struct Key {
     pub server: ServerId,
     pub node: Node,
     pub shown: ShownDocument,
-    pub mapi: Option<Build>,
+    pub other_component: Option<Build>,
     pub relayed: bool,
     pub peer: Option<IpAddr>,
     pub hour: i64,

@@ -162,7 +162,7 @@ export default [
       ],
       [
         "the number that the store contradicts condemns",
-        "rules.assess_message(&shown, server.mapi, now)",
+        "rules.assess_message(&shown, server.other_component, now)",
         "rules.assess(server.shown, now)",
       ],
       ["a spell is always in reach", "spell.is_some_and(|spell| spell.is_in_reach(now))", "spell.is_some()"],

@@ -256,11 +256,11 @@ export default [
         "filter(|build| is_other && build.revision != 0)",
         "filter(|_| is_other)",
       ],
-      ["the store contradicts itself", "mapi.filter(|_| best.hop.component == Component::Smtp)", "mapi"],
+      ["the store contradicts itself", "other_component.filter(|_| best.hop.component == Component::Smtp)", "other_component"],
       [
         "the lowest stamp of other components contradicts",
-        "mapi = mapi.max(other_level(&hop));",
-        "mapi = mapi.or(other_level(&hop)).min(other_level(&hop).or(mapi));",
+        "other_component = other_component.max(other_level(&hop));",
+        "other_component = other_component.or(other_level(&hop)).min(other_level(&hop).or(other_component));",
       ],
       [
         "Pickup and ShadowRedundancy clear nobody",

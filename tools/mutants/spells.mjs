@@ -206,7 +206,7 @@ export default [
       ],
       [
         "the number that the store contradicts accuses",
-        "let message = rules.assess_message(&rules.look_up(sighting.shown), sighting.mapi, sighting.at);",
+        "let message = rules.assess_message(&rules.look_up(sighting.shown), sighting.other_component, sighting.at);",
         "let message = rules.assess(sighting.shown, sighting.at);",
       ],
       ["every relapse resumes, however late", "first.since(ended.at) > within || ", ""],

@@ -192,7 +192,7 @@ pub fn decide<'a>(
     let DecisionContext { rules, now, .. } = *context;
     let mode = context.mode();
     let shown = rules.look_up(server.shown);
-    let standing = rules.assess_message(&shown, server.mapi, now);
+    let standing = rules.assess_message(&shown, server.other_component, now);
     let spell = context.phase.and_then(|phase| phase.running_spell(now));
     let failing = match (standing, server.shown.build()) {
         (Standing::OutOfDate(_), Some(build)) => Some(BestBuild { shown: server.shown, build, standing }),
@@ -370,7 +370,8 @@ mod tests {
             let shown = Shown::Update("15.1.2507.39".parse().unwrap());
             let node = crate::identity::Node("10.0.0.5".parse().ok());
             for fingerprint in 0..2 {
-                let sighting = Sighting { at: detected(), node, shown, mapi: None, fingerprint, in_reach: true };
+                let sighting =
+                    Sighting { at: detected(), node, shown, other_component: None, fingerprint, in_reach: true };
                 record.observe(&sighting, &rules);
             }
             let spell = record.spell_mut().unwrap();

@@ -76,8 +76,14 @@ mod tests {
         let mut record = ServerRecord::default();
         for (fingerprint, (at, machine, build)) in (0..).zip(shown) {
             let shown = Shown::Update(build.parse().unwrap());
-            let sighting =
-                Sighting { at: day(*at), node: node(*machine), shown, mapi: None, fingerprint, in_reach: true };
+            let sighting = Sighting {
+                at: day(*at),
+                node: node(*machine),
+                shown,
+                other_component: None,
+                fingerprint,
+                in_reach: true,
+            };
             record.observe(&sighting, &rules);
         }
         record.kept_free_by(&rules, day(now))

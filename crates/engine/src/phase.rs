@@ -132,7 +132,14 @@ mod tests {
     fn sighting(hour: i64, build: &str) -> Sighting {
         let at = START.plus(hour * HOUR);
         let shown = Shown::Update(build.parse().unwrap());
-        Sighting { at, node: Node(None), shown, mapi: None, fingerprint: at.0.unsigned_abs(), in_reach: true }
+        Sighting {
+            at,
+            node: Node(None),
+            shown,
+            other_component: None,
+            fingerprint: at.0.unsigned_abs(),
+            in_reach: true,
+        }
     }
 
     fn with_rules(test: impl FnOnce(&Rules<'_>)) {

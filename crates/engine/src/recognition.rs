@@ -150,7 +150,7 @@ pub struct ConnectingServer<'a> {
     /// Where `shown` comes from an SMTP stamp: the highest number that another component of the server stamped in the same
     /// run of hops and whose last part is not 0. Components may be of different updates, so that the higher number is the
     /// server's true level.
-    pub mapi: Option<Build>,
+    pub other_component: Option<Build>,
     /// The date in the field on which `shown` rests.
     pub stamped_at: Option<Timestamp>,
     /// The field on which `shown` rests.
@@ -299,24 +299,24 @@ impl<'a> Candidate<'a> {
         let (Some(id), Ok(name)) = (id, std::str::from_utf8(hop.by_host)) else {
             return Finding::Nameless(self.evidence());
         };
-        let (stamp, mapi) = self.level(catalog, below);
+        let (stamp, other_component) = self.level(catalog, below);
         Finding::Server(ConnectingServer {
             id,
             name,
             node: Node(stamp.hop.by_address),
             shown: shown_by_hop(&stamp.hop),
-            mapi,
+            other_component,
             stamped_at: stamp.hop.at(),
             evidence: stamp.evidence(),
         })
     }
 
     /// The hop that shows the update level, among this one and those of the same host right below it: the topmost SMTP
-    /// stamp, else the topmost mapi stamp; and, beside an SMTP stamp, the best that other components show. What stands below the candidate's
-    /// own field can be a sender's invention: it counts only if it is of the same product, and dated within an hour.
+    /// stamp, else the topmost mapi stamp; and, beside an SMTP stamp, the best that other components show. What stands
+    /// below the candidate's own field can be a sender's invention: it counts only if it is of the same product, and dated within an hour.
     fn level(self, catalog: &Catalog, below: impl Iterator<Item = Numbered<'a>>) -> (Self, Option<Build>) {
         let (host, dated, number) = (self.hop.by_host, self.hop.at(), self.hop.build.number());
-        let mut mapi = other_level(&self.hop);
+        let mut other_component = other_level(&self.hop);
         let mut best = self;
         let (Some(dated), Some(number)) = (dated, number) else { return (best, None) };
         if best.hop.component == Component::Legacy {
@@ -329,13 +329,13 @@ impl<'a> Candidate<'a> {
             if !same_product || !is_near {
                 continue;
             }
-            mapi = mapi.max(other_level(&hop));
+            other_component = other_component.max(other_level(&hop));
             if rank(&hop) > rank(&best.hop) {
                 best = Candidate { field, value, hop };
             }
         }
-        let mapi = mapi.filter(|_| best.hop.component == Component::Smtp);
-        (best, mapi)
+        let other_component = other_component.filter(|_| best.hop.component == Component::Smtp);
+        (best, other_component)
     }
 }
 

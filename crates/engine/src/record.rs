@@ -128,9 +128,9 @@ impl ServerRecord {
     /// Takes in one message, in whatever order messages are heard.
     pub fn observe(&mut self, sighting: &Sighting, rules: &Rules<'_>) -> Vec<Transition> {
         let mut transitions: Vec<_> = self.settle(sighting.at).into_iter().collect();
-        let message = rules.assess_message(&rules.look_up(sighting.shown), sighting.mapi, sighting.at);
+        let message = rules.assess_message(&rules.look_up(sighting.shown), sighting.other_component, sighting.at);
         // where the transport's number is not believed, what the other component showed is what the name may run
-        let shown = match (message, sighting.mapi) {
+        let shown = match (message, sighting.other_component) {
             (Standing::Unknown(UnknownReason::ComponentsDisagree), Some(other)) => Shown::Update(other),
             _ => sighting.shown,
         };
@@ -324,7 +324,14 @@ mod tests {
     fn sighting(hour: i64, build: &str) -> Sighting {
         let at = START.plus(hour * HOUR);
         let shown = Shown::Update(build.parse().unwrap());
-        Sighting { at, node: Node(None), shown, mapi: None, fingerprint: at.0.unsigned_abs(), in_reach: true }
+        Sighting {
+            at,
+            node: Node(None),
+            shown,
+            other_component: None,
+            fingerprint: at.0.unsigned_abs(),
+            in_reach: true,
+        }
     }
 
     fn with_rules(test: impl FnOnce(&Rules<'_>, &Rules<'_>)) {

@@ -63,13 +63,13 @@ impl<'a> Rules<'a> {
         self.baseline.judge(&self.look_up(shown), at.date())
     }
 
-    /// How a message stands that shows this. `mapi` is what the same server's store stamped on it: where that meets the
-    /// requirement and the transport's number does not, neither is believed (the SMTP stamp of Exchange 2013 CU23
+    /// How a message stands that shows this. `other_component` is what another one of the same server than transport
+    /// stamped on it: where that meets the requirement and the transport's number does not, neither is believed (the SMTP stamp of Exchange 2013 CU23
     /// stayed 15.0.1497.2 over its updates).
-    pub fn assess_message(&self, shown: &LookedUp<'_>, mapi: Option<Build>, at: Timestamp) -> Standing {
+    pub fn assess_message(&self, shown: &LookedUp<'_>, other_component: Option<Build>, at: Timestamp) -> Standing {
         let standing = self.baseline.judge(shown, at.date());
-        let disagrees = |mapi: Build| self.assess(Shown::Update(mapi), at).is_current();
-        if standing.is_out_of_date() && mapi.is_some_and(disagrees) {
+        let disagrees = |build: Build| self.assess(Shown::Update(build), at).is_current();
+        if standing.is_out_of_date() && other_component.is_some_and(disagrees) {
             return Standing::Unknown(UnknownReason::ComponentsDisagree);
         }
         standing
@@ -186,8 +186,12 @@ mod tests {
         let own = r#"{"baseline":{"name":"own","editions":[{"effective":"2026-01-01","products":{"Exchange Server 2013":{"minimum":["15.0.1497.18"]}}}]}}"#;
         with_rules(own, |rules| {
             let now = at("2026-10-01T00:00:00Z");
-            let assess = |mapi: Option<&str>| {
-                rules.assess_message(&rules.look_up(update("15.0.1497.2")), mapi.map(|mapi| mapi.parse().unwrap()), now)
+            let assess = |other_component: Option<&str>| {
+                rules.assess_message(
+                    &rules.look_up(update("15.0.1497.2")),
+                    other_component.map(|build| build.parse().unwrap()),
+                    now,
+                )
             };
             assert_eq!(assess(Some("15.0.1497.18")), Standing::Unknown(UnknownReason::ComponentsDisagree));
             assert!(assess(Some("15.0.1497.4")).is_out_of_date() && assess(None).is_out_of_date());

@@ -40,8 +40,8 @@ pub struct Sighting {
     pub node: Node,
     /// What it shows of the build.
     pub shown: Shown,
-    /// What the server's store stamped on it.
-    pub mapi: Option<Build>,
+    /// What another component of the server than transport stamped on it.
+    pub other_component: Option<Build>,
     /// Of the evidence field: a retry carries the same one.
     pub fingerprint: u64,
     /// It could have been refused: connector in scope, not behind a relay that is only reported, mode `enforce`.
@@ -232,7 +232,7 @@ mod tests {
         let at = START.plus(hour * HOUR);
         let shown = Shown::Update(build.parse().unwrap());
         let node = Node(Some([10, 0, 0, node].into()));
-        Sighting { at, node, shown, mapi: None, fingerprint: at.0.unsigned_abs(), in_reach: true }
+        Sighting { at, node, shown, other_component: None, fingerprint: at.0.unsigned_abs(), in_reach: true }
     }
 
     fn with_rules(test: impl FnOnce(&Rules<'_>)) {

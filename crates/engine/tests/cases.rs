@@ -87,8 +87,8 @@ struct Yields {
     node: Option<String>,
     /// `update`, `lane` or `product` with a build, or `nothing`.
     shown: Option<String>,
-    /// The build of the run's mapi stamp beside an SMTP stamp, `-` for none.
-    mapi: Option<String>,
+    /// The build of another component in the run beside an SMTP stamp, `-` for none.
+    other_component: Option<String>,
     /// The date of the field that shows the build, in RFC 3339.
     stamped_at: Option<String>,
     /// `state:reason` under the baseline `microsoft`.
@@ -177,7 +177,7 @@ fn check(case: &Case, facts: &Facts) -> Vec<String> {
             comparison.add("name", case.yields.name.as_ref(), server.name);
             comparison.add("node", case.yields.node.as_ref(), server.node);
             comparison.add("shown", case.yields.shown.as_ref(), shown(server.shown));
-            comparison.add("mapi", case.yields.mapi.as_ref(), or_dash(server.mapi));
+            comparison.add("other_component", case.yields.other_component.as_ref(), or_dash(server.other_component));
             comparison.add("stamped_at", case.yields.stamped_at.as_ref(), or_dash(server.stamped_at));
             comparison.judge(case, &event, recognition.behind_relay, server, facts);
         }
@@ -273,8 +273,8 @@ fn seen_for_100_days(server: &ConnectingServer<'_>, rules: &Rules<'_>, now: Time
     let mut record = ServerRecord::default();
     for day in 0..=100 {
         let at = now.plus(-(100 - day) * DAY - HOUR);
-        let ConnectingServer { node, shown, mapi, .. } = *server;
-        let sighting = Sighting { at, node, shown, mapi, fingerprint: day.unsigned_abs(), in_reach: true };
+        let ConnectingServer { node, shown, other_component, .. } = *server;
+        let sighting = Sighting { at, node, shown, other_component, fingerprint: day.unsigned_abs(), in_reach: true };
         record.observe(&sighting, rules);
     }
     record.phase(now)

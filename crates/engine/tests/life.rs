@@ -301,9 +301,9 @@ impl<'a> World<'a> {
         let way = MailRoute { connector: message.connector, relayed: recognition.behind_relay };
         let policy = &self.enforcement.policy;
         let in_reach = policy.reaches(way) && policy.mode == Mode::Enforce;
-        let ConnectingServer { node, shown, mapi, .. } = *server;
+        let ConnectingServer { node, shown, other_component, .. } = *server;
         let fingerprint = server.evidence.fingerprint();
-        known.record.observe(&Sighting { at: *at, node, shown, mapi, fingerprint, in_reach }, &rules)
+        known.record.observe(&Sighting { at: *at, node, shown, other_component, fingerprint, in_reach }, &rules)
     }
 
     fn header(&mut self, event: &Event) -> String {

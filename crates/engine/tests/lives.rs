@@ -104,7 +104,7 @@ enum Act {
     Stray {
         node: usize,
         seen: Seen,
-        mapi: Option<Seen>,
+        other_component: Option<Seen>,
     },
     /// The last message again.
     Retry,
@@ -329,7 +329,7 @@ fn act() -> impl Strategy<Value = Act> {
     let mail = prop_oneof![
         30 => (node(), late).prop_map(|(node, late)| Act::Mail { node, late }),
         20 => node().prop_map(|node| Act::RelayedMail { node }),
-        3 => (node(), seen(), option::weighted(0.3, seen())).prop_map(|(node, seen, mapi)| Act::Stray { node, seen, mapi }),
+        3 => (node(), seen(), option::weighted(0.3, seen())).prop_map(|(node, seen, other_component)| Act::Stray { node, seen, other_component }),
         3 => Just(Act::Retry),
         4 => (all, installed).prop_map(|(node, seen)| Act::Install { node, seen }),
     ];
@@ -414,10 +414,11 @@ impl Engine {
     fn observe(&mut self, message: &Message, now: Timestamp) -> Vec<(Turn, Timestamp)> {
         let frozen = self.frozen();
         let rules = self.enforcement.rules(facts(), &frozen).unwrap();
-        let Message { at, shown, mapi, evidence, .. } = *message;
+        let Message { at, shown, other_component, evidence, .. } = *message;
         let way = MailRoute { connector: Connector::OnPremises, relayed: message.relayed };
         let in_reach = rules.policy.mode.min(self.ceiling) == Mode::Enforce && rules.policy.reaches(way);
-        let sighting = Sighting { at, node: address(message.node), shown, mapi, fingerprint: evidence, in_reach };
+        let sighting =
+            Sighting { at, node: address(message.node), shown, other_component, fingerprint: evidence, in_reach };
         let transitions = self.record.observe(&sighting, &rules);
         self.publish(now);
         turns(&transitions)
@@ -453,7 +454,13 @@ impl Engine {
         context.paused_until = self.enforcement.paused_until(look.now);
         context.exempt_until = Freezes::from(self.exempt.clone()).at(look.now).and_then(|freeze| freeze.until);
         let (node, stamped_at) = (address(look.node), Some(look.now.plus(-look.age)));
-        let server = ConnectingServer { node, shown: look.shown, mapi: look.mapi, stamped_at, ..server.clone() };
+        let server = ConnectingServer {
+            node,
+            shown: look.shown,
+            other_component: look.other_component,
+            stamped_at,
+            ..server.clone()
+        };
         answer(&decide(event, &server, look.behind_relay, &context))
     }
 }
@@ -583,13 +590,13 @@ impl Both<'_> {
     /// One that is like no other.
     fn message(&mut self, at: Timestamp, node: usize, seen: Seen) -> Message {
         self.messages += 1;
-        Message { at, node, shown: shown(seen), mapi: None, evidence: self.messages, relayed: false }
+        Message { at, node, shown: shown(seen), other_component: None, evidence: self.messages, relayed: false }
     }
 
     /// The edge answers, then the ledger learns of it.
     fn mail(&mut self, message: Message, now: Timestamp) -> Result<(), TestCaseError> {
-        let Message { node, shown, mapi, relayed, .. } = message;
-        self.look(Look { now, node, shown, mapi, age: 0, to_postmaster: false, behind_relay: relayed })?;
+        let Message { node, shown, other_component, relayed, .. } = message;
+        self.look(Look { now, node, shown, other_component, age: 0, to_postmaster: false, behind_relay: relayed })?;
         if self.world.records() {
             prop_assert_eq!(self.engine.observe(&message, now), self.world.receive(message), "{:?}", message);
         }
@@ -606,9 +613,9 @@ impl Both<'_> {
                 let message = Message { relayed: true, ..self.message(now, *node, self.installed[*node]) };
                 return self.mail(message, now);
             }
-            Act::Stray { node, seen, mapi } => {
-                let mapi = mapi.and_then(|seen| shown(seen).build());
-                let message = Message { mapi, ..self.message(now, *node, *seen) };
+            Act::Stray { node, seen, other_component } => {
+                let other_component = other_component.and_then(|seen| shown(seen).build());
+                let message = Message { other_component, ..self.message(now, *node, *seen) };
                 return self.mail(message, now);
             }
             Act::Retry => {
@@ -787,10 +794,18 @@ fn live(life: &Life) -> Result<(), TestCaseError> {
         let Step { node, age, to_postmaster, behind_relay, .. } = *step;
         let shown = shown(step.other.unwrap_or(both.installed[node]));
         let at = at.min(next).max(now);
-        both.look(Look { now: at, node, shown, mapi: None, age, to_postmaster, behind_relay })?;
+        both.look(Look { now: at, node, shown, other_component: None, age, to_postmaster, behind_relay })?;
     }
     let shown = shown(both.installed[0]);
-    both.look(Look { now: end, node: 0, shown, mapi: None, age: 0, to_postmaster: false, behind_relay: false })
+    both.look(Look {
+        now: end,
+        node: 0,
+        shown,
+        other_component: None,
+        age: 0,
+        to_postmaster: false,
+        behind_relay: false,
+    })
 }
 
 proptest! {

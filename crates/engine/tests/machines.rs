@@ -89,7 +89,7 @@ impl Tenant {
             at: now,
             node: server.node,
             shown: server.shown,
-            mapi: server.mapi,
+            other_component: server.other_component,
             fingerprint: server.evidence.fingerprint(),
             in_reach: rules.policy.mode == Mode::Enforce && rules.policy.reaches(way),
         };

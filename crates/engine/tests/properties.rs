@@ -307,7 +307,7 @@ fn in_spell(spell: &Spell, builds: &[&str], at: Timestamp) -> ServerRecord {
 
 const fn at_name(at: Timestamp, shown: Shown, fingerprint: u64, in_reach: bool) -> Sighting {
     let node = Node(Some(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 5))));
-    Sighting { at, node, shown, mapi: None, fingerprint, in_reach }
+    Sighting { at, node, shown, other_component: None, fingerprint, in_reach }
 }
 
 proptest! {

@@ -161,7 +161,7 @@ proptest! {
         let number = |text: &str| text.rsplit(' ').next().unwrap().parse().unwrap();
         let product = |build| CATALOG.product(build).unwrap().name.clone();
         prop_assert_eq!(product(server.shown.stamped().unwrap()), product(number(top)));
-        prop_assert!(server.mapi.is_none_or(|mapi| product(mapi) == product(number(top)) && mapi.revision != 0));
+        prop_assert!(server.other_component.is_none_or(|other_component| product(other_component) == product(number(top)) && other_component.revision != 0));
         if top.starts_with("Microsoft") {
             prop_assert_eq!((server.shown.build(), server.evidence.field), (Some(number(top)), 0));
         }

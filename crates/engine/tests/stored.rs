@@ -100,7 +100,7 @@ fn with_rules(test: impl FnOnce(&Rules<'_>)) {
 
 fn sighting(at: Timestamp, build: &str, fingerprint: u64) -> Sighting {
     let shown = Shown::Update(build.parse().unwrap());
-    Sighting { at, node: Node("10.0.0.5".parse().ok()), shown, mapi: None, fingerprint, in_reach: true }
+    Sighting { at, node: Node("10.0.0.5".parse().ok()), shown, other_component: None, fingerprint, in_reach: true }
 }
 
 #[test]

@@ -60,8 +60,8 @@ impl World {
             let recognition = recognise(&event, &[], &self.facts.catalog);
             let Finding::Server(server) = recognition.finding else { panic!("no server") };
             let fingerprint = server.evidence.fingerprint();
-            let ConnectingServer { node, shown, mapi, .. } = server;
-            let sighting = Sighting { at: after(day), node, shown, mapi, fingerprint, in_reach: true };
+            let ConnectingServer { node, shown, other_component, .. } = server;
+            let sighting = Sighting { at: after(day), node, shown, other_component, fingerprint, in_reach: true };
             record.observe(&sighting, &self.rules());
         }
         record.phase(now)

@@ -99,9 +99,9 @@ pub struct Item {
     pub connector: Connector,
     pub node: Node,
     pub shown: ShownDocument,
-    /// What the server's store stamped beside `shown`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mapi: Option<Build>,
+    /// What another component of the server stamped beside `shown`. The release before calls it after the first that was.
+    #[serde(rename = "mapi", default, skip_serializing_if = "Option::is_none")]
+    pub other_component: Option<Build>,
     /// Handed over through a trusted relay.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relayed: bool,

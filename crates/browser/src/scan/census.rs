@@ -182,7 +182,7 @@ impl Found {
             // what has no date is older than all that has
             let at = seen.span.last.unwrap_or(Timestamp(0));
             let (node, shown) = (seen.node, seen.shown);
-            record.observe(&Sighting { at, node, shown, mapi: None, fingerprint, in_reach: false }, rules);
+            record.observe(&Sighting { at, node, shown, other_component: None, fingerprint, in_reach: false }, rules);
         }
         if let Some((build, standing)) = record.standing(rules, at) {
             return (Shown::Update(build), standing);

@@ -108,7 +108,7 @@ pub(crate) struct Message {
     pub(crate) node: usize,
     pub(crate) shown: Shown,
     /// What the server's store stamped beside.
-    pub(crate) mapi: Option<Build>,
+    pub(crate) other_component: Option<Build>,
     /// Stands for the text of the evidence field: a retry carries the same one.
     pub(crate) evidence: u64,
     /// It came through a trusted relay.
@@ -190,7 +190,7 @@ pub(crate) struct Look {
     pub(crate) now: Timestamp,
     pub(crate) node: usize,
     pub(crate) shown: Shown,
-    pub(crate) mapi: Option<Build>,
+    pub(crate) other_component: Option<Build>,
     /// Seconds since it was stamped, by its server's clock.
     pub(crate) age: i64,
     /// To the operator's own boxes alone.
@@ -301,9 +301,9 @@ impl World {
     }
 
     /// A message whose store stamped what is acceptable, while its transport did not, is no evidence of anything.
-    fn judge_message(&self, shown: Shown, mapi: Option<Build>, at: Timestamp) -> Standing {
+    fn judge_message(&self, shown: Shown, other_component: Option<Build>, at: Timestamp) -> Standing {
         let standing = self.judge(shown, at);
-        let store = mapi.map(|mapi| self.judge(Shown::Update(mapi), at));
+        let store = other_component.map(|other_component| self.judge(Shown::Update(other_component), at));
         if (standing, store) == (Standing::OutOfDate, Some(Standing::Current)) { Standing::Unknown } else { standing }
     }
 
@@ -379,9 +379,10 @@ impl World {
     pub(crate) fn receive(&mut self, message: Message) -> Vec<(Turn, Timestamp)> {
         self.last_message = Some(message);
         let (shown, at) = (message.shown, message.at);
-        let standing = self.judge_message(shown, message.mapi, at);
+        let standing = self.judge_message(shown, message.other_component, at);
         // where the transport is not believed, the store is
-        let shown = if standing == self.judge(shown, at) { shown } else { Shown::Update(message.mapi.unwrap()) };
+        let shown =
+            if standing == self.judge(shown, at) { shown } else { Shown::Update(message.other_component.unwrap()) };
         if matches!(shown, Shown::Update(_) | Shown::Lane(_)) {
             self.messages.push(Message { shown, ..message });
         }
@@ -525,7 +526,7 @@ impl World {
 
     pub(crate) fn decide(&self, look: Look) -> Answer {
         let Look { now, shown, .. } = look;
-        let standing = self.judge_message(shown, look.mapi, now);
+        let standing = self.judge_message(shown, look.other_component, now);
         let mode = self.mode();
         let paused_until = self.paused_until(now);
         let exempt = self.exemptions.iter().find(|(from, until)| *from <= now && now < *until);
