@@ -256,7 +256,11 @@ export default [
         "filter(|build| is_other && build.revision != 0)",
         "filter(|_| is_other)",
       ],
-      ["the store contradicts itself", "other_component.filter(|_| best.hop.component == Component::Smtp)", "other_component"],
+      [
+        "the store contradicts itself",
+        "other_component.filter(|_| best.hop.component == Component::Smtp)",
+        "other_component",
+      ],
       [
         "the lowest stamp of other components contradicts",
         "other_component = other_component.max(other_level(&hop));",

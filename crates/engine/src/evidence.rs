@@ -50,21 +50,22 @@ impl<'a> Evidence<'a> {
     /// [`Self::field_text`], and where in it, in octets, [`Self::text`] stands.
     pub fn marked(&self) -> (String, Range<usize>) {
         let hidden = self.hidden();
-        let mut text = Unfolded::new(String::with_capacity(self.value.len().min(MAX_EVIDENCE_BYTES)));
+        let mut out = String::with_capacity(self.value.len().min(MAX_EVIDENCE_BYTES));
+        let mut text = Unfolded::new(&mut out);
         // writing into a string cannot fail
         let _ = text.push_without(&hidden, self.value, 0..self.telling.start);
         let before = text.end_with_blank();
         let _ = text.push_without(&hidden, self.value, self.telling.clone());
         let end = text.length;
         let _ = text.push_without(&hidden, self.value, self.telling.end..self.value.len());
-        (text.out, before.min(end)..end)
+        (out, before.min(end)..end)
     }
 
     fn unfold(&self, part: Range<usize>) -> String {
-        let mut text = Unfolded::new(String::with_capacity(part.len().min(MAX_EVIDENCE_BYTES)));
+        let mut out = String::with_capacity(part.len().min(MAX_EVIDENCE_BYTES));
         // writing into a string cannot fail
-        let _ = text.push_without(&self.hidden(), self.value, part);
-        text.out
+        let _ = Unfolded::new(&mut out).push_without(&self.hidden(), self.value, part);
+        out
     }
 
     /// The parts that name a recipient: the `for` clause, and comments as some servers write in its place.
@@ -104,9 +105,8 @@ impl fmt::Display for Telling<'_> {
 }
 
 /// White space folded into single blanks, other controls and bytes that are not UTF-8 replaced, cut to the bound.
-#[derive(Debug)]
-struct Unfolded<W> {
-    out: W,
+struct Unfolded<'a> {
+    out: &'a mut dyn Write,
     /// Octets written.
     length: usize,
     /// White space was read that is written once something follows.
@@ -114,8 +114,8 @@ struct Unfolded<W> {
     full: bool,
 }
 
-impl<W: Write> Unfolded<W> {
-    const fn new(out: W) -> Self {
+impl<'a> Unfolded<'a> {
+    fn new(out: &'a mut dyn Write) -> Self {
         Self { out, length: 0, blank: false, full: false }
     }
 
@@ -285,10 +285,12 @@ mod tests {
             let text: Vec<_> = (0..5).map(|place| octets[number / octets.len().pow(place) % octets.len()]).collect();
             // wherever it stands in what is looked at as a vector
             let text = [&b"with single blanks between"[..number % 27], &text, b" and more behind it"].concat();
-            let (mut runs, mut characters) = (Unfolded::new(String::new()), Unfolded::new(String::new()));
+            let (mut run_text, mut character_text) = (String::new(), String::new());
+            let (mut runs, mut characters) = (Unfolded::new(&mut run_text), Unfolded::new(&mut character_text));
             runs.push(&text).unwrap();
             chars(&text).try_for_each(|c| characters.push_char(c)).unwrap();
-            assert_eq!((runs.out, runs.blank), (characters.out, characters.blank), "{text:?}");
+            assert_eq!((runs.length, runs.blank), (characters.length, characters.blank), "{text:?}");
+            assert_eq!(run_text, character_text, "{text:?}");
         }
     }
 }

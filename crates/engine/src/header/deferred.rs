@@ -1,6 +1,6 @@
 //! A header block of which the fields that are seldom asked for are read when they are.
 
-use std::sync::OnceLock;
+use std::cell::OnceCell;
 
 /// A block of lines in two parts. Most questions are answered by the first fields; those below are read, from the form in
 /// which they were transferred, when one is asked for.
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 pub struct Deferred<'a> {
     first_fields: Vec<u8>,
     transferred: Transferred<'a>,
-    below: OnceLock<Vec<u8>>,
+    below: OnceCell<Vec<u8>>,
 }
 
 /// The fields below the first ones, as they were transferred.
@@ -25,7 +25,7 @@ pub struct Transferred<'a> {
 impl<'a> Deferred<'a> {
     /// A block that begins with `first_fields`, all of them whole.
     pub const fn new(first_fields: Vec<u8>, transferred: Transferred<'a>) -> Self {
-        Self { first_fields, transferred, below: OnceLock::new() }
+        Self { first_fields, transferred, below: OnceCell::new() }
     }
 
     pub(super) fn first_fields(&self) -> &[u8] {
