@@ -18,7 +18,7 @@ const DOCUMENT = new URL("openapi.json", import.meta.url);
 const types = await openapiTS(DOCUMENT, { defaultNonNullable: false });
 const { Ladder } = JSON.parse(readFileSync(DOCUMENT, "utf8")).components.schemas;
 const ladder = `export const DEFAULT_LADDER: components["schemas"]["Ladder"] = ${JSON.stringify(Ladder.default)};\n`;
-writeChanged(`${WWW}src/api/schema.gen.ts`, astToString(types) + ladder);
+writeChanged(`${WWW}src/lib/schema.gen.ts`, astToString(types) + ladder);
 
 if (process.argv[2] !== "types") {
   rmSync(DIST, { recursive: true, force: true });
@@ -28,7 +28,7 @@ if (process.argv[2] !== "types") {
   await build({
     entryPoints: {
       app: `${WWW}src/main.tsx`,
-      "check-worker": `${WWW}src/check/worker.ts`,
+      "check-worker": `${WWW}src/views/check/worker.ts`,
       check: `${WWW}src/style/check.css`,
     },
     outdir: DIST,

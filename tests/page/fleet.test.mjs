@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, suite, test } from "node:test";
-import { csv } from "../../www/src/csv.ts";
+import { csv } from "../../www/src/lib/csv.ts";
 import { Client, event, received, rfc3339, until } from "../support/client.mjs";
 import { now } from "../support/day.mjs";
 import { startDev } from "../support/dev.mjs";

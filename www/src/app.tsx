@@ -1,14 +1,14 @@
 /** The page's frame: who is signed in, where one can go, and the view for where one is. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { FleetView } from "./fleet/view";
-import { href, leaving, type Place, type Route, remember, usePlace } from "./route";
-import { type Me, SessionProvider, useDoor } from "./session";
-import { SignInView } from "./sign-in/view";
-import { TenantView } from "./tenant/view";
-import { chooseTheme, storedTheme, type Theme } from "./theme";
-import { ZONE } from "./time";
+import { type Me, SessionProvider, useDoor } from "./lib/auth";
+import { href, leaving, type Place, type Route, remember, usePlace } from "./lib/router";
+import { chooseTheme, storedTheme, type Theme } from "./lib/theme";
+import { ZONE } from "./lib/time";
 import { Empty, Failure, Loading } from "./ui/notice";
 import { Part } from "./ui/part";
+import { FleetView } from "./views/fleet/view";
+import { SignInView } from "./views/sign-in/view";
+import { TenantView } from "./views/tenant/view";
 
 export function App() {
   return (
@@ -137,13 +137,15 @@ function View({ place }: { place: Place }) {
     case "check":
       return (
         <Part
-          load={() => import("./check/view").then((part) => part.CheckView)}
+          load={() => import("./views/check/view").then((part) => part.CheckView)}
           sheet="check.css"
           props={{ place }}
         />
       );
     case "what-if":
-      return <Part load={() => import("./what-if/view").then((part) => part.WhatIfView)} props={{ place }} />;
+      return (
+        <Part load={() => import("./views/what-if/view").then((part) => part.WhatIfView)} props={{ place }} />
+      );
     case "lost":
       return (
         <Empty title="There is no such page.">
@@ -179,10 +181,15 @@ function Private({ place }: { place: Place }) {
     case "tenant":
       return <TenantView place={place} tenant={route.tenant} tab={route.tab} />;
     case "server":
-      return <Part load={() => import("./server/view").then((part) => part.ServerView)} props={{ place }} />;
+      return (
+        <Part load={() => import("./views/server/view").then((part) => part.ServerView)} props={{ place }} />
+      );
     case "operator":
       return (
-        <Part load={() => import("./operator/view").then((part) => part.OperatorView)} props={{ place }} />
+        <Part
+          load={() => import("./views/operator/view").then((part) => part.OperatorView)}
+          props={{ place }}
+        />
       );
     default:
       return null;

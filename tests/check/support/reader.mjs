@@ -6,7 +6,7 @@ import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const CHECK = fileURLToPath(new URL("../../../www/src/check/", import.meta.url));
+const CHECK = fileURLToPath(new URL("../../../www/src/views/check/", import.meta.url));
 const PACKAGE = fileURLToPath(new URL("../../../pkg/", import.meta.url));
 
 const folder = mkdtempSync(join(tmpdir(), "tidegate-check-"));
@@ -15,7 +15,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 await build({
   stdin: {
     contents: `export { Run } from "./run"; export { Mail } from "./input/mail"; export { headerText } from "./input/header-text";
-      export { jsonHeaders } from "./input/json"; export { Mailbox } from "./input/mailbox"; export { loadEngine } from "../engine";`,
+      export { jsonHeaders } from "./input/json"; export { Mailbox } from "./input/mailbox"; export { loadEngine } from "../../lib/engine";`,
     resolveDir: CHECK,
   },
   outdir: folder,

@@ -1,7 +1,7 @@
 /** What all charts share: uPlot in a box that follows its width and the reader's colours. */
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { useColourScheme } from "../theme";
+import { useColourScheme } from "../lib/theme";
 
 export type { uPlot };
 

@@ -3,9 +3,9 @@
  * mouse or the arrow keys, and several chosen by dragging or with Shift.
  */
 import { useId, useRef, useState } from "preact/hooks";
-import type { Counts } from "../api/types";
-import { shortDay, weekday } from "../time";
-import { number, OUTCOMES, type Outcome } from "../words";
+import { number, OUTCOMES, type Outcome } from "../domain/words";
+import type { Counts } from "../lib/api";
+import { shortDay, weekday } from "../lib/time";
 import { Chart, type uPlot } from "./chart";
 import { useDayKeys } from "./day-keys";
 import { type Day, dayPlot } from "./day-plot";

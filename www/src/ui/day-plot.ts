@@ -1,8 +1,8 @@
 /** How mail by the day is drawn: stacked bars, a lane above them for what happened, and the days beneath. */
 import uPlot from "uplot";
-import type { Counts } from "../api/types";
-import { DAY, shortDay } from "../time";
-import { number, type Outcome } from "../words";
+import { number, type Outcome } from "../domain/words";
+import type { Counts } from "../lib/api";
+import { DAY, shortDay } from "../lib/time";
 import { axes, type Palette } from "./chart";
 
 export interface Day {

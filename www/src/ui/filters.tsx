@@ -1,7 +1,7 @@
 /** What a list is narrowed by: a text that is typed, and choices. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Place, remember } from "../route";
-import { number, plural } from "../words";
+import { number, plural } from "../domain/words";
+import { type Place, remember } from "../lib/router";
 import { ExactInput } from "./exact-input";
 import { Empty } from "./notice";
 

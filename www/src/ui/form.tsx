@@ -1,7 +1,7 @@
 /** Parts of forms: a labelled field with its hint and error, and the sending of a form. */
 import type { ComponentChildren } from "preact";
 import { useId, useState } from "preact/hooks";
-import { ApiError } from "../api/client";
+import { ApiError } from "../lib/http";
 
 interface FieldProps {
   label: string;

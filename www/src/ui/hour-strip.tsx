@@ -3,10 +3,10 @@
  * spans tell it in words. Minutes are pointed at with the mouse or the arrow keys.
  */
 import { useState } from "preact/hooks";
-import type { Action } from "../api/types";
-import { clock } from "../time";
-import { OUTCOMES, type Outcome } from "../words";
-import { type Span, spans } from "./hour";
+import { type Span, spans } from "../domain/hour";
+import { OUTCOMES, type Outcome } from "../domain/words";
+import type { Action } from "../lib/api";
+import { clock } from "../lib/time";
 import { OutcomeMark } from "./marks";
 
 interface Props {

@@ -1,6 +1,7 @@
 /** The signs for outcomes and standings: a shape and a word each, so that colour is never the only one. */
-import type { State } from "../api/types";
-import { OUTCOMES, type Outcome, STATES } from "../words";
+
+import { OUTCOMES, type Outcome, STATES } from "../domain/words";
+import type { State } from "../lib/api";
 
 export function OutcomeMark({ outcome, label = OUTCOMES[outcome] }: { outcome: Outcome; label?: string }) {
   return (

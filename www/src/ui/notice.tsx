@@ -1,7 +1,7 @@
 /** What stands where content cannot: loading, nothing there, or an error; each says what to do. */
 import type { ComponentChildren } from "preact";
-import { ApiError } from "../api/client";
-import { useDoor } from "../session";
+import { useDoor } from "../lib/auth";
+import { ApiError } from "../lib/http";
 
 export function Loading({ what }: { what: string }) {
   return (

@@ -1,5 +1,5 @@
 /** The minutes of the hour that a stage closes, each outcome by its own sign. */
-import { type Minutes, rate } from "../words";
+import { type Minutes, rate } from "../domain/words";
 import { OutcomeMark } from "./marks";
 
 interface Props {

@@ -3,8 +3,8 @@
  * with the mouse or the arrow keys.
  */
 import { useState } from "preact/hooks";
-import { dateTime } from "../time";
-import { rate, wouldBeRate } from "../words";
+import { rate, wouldBeRate } from "../domain/words";
+import { dateTime } from "../lib/time";
 import { Chart } from "./chart";
 import { OutcomeMark } from "./marks";
 import { type Freeze, type StagePicture, type Step, stagePlot } from "./stage-plot";

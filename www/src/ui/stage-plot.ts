@@ -1,6 +1,7 @@
 /** How a way up the ladder is drawn: the closed minutes of the hour as steps over time, what stood still, and what comes. */
-import { monthName, shortDate, shortDateTime } from "../time";
-import type { Minutes } from "../words";
+
+import type { Minutes } from "../domain/words";
+import { monthName, shortDate, shortDateTime } from "../lib/time";
 import { axes, type Palette, type uPlot } from "./chart";
 
 /** A time on one rung of the ladder, in milliseconds. */

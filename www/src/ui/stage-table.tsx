@@ -1,5 +1,5 @@
 /** Stages with their dates. */
-import { rate, wouldBeRate } from "../words";
+import { rate, wouldBeRate } from "../domain/words";
 import type { Step } from "./stage-plot";
 import { type Column, Table } from "./table";
 import { Time } from "./time";

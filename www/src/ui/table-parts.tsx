@@ -1,6 +1,6 @@
 /** The parts of a table: headings or what stands for them, lines, and the room of lines that are out of sight. */
 import { Component, type ComponentChildren } from "preact";
-import type { Sort } from "./sort";
+import type { Sort } from "../lib/sort";
 
 export interface Column<Row> {
   /** Also the name by which it is sorted */

@@ -4,12 +4,12 @@
  */
 import type { ComponentChildren } from "preact";
 import { useCallback, useId, useMemo, useRef, useState } from "preact/hooks";
+import { useMedia } from "../lib/media";
+import type { Sort } from "../lib/sort";
 import { useLinesInSight } from "./lines-in-sight";
-import { useMedia } from "./media";
-import type { Sort } from "./sort";
 import { type Column, Heading, type Line, LineRow, Order, Space } from "./table-parts";
 
-export type { Sort } from "./sort";
+export type { Sort } from "../lib/sort";
 export type { Column } from "./table-parts";
 
 interface Props<Row> {

@@ -1,5 +1,5 @@
 /** A moment: in the reader's zone, in UTC on hover, with a countdown where it matters. */
-import { clock, countdown, dateOnly, dateTime, shortDateTime, useNow, utc } from "../time";
+import { clock, countdown, dateOnly, dateTime, shortDateTime, useNow, utc } from "../lib/time";
 
 interface Props {
   at: string;

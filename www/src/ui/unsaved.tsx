@@ -1,6 +1,6 @@
 /** Keeps the reader from losing what is not saved: asks before the view, the tab or the session is left. */
 import { useEffect, useState } from "preact/hooks";
-import { keepHere } from "../route";
+import { keepHere } from "../lib/router";
 import { Dialog } from "./dialog";
 
 /** Rendered as long as there is something unsaved. */

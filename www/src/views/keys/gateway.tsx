@@ -1,0 +1,97 @@
+/** What a gateway's key says about its gateway, so that its requests need not. */
+import type { Key } from "../../lib/api";
+import { Field, Tick } from "../../ui/form";
+import { CONNECTORS } from "./words";
+
+type Gateway = NonNullable<Key["gateway"]>;
+
+/** As it stands in the form: empty where nothing is said. */
+export interface Draft {
+  connector: string;
+  own_hops: string;
+  rspamd_add_headers: boolean;
+  postfix_refusals: boolean;
+}
+
+export function draftOf(gateway: Key["gateway"]): Draft {
+  return {
+    connector: gateway?.connector ?? "",
+    own_hops: gateway?.own_hops?.toString() ?? "",
+    rspamd_add_headers: gateway?.rspamd_add_headers ?? false,
+    postfix_refusals: gateway?.postfix_refusals ?? false,
+  };
+}
+
+/** As it is sent: null where nothing is said. */
+export function posted({ connector, own_hops, rspamd_add_headers, postfix_refusals }: Draft): Gateway | null {
+  const gateway: Gateway = {};
+  if (connector !== "") gateway.connector = connector as keyof typeof CONNECTORS;
+  if (own_hops !== "") gateway.own_hops = Number(own_hops);
+  if (rspamd_add_headers) gateway.rspamd_add_headers = true;
+  if (postfix_refusals) gateway.postfix_refusals = true;
+  return Object.keys(gateway).length > 0 ? gateway : null;
+}
+
+interface Props {
+  draft: Draft;
+  onChange: (draft: Draft) => void;
+  errorOf: (field: string) => string | undefined;
+}
+
+export function GatewayFields({ draft, onChange, errorOf }: Props) {
+  const set = (changes: Partial<Draft>) => onChange({ ...draft, ...changes });
+  return (
+    <fieldset class="choices">
+      <legend>What holds for its requests unless they say otherwise</legend>
+      <Field
+        label="Connector"
+        hint="How servers connect to this gateway. Policies say which kinds are in scope: usually on-premises alone."
+        error={errorOf("gateway.connector")}
+      >
+        {(input) => (
+          <select
+            {...input}
+            value={draft.connector}
+            onChange={(event) => set({ connector: event.currentTarget.value })}
+          >
+            <option value="">not said: internet</option>
+            {Object.entries(CONNECTORS).map(([value, name]) => (
+              <option key={value} value={value}>
+                {name}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+      <Field
+        label="Own Received fields"
+        hint="How many the gateway has put on top of the header before it asks: they are skipped. 0 to 16."
+        error={errorOf("gateway.own_hops")}
+      >
+        {(input) => (
+          <input
+            {...input}
+            type="number"
+            min="0"
+            max="16"
+            step="1"
+            value={draft.own_hops}
+            onInput={(event) => set({ own_hops: event.currentTarget.value })}
+          />
+        )}
+      </Field>
+      <Tick
+        label="rspamd adds the verdict as a header"
+        hint="For Postfix's milter_header_checks. Without it, rspamd's own action carries the verdict."
+        checked={draft.rspamd_add_headers}
+        onChange={(rspamd_add_headers) => set({ rspamd_add_headers })}
+      />
+      <Tick
+        label="Postfix's policy service defers"
+        hint="Addresses from which no machine of the last 30 days is acceptable, in four minutes of five. Without it, it only reports."
+        checked={draft.postfix_refusals}
+        onChange={(postfix_refusals) => set({ postfix_refusals })}
+      />
+    </fieldset>
+  );
+}

@@ -1,0 +1,60 @@
+/** What the tenant is told, and the webhooks that it is posted to. */
+import { useRef } from "preact/hooks";
+import { plural } from "../../domain/words";
+import type { Webhook } from "../../lib/api";
+import { useSession } from "../../lib/auth";
+import { path } from "../../lib/http";
+import { useLoad } from "../../lib/resource";
+import { visible } from "../../ui/hostile";
+import { Time } from "../../ui/time";
+import type { TabProps } from "../tenant/view";
+import { NotificationList } from "./list";
+import { Webhooks } from "./webhook-section";
+
+export function NotificationsTab({ tenant, place }: TabProps) {
+  const { api } = useSession();
+  const webhooks = useLoad<Webhook[]>(
+    async (signal) => {
+      const all: Webhook[] = [];
+      for await (const page of api.pages<Webhook>(path`/v1/tenants/${tenant}/webhooks`, { signal }))
+        all.push(...page);
+      return all;
+    },
+    [api, tenant],
+  );
+  const aside = useRef<HTMLElement>(null);
+  return (
+    <>
+      {webhooks.value?.map((webhook) => (
+        <Trouble key={webhook.id} webhook={webhook} />
+      ))}
+      <div class="beside">
+        <section aria-labelledby="told">
+          <div class="title-row">
+            <h2 id="told">Notifications</h2>
+            <button type="button" class="quiet jump" onClick={() => aside.current?.focus()}>
+              Webhooks ↓
+            </button>
+          </div>
+          <NotificationList tenant={tenant} place={place} />
+        </section>
+        <Webhooks tenant={tenant} webhooks={webhooks} section={aside} />
+      </div>
+    </>
+  );
+}
+
+/** A receiver that takes nothing is worth a word at the top. */
+function Trouble({ webhook: { url, failing_since, pending } }: { webhook: Webhook }) {
+  if (failing_since === null) return null;
+  return (
+    <p class="restraint">
+      <b>{hostOf(url)}</b> has taken no notification since <Time at={failing_since} countdown="beside" />;{" "}
+      {plural(pending, "notification waits", "notifications wait")} for it.
+    </p>
+  );
+}
+
+function hostOf(url: string): string {
+  return visible(URL.parse(url)?.host ?? url);
+}

@@ -1,0 +1,129 @@
+/** Which baseline tells what builds are acceptable: one by name, or the tenant's own, typed as JSON. */
+import { useMemo } from "preact/hooks";
+import type { Baseline } from "../../lib/api";
+import { useSession } from "../../lib/auth";
+import { path } from "../../lib/http";
+import { Field, useSending } from "../../ui/form";
+import { Refusal } from "../../ui/notice";
+import { inForce } from "../operator/baselines";
+import { baselineFlaws } from "./baseline-check";
+import { BaselineShown } from "./baseline-shown";
+import type { Editing } from "./edit";
+import { JsonEditor } from "./json-editor";
+import type { PolicyPage } from "./load";
+
+/** Stands for the tenant's own in the choice: no name of a baseline. */
+const OWN = "";
+
+interface Props extends Editing {
+  page: PolicyPage;
+}
+
+export function BaselineField({ page, draft, set, errorAt }: Props) {
+  const { api } = useSession();
+  const { baseline } = draft;
+  const stored = page.stored.policy.baseline;
+  const start = useSending(async () => {
+    const own = typeof stored === "string" ? await copyOf(stored) : stored;
+    set({ baseline: { kind: "own", text: JSON.stringify(own, null, 2) } });
+  });
+  /** Of a named one what applies now, and what is to come. */
+  const copyOf = async (name: string): Promise<Baseline> => {
+    const { baseline } = await api.get<{ baseline: Baseline }>(path`/v1/baselines/${name}`);
+    const since = inForce(baseline.editions)?.effective ?? "";
+    return { name: "own", editions: baseline.editions.filter(({ effective }) => effective >= since) };
+  };
+  const error = errorAt("baseline");
+  return (
+    <>
+      <Field
+        label="Baseline"
+        hint="Which builds are acceptable, by product and date."
+        error={baseline.kind === "named" ? error : undefined}
+      >
+        {(input) => (
+          <select
+            {...input}
+            value={baseline.kind === "named" ? baseline.name : OWN}
+            onChange={(event) => {
+              const name = event.currentTarget.value;
+              if (name === OWN) start.submit();
+              else set({ baseline: { kind: "named", name } });
+            }}
+          >
+            {page.baselines.map((name) => (
+              <option key={name} value={name}>
+                {PRESETS[name] ?? name}
+              </option>
+            ))}
+            <option value={OWN}>this tenant's own …</option>
+          </select>
+        )}
+      </Field>
+      <Refusal error={start.error} />
+      {baseline.kind === "named" && (
+        <BaselineShown key={baseline.name} name={baseline.name} catalog={page.catalog} />
+      )}
+      {baseline.kind === "own" && (
+        <OwnBaseline
+          page={page}
+          text={baseline.text}
+          onChange={(text) => set({ baseline: { kind: "own", text } })}
+          error={error}
+        />
+      )}
+    </>
+  );
+}
+
+const PRESETS: Record<string, string> = {
+  microsoft: "microsoft: what Microsoft requires",
+  strict: "strict: end of support, and security updates within a set time",
+};
+
+interface OwnProps {
+  page: PolicyPage;
+  text: string;
+  onChange: (text: string) => void;
+  error: string | undefined;
+}
+
+function OwnBaseline({ page: { catalog }, text, onChange, error }: OwnProps) {
+  const flaws = useMemo(() => baselineFlaws(text, catalog), [text, catalog]);
+  return (
+    <>
+      <JsonEditor
+        label="The tenant's own baseline"
+        text={text}
+        onChange={onChange}
+        flaws={flaws}
+        error={error}
+      />
+      <details class="baseline">
+        <summary>How a baseline is written</summary>
+        <p>
+          Of its editions the newest whose day <code>effective</code> has come applies. Each says for
+          products, by the catalog's names, what they require:
+        </p>
+        <ul>
+          <li>
+            <code>{'{"minimum": ["15.1.2507.61"]}'}</code>: the lowest accepted build of each accepted
+            cumulative update;
+          </li>
+          <li>
+            <code>{'{"max_lag_days": 60}'}</code>: out of date once a newer security update has been public
+            for so long;
+          </li>
+          <li>
+            <code>"unsupported"</code>: always out of date.
+          </li>
+        </ul>
+        <p>
+          A product that is not named is accepted. With <code>"unsupported_after_end_of_support": true</code>{" "}
+          whatever is out of support is out of date.
+        </p>
+        <p>Products: {catalog.products.map(({ name }) => name).join(", ")}.</p>
+      </details>
+    </>
+  );
+}
