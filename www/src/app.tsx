@@ -4,11 +4,11 @@ import { type Me, SessionProvider, useDoor } from "./lib/auth";
 import { href, leaving, type Place, type Route, remember, usePlace } from "./lib/router";
 import { chooseTheme, storedTheme, type Theme } from "./lib/theme";
 import { ZONE } from "./lib/time";
+import { OperatorPage, TenantPage } from "./pages";
 import { Empty, Failure, Loading } from "./ui/notice";
 import { Part } from "./ui/part";
 import { FleetView } from "./views/fleet/view";
 import { SignInView } from "./views/sign-in/view";
-import { TenantView } from "./views/tenant/view";
 
 export function App() {
   return (
@@ -179,18 +179,13 @@ function Private({ place }: { place: Place }) {
       if (tenant === null) return <FleetView place={place} />;
       return <Onward to={{ ...place, route: { view: "tenant", tenant, tab: "report" } }} />;
     case "tenant":
-      return <TenantView place={place} tenant={route.tenant} tab={route.tab} />;
+      return <TenantPage place={place} tenant={route.tenant} tab={route.tab} />;
     case "server":
       return (
         <Part load={() => import("./views/server/view").then((part) => part.ServerView)} props={{ place }} />
       );
     case "operator":
-      return (
-        <Part
-          load={() => import("./views/operator/view").then((part) => part.OperatorView)}
-          props={{ place }}
-        />
-      );
+      return <OperatorPage place={place} />;
     default:
       return null;
   }
@@ -200,8 +195,4 @@ function Private({ place }: { place: Place }) {
 function Onward({ to }: { to: Place }) {
   useEffect(() => remember(to, {}), []);
   return null;
-}
-
-export interface ViewProps {
-  place: Place;
 }

@@ -2,7 +2,7 @@
 import type * as pkg from "../../../pkg/tidegate";
 import type { Action, Ladder, Standing } from "../lib/api";
 import { type Engine, loadEngine } from "../lib/engine";
-import type { Freeze } from "../ui/stage-plot";
+import type { Freeze } from "./steps";
 import type { Minutes } from "./words";
 
 export interface Supposition {

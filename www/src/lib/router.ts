@@ -22,6 +22,16 @@ export interface Place {
   query: Query;
 }
 
+/** What a view is shown with. */
+export interface ViewProps {
+  place: Place;
+}
+
+/** What a part of a tenant's page is shown with. */
+export interface TabProps extends ViewProps {
+  tenant: string;
+}
+
 export function parse(hash: string): Place {
   const [path = "", search = ""] = hash.replace(/^#/, "").split("?", 2);
   return { route: routeOf(path), query: Object.fromEntries(new URLSearchParams(search)) };

@@ -1,11 +1,11 @@
 /** What a baseline requires, edition by edition, as tables. */
 
+import { inForce } from "../domain/baselines";
 import { releaseName, releaseOf } from "../domain/releases";
 import { plural } from "../domain/words";
 import type { Baseline, Catalog } from "../lib/api";
 import { order } from "../lib/sort";
 import { dateOf, day } from "../lib/time";
-import { inForce } from "../views/operator/baselines";
 
 type Edition = Baseline["editions"][number];
 

@@ -3,13 +3,12 @@
  * with the mouse or the arrow keys.
  */
 import { useState } from "preact/hooks";
+import type { Freeze, StagePicture, Step } from "../domain/steps";
 import { rate, wouldBeRate } from "../domain/words";
 import { dateTime } from "../lib/time";
 import { Chart } from "./chart";
 import { OutcomeMark } from "./marks";
-import { type Freeze, type StagePicture, type Step, stagePlot } from "./stage-plot";
-
-export type { Freeze, Mark, StagePicture, Step } from "./stage-plot";
+import { stagePlot } from "./stage-plot";
 
 interface Props {
   picture: StagePicture;

@@ -1,43 +1,8 @@
 /** How a way up the ladder is drawn: the closed minutes of the hour as steps over time, what stood still, and what comes. */
 
-import type { Minutes } from "../domain/words";
+import { type Freeze, joined, type StagePicture, type Step } from "../domain/steps";
 import { monthName, shortDate, shortDateTime } from "../lib/time";
 import { axes, type Palette, type uPlot } from "./chart";
-
-/** A time on one rung of the ladder, in milliseconds. */
-export interface Step {
-  from: number;
-  until: number;
-  /** The stage's */
-  number: number;
-  minutes: Minutes;
-  /** Its minutes were closed, were only reported, or are still to come. */
-  kind: "met" | "would" | "planned";
-}
-
-/** A time during which the clock stands still, and nothing is closed. */
-export interface Freeze {
-  from: number;
-  until: number;
-  words: string;
-}
-
-/** Something that happened, or will. */
-export interface Mark {
-  at: number;
-  words: string;
-}
-
-export interface StagePicture {
-  steps: Step[];
-  freezes: Freeze[];
-  marks: Mark[];
-  now: number;
-  /** What stands over it; `now` by default */
-  nowWords?: string;
-  from: number;
-  until: number;
-}
 
 /** CSS pixels; the lanes stand above the steps. */
 const [HEIGHT, MARK_LANE, STAGE_LANE] = [260, 20, 20];
@@ -320,15 +285,4 @@ function without({ from, until }: Step, freezes: Freeze[]): [number, number][] {
     );
   }
   return parts.filter(([start, end]) => start < end);
-}
-
-/** Steps of one stage that follow each other as one. */
-export function joined(steps: Step[]): Step[] {
-  const found: Step[] = [];
-  for (const step of steps) {
-    const before = found.at(-1);
-    if (before && before.until === step.from && before.number === step.number) before.until = step.until;
-    else found.push({ ...step });
-  }
-  return found;
 }

@@ -1,6 +1,7 @@
 /** Stages with their dates. */
+
+import type { Step } from "../domain/steps";
 import { rate, wouldBeRate } from "../domain/words";
-import type { Step } from "./stage-plot";
 import { type Column, Table } from "./table";
 import { Time } from "./time";
 

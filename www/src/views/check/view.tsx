@@ -1,6 +1,6 @@
 /** Check a header: which Exchange servers a message, or a mailbox, came through. Needs no key; nothing is sent. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { ViewProps } from "../../app";
+import type { ViewProps } from "../../lib/router";
 import { Title } from "../../ui/title";
 import { useChecker } from "./checker";
 import { DropTarget } from "./drop";

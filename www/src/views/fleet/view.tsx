@@ -1,8 +1,8 @@
 /** All tenants: how they stand, and the table to find those that need somebody. */
 import { useMemo, useState } from "preact/hooks";
-import type { ViewProps } from "../../app";
 import type { Control } from "../../lib/api";
 import { rights, useSession } from "../../lib/auth";
+import type { ViewProps } from "../../lib/router";
 import { href, type Place, remember } from "../../lib/router";
 import { save } from "../../lib/save";
 import { type Sort, sortOf, sortText } from "../../lib/sort";

@@ -1,10 +1,10 @@
 /** Until when, and from where, a key may be used. */
 import type { Key } from "../../lib/api";
+import { listOf } from "../../lib/text";
 import { addDays, dateOf, useNow } from "../../lib/time";
 import { ExactInput } from "../../ui/exact-input";
 import { Field } from "../../ui/form";
 import { Time } from "../../ui/time";
-import { listOf } from "../policy/draft";
 
 /** As it stands in the form: empty where it has no bounds. */
 export interface Bounds {

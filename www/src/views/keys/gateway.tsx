@@ -1,7 +1,8 @@
 /** What a gateway's key says about its gateway, so that its requests need not. */
+
+import { CONNECTORS } from "../../domain/connectors";
 import type { Key } from "../../lib/api";
 import { Field, Tick } from "../../ui/form";
-import { CONNECTORS } from "./words";
 
 type Gateway = NonNullable<Key["gateway"]>;
 

@@ -1,4 +1,5 @@
 /** What keys are for, in words. */
+import { CONNECTORS } from "../../domain/connectors";
 import type { Key, Role } from "../../lib/api";
 
 export const ROLES: Record<Role, { name: string; meaning: string }> = {
@@ -10,14 +11,6 @@ export const ROLES: Record<Role, { name: string; meaning: string }> = {
     meaning: "Everything, for all tenants: also the emergency brake, catalog and baselines.",
   },
   metrics: { name: "Metrics", meaning: "Reads /metrics, for Prometheus. Nothing else." },
-};
-
-type Gateway = NonNullable<Key["gateway"]>;
-
-export const CONNECTORS: Record<NonNullable<Gateway["connector"]>, string> = {
-  on_premises: "on-premises",
-  partner: "partner",
-  internet: "internet",
 };
 
 /** `on-premises, 1 own field`; empty where a gateway's key says nothing of its gateway */

@@ -5,9 +5,9 @@ import type { Webhook } from "../../lib/api";
 import { useSession } from "../../lib/auth";
 import { path } from "../../lib/http";
 import { useLoad } from "../../lib/resource";
+import type { TabProps } from "../../lib/router";
 import { visible } from "../../ui/hostile";
 import { Time } from "../../ui/time";
-import type { TabProps } from "../tenant/view";
 import { NotificationList } from "./list";
 import { Webhooks } from "./webhook-section";
 

@@ -1,4 +1,5 @@
 /** The baselines that policies may name, each with its editions beneath. */
+import { inForce } from "../../domain/baselines";
 import { dateOf, day } from "../../lib/time";
 import { Editions } from "../../ui/editions";
 import { type Column, Table } from "../../ui/table";
@@ -80,12 +81,4 @@ function columns(onRestore: Props["onRestore"]): Column<BaselineVersion>[] {
     },
   ];
   return shown.filter((column) => column !== false);
-}
-
-/** The newest one whose day has come. */
-export function inForce<Edition extends { effective: string }>(editions: Edition[]): Edition | undefined {
-  const today = dateOf(new Date());
-  return editions
-    .filter(({ effective }) => effective <= today)
-    .sort((one, other) => (one.effective < other.effective ? 1 : -1))[0];
 }

@@ -1,5 +1,6 @@
 /** Puts an earlier version of the catalog or of a baseline in force again, having shown what it holds. */
 import { useState } from "preact/hooks";
+import { inForce } from "../../domain/baselines";
 import { plural } from "../../domain/words";
 import type { Baseline } from "../../lib/api";
 import { useSession } from "../../lib/auth";
@@ -9,7 +10,6 @@ import { Dialog } from "../../ui/dialog";
 import { Buttons, Field, useSending } from "../../ui/form";
 import { Failure, Loading, Refusal } from "../../ui/notice";
 import { Time } from "../../ui/time";
-import { inForce } from "./baselines";
 import { contents } from "./catalog";
 import { addressOf, type Fact, loadVersion, nameOf, versionName } from "./load";
 

@@ -4,8 +4,8 @@ import type { Policy } from "../../lib/api";
 import { useSession } from "../../lib/auth";
 import { path } from "../../lib/http";
 import { useLoad } from "../../lib/resource";
+import type { TabProps } from "../../lib/router";
 import { Failure, Loading } from "../../ui/notice";
-import type { TabProps } from "../tenant/view";
 import { Exemptions } from "./exemption-section";
 import { Pauses } from "./pause-section";
 

@@ -1,11 +1,11 @@
 /** Which baseline tells what builds are acceptable: one by name, or the tenant's own, typed as JSON. */
 import { useMemo } from "preact/hooks";
+import { inForce } from "../../domain/baselines";
 import type { Baseline } from "../../lib/api";
 import { useSession } from "../../lib/auth";
 import { path } from "../../lib/http";
 import { Field, useSending } from "../../ui/form";
 import { Refusal } from "../../ui/notice";
-import { inForce } from "../operator/baselines";
 import { baselineFlaws } from "./baseline-check";
 import { BaselineShown } from "./baseline-shown";
 import type { Editing } from "./edit";

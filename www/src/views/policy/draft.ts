@@ -1,5 +1,6 @@
 /** A policy as the form holds it, and back. */
 import type { Connector, Ladder, Mode, Policy } from "../../lib/api";
+import { listOf } from "../../lib/text";
 
 export type Right = Policy["delegated"][number];
 
@@ -91,11 +92,6 @@ export function toPolicy(draft: Draft): Policy {
     delegated: draft.delegated,
     pause_days_per_year: Number(draft.pauseDays),
   };
-}
-
-/** What stands between blanks and commas. */
-export function listOf(text: string): string[] {
-  return text.split(/[\s,]+/).filter(Boolean);
 }
 
 /** What stands between blanks, since a local part may hold a comma, though none at its end. */

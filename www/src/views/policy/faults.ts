@@ -2,8 +2,9 @@
 
 import { MAX_DAYS } from "../../domain/pauses";
 import type { Catalog } from "../../lib/api";
+import { listOf } from "../../lib/text";
 import { baselineFlaws } from "./baseline-check";
-import { type Draft, listOf, localParts, type RelayDraft } from "./draft";
+import { type Draft, localParts, type RelayDraft } from "./draft";
 import { templateFault, textFault } from "./reply-template";
 
 export type Faults = ReadonlyMap<string, string>;

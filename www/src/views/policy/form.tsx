@@ -1,12 +1,12 @@
 /** The members of a policy as fields, in the order in which one thinks of them. */
 
+import { CONNECTORS } from "../../domain/connectors";
 import { MODES } from "../../domain/words";
 import type { Connector } from "../../lib/api";
 import { ExactInput } from "../../ui/exact-input";
 import { Choices, Field, Tick } from "../../ui/form";
 import { LadderEditor } from "../../ui/ladder-editor";
 import { Ticks } from "../../ui/ticks";
-import { CONNECTORS } from "../keys/words";
 import { AdminFields } from "./admin";
 import { BaselineField } from "./baseline";
 import type { Editing } from "./edit";

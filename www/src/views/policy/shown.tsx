@@ -1,12 +1,12 @@
 /** A policy to read. */
 import type { ComponentChildren } from "preact";
+import { CONNECTORS } from "../../domain/connectors";
 import { MODES, plural } from "../../domain/words";
 import type { Catalog, Policy } from "../../lib/api";
 import { day, exactDuration } from "../../lib/time";
 import { Editions } from "../../ui/editions";
 import { Rate } from "../../ui/rate";
 import { type Column, Table } from "../../ui/table";
-import { CONNECTORS } from "../keys/words";
 import { RIGHTS } from "./admin";
 import { BaselineShown } from "./baseline-shown";
 import { toDraft } from "./draft";

@@ -1,7 +1,7 @@
 /** The policy of a tenant: an editor for who may change it, for others a page to read. */
 import { rights, useSession } from "../../lib/auth";
+import type { TabProps } from "../../lib/router";
 import { Failure, Loading } from "../../ui/notice";
-import type { TabProps } from "../tenant/view";
 import { PolicyEditor } from "./editor";
 import { type PolicyPage, usePolicyPage } from "./load";
 import { PolicyShown } from "./shown";

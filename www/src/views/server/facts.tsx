@@ -1,16 +1,10 @@
 /** What is known of a server. */
 import type { ComponentChildren } from "preact";
+import { CONNECTORS } from "../../domain/connectors";
 import { releaseOf } from "../../domain/releases";
 import { plural, reason } from "../../domain/words";
-import type { ServerDetail } from "../../lib/api";
 import { Time } from "../../ui/time";
 import type { ServerPage } from "./load";
-
-const CONNECTORS: Record<ServerDetail["connector"], string> = {
-  on_premises: "on-premises",
-  partner: "partner",
-  internet: "Internet",
-};
 
 export function Facts({ page: { server, catalog, exemptions } }: { page: ServerPage }) {
   const { build, standing } = server;

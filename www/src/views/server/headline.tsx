@@ -1,8 +1,8 @@
 /** The sentences at the top: since when a server is out of date, what its mail meets now, and what will come. */
 import type { ComponentChildren } from "preact";
+import type { StagePicture } from "../../domain/steps";
 import { isReportedOnly, type Minutes, reason } from "../../domain/words";
 import type { Effect, ServerDetail } from "../../lib/api";
-import type { StagePicture } from "../../ui/stage-plot";
 import { Time } from "../../ui/time";
 import type { ServerPage } from "./load";
 import { comes } from "./timeline";

@@ -1,9 +1,9 @@
 /** A server's way up the ladder: what its transitions tell of the past, and what its stage and the ladder tell of the future. */
 
+import type { Freeze, Mark, StagePicture, Step } from "../../domain/steps";
 import { isReportedOnly, type Minutes } from "../../domain/words";
 import type { Exemption, Ladder, ServerDetail } from "../../lib/api";
 import { DAY, shortDate } from "../../lib/time";
-import type { Freeze, Mark, StagePicture, Step } from "../../ui/stage-plot";
 import type { Rules, ServerPage } from "./load";
 
 /** What is shown around the steps themselves. */

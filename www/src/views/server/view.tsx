@@ -1,9 +1,9 @@
 /** One server: what becomes of its mail and why, its way up the ladder, and the evidence. */
 import { useMemo, useState } from "preact/hooks";
-import type { ViewProps } from "../../app";
 import { stateOf } from "../../domain/words";
 import { useSession } from "../../lib/auth";
 import { useFresh, useLoad } from "../../lib/resource";
+import type { ViewProps } from "../../lib/router";
 import { href } from "../../lib/router";
 import { dateOf } from "../../lib/time";
 import { StateMark } from "../../ui/marks";

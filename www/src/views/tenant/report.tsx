@@ -2,6 +2,7 @@
 import { useMemo, useRef } from "preact/hooks";
 import { rights, useSession } from "../../lib/auth";
 import { useFresh } from "../../lib/resource";
+import type { TabProps } from "../../lib/router";
 import { remember } from "../../lib/router";
 import { dateOf, useNow } from "../../lib/time";
 import { type Day, DayChart } from "../../ui/day-chart";
@@ -14,7 +15,6 @@ import { type Overview, useTenantReport } from "./load";
 import { PauseButton } from "./pause-button";
 import { daysOf, fromTo, rangeOf } from "./range";
 import { Servers } from "./servers";
-import type { TabProps } from "./view";
 
 /** A report tells no more stage changes than so many. */
 const MAX_CHANGES = 500;

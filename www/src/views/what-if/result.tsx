@@ -1,10 +1,10 @@
 /** What would become of the mail: a sentence, the stages over time, one hour of them, and their dates. */
 import type { Simulation } from "../../domain/simulation";
+import { type Freeze, joined, type StagePicture, type Step } from "../../domain/steps";
 import { rate, reason } from "../../domain/words";
 import { DAY, day } from "../../lib/time";
 import { HourStrip } from "../../ui/hour-strip";
 import { StageChart } from "../../ui/stage-chart";
-import { type Freeze, joined, type StagePicture, type Step } from "../../ui/stage-plot";
 import { StageTable } from "../../ui/stage-table";
 import { Time } from "../../ui/time";
 import type { Days, Inputs } from "./inputs";

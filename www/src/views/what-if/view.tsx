@@ -1,8 +1,8 @@
 /** What if: a server that is supposed, climbing a ladder that is supposed. All of it stands in the address. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { ViewProps } from "../../app";
 import { loadSimulator, type Simulation, type Simulator } from "../../domain/simulation";
 import { useLoad } from "../../lib/resource";
+import type { ViewProps } from "../../lib/router";
 import { type Query, remember } from "../../lib/router";
 import { Empty, Loading } from "../../ui/notice";
 import { Title } from "../../ui/title";
