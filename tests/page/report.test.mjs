@@ -74,11 +74,11 @@ test("pointing at a day tells its figures and what happened on it, by mouse and 
   const same = report.transitions.filter((/** @type {any} */ { at }) => at.startsWith(date));
   const day = report.series.find((/** @type {any} */ { at }) => at.startsWith(date));
   const index = Math.round((Date.parse(date) - Date.parse(report.from)) / (DAY * 1000));
-  const plot = page.locator(".days .u-over");
+  const plot = page.locator(".days .chart-over");
   const box = await plot.boundingBox();
   assert.ok(box);
   await page.mouse.move(box.x + ((index + 0.5) / 30) * box.width, box.y + box.height / 2);
-  const reading = page.locator(".days-reading");
+  const reading = page.locator(".days .chart-reading");
   await reading.getByText(weekday(date)).waitFor();
   const words = (await reading.textContent()) ?? "";
   for (const part of [
@@ -102,7 +102,7 @@ test("pointing at a day tells its figures and what happened on it, by mouse and 
 
 test("days are chosen by dragging, by keyboard, by presets and by dates, and stay in the address", async (t) => {
   const page = await open(t, { at: `/tenants/${TENANT}` });
-  const box = await page.locator(".days .u-over").boundingBox();
+  const box = await page.locator(".days .chart-over").boundingBox();
   assert.ok(box);
   const over = (/** @type {number} */ index) => box.x + ((index + 0.5) / 30) * box.width;
   await page.mouse.move(over(9), box.y + 60);

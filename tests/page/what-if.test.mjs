@@ -202,7 +202,7 @@ test("another moment is chosen on the picture, by mouse and by keyboard", async 
   await page.keyboard.press("End");
   await page.keyboard.press("Enter");
   await page.getByText(`On ${written("2027-02-24T08:15Z")} it is in stage 8: all rejected.`).waitFor();
-  await page.locator(".stages .u-over").click({ position: { x: 60, y: 80 } });
+  await page.locator(".stages .chart-over").click({ position: { x: 60, y: 80 } });
   await page.getByText("it is in stage 1: all accepted.").waitFor();
 });
 

@@ -4,7 +4,7 @@ import { loadSimulator } from "../../domain/simulation";
 import type { Minutes } from "../../domain/words";
 import { useLoad } from "../../lib/resource";
 import { useNow } from "../../lib/time";
-import { HourStrip } from "../../ui/hour-strip";
+import { HourChart } from "../../ui/chart/hour";
 import { Time } from "../../ui/time";
 import type { ServerPage } from "./load";
 
@@ -46,7 +46,7 @@ function Shown({ tenant, server, closed }: { tenant: string; server: string; clo
           </>
         )}
       </h2>
-      <HourStrip
+      <HourChart
         actions={hour.actions}
         start={hour.start}
         would={would}

@@ -5,7 +5,7 @@ import { useFresh } from "../../lib/resource";
 import type { TabProps } from "../../lib/router";
 import { remember } from "../../lib/router";
 import { dateOf, useNow } from "../../lib/time";
-import { type Day, DayChart } from "../../ui/day-chart";
+import { type Day, DayChart, DayTable } from "../../ui/chart/days";
 import { Failure, Loading } from "../../ui/notice";
 import { DaysChoice } from "./days";
 import { NothingYet } from "./empty";
@@ -39,6 +39,7 @@ export function ReportTab({ tenant, place }: TabProps) {
     );
   }
   const { rows, policy, complete } = value;
+  const eventsName = report.transitions.length < MAX_CHANGES ? "Stage changes" : "Newest stage changes";
   if (rows.length === 0) return <NothingYet tenant={tenant} />;
   return (
     <>
@@ -63,9 +64,10 @@ export function ReportTab({ tenant, place }: TabProps) {
           days={days}
           today={today}
           totals={report.totals}
-          eventsName={report.transitions.length < MAX_CHANGES ? "Stage changes" : "Newest stage changes"}
+          eventsName={eventsName}
           onRange={(from, to) => remember(place, fromTo(from, to))}
         />
+        <DayTable days={days} totals={report.totals} eventsName={eventsName} />
       </section>
       <Servers
         tenant={tenant}

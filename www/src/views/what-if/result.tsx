@@ -3,8 +3,8 @@ import type { Simulation } from "../../domain/simulation";
 import { type Freeze, joined, type StagePicture, type Step } from "../../domain/steps";
 import { rate, reason } from "../../domain/words";
 import { DAY, day } from "../../lib/time";
-import { HourStrip } from "../../ui/hour-strip";
-import { StageChart } from "../../ui/stage-chart";
+import { HourChart } from "../../ui/chart/hour";
+import { StageChart } from "../../ui/chart/stages";
 import { StageTable } from "../../ui/stage-table";
 import { Time } from "../../ui/time";
 import type { Days, Inputs } from "./inputs";
@@ -49,7 +49,7 @@ export function Result({ inputs, simulation, onPick }: Props) {
             <h2 id="hour">
               The hour from <Time at={hour.start.toISOString()} />
             </h2>
-            <HourStrip actions={hour.actions} start={hour.start} now={new Date(inputs.at)} />
+            <HourChart actions={hour.actions} start={hour.start} now={new Date(inputs.at)} />
             <Shift inputs={inputs} offset={hour.offset} />
           </section>
           <section aria-labelledby="dates">
