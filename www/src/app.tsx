@@ -1,41 +1,45 @@
 /** The page's frame: who is signed in, where one can go, and the view for where one is. */
-import { useEffect, useRef, useState } from "preact/hooks";
-import { type Me, SessionProvider, useDoor } from "./lib/auth";
-import { href, leaving, type Place, type Route, remember, usePlace } from "./lib/router";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { AuthProvider, type Me, useAuth } from "./lib/auth";
+import { href, type Place, type Route, tryLeaving, updateQuery, usePlace } from "./lib/router";
 import { chooseTheme, storedTheme, type Theme } from "./lib/theme";
 import { ZONE } from "./lib/time";
 import { OperatorPage, TenantPage } from "./pages";
+import { Boundary, lazy } from "./ui/await";
 import { Empty, Failure, Loading } from "./ui/notice";
-import { Part } from "./ui/part";
 import { FleetView } from "./views/fleet/view";
 import { SignInView } from "./views/sign-in/view";
 
+const CheckView = lazy(() => import("./views/check/view").then((view) => view.CheckView), "check.css");
+const WhatIfView = lazy(() => import("./views/what-if/view").then((view) => view.WhatIfView));
+const ServerView = lazy(() => import("./views/server/view").then((view) => view.ServerView));
+
 export function App() {
   return (
-    <SessionProvider>
+    <AuthProvider>
       <Frame />
-    </SessionProvider>
+    </AuthProvider>
   );
 }
 
 function Frame() {
-  const place = usePlace();
+  const { place, scroll } = usePlace();
   const main = useRef<HTMLElement>(null);
   const at = href(place.route);
   const last = useRef(at);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (last.current === at) return;
     last.current = at;
-    scrollTo(0, 0);
     main.current?.focus({ preventScroll: true });
+    scrollTo(0, scroll);
   }, [at]);
-  const { signIn } = useDoor();
+  const { auth } = useAuth();
   const isEntering = useRef(false);
   useEffect(() => {
     // the form that had the focus is gone
-    if (signIn.state === "in" && isEntering.current) main.current?.focus({ preventScroll: true });
-    if (signIn.state !== "looking") isEntering.current = signIn.state === "out";
-  }, [signIn.state]);
+    if (auth.state === "in" && isEntering.current) main.current?.focus({ preventScroll: true });
+    if (auth.state !== "looking") isEntering.current = auth.state === "out";
+  }, [auth.state]);
   return (
     <>
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
@@ -43,7 +47,9 @@ function Frame() {
       </button>
       <Head route={place.route} />
       <main id="main" ref={main} tabIndex={-1}>
-        <View key={at} place={place} />
+        <Boundary key={at}>
+          <View place={place} />
+        </Boundary>
       </main>
       <Foot />
     </>
@@ -51,8 +57,8 @@ function Frame() {
 }
 
 function Head({ route }: { route: Route }) {
-  const { signIn, leave } = useDoor();
-  const me = signIn.state === "in" ? signIn.session.me : null;
+  const { auth, signOut } = useAuth();
+  const me = auth.state === "in" ? auth.session.me : null;
   const here = (view: Route["view"]) => (route.view === view ? "page" : undefined);
   return (
     <header class="head">
@@ -88,7 +94,7 @@ function Head({ route }: { route: Route }) {
       {me ? (
         <p class="who">
           <span title="The key that you are signed in with">{nameOf(me)}</span>
-          <button type="button" class="quiet" onClick={() => leaving(leave)}>
+          <button type="button" class="quiet" onClick={() => tryLeaving(signOut)}>
             Sign out
           </button>
         </p>
@@ -135,17 +141,9 @@ function View({ place }: { place: Place }) {
   const { route } = place;
   switch (route.view) {
     case "check":
-      return (
-        <Part
-          load={() => import("./views/check/view").then((part) => part.CheckView)}
-          sheet="check.css"
-          props={{ place }}
-        />
-      );
+      return <CheckView place={place} />;
     case "what-if":
-      return (
-        <Part load={() => import("./views/what-if/view").then((part) => part.WhatIfView)} props={{ place }} />
-      );
+      return <WhatIfView place={place} />;
     case "lost":
       return (
         <Empty title="There is no such page.">
@@ -161,19 +159,19 @@ function View({ place }: { place: Place }) {
 
 /** Views of what a key opens. */
 function Private({ place }: { place: Place }) {
-  const { signIn } = useDoor();
-  switch (signIn.state) {
+  const { auth } = useAuth();
+  switch (auth.state) {
     case "looking":
       return <Loading what="what your key opens" />;
     case "out":
-      return <SignInView refused={signIn.refused} />;
+      return <SignInView refused={auth.refused} />;
     case "unreachable":
-      return <Failure error={signIn.error} retry={signIn.retry} />;
+      return <Failure error={auth.error} retry={auth.retry} otherKey />;
     case "in":
       break;
   }
   const { route } = place;
-  const { tenant } = signIn.session.me;
+  const { tenant } = auth.session.me;
   switch (route.view) {
     case "home":
       if (tenant === null) return <FleetView place={place} />;
@@ -181,9 +179,7 @@ function Private({ place }: { place: Place }) {
     case "tenant":
       return <TenantPage place={place} tenant={route.tenant} tab={route.tab} />;
     case "server":
-      return (
-        <Part load={() => import("./views/server/view").then((part) => part.ServerView)} props={{ place }} />
-      );
+      return <ServerView place={place} tenant={route.tenant} server={route.server} />;
     case "operator":
       return <OperatorPage place={place} />;
     default:
@@ -193,6 +189,6 @@ function Private({ place }: { place: Place }) {
 
 /** Who can see one tenant alone starts there. */
 function Onward({ to }: { to: Place }) {
-  useEffect(() => remember(to, {}), []);
+  useEffect(() => updateQuery(to, {}), []);
   return null;
 }

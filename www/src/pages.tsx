@@ -1,58 +1,42 @@
 /** The pages that consist of several views, as tabs: a tenant's, and the operator's. */
-import type { ComponentType } from "preact";
+import type { FunctionComponent } from "preact";
 import { type Me, rights, useSession } from "./lib/auth";
-import { path } from "./lib/http";
 import { href, type TabProps, type TenantTab, type ViewProps } from "./lib/router";
+import { Boundary, lazy } from "./ui/await";
 import { Empty } from "./ui/notice";
-import { Part } from "./ui/part";
 import { Title } from "./ui/title";
 import { ReportTab } from "./views/tenant/report";
 
 interface Tab<Id, Props> {
   id: Id;
   name: string;
-  /** What comes with the page; all others are fetched when they are first used */
-  View?: ComponentType<Props>;
-  load?: () => Promise<ComponentType<Props>>;
+  View: FunctionComponent<Props>;
   /** Whether a key can use it; everybody's can by default */
   open?: (me: Me) => boolean;
 }
 
-const AUDIT = () => import("./ui/audit-trail").then(({ AuditTrail }) => AuditTrail);
+const PausesTab = lazy(() => import("./views/pauses/view").then((view) => view.PausesTab));
+const PolicyTab = lazy(() => import("./views/policy/view").then((view) => view.PolicyTab));
+const NotificationsTab = lazy(() =>
+  import("./views/notifications/view").then((view) => view.NotificationsTab),
+);
+const Keys = lazy(() => import("./views/keys/keys").then((view) => view.Keys));
+const AuditTrail = lazy(() => import("./ui/audit-trail").then((view) => view.AuditTrail));
+const Brake = lazy(() => import("./views/operator/brake").then((view) => view.BrakeSection));
+const Facts = lazy(() => import("./views/operator/facts").then((view) => view.Facts));
+const OperatorNotifications = lazy(() =>
+  import("./views/operator/notifications").then((view) => view.OperatorNotifications),
+);
+
+const operates = (me: Me) => rights(me).operate;
 
 const TENANT: Tab<TenantTab, TabProps>[] = [
   { id: "report", name: "Report", View: ReportTab },
-  {
-    id: "pauses",
-    name: "Pauses & exemptions",
-    load: () => import("./views/pauses/view").then(({ PausesTab }) => PausesTab),
-  },
-  {
-    id: "policy",
-    name: "Policy",
-    load: () => import("./views/policy/view").then(({ PolicyTab }) => PolicyTab),
-  },
-  {
-    id: "keys",
-    name: "Keys",
-    load: () => import("./views/keys/keys").then(({ Keys }) => Keys),
-    open: (me) => rights(me).operate,
-  },
-  {
-    id: "notifications",
-    name: "Notifications",
-    load: () => import("./views/notifications/view").then(({ NotificationsTab }) => NotificationsTab),
-  },
-  {
-    id: "audit",
-    name: "Audit",
-    load: async () => {
-      const AuditTrail = await AUDIT();
-      return ({ tenant }) => (
-        <AuditTrail path={path`/v1/tenants/${tenant}/audit`} caption={`Changes in ${tenant}, newest first`} />
-      );
-    },
-  },
+  { id: "pauses", name: "Pauses & exemptions", View: PausesTab },
+  { id: "policy", name: "Policy", View: PolicyTab },
+  { id: "keys", name: "Keys", View: Keys, open: operates },
+  { id: "notifications", name: "Notifications", View: NotificationsTab },
+  { id: "audit", name: "Audit", View: AuditTrail },
 ];
 
 export function TenantPage({ place, tenant, tab }: ViewProps & { tenant: string; tab: TenantTab }) {
@@ -72,36 +56,11 @@ export function TenantPage({ place, tenant, tab }: ViewProps & { tenant: string;
   );
 }
 
-const OPERATOR: Tab<string, object>[] = [
-  {
-    id: "keys",
-    name: "Keys",
-    load: async () => {
-      const { Keys } = await import("./views/keys/keys");
-      return () => <Keys tenant={null} />;
-    },
-    open: (me) => rights(me).operate,
-  },
-  {
-    id: "facts",
-    name: "Catalog & baselines",
-    load: () => import("./views/operator/facts").then(({ Facts }) => Facts),
-  },
-  {
-    id: "notifications",
-    name: "Notifications",
-    load: () =>
-      import("./views/operator/notifications").then(({ OperatorNotifications }) => OperatorNotifications),
-  },
-  {
-    id: "audit",
-    name: "Audit",
-    load: async () => {
-      const AuditTrail = await AUDIT();
-      return () => <AuditTrail path="/v1/audit" caption="Changes for all tenants, newest first" />;
-    },
-    open: (me) => rights(me).admin,
-  },
+const OPERATOR: Tab<string, { tenant: null; place: ViewProps["place"] }>[] = [
+  { id: "keys", name: "Keys", View: Keys, open: operates },
+  { id: "facts", name: "Catalog & baselines", View: Facts },
+  { id: "notifications", name: "Notifications", View: OperatorNotifications },
+  { id: "audit", name: "Audit", View: AuditTrail, open: (me) => rights(me).admin },
 ];
 
 /** What concerns all tenants: the emergency brake, keys, catalog and baselines, and who changed them. */
@@ -119,16 +78,15 @@ export function OperatorPage({ place }: ViewProps) {
   return (
     <>
       <Title title="Operator" />
-      <Part
-        load={() => import("./views/operator/brake").then(({ BrakeSection }) => BrakeSection)}
-        props={{}}
-      />
+      <Boundary>
+        <Brake />
+      </Boundary>
       <Tabs
         label="Parts of the operator's page"
         tabs={OPERATOR}
         at={place.query.part}
         addressOf={(id) => href({ view: "operator" }, { part: id })}
-        props={{}}
+        props={{ tenant: null, place }}
       />
     </>
   );
@@ -163,10 +121,9 @@ function Tabs<Id extends string, Props extends object>(given: TabsProps<Id, Prop
           <p>Sign in with a key of an operator or an admin.</p>
         </Empty>
       ) : (
-        <>
-          {shown.View && <shown.View {...given.props} />}
-          {shown.load && <Part key={shown.id} load={shown.load} props={given.props} />}
-        </>
+        <Boundary key={shown.id}>
+          <shown.View {...given.props} />
+        </Boundary>
       )}
     </>
   );

@@ -1,9 +1,7 @@
-/** A ladder as a form holds it, and what is wrong with it; the bounds are those of the API. */
+/** A ladder as a form holds it. */
 import type { Ladder } from "../lib/api";
 
 export const MAX_STAGES = 32;
-const MAX_DAYS = 3660;
-const DAY_MINUTES = 24 * 60;
 
 export type Unit = "days" | "minutes";
 
@@ -37,33 +35,20 @@ export function toDrafts(ladder: Ladder): StageDraft[] {
 /** How long a stage lasts, in minutes, if what is typed is a length. */
 export function lengthOf({ length, unit }: StageDraft): number | null {
   const count = whole(length);
-  if (count === null || count < 1) return null;
-  const minutes = unit === "days" ? count * DAY_MINUTES : count;
-  return minutes <= MAX_DAYS * DAY_MINUTES ? minutes : null;
+  return count && (unit === "days" ? count * 24 * 60 : count);
 }
 
-/** What is wrong with each stage, `null` where nothing is. */
-export function faults(drafts: StageDraft[]): (string | null)[] {
-  return drafts.map((draft, index) => {
-    const [throttle, block] = [whole(draft.throttle), whole(draft.block)];
-    if (index < drafts.length - 1 && lengthOf(draft) === null)
-      return `Give a whole number of ${draft.unit}, 1 or more and ten years at most.`;
-    if (throttle === null || block === null) return "Give whole minutes, 0 to 60.";
-    if (throttle + block > 60) return "Deferred and rejected are 60 minutes at most together.";
-    return null;
-  });
-}
-
-/** The ladder, unless something is wrong with it. */
+/** The ladder; null while something that is typed is no number. */
 export function toLadder(drafts: StageDraft[]): Ladder | null {
-  if (drafts.length === 0 || drafts.length > MAX_STAGES || faults(drafts).some((fault) => fault !== null))
-    return null;
-  return drafts.map((draft, index) => {
-    const minutes = { throttle_minutes: Number(draft.throttle), block_minutes: Number(draft.block) };
+  const stages = drafts.map(({ length, unit, throttle, block }, index) => {
+    const [lasts, throttle_minutes, block_minutes] = [whole(length), whole(throttle), whole(block)];
+    if (throttle_minutes === null || block_minutes === null) return null;
+    const minutes = { throttle_minutes, block_minutes };
     if (index === drafts.length - 1) return minutes;
-    const length = Number(draft.length);
-    return draft.unit === "days" ? { days: length, ...minutes } : { minutes: length, ...minutes };
+    return lasts && (unit === "days" ? { days: lasts, ...minutes } : { minutes: lasts, ...minutes });
   });
+  const known = stages.filter((stage) => stage !== null && stage !== 0);
+  return known.length === stages.length ? known : null;
 }
 
 function whole(text: string): number | null {

@@ -1,29 +1,21 @@
-/** Loads a tenant's pauses, all of them: what a further one costs depends on each. */
-
-import type { Budget, Pause } from "../lib/api";
+/** A tenant's pauses, all of them: what a further one costs depends on each. */
+import type { Pause } from "../lib/api";
 import { useSession } from "../lib/auth";
-import { type Page, path } from "../lib/http";
-import { type Loaded, useLoad } from "../lib/resource";
+import { all, value } from "../lib/http";
+import { type Resource, useResource } from "../lib/resource";
 import type { PauseBook } from "./pauses";
 
-const PAGE = 1000;
-
-export function usePauses(tenant: string): Loaded<PauseBook> {
+export function usePauses(tenant: string): Resource<PauseBook> {
   const { api } = useSession();
-  return useLoad(
-    async (signal) => {
-      const pauses: Pause[] = [];
-      let cursor: string | null = null;
-      for (;;) {
-        const page: Page<Pause> & { budget: Budget } = await api.get(path`/v1/tenants/${tenant}/pauses`, {
-          signal,
-          query: { limit: PAGE, cursor },
-        });
-        pauses.push(...page.items);
-        cursor = page.next;
-        if (cursor === null) return { pauses, budget: page.budget };
-      }
-    },
-    [api, tenant],
-  );
+  return useResource(`pauses ${tenant}`, async ({ signal }) => {
+    let budget: PauseBook["budget"] = { days_per_year: 0, years: [] };
+    const pauses = await all<Pause>(async (query) => {
+      const page = await value(
+        api.GET("/v1/tenants/{tenant}/pauses", { params: { path: { tenant }, query }, signal }),
+      );
+      ({ budget } = page);
+      return { data: page };
+    });
+    return { pauses, budget };
+  });
 }

@@ -1,5 +1,5 @@
 /** The words for what the API says in its own. */
-import type { Action, Effect, Mode, Stage, Standing, State } from "../lib/api";
+import type { Effect, Mode, Stage, Standing, State } from "../lib/api";
 
 export const STATES: Record<State, string> = {
   out_of_date: "Out of date",
@@ -26,8 +26,6 @@ export const OUTCOMES = {
   would_defer: "Would be deferred",
   would_reject: "Would be rejected",
 } as const;
-
-export const ACTIONS: Record<Action, string> = { accept: "accept", defer: "defer", reject: "reject" };
 
 /** What is no Exchange server is unknown to lists. */
 export function stateOf({ state }: Standing): State {
@@ -103,12 +101,6 @@ export function isReportedOnly(effect: Effect): boolean {
   return effect.obstacle === "mode" || isOutOfReach(effect);
 }
 
-/** What mail meets now: `10 min/h deferred`; `all accepted (exempt)` */
-export function effectWords(effect: Effect): string {
-  const { obstacle } = effect;
-  return obstacle === null ? rate(effect) : `all accepted (${OBSTACLES[obstacle]})`;
-}
-
 /** What a stage will do to a server, as a sentence goes on: `will be throttled 10 min/h`. */
 export function willBe({ throttle_minutes, block_minutes }: Minutes): string {
   if (block_minutes === 60) return "will be blocked entirely";
@@ -136,3 +128,13 @@ const NUMBER = new Intl.NumberFormat("en-GB");
 export function number(count: number): string {
   return NUMBER.format(count);
 }
+
+/** Which part of Exchange stamped a hop. */
+export const COMPONENTS = {
+  smtp: "SMTP",
+  mapi: "MAPI",
+  pickup: "Pickup folder",
+  shadow_redundancy: "shadow redundancy",
+  legacy: "old SMTP service",
+  other: "another",
+};

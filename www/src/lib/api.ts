@@ -24,8 +24,8 @@ export type Notification = Schemas["Notification"];
 export type OperatorNotification = Schemas["OperatorNotification"];
 export type Pause = Schemas["Pause"];
 /** With every member, as the API answers. */
-export type Policy = Required<Schemas["FullPolicy"]>;
-export type PolicyPreview = Schemas["PolicyPreview"] & { policy: Policy };
+export type Policy = Schemas["FullPolicy"];
+export type PolicyPreview = Schemas["PolicyPreview"];
 export type Report = Schemas["Report"];
 export type ReportServer = Report["servers"][number];
 export type Role = Schemas["Role"];

@@ -2,16 +2,13 @@
 import { type ComponentChildren, createContext } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 import type { Policy, Role } from "./api";
-import { Api, ApiError } from "./http";
-import { keep, recall } from "./storage";
+import { type Api, ApiError, connect, value } from "./http";
+import { forgetAll } from "./resource";
+import type { paths } from "./schema.gen";
+import { readStored, store } from "./storage";
 
-/** Whose key it is, as `GET /v1/me` says. */
-export interface Me {
-  id: string | null;
-  role: Role;
-  tenant: string | null;
-  name: string | null;
-}
+/** Whose key it is. */
+export type Me = paths["/v1/me"]["get"]["responses"][200]["content"]["application/json"];
 
 export interface Session {
   api: Api;
@@ -19,91 +16,89 @@ export interface Session {
 }
 
 /** Before the key is looked at, without one, with one that is refused, with one that cannot be verified now, signed in. */
-export type SignIn =
+export type State =
   | { state: "looking" }
   | { state: "out"; refused?: string }
   | { state: "unreachable"; error: unknown; retry: () => void }
   | { state: "in"; session: Session };
 
-interface Door {
-  signIn: SignIn;
-  enter: (key: string) => void;
-  leave: () => void;
+interface Auth {
+  auth: State;
+  signIn: (key: string) => void;
+  signOut: () => void;
 }
 
-const TAB = "sessionStorage";
-const KEPT_AS = "tidegate.key";
-const Current = createContext<Door | null>(null);
+const [TAB, NAME] = ["sessionStorage", "tidegate.key"] as const;
+const Current = createContext<Auth | null>(null);
+/** What keys are made of; what else is pasted with one cannot be sent. */
+const KEY = /^[!-~]+$/;
+const STRAY =
+  "This has characters in it that no key has, which may be invisible. Copy the key alone, and paste it anew.";
 
-export function SessionProvider({ children }: { children: ComponentChildren }) {
-  const [key, setKey] = useState(() => recall(TAB, KEPT_AS));
-  const [signIn, setSignIn] = useState<SignIn>({ state: key === null ? "out" : "looking" });
+const USELESS: Partial<Record<Role, string>> = {
+  gateway: "This is a gateway's key: it asks for decisions and reads nothing.",
+  metrics: "This key reads the counters alone.",
+};
+
+export function AuthProvider({ children }: { children: ComponentChildren }) {
+  const [key, setKey] = useState(() => readStored(TAB, NAME));
+  const [auth, setAuth] = useState<State>({ state: key === null ? "out" : "looking" });
   const [round, setRound] = useState(0);
+  const end = (refused?: string) => {
+    store(TAB, NAME, null);
+    forgetAll();
+    setKey(null);
+    setAuth({ state: "out", ...(refused && { refused }) });
+  };
   useEffect(() => {
     if (key === null) return;
+    if (!KEY.test(key)) return end(STRAY);
     const abort = new AbortController();
-    const api = new Api(key);
-    setSignIn({ state: "looking" });
-    api.get<Me>("/v1/me", { signal: abort.signal }).then(
+    const { signal } = abort;
+    const api = connect(key);
+    setAuth({ state: "looking" });
+    value(api.GET("/v1/me", { signal })).then(
       (me) => {
-        if (abort.signal.aborted) return;
-        if (me.role === "gateway" || me.role === "metrics") {
-          keep(TAB, KEPT_AS, null);
-          setKey(null);
-          setSignIn({
-            state: "out",
-            refused:
-              me.role === "gateway"
-                ? "This is a gateway's key: it asks for decisions and reads nothing."
-                : "This key reads the counters alone.",
-          });
-          return;
-        }
-        keep(TAB, KEPT_AS, key);
-        setSignIn({ state: "in", session: { api, me } });
+        if (signal.aborted) return;
+        const useless = USELESS[me.role];
+        if (useless) return end(useless);
+        store(TAB, NAME, key);
+        setAuth({ state: "in", session: { api, me } });
       },
       (error) => {
-        if (abort.signal.aborted) return;
-        if (error instanceof ApiError && error.status === 401) {
-          keep(TAB, KEPT_AS, null);
-          setKey(null);
-          setSignIn({ state: "out", refused: "This key is not known, or was revoked." });
-          return;
-        }
-        setSignIn({ state: "unreachable", error, retry: () => setRound((before) => before + 1) });
+        if (signal.aborted) return;
+        if (error instanceof ApiError && error.status === 401)
+          return end("This key is not known, or was revoked.");
+        setAuth({ state: "unreachable", error, retry: () => setRound((before) => before + 1) });
       },
     );
     return () => abort.abort();
   }, [key, round]);
-  const door = useMemo<Door>(
+  const current = useMemo<Auth>(
     () => ({
-      signIn,
-      enter: (entered) => {
+      auth,
+      signIn: (entered) => {
         setKey(entered);
         setRound((before) => before + 1);
       },
-      leave: () => {
-        keep(TAB, KEPT_AS, null);
-        setKey(null);
-        setSignIn({ state: "out" });
-      },
+      signOut: () => end(),
     }),
-    [signIn],
+    [auth],
   );
-  return <Current.Provider value={door}>{children}</Current.Provider>;
+  return <Current.Provider value={current}>{children}</Current.Provider>;
 }
 
-export function useDoor(): Door {
-  const door = useContext(Current);
-  if (!door) throw new Error("outside of SessionProvider");
-  return door;
+export function useAuth(): Auth {
+  const current = useContext(Current);
+  if (!current) throw new Error("outside of AuthProvider");
+  return current;
 }
 
 /** For views that are shown to who is signed in. */
 export function useSession(): Session {
-  const { signIn } = useDoor();
-  if (signIn.state !== "in") throw new Error("not signed in");
-  return signIn.session;
+  const { auth } = useAuth();
+  if (auth.state !== "in") throw new Error("not signed in");
+  return auth.session;
 }
 
 /** What a key may change; the API holds to the same rules. `policy` is the tenant's, where one is concerned. */

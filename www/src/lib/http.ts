@@ -1,9 +1,11 @@
-/** The one place that talks to the API. */
+/** The one place that talks to the API: by the paths and shapes that openapi.json has. */
+import createClient from "openapi-fetch";
+import type { paths } from "./schema.gen";
 
 /** Problem details (RFC 9457), or what stands for them where no answer came. */
 export class ApiError extends Error {
   constructor(
-    /** 0: no answer came */
+    /** 0: no answer came, or not all of it */
     readonly status: number,
     readonly title: string,
     readonly detail: string,
@@ -14,103 +16,52 @@ export class ApiError extends Error {
   }
 }
 
-/** A page of a list. */
-export interface Page<T> {
-  items: T[];
-  next: string | null;
-}
-
-export interface Answer<T> {
-  body: T;
-  etag: string | null;
-}
-
-interface Options {
-  signal?: AbortSignal | undefined;
-  query?: Record<string, string | number | boolean | null | undefined>;
-  ifMatch?: string | null;
-}
-
 /** How many rows a page of a list has at most. */
-const PAGE = 1000;
+export const PAGE = 1000;
+/** How long is waited for an answer to begin, and then for its end, in milliseconds. */
+const [BEGIN, END] = [30_000, 120_000];
 
-/** A path whose parts are escaped: path`/v1/tenants/${tenant}`. */
-export function path(parts: TemplateStringsArray, ...values: string[]): string {
-  return parts.map((part, at) => part + encodeURIComponent(values[at] ?? "")).join("");
+export type Api = ReturnType<typeof connect>;
+
+/** Its methods throw an `ApiError`, or the reason of the signal that ended them. */
+export function connect(key: string) {
+  return createClient<paths, "application/json">({
+    fetch: ask,
+    cache: "no-store",
+    credentials: "omit",
+    redirect: "error",
+    headers: { accept: "application/json", authorization: `Bearer ${key}` },
+  });
 }
 
-export class Api {
-  readonly #key: string;
+/** How often something was changed from here: what was loaded before is not the newest any more. */
+export let changesMade = 0;
 
-  constructor(key: string) {
-    this.#key = key;
-  }
-
-  async get<T>(path: string, options: Options = {}): Promise<T> {
-    return (await this.ask<T>("GET", path, undefined, options)).body;
-  }
-
-  /** Throws an `ApiError`, or the signal's reason. A body of `undefined` is none. */
-  async ask<T>(method: string, path: string, body?: unknown, options: Options = {}): Promise<Answer<T>> {
-    const answer = await this.#fetch(method, path, body, options, "application/json");
-    const text = await answer.text();
-    return { body: (text === "" ? undefined : parse(text)) as T, etag: answer.headers.get("etag") };
-  }
-
-  /** A list from its first page on. */
-  async *pages<T>(path: string, options: Options = {}): AsyncGenerator<T[]> {
-    let cursor: string | null = null;
-    do {
-      const query: Options["query"] = { ...options.query, limit: PAGE, cursor };
-      const page: Page<T> = await this.get(path, { ...options, query });
-      yield page.items;
-      cursor = page.next;
-    } while (cursor !== null);
-  }
-
-  async csv(path: string, options: Options = {}): Promise<Blob> {
-    return (await this.#fetch("GET", path, undefined, options, "text/csv")).blob();
-  }
-
-  async #fetch(
-    method: string,
-    path: string,
-    body: unknown,
-    options: Options,
-    accept: string,
-  ): Promise<Response> {
-    const given = Object.entries(options.query ?? {}).filter(
-      ([, value]) => value !== null && value !== undefined,
-    );
-    const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
-    const headers: Record<string, string> = { accept, authorization: `Bearer ${this.#key}` };
-    if (options.ifMatch) headers["if-match"] = options.ifMatch;
-    let answer: Response;
-    try {
-      const init: RequestInit = {
-        method,
-        headers,
-        cache: "no-store",
-        credentials: "omit",
-        redirect: "error",
-      };
-      if (body !== undefined) init.body = JSON.stringify(body);
-      if (options.signal) init.signal = options.signal;
-      answer = await fetch(query ? `${path}?${query}` : path, init);
-    } catch (error) {
-      if (options.signal?.aborted) throw error;
-      throw new ApiError(0, "No answer", "Tidegate could not be reached.");
-    }
-    if (!answer.ok) throw await problem(answer);
-    return answer;
-  }
-}
-
-function parse(text: string): unknown {
+async function ask(request: Request): Promise<Response> {
+  const abort = new AbortController();
+  const giveUp = () => abort.abort(new ApiError(0, "No answer", "Tidegate did not answer in time."));
+  let timer = setTimeout(giveUp, BEGIN);
+  const signal = AbortSignal.any([request.signal, abort.signal]);
+  let began = false;
   try {
-    return JSON.parse(text);
-  } catch {
-    throw new ApiError(0, "Unreadable answer", "The answer was not JSON. Is this page served by Tidegate?");
+    const answer = await fetch(request, { signal });
+    began = true;
+    clearTimeout(timer);
+    timer = setTimeout(giveUp, END);
+    if (!answer.ok) throw await problem(answer);
+    const body = answer.status === 204 ? null : await answer.blob();
+    if (answer.headers.get("content-type")?.startsWith("application/json"))
+      JSON.parse((await body?.text()) ?? "");
+    if (request.method !== "GET") changesMade += 1;
+    return new Response(body, answer);
+  } catch (error) {
+    if (request.signal.aborted || error instanceof ApiError) throw error;
+    if (abort.signal.aborted) throw abort.signal.reason;
+    if (error instanceof SyntaxError)
+      throw new ApiError(0, "Unreadable answer", "The answer was not JSON. Is this page served by Tidegate?");
+    throw new ApiError(0, "No answer", began ? "The answer broke off." : "Tidegate could not be reached.");
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -120,5 +71,32 @@ async function problem(answer: Response): Promise<ApiError> {
     return new ApiError(answer.status, String(title), String(detail ?? ""), field ?? null);
   } catch {
     return new ApiError(answer.status, answer.statusText || `Status ${answer.status}`, "");
+  }
+}
+
+/** What an answer holds. */
+export async function value<T>(asked: Promise<{ data?: T }>): Promise<T> {
+  const { data } = await asked;
+  if (data === undefined) throw new ApiError(0, "Unreadable answer", "The answer was empty.");
+  return data;
+}
+
+interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+/** A list, page by page; `show` gets what has come so far. */
+export async function all<T>(
+  ask: (page: { limit: number; cursor?: string }) => Promise<{ data?: Page<T> }>,
+  show?: (items: T[]) => void,
+): Promise<T[]> {
+  const items: T[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await value(ask({ limit: PAGE, ...(cursor !== undefined && { cursor }) }));
+    items.push(...page.items);
+    if (page.next === null) return items;
+    show?.([...items]);
+    cursor = page.next;
   }
 }

@@ -1,52 +1,123 @@
-/** What a view loads: at first nothing, then an error or a value that is kept while it is loaded again. */
-import { useCallback, useEffect, useState } from "preact/hooks";
-import type { Api, Page } from "./http";
+/**
+ * What a view loads: kept when the view is left, so that it is there at once on the way back; loaded again when it is old,
+ * or when something was changed from here; refreshed while it is looked at. A failed attempt leaves what was there.
+ */
+import { useCallback, useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { ApiError, changesMade } from "./http";
 
-export interface Loaded<T> {
+export interface Resource<T> {
   /** The last value that came */
   value: T | undefined;
-  /** Why the last attempt failed */
+  /** When it came; undefined while it is not all there */
+  at: Date | undefined;
+  /** Why the last attempt failed, until another one succeeds */
   error: unknown;
   loading: boolean;
+  /** The value is of what was asked for before. */
+  former: boolean;
   reload: () => void;
 }
 
-interface State<T> {
-  value: T | undefined;
-  error: unknown;
-  loading: boolean;
+interface Entry {
+  value: unknown;
+  at: Date;
+  changes: number;
 }
 
-/**
- * Loads when `inputs` change, and on `reload()`. `load` may show what it has so far by calling `part`; when it is
- * overtaken, its signal aborts and nothing of it is shown any more.
- */
-export function useLoad<T>(
-  load: (signal: AbortSignal, part: (value: T) => void) => Promise<T>,
-  inputs: readonly unknown[],
-): Loaded<T> {
+interface Options<T> {
+  /** How many rows a refresh costs: only so many a minute are asked for, on average */
+  rows?: (value: T) => number;
+  /** What was asked for before is shown until this is there. */
+  keep?: boolean;
+  /** It never changes while it is looked at. */
+  constant?: boolean;
+}
+
+/** What is no older is not asked for again, in milliseconds. */
+const FRESH = 60_000;
+const ROWS_A_MINUTE = 100;
+/** So many values are kept. */
+const MOST = 40;
+const entries = new Map<string, Entry>();
+
+/** Another reader may not see what the last one did. */
+export function forgetAll(): void {
+  entries.clear();
+}
+
+function remember(key: string, entry: Entry): void {
+  entries.delete(key);
+  entries.set(key, entry);
+  const [oldest] = entries.keys();
+  if (entries.size > MOST && oldest !== undefined) entries.delete(oldest);
+}
+
+type Load<T> = (context: {
+  signal: AbortSignal;
+  show: (value: T) => void;
+  before: T | undefined;
+}) => Promise<T>;
+
+/** `key`: what tells it from all others. `load` may `show` what has come so far. */
+export function useResource<T>(key: string, load: Load<T>, options: Options<T> = {}): Resource<T> {
+  const { rows, keep = false, constant = false } = options;
+  const [, redraw] = useReducer<number, void>((count) => count + 1, 0);
   const [round, setRound] = useState(0);
-  const [state, setState] = useState<State<T>>({ value: undefined, error: undefined, loading: true });
-  useEffect(() => {
-    const abort = new AbortController();
-    const show = (next: Partial<State<T>>) => {
-      if (!abort.signal.aborted) setState((before) => ({ ...before, ...next }));
+  const held = useRef<(Omit<Resource<T>, "reload"> & { key: string; round: number }) | undefined>(undefined);
+  if (held.current?.key !== key) {
+    const known = entries.get(key) as (Entry & { value: T }) | undefined;
+    const former = keep && known === undefined ? held.current : undefined;
+    held.current = {
+      key,
+      round,
+      value: known?.value ?? former?.value,
+      at: known?.at,
+      error: undefined,
+      loading: true,
+      former: former?.value !== undefined,
     };
-    show({ loading: true, error: undefined });
-    load(abort.signal, (value) => show({ value })).then(
-      (value) => show({ value, loading: false }),
-      (error) => show({ error, loading: false }),
+  }
+  const current = held.current;
+  useEffect(() => {
+    const known = entries.get(key);
+    const isFresh =
+      known && (constant || (known.changes === changesMade && Date.now() - known.at.getTime() < FRESH));
+    const abort = new AbortController();
+    const set = (next: Partial<Resource<T>>) => {
+      if (abort.signal.aborted) return;
+      Object.assign(current, next);
+      redraw();
+    };
+    if (isFresh && current.round === round) {
+      set({ loading: false });
+      return;
+    }
+    current.round = round;
+    set({ loading: true });
+    const changes = changesMade;
+    const show = (value: T) => set({ value, former: false });
+    load({ signal: abort.signal, show, before: known?.value as T | undefined }).then(
+      (value) => {
+        if (abort.signal.aborted) return;
+        const at = new Date();
+        remember(key, { value, at, changes });
+        set({ value, at, error: undefined, loading: false, former: false });
+      },
+      (error) => set({ error, loading: false }),
     );
     return () => abort.abort();
-  }, [...inputs, round]);
+  }, [key, round]);
   const reload = useCallback(() => setRound((before) => before + 1), []);
-  return { ...state, reload };
+  const minutes =
+    current.value === undefined || !rows ? 1 : Math.ceil(rows(current.value) / ROWS_A_MINUTE) || 1;
+  useRefresh(constant || current.loading || isRefused(current.error) ? 0 : minutes * 60_000, reload);
+  return { ...current, reload };
 }
 
-/** Loads again a minute after the last time, as long as the page is in sight, or once it is. */
-export function useFresh({ loading, reload }: Pick<Loaded<unknown>, "loading" | "reload">): void {
+/** Asks again so much later, as long as the page is in sight, or once it is; 0: never. */
+function useRefresh(after: number, reload: () => void): void {
   useEffect(() => {
-    if (loading) return;
+    if (after === 0) return;
     let due = false;
     const look = () => {
       if (due && document.visibilityState === "visible") reload();
@@ -54,44 +125,53 @@ export function useFresh({ loading, reload }: Pick<Loaded<unknown>, "loading" | 
     const timer = setTimeout(() => {
       due = true;
       look();
-    }, 60_000);
+    }, after);
     document.addEventListener("visibilitychange", look);
     return () => {
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", look);
     };
-  }, [loading, reload]);
+  }, [after, reload]);
 }
 
-export interface Paged<T> {
-  /** What has come so far; undefined before the first page */
-  items: T[] | undefined;
-  error: unknown;
-  loading: boolean;
+/** The same key would be told the same. */
+function isRefused(error: unknown): boolean {
+  return error instanceof ApiError && [401, 403, 404].includes(error.status);
+}
+
+export interface Paged<T> extends Resource<{ items: T[]; next: string | null }> {
   /** Loads the next page; undefined on the last */
   more: (() => void) | undefined;
-  reload: () => void;
 }
 
-/** A list of which the reader asks for one page after the other. */
-export function usePages<T>(api: Api, path: string, limit = 100): Paged<T> {
-  const [pages, setPages] = useState<Page<T>[]>([]);
-  // the page that is wanted: after how many others, and where it begins
-  const [wanted, want] = useState<{ after: number; cursor: string | null }>({ after: 0, cursor: null });
-  const { error, loading, reload } = useLoad(
-    async (signal) => {
-      const { after, cursor } = wanted;
-      const page = await api.get<Page<T>>(path, { signal, query: { limit, cursor } });
-      setPages((before) => [...before.slice(0, after), page]);
+type AskPage<T> = (
+  page: { limit: number; cursor?: string },
+  signal: AbortSignal,
+) => Promise<{ items: T[]; next: string | null }>;
+
+/** A list of which the reader asks for one page after the other; it is not refreshed by itself. */
+export function usePages<T>(key: string, ask: AskPage<T>, limit = 100): Paged<T> {
+  const wanted = useRef(1);
+  const resource = useResource<{ items: T[]; next: string | null }>(
+    key,
+    async ({ signal, show, before }) => {
+      // pages that are there stay, unless they are asked for anew
+      const further = wanted.current > 1 && before?.next ? before : undefined;
+      const page = await ask({ limit, ...(further?.next && { cursor: further.next }) }, signal);
+      const value = { items: [...(further?.items ?? []), ...page.items], next: page.next };
+      show(value);
+      return value;
     },
-    [api, path, limit, wanted],
+    { constant: true },
   );
-  const next = pages.at(-1)?.next ?? null;
+  const { value, error, reload } = resource;
+  const from = (page: number) => () => {
+    wanted.current = page;
+    reload();
+  };
   return {
-    items: pages.length > 0 ? pages.flatMap(({ items }) => items) : undefined,
-    error,
-    loading,
-    more: next === null ? undefined : () => want({ after: pages.length, cursor: next }),
-    reload: error === undefined ? () => want({ after: 0, cursor: null }) : reload,
+    ...resource,
+    more: value?.next ? from(2) : undefined,
+    reload: error === undefined ? from(1) : reload,
   };
 }

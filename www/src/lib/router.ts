@@ -89,40 +89,62 @@ function pathOf(route: Route): string {
 }
 
 /** Asks the reader, who would lose something by leaving; `leave` goes on. */
-type Keeper = (leave: () => void) => void;
-let keeper: Keeper | null = null;
+type Guard = (leave: () => void) => void;
+let guard: Guard | null = null;
 
 /** From now on leaving the route asks first; with null no more. */
-export function keepHere(next: Keeper | null): void {
-  keeper = next;
+export function guardLeaving(next: Guard | null): void {
+  guard = next;
 }
 
 /** Does what makes the view go, once that may be. */
-export function leaving(leave: () => void): void {
-  if (keeper) keeper(leave);
+export function tryLeaving(leave: () => void): void {
+  if (guard) guard(leave);
   else leave();
 }
 
-export function usePlace(): Place {
-  const [place, setPlace] = useState(() => parse(location.hash));
-  const shown = useRef(place);
+/** How far each entry of the history was scrolled when it was left, by the number that it carries. */
+const scrolled = new Map<number, number>();
+let entries = 0;
+
+function entryNumber(): number | undefined {
+  return (history.state as { entry?: number } | null)?.entry;
+}
+
+/** Numbers the entry; how far one that was there before had been scrolled. */
+function arrive(): number {
+  const known = entryNumber();
+  if (known !== undefined) return scrolled.get(known) ?? 0;
+  entries += 1;
+  history.replaceState({ entry: entries }, "");
+  return 0;
+}
+
+/** Where the reader is, and how far down that is to be shown: after going back as far as it was. */
+export function usePlace(): { place: Place; scroll: number } {
+  const [shown, setShown] = useState(() => ({ place: parse(location.hash), scroll: arrive() }));
+  const current = useRef({ ...shown.place, entry: entryNumber() ?? 0 });
   useEffect(() => {
+    history.scrollRestoration = "manual";
     const follow = () => {
       const next = parse(location.hash);
-      const { route, query } = shown.current;
-      if (keeper && href(next.route) !== href(route)) {
+      const { route, query, entry } = current.current;
+      const moves = href(next.route) !== href(route);
+      if (guard && moves) {
         // the address has changed already: back to what is shown, and from there one step to where it was to go
-        history.pushState(null, "", href(route, query));
-        keeper(() => history.back());
+        history.pushState({ entry }, "", href(route, query));
+        guard(() => history.back());
         return;
       }
-      shown.current = next;
-      setPlace(next);
+      if (entryNumber() !== entry) scrolled.set(entry, scrollY);
+      const scroll = arrive();
+      current.current = { ...next, entry: entryNumber() ?? 0 };
+      setShown((before) => ({ place: next, scroll: moves ? scroll : before.scroll }));
     };
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);
-  return place;
+  return shown;
 }
 
 export function go(route: Route, query: Query = {}): void {
@@ -130,10 +152,10 @@ export function go(route: Route, query: Query = {}): void {
 }
 
 /** Changes what the address remembers without a new entry in the history. Empty values are left out. */
-export function remember(place: Place, changes: Query): void {
+export function updateQuery(place: Place, changes: Query): void {
   const query = Object.fromEntries(
     Object.entries({ ...place.query, ...changes }).filter(([, value]) => value !== ""),
   );
-  history.replaceState(null, "", href(place.route, query));
+  history.replaceState(history.state, "", href(place.route, query));
   dispatchEvent(new HashChangeEvent("hashchange"));
 }

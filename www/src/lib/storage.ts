@@ -2,7 +2,7 @@
 
 type Where = "sessionStorage" | "localStorage";
 
-export function recall(where: Where, name: string): string | null {
+export function readStored(where: Where, name: string): string | null {
   try {
     return window[where].getItem(name);
   } catch {
@@ -11,7 +11,7 @@ export function recall(where: Where, name: string): string | null {
 }
 
 /** `null` forgets it. */
-export function keep(where: Where, name: string, value: string | null): void {
+export function store(where: Where, name: string, value: string | null): void {
   try {
     if (value === null) window[where].removeItem(name);
     else window[where].setItem(name, value);

@@ -1,13 +1,13 @@
 /** Light or dark: as the reader's system has it, unless the reader chose. */
-import { keep, recall } from "./storage";
+import { readStored, store } from "./storage";
 
 export type Theme = "system" | "light" | "dark";
 
-const KEPT_AS = "tidegate.theme";
+const NAME = "tidegate.theme";
 
 export function storedTheme(): Theme {
-  const kept = recall("localStorage", KEPT_AS);
-  return kept === "light" || kept === "dark" ? kept : "system";
+  const stored = readStored("localStorage", NAME);
+  return stored === "light" || stored === "dark" ? stored : "system";
 }
 
 export function applyTheme(theme: Theme): void {
@@ -16,6 +16,6 @@ export function applyTheme(theme: Theme): void {
 }
 
 export function chooseTheme(theme: Theme): void {
-  keep("localStorage", KEPT_AS, theme === "system" ? null : theme);
+  store("localStorage", NAME, theme === "system" ? null : theme);
   applyTheme(theme);
 }

@@ -1,52 +1,50 @@
-/** Who changed what, from what to what, newest first. */
-
+/** Who changed what, from what to what, newest first: in a tenant, or for all of them. */
 import { ACTIONS, actor, subject } from "../domain/audit";
 import { changes } from "../domain/changes";
 import type { AuditEntry } from "../lib/api";
 import { useSession } from "../lib/auth";
+import { value } from "../lib/http";
 import { usePages } from "../lib/resource";
+import { Await, More } from "./await";
 import { ChangeList } from "./change-list";
 import { visible } from "./hostile";
-import { Empty, Failure, Loading } from "./notice";
+import { Empty } from "./notice";
 import { type Column, Table } from "./table";
+import { TwoLines } from "./text";
 import { Time } from "./time";
-import { Two } from "./two";
 
-interface Props {
-  /** Of the API: `/v1/audit`, or a tenant's */
-  path: string;
-  caption: string;
-}
-
-export function AuditTrail({ path, caption }: Props) {
+export function AuditTrail({ tenant }: { tenant: string | null }) {
   const { api, me } = useSession();
-  const { items, error, loading, more, reload } = usePages<AuditEntry>(api, path);
-  if (items === undefined)
-    return error === undefined ? (
-      <Loading what="the audit trail" />
-    ) : (
-      <Failure error={error} retry={reload} />
-    );
-  if (items.length === 0) {
-    return (
-      <Empty title="Nothing has been changed yet.">
-        <p>Every change that somebody makes will stand here for 400 days: who, when, from what, to what.</p>
-      </Empty>
-    );
-  }
+  const entries = usePages<AuditEntry>(`audit ${tenant}`, (query, signal) =>
+    value(
+      tenant === null
+        ? api.GET("/v1/audit", { params: { query }, signal })
+        : api.GET("/v1/tenants/{tenant}/audit", { params: { path: { tenant }, query }, signal }),
+    ),
+  );
   const own = me.id === null ? "admin" : `key:${me.id}`;
   return (
-    <>
-      <Table caption={caption} columns={columns(own)} rows={items} rowKey={({ id }) => id} />
-      {error !== undefined && <Failure error={error} retry={reload} />}
-      {more && (
-        <p class="actions more">
-          <button type="button" onClick={more} disabled={loading} aria-busy={loading}>
-            {loading ? "Loading …" : "Show older changes"}
-          </button>
-        </p>
-      )}
-    </>
+    <Await of={entries} what="the audit trail">
+      {({ items }) =>
+        items.length === 0 ? (
+          <Empty title="Nothing has been changed yet.">
+            <p>
+              Every change that somebody makes will stand here for 400 days: who, when, from what, to what.
+            </p>
+          </Empty>
+        ) : (
+          <>
+            <Table
+              caption={`Changes ${tenant === null ? "for all tenants" : `in ${tenant}`}, newest first`}
+              columns={columns(own)}
+              rows={items}
+              rowKey={({ id }) => id}
+            />
+            <More of={entries}>Show older changes</More>
+          </>
+        )
+      }
+    </Await>
   );
 }
 
@@ -58,7 +56,7 @@ function columns(own: string): Column<AuditEntry>[] {
       label: "What",
       head: true,
       cell: (entry) => (
-        <Two first={ACTIONS[entry.action] ?? entry.action} second={visible(subject(entry) ?? "")} />
+        <TwoLines first={ACTIONS[entry.action] ?? entry.action} second={visible(subject(entry) ?? "")} />
       ),
     },
     {

@@ -1,7 +1,8 @@
-/** What a list is narrowed by: a text that is typed, and choices. */
-import { useEffect, useRef, useState } from "preact/hooks";
+/** What a list is narrowed by: a text that is typed, and choices, each with how many it would leave. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { number, plural } from "../domain/words";
-import { type Place, remember } from "../lib/router";
+import { type Place, updateQuery } from "../lib/router";
 import { ExactInput } from "./exact-input";
 import { Empty } from "./notice";
 
@@ -9,7 +10,7 @@ import { Empty } from "./notice";
 const TYPING = 300;
 
 /** A text that changes with every key, and that the address remembers by that name once its writer pauses. */
-export function useTyped(place: Place, name: string): [string, (text: string) => void] {
+function useTyped(place: Place, name: string): [string, (text: string) => void] {
   const remembered = place.query[name] ?? "";
   const [text, setText] = useState(remembered);
   const latest = useRef(place);
@@ -24,32 +25,122 @@ export function useTyped(place: Place, name: string): [string, (text: string) =>
     if (text === remembered) return;
     const timer = setTimeout(() => {
       own.current = text;
-      remember(latest.current, { [name]: text });
+      updateQuery(latest.current, { [name]: text });
     }, TYPING);
     return () => clearTimeout(timer);
   }, [text]);
   return [text, setText];
 }
 
-/** The words of a search: all have to be found. */
-export function wordsOf(search: string): string[] {
-  return search.toLowerCase().split(/\s+/).filter(Boolean);
-}
-
-interface SearchProps {
+export interface Facet<Row> {
+  /** By which the address remembers it */
+  id: string;
   label: string;
-  placeholder: string;
-  text: string;
-  onType: (text: string) => void;
+  options: { value: string; name: string; is: (row: Row) => boolean }[];
+  /** What no row is like is not offered. */
+  sparse?: boolean;
 }
 
-export function Search({ label, placeholder, text, onType }: SearchProps) {
-  return (
-    <label class="grows">
-      {label}
-      <ExactInput type="search" placeholder={placeholder} value={text} onType={onType} />
-    </label>
+interface Filtering<Row> {
+  place: Place;
+  rows: Row[];
+  /** Always the same object */
+  facets: Facet<Row>[];
+  /** What is searched through, in lower case */
+  textOf: (row: Row) => string;
+  /** What a row is, in the singular */
+  what: string;
+  placeholder: string;
+  /** Not all rows are there yet. */
+  loading: boolean;
+}
+
+interface Filtered<Row> {
+  shown: Row[];
+  bar: ComponentChildren;
+  /** How many are left of how many */
+  count: ComponentChildren;
+  /** Stands where nothing is left */
+  none: ComponentChildren;
+}
+
+export function useFilter<Row>({
+  place,
+  rows,
+  facets,
+  textOf,
+  what,
+  ...words
+}: Filtering<Row>): Filtered<Row> {
+  const [search, setSearch] = useTyped(place, "q");
+  const chosen = facets.map(({ id }) => place.query[id] ?? "");
+  const inputs = [rows, facets, search, ...chosen];
+  const found = useMemo(() => {
+    const parts = search.toLowerCase().split(/\s+/).filter(Boolean);
+    return rows.filter((row) => parts.every((part) => textOf(row).includes(part)));
+  }, [rows, search]);
+  const lefts = useMemo(() => {
+    const tests = facets.map(
+      ({ options }, index) => options.find(({ value }) => value === chosen[index])?.is ?? (() => true),
+    );
+    const passing = (but: number) =>
+      found.filter((row) => tests.every((is, index) => index === but || is(row)));
+    return { shown: passing(-1), each: facets.map((_, index) => passing(index)) };
+  }, inputs);
+  const offered = useMemo(
+    () => facets.map((facet, index) => offer(facet, lefts.each[index] ?? [], chosen[index])),
+    inputs,
   );
+  const { shown } = lefts;
+  const showAll = () => {
+    setSearch("");
+    updateQuery(place, Object.fromEntries(["q", ...facets.map(({ id }) => id)].map((name) => [name, ""])));
+  };
+  const left =
+    shown.length === rows.length
+      ? plural(rows.length, what)
+      : `${number(shown.length)} of ${plural(rows.length, what)}`;
+  return {
+    shown,
+    bar: (
+      <search class="filters" aria-label={`Find a ${what}`}>
+        <label class="grows">
+          Search
+          <ExactInput type="search" placeholder={words.placeholder} value={search} onType={setSearch} />
+        </label>
+        {facets.map(({ id, label }, index) => (
+          <Select
+            key={id}
+            label={label}
+            value={chosen[index] ?? ""}
+            options={offered[index] ?? []}
+            onChoose={(value) => updateQuery(place, { [id]: value })}
+          />
+        ))}
+      </search>
+    ),
+    count: (
+      <p class="muted" role="status">
+        {left}
+        {words.loading && ", more are being loaded …"}
+      </p>
+    ),
+    none: rows.length > 0 && shown.length === 0 && (
+      <Empty title={`No ${what} is like that.`}>
+        <p>
+          <button type="button" onClick={showAll}>
+            Show all {what}s
+          </button>
+        </p>
+      </Empty>
+    ),
+  };
+}
+
+function offer<Row>({ options, sparse }: Facet<Row>, rows: Row[], chosen: string | undefined): Option[] {
+  const counted = options.map(({ value, name, is }) => ({ value, name, count: rows.filter(is).length }));
+  const offered = sparse ? counted.filter(({ value, count }) => count > 0 || value === chosen) : counted;
+  return [{ value: "", name: "All", count: rows.length }, ...offered];
 }
 
 export interface Option<Value extends string = string> {
@@ -78,36 +169,5 @@ export function Select<Value extends string>({ label, value, options, onChoose }
         ))}
       </select>
     </label>
-  );
-}
-
-interface FoundProps {
-  /** What is counted, in the singular */
-  what: string;
-  shown: number;
-  all: number;
-  loading: boolean;
-}
-
-/** How many are left of how many, as a sentence goes on. */
-export function Found({ what, shown, all, loading }: FoundProps) {
-  return (
-    <p class="muted" role="status">
-      {shown === all ? plural(all, what) : `${number(shown)} of ${plural(all, what)}`}
-      {loading && ", more are being loaded …"}
-    </p>
-  );
-}
-
-/** Stands where nothing is left. */
-export function NoneLeft({ what, onAll }: { what: string; onAll: () => void }) {
-  return (
-    <Empty title={`No ${what} is like that.`}>
-      <p>
-        <button type="button" onClick={onAll}>
-          Show all {what}s
-        </button>
-      </p>
-    </Empty>
   );
 }

@@ -1,7 +1,8 @@
 /** Parts of forms: a labelled field with its hint and error, and the sending of a form. */
 import type { ComponentChildren } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import { ApiError } from "../lib/http";
+import { Refusal } from "./notice";
 
 interface FieldProps {
   label: string;
@@ -32,12 +33,18 @@ export function Field({ label, hint, error, children }: FieldProps) {
           {hint}
         </p>
       )}
-      {error && (
-        <p id={`${id}-error`} class="refusal" role="alert">
-          {error}
-        </p>
-      )}
+      <Wrong id={`${id}-error`} text={error} />
     </div>
+  );
+}
+
+/** What is wrong, if anything is. */
+export function Wrong({ text, id }: { text: string | undefined; id?: string }) {
+  if (!text) return null;
+  return (
+    <p id={id} class="refusal" role="alert">
+      {text}
+    </p>
   );
 }
 
@@ -120,11 +127,47 @@ export function Choices<Value extends string>({
           )}
         </div>
       ))}
-      {error && (
-        <p id={`${id}-error`} class="refusal" role="alert">
-          {error}
+      <Wrong id={`${id}-error`} text={error} />
+    </fieldset>
+  );
+}
+
+interface ManyProps<Value extends string> {
+  legend: string;
+  hint?: ComponentChildren;
+  choices: readonly Choice<Value>[];
+  chosen: readonly Value[];
+  /** With those chosen in the order of `choices` */
+  onChange: (chosen: Value[]) => void;
+  error?: string | undefined;
+}
+
+/** Any of a few, each with its meaning. */
+export function CheckboxGroup<Value extends string>(props: ManyProps<Value>) {
+  const { legend, hint, choices, chosen, onChange, error } = props;
+  const id = useId();
+  const toggle = (value: Value, on: boolean) =>
+    onChange(
+      choices.map((choice) => choice.value).filter((each) => (each === value ? on : chosen.includes(each))),
+    );
+  return (
+    <fieldset class="choices" aria-describedby={hint ? id : undefined}>
+      <legend>{legend}</legend>
+      {hint && (
+        <p id={id} class="hint">
+          {hint}
         </p>
       )}
+      {choices.map(({ value, name, meaning }) => (
+        <Checkbox
+          key={value}
+          label={name}
+          hint={meaning}
+          checked={chosen.includes(value)}
+          onChange={(on) => toggle(value, on)}
+        />
+      ))}
+      <Wrong text={error} />
     </fieldset>
   );
 }
@@ -137,7 +180,7 @@ interface TickProps {
 }
 
 /** Yes or no. */
-export function Tick({ label, hint, checked, onChange }: TickProps) {
+export function Checkbox({ label, hint, checked, onChange }: TickProps) {
   const id = useId();
   return (
     <div class="choice">
@@ -158,14 +201,16 @@ export function Tick({ label, hint, checked, onChange }: TickProps) {
   );
 }
 
+/** The API's word on one member of a form. */
+export type ErrorOf = (member: string) => string | undefined;
+
 interface Sending {
   busy: boolean;
   error: unknown;
-  /** The API's word on one member of the form */
-  errorOf: (field: string) => string | undefined;
+  errorOf: ErrorOf;
+  /** Whether a field has asked for what there is to say */
+  isPlaced: () => boolean;
   submit: (event?: Event) => void;
-  /** Does nothing while it is being sent: for what must not be missed, as an answer that is shown once */
-  unlessBusy: (act: () => void) => () => void;
 }
 
 /** Sends once at a time; what the API refuses stays with the form. */
@@ -177,22 +222,29 @@ export function useSending(send: () => Promise<void>): Sending {
     if (busy) return;
     setBusy(true);
     setError(undefined);
-    send().then(
-      () => setBusy(false),
-      (failed) => {
-        setError(failed);
-        setBusy(false);
-      },
-    );
+    send()
+      .catch(setError)
+      .finally(() => setBusy(false));
   };
-  const errorOf = (field: string) =>
-    error instanceof ApiError &&
-    error.field !== null &&
-    (error.field === field || error.field.startsWith(`${field}[`))
-      ? error.message
-      : undefined;
-  const unlessBusy = (act: () => void) => () => {
-    if (!busy) act();
+  const placed = useRef(false);
+  placed.current = false;
+  const errorOf = (member: string) => {
+    const word = wordOn(error, member);
+    placed.current ||= word !== undefined;
+    return word;
   };
-  return { busy, error, errorOf, submit, unlessBusy };
+  return { busy, error, errorOf, isPlaced: () => placed.current, submit };
+}
+
+/** What no field has asked for: stands behind them all. */
+export function Unplaced({ of: { error, isPlaced } }: { of: Sending }) {
+  return isPlaced() ? null : <Refusal error={error} />;
+}
+
+/** The API's word on `member`, or on a part of it. */
+function wordOn(error: unknown, member: string): string | undefined {
+  if (!(error instanceof ApiError) || error.field === null) return undefined;
+  const { field } = error;
+  const concerns = field === member || field.startsWith(`${member}.`) || field.startsWith(`${member}[`);
+  return concerns ? error.message : undefined;
 }

@@ -1,8 +1,7 @@
 /** The ladder, stage by stage: how long each lasts, and how many minutes of the hour it defers and rejects. */
-import { useId, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import {
   DEFAULT_LADDER,
-  faults,
   lengthOf,
   MAX_STAGES,
   type StageDraft,
@@ -17,14 +16,13 @@ import { exactDuration } from "../lib/time";
 interface Props {
   /** Where it begins; another one needs another `key` */
   ladder: Ladder;
-  /** `null` while something is wrong with what is typed */
+  /** `null` while something that is typed is no number */
   onChange: (ladder: Ladder | null) => void;
 }
 
 export function LadderEditor({ ladder, onChange }: Props) {
   const [drafts, setDrafts] = useState(() => toDrafts(ladder));
   const adding = useRef<HTMLButtonElement>(null);
-  const wrong = faults(drafts);
   const current = toLadder(drafts);
   const change = (next: StageDraft[]) => {
     setDrafts(next);
@@ -54,7 +52,6 @@ export function LadderEditor({ ladder, onChange }: Props) {
             number={index + 1}
             starts={startOf(drafts, index)}
             isLast={index === drafts.length - 1}
-            fault={wrong[index] ?? null}
             edit={(changes) => edit(draft.key, changes)}
             remove={drafts.length > 1 ? () => remove(draft.key) : undefined}
           />
@@ -79,14 +76,11 @@ interface FieldsProps {
   number: number;
   starts: string;
   isLast: boolean;
-  fault: string | null;
   edit: (changes: Partial<StageDraft>) => void;
   remove: (() => void) | undefined;
 }
 
-function StageFields({ draft, number, starts, isLast, fault, edit, remove }: FieldsProps) {
-  const id = useId();
-  const described: Described = fault === null ? {} : { "aria-invalid": "true", "aria-describedby": id };
+function StageFields({ draft, number, starts, isLast, edit, remove }: FieldsProps) {
   return (
     <li>
       <fieldset class="ladder-stage">
@@ -101,10 +95,10 @@ function StageFields({ draft, number, starts, isLast, fault, edit, remove }: Fie
               <span>Lasts</span>{" "}
               <input
                 type="number"
+                required
                 min="1"
-                max="5270400"
+                max={draft.unit === "days" ? 3660 : 5_270_400}
                 value={draft.length}
-                {...described}
                 onInput={(event) => edit({ length: event.currentTarget.value })}
               />
             </label>
@@ -118,55 +112,34 @@ function StageFields({ draft, number, starts, isLast, fault, edit, remove }: Fie
             </select>
           </div>
         )}
-        <MinutesField
-          label="Deferred"
-          value={draft.throttle}
-          described={described}
-          edit={(throttle) => edit({ throttle })}
-        />
-        <MinutesField
-          label="Rejected"
-          value={draft.block}
-          described={described}
-          edit={(block) => edit({ block })}
-        />
+        <MinutesField label="Deferred" value={draft.throttle} edit={(throttle) => edit({ throttle })} />
+        <MinutesField label="Rejected" value={draft.block} edit={(block) => edit({ block })} />
         {remove && (
           <button type="button" class="quiet" aria-label={`Remove stage ${number}`} onClick={remove}>
             Remove
           </button>
-        )}
-        {fault && (
-          <p id={id} class="refusal" role="alert">
-            {fault}
-          </p>
         )}
       </fieldset>
     </li>
   );
 }
 
-interface Described {
-  "aria-invalid"?: "true";
-  "aria-describedby"?: string;
-}
-
 interface MinutesProps {
   label: string;
   value: string;
-  described: Described;
   edit: (value: string) => void;
 }
 
-function MinutesField({ label, value, described, edit }: MinutesProps) {
+function MinutesField({ label, value, edit }: MinutesProps) {
   return (
     <label>
       <span>{label} min/h</span>{" "}
       <input
         type="number"
+        required
         min="0"
         max="60"
         value={value}
-        {...described}
         onInput={(event) => edit(event.currentTarget.value)}
       />
     </label>

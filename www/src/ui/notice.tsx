@@ -1,6 +1,6 @@
 /** What stands where content cannot: loading, nothing there, or an error; each says what to do. */
 import type { ComponentChildren } from "preact";
-import { useDoor } from "../lib/auth";
+import { useAuth } from "../lib/auth";
 import { ApiError } from "../lib/http";
 
 export function Loading({ what }: { what: string }) {
@@ -23,23 +23,27 @@ export function Empty({ title, children }: { title: string; children?: Component
 interface FailureProps {
   error: unknown;
   retry?: () => void;
+  /** It is being tried */
+  busy?: boolean;
+  /** Another key may help; by default where the answer says so */
+  otherKey?: boolean;
 }
 
-export function Failure({ error, retry }: FailureProps) {
-  const { leave } = useDoor();
-  const { title, advice, signIn } = explain(error);
+export function Failure({ error, retry, busy, otherKey }: FailureProps) {
+  const { signOut } = useAuth();
+  const { title, advice, refused } = explain(error);
   return (
     <div class="notice notice-error" role="alert">
       <p class="notice-title">{title}</p>
       <p>{advice}</p>
       <p class="actions">
         {retry && (
-          <button type="button" onClick={retry}>
+          <button type="button" onClick={retry} aria-busy={busy}>
             Try again
           </button>
         )}
-        {signIn && (
-          <button type="button" onClick={leave}>
+        {(otherKey || refused) && (
+          <button type="button" onClick={signOut}>
             Sign in with another key
           </button>
         )}
@@ -49,7 +53,7 @@ export function Failure({ error, retry }: FailureProps) {
 }
 
 /** What happened, and what can be done about it. */
-function explain(error: unknown): { title: string; advice: string; signIn?: boolean } {
+function explain(error: unknown): { title: string; advice: string; refused?: boolean } {
   if (!(error instanceof ApiError)) {
     return {
       title: "The page made a mistake.",
@@ -67,10 +71,10 @@ function explain(error: unknown): { title: string; advice: string; signIn?: bool
       return {
         title: "Your key is not accepted any more.",
         advice: "It may have been revoked.",
-        signIn: true,
+        refused: true,
       };
     case 403:
-      return { title: "Your key may not see this.", advice: detail || title, signIn: true };
+      return { title: "Your key may not see this.", advice: detail || title, refused: true };
     case 404:
       return { title: "There is nothing here.", advice: detail || "It may have been deleted." };
     default:

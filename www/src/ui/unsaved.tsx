@@ -1,24 +1,31 @@
 /** Keeps the reader from losing what is not saved: asks before the view, the tab or the session is left. */
-import { useEffect, useState } from "preact/hooks";
-import { keepHere } from "../lib/router";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { guardLeaving } from "../lib/router";
 import { Dialog } from "./dialog";
+
+/** As long as it is used, leaving asks first; `leave` goes on. */
+export function useLeaveGuard(ask: (leave: () => void) => void): void {
+  const latest = useRef(ask);
+  latest.current = ask;
+  useEffect(() => {
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener("beforeunload", warn);
+    guardLeaving((leave) => latest.current(leave));
+    return () => {
+      removeEventListener("beforeunload", warn);
+      guardLeaving(null);
+    };
+  }, []);
+}
 
 /** Rendered as long as there is something unsaved. */
 export function Unsaved() {
   const [leave, setLeave] = useState<(() => void) | undefined>();
-  useEffect(() => {
-    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener("beforeunload", warn);
-    keepHere((next) => setLeave(() => next));
-    return () => {
-      removeEventListener("beforeunload", warn);
-      keepHere(null);
-    };
-  }, []);
+  useLeaveGuard((next) => setLeave(() => next));
   if (!leave) return null;
   const stay = () => setLeave(undefined);
   const go = () => {
-    keepHere(null);
+    guardLeaving(null);
     leave();
   };
   return (

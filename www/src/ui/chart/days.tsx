@@ -35,6 +35,8 @@ const STACK = ["accept", "would_defer", "would_reject", "defer", "reject"] as co
 const EVENTS_READ = 3;
 /** CSS pixels */
 const [HEIGHT, LANE, WIDEST] = [200, 24, 46];
+/** Bars that are no wider have no room for an outline. */
+const THIN = 5;
 
 export function DayChart({ days, today, totals, eventsName, onRange }: Props) {
   const spans = days.map(({ date }) => spanOf(date));
@@ -97,8 +99,7 @@ function Bars({ days, plot: { x, y, width: all, fill } }: { days: Day[]; plot: P
     const rise = low - high;
     if (rise <= 0) return "";
     const left = x(spanOf(days[index]?.date ?? "").from + DAY / 2) - width / 2;
-    if (outcome === "accept")
-      return `M${left} ${low}${width < 5 ? `m0 ${-rise}h${width}` : `v${-rise}h${width}v${rise}`}`;
+    if (outcome === "accept") return `M${left} ${low}v${-rise}h${width}v${rise}`;
     const gap = rise > 3 ? 1 : 0;
     return `M${left} ${low - gap}v${gap - rise}h${width}v${rise - gap}z`;
   };
@@ -107,7 +108,7 @@ function Bars({ days, plot: { x, y, width: all, fill } }: { days: Day[]; plot: P
       {series.map((layer) => (
         <path
           key={layer.key}
-          class={`bar bar-${layer.key}`}
+          class={`bar bar-${layer.key}${width < THIN ? " bar-thin" : ""}`}
           fill={layer.key === "accept" ? "none" : fill(layer.key)}
           d={layer.map(([low, high], index) => bar(layer.key, index, y(low), y(high))).join("")}
         />

@@ -5,10 +5,9 @@ import { number, plural, reason } from "../../domain/words";
 import { save } from "../../lib/save";
 import { order, type Sort } from "../../lib/sort";
 import { Select } from "../../ui/filters";
-import { Host } from "../../ui/host";
 import { StateMark } from "../../ui/marks";
 import { type Column, Table } from "../../ui/table";
-import { Two } from "../../ui/two";
+import { Host, TwoLines } from "../../ui/text";
 import type { Check } from "./checker";
 import { toCsv } from "./export";
 import type { Baseline } from "./protocol";
@@ -80,14 +79,14 @@ const COLUMNS: Column<ScannedServer>[] = [
     id: "server",
     label: "Server",
     head: true,
-    cell: (server) => <Two first={<Host name={server.name} />} second={position(server)} />,
+    cell: (server) => <TwoLines first={<Host name={server.name} />} second={position(server)} />,
     compare: (one, other) => order(one.id, other.id),
   },
   {
     id: "standing",
     label: "Standing",
     cell: ({ standing }) => (
-      <Two
+      <TwoLines
         first={standing.state !== "not_exchange" && <StateMark state={standing.state} />}
         second={reason(standing)}
       />
@@ -98,7 +97,7 @@ const COLUMNS: Column<ScannedServer>[] = [
     id: "build",
     label: "Build",
     cell: (server) => (
-      <Two
+      <TwoLines
         first={server.build ?? "not shown"}
         second={release(server).replace("Exchange Server", "Exchange")}
         whole
@@ -110,7 +109,7 @@ const COLUMNS: Column<ScannedServer>[] = [
     label: "Required",
     cell: ({ standing: { state, required, behind_days } }) =>
       state === "out_of_date" && (
-        <Two
+        <TwoLines
           first={required ?? "a supported version"}
           second={behind_days !== null && `${plural(behind_days, "day")} behind`}
           whole

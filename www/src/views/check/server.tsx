@@ -1,6 +1,6 @@
 /** All that was found out about one server. */
 import type { Release, ScannedServer } from "../../../../pkg/tidegate";
-import { plural, reason } from "../../domain/words";
+import { COMPONENTS, plural, reason } from "../../domain/words";
 import { dateOnly } from "../../lib/time";
 import { Evidence } from "../../ui/hostile";
 import { Time } from "../../ui/time";
@@ -42,15 +42,6 @@ export function position({ connecting, messages }: ScannedServer): string {
 export function release({ product, cu, su }: Release): string {
   return product === null ? "unknown product" : [product, cu, su].filter(Boolean).join(" ");
 }
-
-const COMPONENTS = {
-  smtp: "SMTP",
-  mapi: "MAPI",
-  pickup: "Pickup folder",
-  shadow_redundancy: "shadow redundancy",
-  legacy: "old SMTP service",
-  other: "other",
-};
 
 function Builds({ builds }: Pick<ScannedServer, "builds">) {
   return (

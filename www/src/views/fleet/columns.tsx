@@ -7,8 +7,8 @@ import { order } from "../../lib/sort";
 import { OutcomeMark } from "../../ui/marks";
 import { Rate } from "../../ui/rate";
 import type { Column } from "../../ui/table";
+import { TwoLines } from "../../ui/text";
 import { Time } from "../../ui/time";
-import { Two } from "../../ui/two";
 import type { Row } from "./rows";
 
 const byName = (one: Row, other: Row) => order(one.tenant.tenant, other.tenant.tenant);
@@ -72,7 +72,9 @@ export const COLUMNS: Column<Row>[] = [
 
 function ModeCell({ row: { tenant, mode } }: { row: Row }) {
   const { name } = MODES[tenant.mode];
-  return <Two first={name} second={mode !== tenant.mode && `held at ${MODES[mode].name.toLowerCase()}`} />;
+  return (
+    <TwoLines first={name} second={mode !== tenant.mode && `held at ${MODES[mode].name.toLowerCase()}`} />
+  );
 }
 
 type Servers = Tenant["servers"];

@@ -1,53 +1,88 @@
 /** All tenants: how they stand, and the table to find those that need somebody. */
 import { useMemo, useState } from "preact/hooks";
-import type { Control } from "../../lib/api";
+import { MODES } from "../../domain/words";
+import type { Control, Mode, Tenant } from "../../lib/api";
 import { rights, useSession } from "../../lib/auth";
-import type { ViewProps } from "../../lib/router";
-import { href, type Place, remember } from "../../lib/router";
+import { all, value } from "../../lib/http";
+import { useResource } from "../../lib/resource";
+import { href, type Place, updateQuery, type ViewProps } from "../../lib/router";
 import { save } from "../../lib/save";
 import { type Sort, sortOf, sortText } from "../../lib/sort";
-import { Found, NoneLeft, Search, Select, useTyped } from "../../ui/filters";
-import { Empty, Failure, Loading } from "../../ui/notice";
-import { Part } from "../../ui/part";
+import { AsOf, Await, lazy } from "../../ui/await";
+import { type Facet, useFilter } from "../../ui/filters";
+import { Empty } from "../../ui/notice";
 import { sortRows, Table } from "../../ui/table";
 import { Title } from "../../ui/title";
 import { COLUMNS } from "./columns";
 import { fleetCsv } from "./export";
-import { type Filter, filtered, filterOf, modeOptions, worstOptions } from "./filter";
-import { useFleet } from "./load";
-import type { Row } from "./rows";
+import { type Row, rowOf } from "./rows";
 import { figures, partial, standing } from "./sentence";
 
 const WORST_FIRST: Sort = { column: "worst", descending: true };
+const AddTenant = lazy(() => import("./add").then((part) => part.AddTenant));
+
+interface Fleet {
+  tenants: Tenant[];
+  /** All of them are there */
+  complete: boolean;
+}
 
 export function FleetView({ place }: ViewProps) {
-  const { me } = useSession();
-  const { value, error, loading, reload } = useFleet();
+  const { api, me } = useSession();
+  const control = useResource<Control>("control", ({ signal }) =>
+    value(api.GET("/v1/control/mode", { signal })),
+  );
+  const fleet = useResource<Fleet>(
+    "fleet",
+    async ({ signal, show, before }) => {
+      const tenants = await all(
+        (query) => api.GET("/v1/tenants", { params: { query }, signal }),
+        // those already shown stay until all of them are there anew
+        (some) => before ?? show({ tenants: some, complete: false }),
+      );
+      return { tenants, complete: true };
+    },
+    { rows: ({ tenants }) => tenants.length },
+  );
   const [adding, setAdding] = useState(false);
-  const ids = useMemo(() => new Set(value?.rows.map(({ tenant }) => tenant.tenant)), [value]);
+  const ids = useMemo(() => new Set(fleet.value?.tenants.map(({ tenant }) => tenant)), [fleet.value]);
   const adds = rights(me).operate;
   return (
     <>
       <Title title="Tenants">
+        <AsOf of={fleet} />
         {adds && (
           <button type="button" onClick={() => setAdding(true)}>
             Add a tenant
           </button>
         )}
       </Title>
-      {adding && <Part load={addTenant} props={{ ids, onClose: () => setAdding(false) }} />}
-      {value === undefined && loading && <Loading what="tenants" />}
-      {value && <Brake control={value.control} />}
-      {value && value.rows.length > 0 && (
-        <Tenants place={place} rows={value.rows} loading={loading} complete={value.complete} />
-      )}
-      {value?.rows.length === 0 && !loading && <NoTenants adds={adds} />}
-      {error !== undefined && <Failure error={error} retry={reload} />}
+      {adding && <AddTenant ids={ids} onClose={() => setAdding(false)} />}
+      <Await of={control} what="tenants">
+        {(control) => (
+          <>
+            <Brake control={control} />
+            <Await of={fleet} what="tenants">
+              {({ tenants, complete }) =>
+                tenants.length === 0 && complete ? (
+                  <NoTenants adds={adds} />
+                ) : (
+                  <Tenants
+                    place={place}
+                    tenants={tenants}
+                    ceiling={control.mode}
+                    loading={fleet.loading && !complete}
+                    complete={complete}
+                  />
+                )
+              }
+            </Await>
+          </>
+        )}
+      </Await>
     </>
   );
 }
-
-const addTenant = () => import("./add").then((part) => part.AddTenant);
 
 /** Says so where all tenants are held below what they have set. */
 function Brake({ control: { mode } }: { control: Control }) {
@@ -72,29 +107,30 @@ function NoTenants({ adds }: { adds: boolean }) {
   );
 }
 
-interface TenantsProps {
+interface TenantsProps extends Fleet {
   place: Place;
-  rows: Row[];
+  /** What the emergency brake leaves */
+  ceiling: Mode;
   loading: boolean;
-  complete: boolean;
 }
 
-function Tenants({ place, rows, loading, complete }: TenantsProps) {
-  const [search, setSearch] = useTyped(place, "q");
-  const { mode, worst } = filterOf(place.query, search);
-  const filter = useMemo(() => ({ search, mode, worst }), [search, mode, worst]);
+function Tenants({ place, tenants, ceiling, loading, complete }: TenantsProps) {
+  const rows = useMemo(() => tenants.map((tenant) => rowOf(tenant, ceiling)), [tenants, ceiling]);
   const sort = useMemo(() => sortOf(place.query.sort) ?? WORST_FIRST, [place.query.sort]);
   // sorted before they are filtered: a key's stroke only filters, and what is in order is quick to sort
   const sorted = useMemo(() => sortRows(rows, COLUMNS, sort), [rows, sort]);
-  const shown = useMemo(() => filtered(sorted, filter), [sorted, filter]);
-  const showAll = () => {
-    setSearch("");
-    remember(place, { q: "", mode: "", worst: "" });
-  };
+  const { shown, bar, count, none } = useFilter({
+    place,
+    rows: sorted,
+    facets: FACETS,
+    textOf: ({ tenant }) => tenant.tenant,
+    what: "tenant",
+    placeholder: "name",
+    loading,
+  });
   // neither follows what is typed, and they go over all tenants
   const sentence = useMemo(() => (complete ? standing(rows) : partial(rows)), [rows, complete]);
   const mail = useMemo(() => (complete ? figures(rows) : null), [rows, complete]);
-  const download = () => save(fleetCsv(shown), "tidegate-tenants.csv");
   return (
     <>
       <section class="headline" aria-label="How they stand">
@@ -102,25 +138,27 @@ function Tenants({ place, rows, loading, complete }: TenantsProps) {
         {mail && <p class="headline-mail">{mail}</p>}
       </section>
       <section class="fleet" aria-label="Tenants" aria-busy={loading}>
-        <Filters place={place} rows={rows} filter={filter} onSearch={setSearch} />
+        {bar}
         <div class="title-row count">
-          <Found what="tenant" shown={shown.length} all={rows.length} loading={loading} />
-          <button type="button" disabled={!complete || shown.length === 0} onClick={download}>
+          {count}
+          <button
+            type="button"
+            disabled={!complete || shown.length === 0}
+            onClick={() => save(fleetCsv(shown), "tidegate-tenants.csv")}
+          >
             Download CSV
           </button>
         </div>
-        {shown.length > 0 ? (
+        {none || (
           <Table
             caption="Tenants"
             columns={COLUMNS}
             rows={shown}
             rowKey={rowKey}
             sort={sort}
-            onSort={(next) => remember(place, { sort: sortText(next) })}
+            onSort={(next) => updateQuery(place, { sort: sortText(next) })}
             blocksUnder={70}
           />
-        ) : (
-          <NoneLeft what="tenant" onAll={showAll} />
         )}
       </section>
     </>
@@ -131,29 +169,33 @@ function rowKey({ tenant }: Row): string {
   return tenant.tenant;
 }
 
-interface FiltersProps {
-  place: Place;
-  rows: Row[];
-  filter: Filter;
-  onSearch: (search: string) => void;
-}
+const closed = ({ tenant: { worst_stage: stage } }: Row) =>
+  stage ? stage.throttle_minutes + stage.block_minutes : 0;
+const blocked = ({ tenant }: Row) => tenant.worst_stage?.block_minutes ?? 0;
 
-function Filters({ place, rows, filter, onSearch }: FiltersProps) {
-  return (
-    <search class="filters" aria-label="Tenants">
-      <Search label="Search" placeholder="name" text={filter.search} onType={onSearch} />
-      <Select
-        label="Mode"
-        value={filter.mode}
-        options={useMemo(() => modeOptions(rows, filter), [rows, filter])}
-        onChoose={(mode) => remember(place, { mode })}
-      />
-      <Select
-        label="Worst stage"
-        value={filter.worst}
-        options={useMemo(() => worstOptions(rows, filter), [rows, filter])}
-        onChoose={(worst) => remember(place, { worst })}
-      />
-    </search>
-  );
-}
+const FACETS: Facet<Row>[] = [
+  {
+    id: "mode",
+    label: "Mode",
+    options: (Object.keys(MODES) as Mode[]).map((value) => ({
+      value,
+      name: MODES[value].name,
+      is: ({ tenant }) => tenant.mode === value,
+    })),
+  },
+  {
+    // by the worst that a tenant's servers have come to
+    id: "worst",
+    label: "Worst stage",
+    options: [
+      {
+        value: "out_of_date",
+        name: "With out-of-date servers",
+        is: ({ tenant }) => tenant.servers.out_of_date > 0,
+      },
+      { value: "throttle", name: "Throttled or blocked", is: (row) => closed(row) > 0 },
+      { value: "block", name: "Blocked, also in part", is: (row) => blocked(row) > 0 },
+      { value: "entire", name: "Blocked entirely", is: (row) => blocked(row) === 60 },
+    ],
+  },
+];

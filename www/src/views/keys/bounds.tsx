@@ -1,10 +1,9 @@
 /** Until when, and from where, a key may be used. */
 import type { Key } from "../../lib/api";
 import { listOf } from "../../lib/text";
-import { addDays, dateOf, useNow } from "../../lib/time";
 import { ExactInput } from "../../ui/exact-input";
-import { Field } from "../../ui/form";
-import { Time } from "../../ui/time";
+import { type ErrorOf, Field } from "../../ui/form";
+import { DayField, endOfDay, UntilHint } from "../../ui/reason";
 
 /** As it stands in the form: empty where it has no bounds. */
 export interface Bounds {
@@ -12,54 +11,32 @@ export interface Bounds {
   networks: string;
 }
 
-export const UNBOUNDED: Bounds = { lastDay: "", networks: "" };
-
 /** The farthest last day: the API takes five years to the second, and the key works to the end of its last day. */
 const MAX_AHEAD = 5 * 365;
 
 /** As it is sent: null where nothing is bounded. */
 export function posted({ lastDay, networks }: Bounds): Pick<Key, "expires_at" | "networks"> {
   const list = listOf(networks);
-  return { expires_at: endOf(lastDay), networks: list.length > 0 ? list : null };
-}
-
-/** The end of a day, UTC. */
-function endOf(day: string): string | null {
-  return day === "" ? null : `${addDays(day, 1)}T00:00:00Z`;
+  return { expires_at: endOfDay(lastDay), networks: list.length > 0 ? list : null };
 }
 
 interface Props {
   bounds: Bounds;
   onChange: (bounds: Bounds) => void;
-  errorOf: (field: string) => string | undefined;
+  errorOf: ErrorOf;
 }
 
 export function LastDayField({ bounds, onChange, errorOf }: Props) {
-  const today = dateOf(useNow());
-  const until = endOf(bounds.lastDay);
+  const { lastDay } = bounds;
   return (
-    <Field
+    <DayField
       label="Last day"
-      hint={
-        until ? (
-          <>It works until {<Time at={until} countdown="beside" />}.</>
-        ) : (
-          "Empty: it works until it is revoked."
-        )
-      }
+      hint={<UntilHint day={lastDay} words="It works until" none="Empty: it works until it is revoked." />}
+      day={lastDay}
+      ahead={MAX_AHEAD}
+      onChange={(day) => onChange({ ...bounds, lastDay: day })}
       error={errorOf("expires_at")}
-    >
-      {(input) => (
-        <input
-          {...input}
-          type="date"
-          min={today}
-          max={addDays(today, MAX_AHEAD)}
-          value={bounds.lastDay}
-          onInput={(event) => onChange({ ...bounds, lastDay: event.currentTarget.value })}
-        />
-      )}
-    </Field>
+    />
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { CONNECTORS } from "../../domain/connectors";
 import type { Key } from "../../lib/api";
-import { Field, Tick } from "../../ui/form";
+import { Checkbox, type ErrorOf, Field } from "../../ui/form";
 
 type Gateway = NonNullable<Key["gateway"]>;
 
@@ -36,7 +36,7 @@ export function posted({ connector, own_hops, rspamd_add_headers, postfix_refusa
 interface Props {
   draft: Draft;
   onChange: (draft: Draft) => void;
-  errorOf: (field: string) => string | undefined;
+  errorOf: ErrorOf;
 }
 
 export function GatewayFields({ draft, onChange, errorOf }: Props) {
@@ -81,13 +81,13 @@ export function GatewayFields({ draft, onChange, errorOf }: Props) {
           />
         )}
       </Field>
-      <Tick
+      <Checkbox
         label="rspamd adds the verdict as a header"
         hint="For Postfix's milter_header_checks. Without it, rspamd's own action carries the verdict."
         checked={draft.rspamd_add_headers}
         onChange={(rspamd_add_headers) => set({ rspamd_add_headers })}
       />
-      <Tick
+      <Checkbox
         label="Postfix's policy service defers"
         hint="Addresses from which no machine of the last 30 days is acceptable, in four minutes of five. Without it, it only reports."
         checked={draft.postfix_refusals}

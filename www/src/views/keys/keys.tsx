@@ -1,99 +1,96 @@
 /** The keys that work: a list, and the making and revoking of them. For one tenant, or for all. */
 import { useMemo, useState } from "preact/hooks";
-import { plural } from "../../domain/words";
 import type { Key } from "../../lib/api";
 import { handsOut, useSession } from "../../lib/auth";
-import { useLoad } from "../../lib/resource";
-import { href } from "../../lib/router";
+import { all } from "../../lib/http";
+import { useResource } from "../../lib/resource";
+import { href, type Place } from "../../lib/router";
 import { order, type Sort } from "../../lib/sort";
 import { useNow } from "../../lib/time";
-import { useDialogs } from "../../ui/dialog";
-import { Search, wordsOf } from "../../ui/filters";
+import { Await } from "../../ui/await";
+import { StatusLine, useDialogs } from "../../ui/dialog";
+import { useFilter } from "../../ui/filters";
 import { visible } from "../../ui/hostile";
-import { Empty, Failure, Loading } from "../../ui/notice";
-import { Said } from "../../ui/said";
+import { Empty } from "../../ui/notice";
 import { type Column, Table } from "../../ui/table";
 import { Time } from "../../ui/time";
-import { MakeKey } from "./make";
-import { RevokeKey } from "./revoke";
+import { MakeKey, RevokeKey } from "./dialogs";
 import { inRotation, ROLES, settings } from "./words";
 
 interface Props {
   /** Null: those of all tenants */
   tenant: string | null;
+  place: Place;
 }
 
 type Open = { dialog: "make"; like?: Key } | { dialog: "revoke"; key: Key };
 
-export function Keys({ tenant }: Props) {
+export function Keys({ tenant, place }: Props) {
   const { api } = useSession();
-  const [filter, setFilter] = useState("");
   const [sort, setSort] = useState<Sort>({ column: "created_at", descending: true });
-  const { value, error, loading, reload } = useLoad<Key[]>(
-    async (signal, part) => {
-      const keys: Key[] = [];
-      for await (const page of api.pages<Key>("/v1/keys", { signal, query: { tenant } })) {
-        keys.push(...page);
-        part([...keys]);
-      }
-      return keys;
-    },
-    [api, tenant],
+  const keys = useResource<Key[]>(
+    `keys ${tenant}`,
+    ({ signal, show, before }) =>
+      all(
+        (page) => {
+          const query = { ...page, ...(tenant !== null && { tenant }) };
+          return api.GET("/v1/keys", { params: { query }, signal });
+        },
+        (some) => before ?? show(some),
+      ),
+    { rows: (keys) => keys.length },
   );
-  const { open, setOpen, words, close, done } = useDialogs<Open>(reload);
-  const columns = useColumns(tenant, value ?? [], setOpen);
-  const shown = useMemo(() => (value ?? []).filter((key) => matches(key, filter)), [value, filter]);
+  const list = keys.value ?? NONE;
+  const { open, setOpen, words, close, done } = useDialogs<Open>(keys.reload);
+  const columns = useColumns(tenant, list, setOpen);
+  const { shown, bar, none } = useFilter({
+    place,
+    rows: list,
+    facets: NONE,
+    textOf,
+    what: "key",
+    placeholder: tenant === null ? "name, tenant or role" : "name or role",
+    loading: keys.loading,
+  });
   return (
     <section class="keys" aria-label="Keys">
-      <div class="filters">
-        {value !== undefined && value.length > 0 && (
-          <Search
-            label="Search"
-            placeholder={tenant === null ? "name, tenant or role" : "name or role"}
-            text={filter}
-            onType={setFilter}
-          />
-        )}
+      <div class="title-row">
+        {list.length > 0 && bar}
         <button type="button" class="primary" onClick={() => setOpen({ dialog: "make" })}>
           Make a key
         </button>
       </div>
-      <Said words={words} />
-      {value === undefined && loading && <Loading what="keys" />}
-      {error !== undefined && <Failure error={error} retry={reload} />}
-      {value !== undefined && value.length === 0 && !loading && (
-        <Empty title="There is no key yet.">
-          <p>Every gateway and every reader needs one. Hand it over by a safe way.</p>
-        </Empty>
-      )}
-      {value !== undefined && value.length > 0 && shown.length === 0 && (
-        <Empty title="No key is like that.">
-          <p>
-            <button type="button" onClick={() => setFilter("")}>
-              Show all {plural(value.length, "key")}
-            </button>
-          </p>
-        </Empty>
-      )}
-      {shown.length > 0 && (
-        <Table
-          caption={tenant === null ? "Keys of all tenants" : `Keys of ${tenant}`}
-          columns={columns}
-          rows={shown}
-          rowKey={(key) => key.id}
-          sort={sort}
-          onSort={setSort}
-        />
-      )}
+      <StatusLine words={words} />
+      <Await of={keys} what="keys">
+        {(all) =>
+          all.length === 0 ? (
+            <Empty title="There is no key yet.">
+              <p>Every gateway and every reader needs one. Hand it over by a safe way.</p>
+            </Empty>
+          ) : (
+            none || (
+              <Table
+                caption={tenant === null ? "Keys of all tenants" : `Keys of ${tenant}`}
+                columns={columns}
+                rows={shown}
+                rowKey={(key) => key.id}
+                sort={sort}
+                onSort={setSort}
+              />
+            )
+          )
+        }
+      </Await>
       {open?.dialog === "make" && <MakeKey tenant={tenant} like={open.like} onClose={close} onDone={done} />}
       {open?.dialog === "revoke" && <RevokeKey revoked={open.key} onClose={close} onDone={done} />}
     </section>
   );
 }
 
-function matches({ id, name, role, tenant }: Key, filter: string): boolean {
-  const text = `${id} ${name} ${role} ${tenant ?? "all tenants"}`.toLowerCase();
-  return wordsOf(filter).every((word) => text.includes(word));
+const NONE: never[] = [];
+
+function textOf({ id, name, role, tenant }: Key): string {
+  return `${id} ${name} ${role} ${tenant ?? "all tenants"}`.toLowerCase();
 }
 
 function useColumns(tenant: string | null, keys: Key[], open: (what: Open) => void): Column<Key>[] {

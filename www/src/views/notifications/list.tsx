@@ -4,73 +4,97 @@ import { useMemo } from "preact/hooks";
 import { number, plural } from "../../domain/words";
 import type { Notification } from "../../lib/api";
 import { useSession } from "../../lib/auth";
-import { path } from "../../lib/http";
+import { value } from "../../lib/http";
 import { usePages } from "../../lib/resource";
-import { href, type Place, remember } from "../../lib/router";
+import { href, type TabProps, updateQuery } from "../../lib/router";
 import { order } from "../../lib/sort";
 import { weekdayOnly } from "../../lib/time";
+import { Await, More } from "../../ui/await";
 import { Select } from "../../ui/filters";
 import { visible } from "../../ui/hostile";
-import { Empty, Failure, Loading } from "../../ui/notice";
-import { Older } from "../../ui/older";
+import { Empty } from "../../ui/notice";
 import { Time } from "../../ui/time";
-import { KINDS, type Kind, kindOf } from "./words";
 
-interface Props {
-  tenant: string;
-  place: Place;
-}
+type Kind = Notification["kind"];
+
+const KINDS: Record<Kind, string> = {
+  "server.detected": "Found out of date",
+  "server.resumed": "Out of date again",
+  "stage.in_7_days": "Stage begins in 7 days",
+  "stage.in_1_day": "Stage begins in a day",
+  "stage.changed": "Stage began",
+  "server.patched": "Patched",
+  "server.silent": "Silent for 60 days",
+  "pause.ends_in_7_days": "Pause ends in 7 days",
+  "pause.ends_in_1_day": "Pause ends in a day",
+  "exemption.ends_in_7_days": "Exemption ends in 7 days",
+  "exemption.ends_in_1_day": "Exemption ends in a day",
+  "message.unreadable": "A field could not be read",
+  "gateway.own_hops": "A gateway's own fields",
+  "relay.unnamed": "A relay that is not named",
+  "bound.servers": "No room for more servers",
+  "bound.peer_servers": "Too many servers at an address",
+  "bound.observations": "Decisions not recorded",
+  "webhook.refused": "A webhook refused one",
+  "webhook.off": "A webhook is gone",
+};
 
 /** How many are asked for at once: a screenful or two, or as many as there can be to find those of a kind. */
 const [PAGE, SEARCHED] = [30, 1000];
 
-export function NotificationList({ tenant, place }: Props) {
+export function NotificationList({ tenant, place }: TabProps) {
   const { api } = useSession();
-  const kind = kindOf(place.query.kind);
-  const { items, error, loading, more, reload } = usePages<Notification>(
-    api,
-    path`/v1/tenants/${tenant}/notifications`,
+  const kind = (Object.keys(KINDS) as Kind[]).find((name) => name === place.query.kind) ?? null;
+  const news = usePages<Notification>(
+    `notifications ${tenant} ${kind !== null}`,
+    (query, signal) =>
+      value(api.GET("/v1/tenants/{tenant}/notifications", { params: { path: { tenant }, query }, signal })),
     kind ? SEARCHED : PAGE,
   );
-  const choose = (chosen: string) => remember(place, { kind: chosen });
+  const items = news.value?.items;
   const days = useMemo(
     () => byDay((items ?? []).filter((item) => !kind || item.kind === kind)),
     [items, kind],
   );
-  if (items === undefined) {
-    return error === undefined ? <Loading what="notifications" /> : <Failure error={error} retry={reload} />;
-  }
-  if (items.length === 0) {
-    return (
-      <Empty title="Nothing was told yet.">
-        <p>
-          Here stands whatever an administrator should know: a server that is found out of date, 7 days and a
-          day before each stage, its beginning, a patch, before a pause or an exemption ends, and mail whose
-          server cannot be told.
-        </p>
-      </Empty>
-    );
-  }
   return (
-    <>
-      <div class="filters">
-        <Select label="Show" value={kind ?? ""} options={OPTIONS} onChoose={choose} />
-      </div>
-      <p class="muted" role="status">
-        {summary(items, kind, more !== undefined)}
-      </p>
-      {days.map(({ day, list }) => (
-        <section key={day} class="news-day" aria-label={day}>
-          <h3>{day}</h3>
-          <ol class="news">
-            {list.map((item) => (
-              <Item key={item.id} tenant={tenant} item={item} />
+    <Await of={news} what="notifications">
+      {({ items }) =>
+        items.length === 0 ? (
+          <Empty title="Nothing was told yet.">
+            <p>
+              Here stands whatever an administrator should know: a server that is found out of date, 7 days
+              and a day before each stage, its beginning, a patch, before a pause or an exemption ends, and
+              mail whose server cannot be told.
+            </p>
+          </Empty>
+        ) : (
+          <>
+            <div class="filters">
+              <Select
+                label="Show"
+                value={kind ?? ""}
+                options={OPTIONS}
+                onChoose={(chosen) => updateQuery(place, { kind: chosen })}
+              />
+            </div>
+            <p class="muted" role="status">
+              {summary(items, kind, news.more !== undefined)}
+            </p>
+            {days.map(({ day, list }) => (
+              <section key={day} class="news-day" aria-label={day}>
+                <h3>{day}</h3>
+                <ol class="news">
+                  {list.map((item) => (
+                    <Item key={item.id} tenant={tenant} item={item} />
+                  ))}
+                </ol>
+              </section>
             ))}
-          </ol>
-        </section>
-      ))}
-      <Older error={error} loading={loading} more={more} reload={reload} />
-    </>
+            <More of={news}>Show older ones</More>
+          </>
+        )
+      }
+    </Await>
   );
 }
 

@@ -3,8 +3,8 @@ import { useRef } from "preact/hooks";
 import { plural } from "../../domain/words";
 import type { Webhook } from "../../lib/api";
 import { useSession } from "../../lib/auth";
-import { path } from "../../lib/http";
-import { useLoad } from "../../lib/resource";
+import { all } from "../../lib/http";
+import { useResource } from "../../lib/resource";
 import type { TabProps } from "../../lib/router";
 import { visible } from "../../ui/hostile";
 import { Time } from "../../ui/time";
@@ -13,14 +13,8 @@ import { Webhooks } from "./webhook-section";
 
 export function NotificationsTab({ tenant, place }: TabProps) {
   const { api } = useSession();
-  const webhooks = useLoad<Webhook[]>(
-    async (signal) => {
-      const all: Webhook[] = [];
-      for await (const page of api.pages<Webhook>(path`/v1/tenants/${tenant}/webhooks`, { signal }))
-        all.push(...page);
-      return all;
-    },
-    [api, tenant],
+  const webhooks = useResource<Webhook[]>(`webhooks ${tenant}`, ({ signal }) =>
+    all((query) => api.GET("/v1/tenants/{tenant}/webhooks", { params: { path: { tenant }, query }, signal })),
   );
   const aside = useRef<HTMLElement>(null);
   return (

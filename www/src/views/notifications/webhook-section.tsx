@@ -4,19 +4,17 @@ import { actor } from "../../domain/audit";
 import { plural } from "../../domain/words";
 import type { Webhook } from "../../lib/api";
 import { rights, useSession } from "../../lib/auth";
-import type { Loaded } from "../../lib/resource";
-import { useDialogs } from "../../ui/dialog";
+import type { Resource } from "../../lib/resource";
+import { Await } from "../../ui/await";
+import { StatusLine, useDialogs } from "../../ui/dialog";
 import { visible } from "../../ui/hostile";
-import { Failure, Loading } from "../../ui/notice";
-import { Said } from "../../ui/said";
 import { Time } from "../../ui/time";
-import { AddWebhook } from "./webhook-add";
-import { DeleteWebhook } from "./webhook-delete";
+import { AddWebhook, DeleteWebhook } from "./webhook-dialogs";
 import { Verifying } from "./webhook-verify";
 
 interface Props {
   tenant: string;
-  webhooks: Loaded<Webhook[]>;
+  webhooks: Resource<Webhook[]>;
   section: RefObject<HTMLElement | null>;
 }
 
@@ -27,9 +25,9 @@ const MAX_WEBHOOKS = 8;
 
 export function Webhooks({ tenant, webhooks, section }: Props) {
   const { me } = useSession();
-  const { value, loading, error, reload } = webhooks;
-  const { open, setOpen, words, close, done } = useDialogs<Open>(reload);
+  const { open, setOpen, words, close, done } = useDialogs<Open>(webhooks.reload);
   const may = rights(me).operate;
+  const dialog = { tenant, onClose: close, onDone: done };
   return (
     <section ref={section} tabIndex={-1} aria-labelledby="webhooks">
       <h2 id="webhooks">Webhooks</h2>
@@ -37,50 +35,50 @@ export function Webhooks({ tenant, webhooks, section }: Props) {
         Notifications are posted there too, in order, each until it is taken or refused for good: a receiver
         that is down loses none.
       </p>
-      <Said words={words} />
-      {error !== undefined && <Failure error={error} retry={reload} />}
-      {value === undefined && loading && <Loading what="webhooks" />}
-      {value && value.length === 0 && <p>There is none.</p>}
-      {value && value.length > 0 && (
-        <ul class="plain webhooks">
-          {value.map((webhook) => (
-            <li key={webhook.id}>
-              <p class="webhook-url">{visible(webhook.url)}</p>
-              <p>
-                <State webhook={webhook} />
+      <StatusLine words={words} />
+      <Await of={webhooks} what="webhooks">
+        {(list) => (
+          <>
+            {list.length === 0 && <p>There is none.</p>}
+            <ul class="plain webhooks">
+              {list.map((webhook) => (
+                <li key={webhook.id}>
+                  <p class="webhook-url">{visible(webhook.url)}</p>
+                  <p>
+                    <State webhook={webhook} />
+                  </p>
+                  <p class="muted">
+                    Added <Time at={webhook.created_at} short="date" />, {actor(webhook.created_by)}
+                    {may && (
+                      <button
+                        type="button"
+                        class="quiet"
+                        aria-label={`Delete ${visible(webhook.url)}`}
+                        onClick={() => setOpen({ dialog: "delete", webhook })}
+                      >
+                        Delete
+                      </button>
+                    )}
+                  </p>
+                </li>
+              ))}
+            </ul>
+            {may && list.length < MAX_WEBHOOKS && (
+              <p class="actions">
+                <button type="button" onClick={() => setOpen({ dialog: "add" })}>
+                  Add a webhook
+                </button>
               </p>
-              <p class="muted">
-                Added <Time at={webhook.created_at} short="date" />, {actor(webhook.created_by)}
-                {may && (
-                  <button
-                    type="button"
-                    class="quiet"
-                    aria-label={`Delete ${visible(webhook.url)}`}
-                    onClick={() => setOpen({ dialog: "delete", webhook })}
-                  >
-                    Delete
-                  </button>
-                )}
-              </p>
-            </li>
-          ))}
-        </ul>
-      )}
-      {may && value && value.length < MAX_WEBHOOKS && (
-        <p class="actions">
-          <button type="button" onClick={() => setOpen({ dialog: "add" })}>
-            Add a webhook
-          </button>
-        </p>
-      )}
-      {may && value && value.length >= MAX_WEBHOOKS && (
-        <p class="muted">These are as many as a tenant may have.</p>
-      )}
+            )}
+            {may && list.length >= MAX_WEBHOOKS && (
+              <p class="muted">These are as many as a tenant may have.</p>
+            )}
+          </>
+        )}
+      </Await>
       <Verifying />
-      {open?.dialog === "add" && <AddWebhook tenant={tenant} onClose={close} onDone={done} />}
-      {open?.dialog === "delete" && (
-        <DeleteWebhook tenant={tenant} webhook={open.webhook} onClose={close} onDone={done} />
-      )}
+      {open?.dialog === "add" && <AddWebhook {...dialog} />}
+      {open?.dialog === "delete" && <DeleteWebhook {...dialog} webhook={open.webhook} />}
     </section>
   );
 }

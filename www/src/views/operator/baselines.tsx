@@ -4,7 +4,8 @@ import { dateOf, day } from "../../lib/time";
 import { Editions } from "../../ui/editions";
 import { type Column, Table } from "../../ui/table";
 import { Time } from "../../ui/time";
-import type { AllFacts, BaselineVersion, Fact } from "./load";
+import type { AllFacts, BaselineVersion } from "./facts";
+import type { Fact } from "./restore";
 
 interface Props {
   facts: AllFacts;

@@ -7,7 +7,8 @@ import { order } from "../../lib/sort";
 import { day } from "../../lib/time";
 import { type Column, Table } from "../../ui/table";
 import { Time } from "../../ui/time";
-import type { CatalogVersion, Fact } from "./load";
+import type { CatalogVersion } from "./facts";
+import type { Fact } from "./restore";
 
 type Product = Catalog["products"][number];
 type Release = Catalog["releases"][number];

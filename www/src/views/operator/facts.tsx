@@ -1,36 +1,59 @@
 /** By what all tenants are judged: the catalog of releases, and the baselines that policies may name. */
-import { useState } from "preact/hooks";
+import type { Baseline, Catalog } from "../../lib/api";
 import { rights, useSession } from "../../lib/auth";
-import { useLoad } from "../../lib/resource";
-import { Failure, Loading } from "../../ui/notice";
-import { Said, type Words } from "../../ui/said";
+import { all, value } from "../../lib/http";
+import { useResource } from "../../lib/resource";
+import { Await } from "../../ui/await";
+import { StatusLine, useDialogs } from "../../ui/dialog";
 import { BaselineTable } from "./baselines";
 import { CatalogFacts } from "./catalog";
-import { type Fact, loadFacts, nameOf } from "./load";
-import { Restore } from "./restore";
+import { type Fact, nameOf, Restore } from "./restore";
+
+interface Versioned {
+  version: number;
+  /** null for what is built in */
+  updated_at: string | null;
+}
+
+export type CatalogVersion = Versioned & { catalog: Catalog; newest_release: { age_days: number } | null };
+export type BaselineVersion = Versioned & { baseline: Baseline };
+
+export interface AllFacts {
+  catalog: CatalogVersion;
+  /** By name */
+  baselines: BaselineVersion[];
+}
 
 export function Facts() {
   const { api, me } = useSession();
-  const [restoring, setRestoring] = useState<Fact | undefined>();
-  const [words, setWords] = useState<Words | undefined>();
-  const { value, error, loading, reload } = useLoad((signal) => loadFacts(api, signal), [api]);
-  const restore = rights(me).admin ? setRestoring : undefined;
+  const facts = useResource<AllFacts>("facts", async ({ signal }) => {
+    const [catalog, names] = await Promise.all([
+      value(api.GET("/v1/catalog", { signal })),
+      all((query) => api.GET("/v1/baselines", { params: { query }, signal })),
+    ]);
+    const asked = names.map(({ name: baseline }) =>
+      value(api.GET("/v1/baselines/{baseline}", { params: { path: { baseline } }, signal })),
+    );
+    return { catalog, baselines: await Promise.all(asked) };
+  });
+  const { open, setOpen, words, close, done } = useDialogs<Fact>(facts.reload);
+  const restore = rights(me).admin ? setOpen : undefined;
   return (
     <>
-      <Said words={words} />
-      {value === undefined && loading && <Loading what="catalog and baselines" />}
-      {error !== undefined && <Failure error={error} retry={reload} />}
-      {value && <CatalogFacts catalog={value.catalog} onRestore={restore} />}
-      {value && <BaselineTable facts={value} onRestore={restore} />}
-      {restoring && (
+      <StatusLine words={words} />
+      <Await of={facts} what="catalog and baselines">
+        {(facts) => (
+          <>
+            <CatalogFacts catalog={facts.catalog} onRestore={restore} />
+            <BaselineTable facts={facts} onRestore={restore} />
+          </>
+        )}
+      </Await>
+      {open && (
         <Restore
-          fact={restoring}
-          onClose={() => setRestoring(undefined)}
-          onDone={(version) => {
-            setRestoring(undefined);
-            setWords({ text: `${nameOf(restoring)}: ${version} is in force within 90 seconds.` });
-            reload();
-          }}
+          fact={open}
+          onClose={close}
+          onDone={(version) => done({ text: `${nameOf(open)}: ${version} is in force within 90 seconds.` })}
         />
       )}
     </>

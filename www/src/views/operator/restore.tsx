@@ -4,14 +4,18 @@ import { inForce } from "../../domain/baselines";
 import { plural } from "../../domain/words";
 import type { Baseline } from "../../lib/api";
 import { useSession } from "../../lib/auth";
-import { useLoad } from "../../lib/resource";
+import { ApiError, value } from "../../lib/http";
+import { useResource } from "../../lib/resource";
 import { day } from "../../lib/time";
-import { Dialog } from "../../ui/dialog";
-import { Buttons, Field, useSending } from "../../ui/form";
-import { Failure, Loading, Refusal } from "../../ui/notice";
+import { Await } from "../../ui/await";
+import { FormDialog } from "../../ui/dialog";
+import { Field } from "../../ui/form";
 import { Time } from "../../ui/time";
 import { contents } from "./catalog";
-import { addressOf, type Fact, loadVersion, nameOf, versionName } from "./load";
+import type { BaselineVersion, CatalogVersion } from "./facts";
+
+/** What has versions: the catalog, or a baseline. */
+export type Fact = { kind: "catalog"; version: number } | { kind: "baseline"; name: string; version: number };
 
 interface Props {
   fact: Fact;
@@ -27,81 +31,102 @@ export function Restore({ fact, onClose, onDone }: Props) {
   const versions = candidates(fact.version);
   const [version, setVersion] = useState(versions[0] ?? 1);
   const choose = (text: string) => setVersion(Math.trunc(Number(text)) || 0);
-  const { value, error, loading, reload } = useLoad(
-    (signal) => loadVersion(api, fact, version, signal),
-    [api, version],
+  const query = { version };
+  const loaded = useResource<CatalogVersion | BaselineVersion | null>(
+    `version ${nameOf(fact)} ${version}`,
+    async ({ signal }) => {
+      try {
+        if (fact.kind === "catalog")
+          return await value(api.GET("/v1/catalog", { params: { query }, signal }));
+        const path = { baseline: fact.name };
+        return await value(api.GET("/v1/baselines/{baseline}", { params: { path, query }, signal }));
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 404) return null;
+        throw error;
+      }
+    },
   );
-  const sending = useSending(async () => {
-    const ifMatch = `"${fact.version}"`;
-    await api.ask("PUT", addressOf(fact), undefined, { ifMatch, query: { version } });
+  const send = async () => {
+    const header = { "If-Match": `"${fact.version}"` };
+    if (fact.kind === "catalog") await api.PUT("/v1/catalog", { params: { header, query } });
+    else {
+      const path = { baseline: fact.name };
+      await api.PUT("/v1/baselines/{baseline}", { params: { header, path, query } });
+    }
     onDone(versionName(version));
-  });
-  const ready = !loading && value?.version === version;
+  };
   return (
-    <Dialog title={`${nameOf(fact)}: go back`} onClose={onClose}>
-      <form onSubmit={sending.submit}>
-        <p>{`In force is ${versionName(fact.version)}.`}</p>
-        {versions.length > 0 ? (
-          <Field label="Go back to">
-            {(input) => (
-              <select {...input} value={version} onChange={(event) => choose(event.currentTarget.value)}>
-                {versions.map((each) => (
-                  <option key={each} value={each}>
-                    {versionName(each)}
-                    {each === fact.version - 1 && each > 0 ? ", the previous one" : ""}
-                  </option>
-                ))}
-              </select>
-            )}
-          </Field>
-        ) : (
-          <Field label="Version" hint={`Of what was put there, the newest ${KEPT} are kept.`}>
-            {(input) => (
-              <input
-                {...input}
-                type="number"
-                min="1"
-                required
-                value={version}
-                onInput={(event) => choose(event.currentTarget.value)}
-              />
-            )}
-          </Field>
-        )}
-        <div aria-live="polite" aria-busy={loading}>
-          {loading && <Loading what={versionName(version)} />}
-          {!loading && value === null && (
-            <p class="refusal">There is no such version, or it is kept no more.</p>
+    <FormDialog
+      title={`${nameOf(fact)}: go back`}
+      deed="Put it in force"
+      doing="Going back …"
+      disabled={loaded.value?.version !== version}
+      danger
+      send={send}
+      onClose={onClose}
+    >
+      <p>{`In force is ${versionName(fact.version)}.`}</p>
+      {versions.length > 0 ? (
+        <Field label="Go back to">
+          {(input) => (
+            <select {...input} value={version} onChange={(event) => choose(event.currentTarget.value)}>
+              {versions.map((each) => (
+                <option key={each} value={each}>
+                  {versionName(each)}
+                  {each === fact.version - 1 && each > 0 ? ", the previous one" : ""}
+                </option>
+              ))}
+            </select>
           )}
-          {ready && value !== undefined && (
-            <p>
-              {"catalog" in value ? contents(value.catalog) : editions(value.baseline)}
-              {value.updated_at !== null && (
-                <span class="muted">
-                  {" "}
-                  Put in force on <Time at={value.updated_at} />.
-                </span>
-              )}
-            </p>
+        </Field>
+      ) : (
+        <Field label="Version" hint={`Of what was put there, the newest ${KEPT} are kept.`}>
+          {(input) => (
+            <input
+              {...input}
+              type="number"
+              min="1"
+              required
+              value={version}
+              onInput={(event) => choose(event.currentTarget.value)}
+            />
           )}
-          {error !== undefined && <Failure error={error} retry={reload} />}
-        </div>
-        <p>
-          All tenants are judged by it within 90 seconds. A server that is out of date already is treated no
-          more strictly before its next stage; one that becomes acceptable is free at once.
-        </p>
-        <Refusal error={sending.error} />
-        <Buttons
-          deed="Put it in force"
-          doing="Going back …"
-          busy={sending.busy}
-          disabled={!ready}
-          danger
-          onCancel={onClose}
-        />
-      </form>
-    </Dialog>
+        </Field>
+      )}
+      <div aria-live="polite" aria-busy={loaded.loading}>
+        <Await of={loaded} what={versionName(version)}>
+          {(found) =>
+            found === null ? (
+              <p class="refusal">There is no such version, or it is kept no more.</p>
+            ) : (
+              <p>
+                {"catalog" in found ? contents(found.catalog) : editions(found.baseline)}
+                {found.updated_at !== null && (
+                  <span class="muted">
+                    {" "}
+                    Put in force on <Time at={found.updated_at} />.
+                  </span>
+                )}
+              </p>
+            )
+          }
+        </Await>
+      </div>
+      <p>
+        All tenants are judged by it within 90 seconds. A server that is out of date already is treated no
+        more strictly before its next stage; one that becomes acceptable is free at once.
+      </p>
+    </FormDialog>
   );
+}
+
+export function nameOf(fact: Fact): string {
+  return fact.kind === "catalog" ? "Catalog" : `Baseline ${fact.name}`;
+}
+
+/** `version 3`; `the built-in version` */
+function versionName(version: number): string {
+  return version === 0 ? "the built-in version" : `version ${version}`;
 }
 
 /** The previous one first, the built-in one last. Before that one none is known by number. */

@@ -2,14 +2,13 @@
 
 import { MAX_DAYS } from "../../domain/pauses";
 import { plural } from "../../domain/words";
-import { Field } from "../../ui/form";
-import { Ticks } from "../../ui/ticks";
+import { CheckboxGroup, Field } from "../../ui/form";
 import type { Right } from "./draft";
 import type { Editing } from "./edit";
 
-export const RIGHTS: { value: Right; name: string; hint: string }[] = [
-  { value: "exempt", name: "Exempt servers", hint: "For a year at most, with a reason." },
-  { value: "policy", name: "Change this policy", hint: "But for what stands here." },
+export const RIGHTS: { value: Right; name: string; meaning: string }[] = [
+  { value: "exempt", name: "Exempt servers", meaning: "For a year at most, with a reason." },
+  { value: "policy", name: "Change this policy", meaning: "But for what stands here." },
 ];
 
 export function AdminFields({ admin, draft, set, errorAt }: Editing & { admin: boolean }) {
@@ -35,7 +34,7 @@ export function AdminFields({ admin, draft, set, errorAt }: Editing & { admin: b
             {...input}
             class="short"
             type="number"
-            inputMode="numeric"
+            required
             min="0"
             max={MAX_DAYS}
             value={draft.pauseDays}
@@ -43,7 +42,7 @@ export function AdminFields({ admin, draft, set, errorAt }: Editing & { admin: b
           />
         )}
       </Field>
-      <Ticks
+      <CheckboxGroup
         legend="Also left to them"
         choices={RIGHTS}
         chosen={draft.delegated}

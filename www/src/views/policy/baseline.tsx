@@ -1,16 +1,16 @@
 /** Which baseline tells what builds are acceptable: one by name, or the tenant's own, typed as JSON. */
-import { useMemo } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { inForce } from "../../domain/baselines";
-import type { Baseline } from "../../lib/api";
+import type { Baseline, Catalog } from "../../lib/api";
 import { useSession } from "../../lib/auth";
-import { path } from "../../lib/http";
+import { value } from "../../lib/http";
+import { useResource } from "../../lib/resource";
+import { Await } from "../../ui/await";
+import { Editions } from "../../ui/editions";
 import { Field, useSending } from "../../ui/form";
 import { Refusal } from "../../ui/notice";
-import { baselineFlaws } from "./baseline-check";
-import { BaselineShown } from "./baseline-shown";
 import type { Editing } from "./edit";
-import { JsonEditor } from "./json-editor";
-import type { PolicyPage } from "./load";
+import type { PolicyPage } from "./view";
 
 /** Stands for the tenant's own in the choice: no name of a baseline. */
 const OWN = "";
@@ -29,7 +29,9 @@ export function BaselineField({ page, draft, set, errorAt }: Props) {
   });
   /** Of a named one what applies now, and what is to come. */
   const copyOf = async (name: string): Promise<Baseline> => {
-    const { baseline } = await api.get<{ baseline: Baseline }>(path`/v1/baselines/${name}`);
+    const { baseline } = await value(
+      api.GET("/v1/baselines/{baseline}", { params: { path: { baseline: name } } }),
+    );
     const since = inForce(baseline.editions)?.effective ?? "";
     return { name: "own", editions: baseline.editions.filter(({ effective }) => effective >= since) };
   };
@@ -89,16 +91,22 @@ interface OwnProps {
 }
 
 function OwnBaseline({ page: { catalog }, text, onChange, error }: OwnProps) {
-  const flaws = useMemo(() => baselineFlaws(text, catalog), [text, catalog]);
   return (
     <>
-      <JsonEditor
-        label="The tenant's own baseline"
-        text={text}
-        onChange={onChange}
-        flaws={flaws}
-        error={error}
-      />
+      <Field label="The tenant's own baseline" error={error}>
+        {(input) => (
+          <textarea
+            {...input}
+            ref={(area) => area?.setCustomValidity(notJson(text))}
+            class="code"
+            rows={18}
+            wrap="off"
+            spellcheck={false}
+            value={text}
+            onInput={(event) => onChange(event.currentTarget.value)}
+          />
+        )}
+      </Field>
       <details class="baseline">
         <summary>How a baseline is written</summary>
         <p>
@@ -125,5 +133,46 @@ function OwnBaseline({ page: { catalog }, text, onChange, error }: OwnProps) {
         <p>Products: {catalog.products.map(({ name }) => name).join(", ")}.</p>
       </details>
     </>
+  );
+}
+
+/** Empty where it is. */
+function notJson(text: string): string {
+  try {
+    JSON.parse(text);
+    return "";
+  } catch (error) {
+    return `This is not JSON: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+interface ShownProps {
+  name: string;
+  catalog: Catalog;
+}
+
+/** One of those that policies may name, fetched when it is opened. */
+export function BaselineShown({ name, catalog }: ShownProps) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details class="baseline" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>What {name} requires</summary>
+      {open && <Named name={name} catalog={catalog} />}
+    </details>
+  );
+}
+
+function Named({ name, catalog }: ShownProps) {
+  const { api } = useSession();
+  const named = useResource<{ baseline: Baseline }>(
+    `baseline ${name}`,
+    ({ signal }) =>
+      value(api.GET("/v1/baselines/{baseline}", { params: { path: { baseline: name } }, signal })),
+    { constant: true },
+  );
+  return (
+    <Await of={named} what="the baseline">
+      {({ baseline }) => <Editions baseline={baseline} catalog={catalog} />}
+    </Await>
   );
 }

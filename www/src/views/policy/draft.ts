@@ -68,7 +68,7 @@ export function toDraft(policy: Policy): Draft {
   };
 }
 
-/** Of a draft without faults. */
+/** Throws where the tenant's own baseline is not JSON. */
 export function toPolicy(draft: Draft): Policy {
   return {
     mode: draft.mode,

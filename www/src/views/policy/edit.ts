@@ -1,18 +1,17 @@
-/** The editing of a policy: what is stored, what is typed, what is wrong with it. */
+/** The editing of a policy: what is stored, what is typed, what somebody else stored in between. */
 import { useMemo, useState } from "preact/hooks";
 import type { Policy } from "../../lib/api";
-import { ApiError } from "../../lib/http";
+import type { ErrorOf } from "../../ui/form";
 import { type Draft, toDraft, toPolicy } from "./draft";
-import { type Faults, faultsOf } from "./faults";
-import type { PolicyPage, Stored } from "./load";
 import { contested, merge, same } from "./merge";
+import type { PolicyPage, Stored } from "./view";
 
 /** What the parts of the form need. */
 export interface Editing {
   draft: Draft;
   set: (changes: Partial<Draft>) => void;
-  /** What is wrong with a member, by the API's name for it */
-  errorAt: (member: string) => string | undefined;
+  /** The API's word on a member, by its name there */
+  errorAt: ErrorOf;
 }
 
 /** Somebody else's change that came in between. */
@@ -24,13 +23,12 @@ export interface Meeting {
   contested: string[];
 }
 
-export function usePolicyEdit({ stored: loaded, catalog }: PolicyPage) {
+export function usePolicyEdit({ stored: loaded }: PolicyPage) {
   const [stored, setStored] = useState(loaded);
   const [draft, setDraft] = useState(() => toDraft(loaded.policy));
   const [meeting, setMeeting] = useState<Meeting | undefined>();
   // fields that keep what is typed to themselves begin anew with it
   const [round, setRound] = useState(0);
-  const faults: Faults = useMemo(() => faultsOf(draft, catalog), [draft, catalog]);
   const begin = (next: Stored, typed: Draft) => {
     setStored(next);
     setDraft(typed);
@@ -40,7 +38,6 @@ export function usePolicyEdit({ stored: loaded, catalog }: PolicyPage) {
     stored,
     draft,
     round,
-    faults,
     meeting,
     isDirty: useMemo(() => !same(draft, toDraft(stored.policy)), [draft, stored]),
     set: (changes: Partial<Draft>) => setDraft((before) => ({ ...before, ...changes })),
@@ -60,12 +57,4 @@ export function usePolicyEdit({ stored: loaded, catalog }: PolicyPage) {
       begin(theirs, toDraft(merge(stored.policy, mine, theirs.policy)));
     },
   };
-}
-
-/** The API's word on `member`, or on a part of it. */
-export function wordOn(error: unknown, member: string): string | undefined {
-  if (!(error instanceof ApiError) || error.field === null) return undefined;
-  const { field } = error;
-  const concerns = field === member || field.startsWith(`${member}.`) || field.startsWith(`${member}[`);
-  return concerns ? error.message : undefined;
 }

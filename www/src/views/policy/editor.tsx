@@ -4,50 +4,46 @@ import { changes } from "../../domain/changes";
 import { plural } from "../../domain/words";
 import type { Policy, PolicyPreview } from "../../lib/api";
 import { rights, useSession } from "../../lib/auth";
-import { ApiError, path } from "../../lib/http";
+import { value } from "../../lib/http";
 import { ChangeList } from "../../ui/change-list";
-import { useSending } from "../../ui/form";
-import { Refusal } from "../../ui/notice";
-import { Said, type Words } from "../../ui/said";
+import { StatusLine, type Words } from "../../ui/dialog";
+import { Unplaced, useSending } from "../../ui/form";
 import { Unsaved } from "../../ui/unsaved";
-import { toPolicy } from "./draft";
-import { type Meeting, usePolicyEdit, wordOn } from "./edit";
+import { type Draft, toPolicy } from "./draft";
+import { type Meeting, usePolicyEdit } from "./edit";
 import { PolicyForm } from "./form";
-import { loadPolicy, type PolicyPage } from "./load";
 import { PreviewDialog } from "./preview";
+import { loadPolicy, type PolicyPage } from "./view";
 
 interface Props {
   tenant: string;
   page: PolicyPage;
 }
 
-interface Saved {
-  policy: Policy;
-  /** Servers whose clock the change holds back */
-  held: number;
-}
-
 export function PolicyEditor({ tenant, page }: Props) {
   const { api, me } = useSession();
   const { admin } = rights(me);
   const edit = usePolicyEdit(page);
-  const { stored, draft, faults } = edit;
+  const { stored, draft } = edit;
   const [preview, setPreview] = useState<PolicyPreview | undefined>();
   const [words, setWords] = useState<Words | undefined>();
   const form = useRef<HTMLFormElement>(null);
-  const address = path`/v1/tenants/${tenant}/policy`;
+  const params = { path: { tenant } };
   const looking = useSending(async () => {
     setWords(undefined);
-    setPreview(
-      (await api.ask<PolicyPreview>("POST", `${address}/preview`, posted(toPolicy(draft), admin))).body,
-    );
+    const body = posted(toPolicy(draft), admin);
+    setPreview(await value(api.POST("/v1/tenants/{tenant}/policy/preview", { params, body })));
   });
   const save = async () => {
-    const options = { ifMatch: stored.etag };
-    const { body, etag } = await api.ask<Saved>("PUT", address, posted(toPolicy(draft), admin), options);
-    edit.adopt({ policy: body.policy, etag });
+    const header = stored.etag === null ? {} : { "If-Match": stored.etag };
+    const asked = api.PUT("/v1/tenants/{tenant}/policy", {
+      params: { ...params, header },
+      body: posted(toPolicy(draft), admin),
+    });
+    const { policy, held } = await value(asked);
+    edit.adopt({ policy, etag: (await asked).response.headers.get("etag") });
     setPreview(undefined);
-    setWords({ text: savedWords(body.held), focus: true });
+    setWords({ text: savedWords(held), focus: true });
   };
   const reload = async () => {
     edit.rebase(await loadPolicy(api, tenant));
@@ -58,23 +54,14 @@ export function PolicyEditor({ tenant, page }: Props) {
     edit.adopt(stored);
     setWords({ text: "Your edits are discarded.", focus: true });
   };
-  const toFirstFault = () => form.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus();
   useEffect(() => {
-    if (looking.error !== undefined) toFirstFault();
+    if (looking.error !== undefined) form.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus();
   }, [looking.error]);
-  const submit = (event: Event) => {
-    event.preventDefault();
-    if (faults.size > 0) toFirstFault();
-    else looking.submit();
-  };
-  const isPlaced = looking.error instanceof ApiError && looking.error.field !== null;
   return (
     <>
-      <form ref={form} class="policy" onSubmit={submit} noValidate>
-        <Said words={words} />
-        {edit.meeting && edit.isDirty && (
-          <Met meeting={edit.meeting} mine={faults.size === 0 ? toPolicy(draft) : null} />
-        )}
+      <form ref={form} class="policy" onSubmit={looking.submit}>
+        <StatusLine words={words} />
+        {edit.meeting && edit.isDirty && <Met meeting={edit.meeting} draft={draft} />}
         <PolicyForm
           // fields that keep what is typed to themselves
           key={edit.round}
@@ -82,16 +69,12 @@ export function PolicyEditor({ tenant, page }: Props) {
           admin={admin}
           draft={draft}
           set={edit.set}
-          errorAt={(member) => faults.get(member) ?? wordOn(looking.error, member)}
+          errorAt={looking.errorOf}
         />
         {edit.isDirty && (
           <div class="savebar">
-            <p role="status">
-              {faults.size === 0
-                ? "There are unsaved changes."
-                : `${plural(faults.size, "field needs", "fields need")} another look.`}
-            </p>
-            {!isPlaced && <Refusal error={looking.error} />}
+            <p role="status">There are unsaved changes.</p>
+            <Unplaced of={looking} />
             <p class="actions">
               <button type="submit" class="primary" disabled={looking.busy}>
                 {looking.busy ? "Looking …" : "Preview and save …"}
@@ -131,7 +114,8 @@ function savedWords(held: number): string {
 }
 
 /** What somebody else changed in between, and what is still unsaved here. */
-function Met({ meeting: { before, theirs, contested }, mine }: { meeting: Meeting; mine: Policy | null }) {
+function Met({ meeting: { before, theirs, contested }, draft }: { meeting: Meeting; draft: Draft }) {
+  const mine = attempt(draft);
   return (
     <section class="restraint met" aria-label="Changed by somebody else">
       <h2>Somebody else changed</h2>
@@ -149,4 +133,13 @@ function Met({ meeting: { before, theirs, contested }, mine }: { meeting: Meetin
       )}
     </section>
   );
+}
+
+/** Null while what is typed is no policy. */
+function attempt(draft: Draft): Policy | null {
+  try {
+    return toPolicy(draft);
+  } catch {
+    return null;
+  }
 }

@@ -4,15 +4,14 @@ import { CONNECTORS } from "../../domain/connectors";
 import { MODES } from "../../domain/words";
 import type { Connector } from "../../lib/api";
 import { ExactInput } from "../../ui/exact-input";
-import { Choices, Field, Tick } from "../../ui/form";
+import { Checkbox, CheckboxGroup, Choices, Field, Wrong } from "../../ui/form";
 import { LadderEditor } from "../../ui/ladder-editor";
-import { Ticks } from "../../ui/ticks";
 import { AdminFields } from "./admin";
 import { BaselineField } from "./baseline";
 import type { Editing } from "./edit";
-import type { PolicyPage } from "./load";
 import { Relays } from "./relays";
 import { ReplyFields } from "./replies";
+import type { PolicyPage } from "./view";
 import { Waves } from "./waves";
 
 interface Props extends Editing {
@@ -27,7 +26,7 @@ export function PolicyForm({ page, admin, ...editing }: Props) {
     <>
       <h2>What happens to mail</h2>
       <Choices legend="Mode" choices={MODE_CHOICES} value={draft.mode} onChoose={(mode) => set({ mode })} />
-      <Ticks
+      <CheckboxGroup
         legend="Scope"
         hint="How servers hand their mail over. Mail that comes in another way is only reported."
         choices={SCOPE}
@@ -59,16 +58,12 @@ export function PolicyForm({ page, admin, ...editing }: Props) {
         deferred and rejected then. No running clock becomes stricter at once by a change.
       </p>
       <LadderEditor ladder={draft.ladder ?? begun} onChange={(ladder) => set({ ladder })} />
-      {draft.ladder !== null && errorAt("ladder") && (
-        <p class="refusal" role="alert">
-          {errorAt("ladder")}
-        </p>
-      )}
+      <Wrong text={errorAt("ladder")} />
       <h2>Replies</h2>
       <ReplyFields {...editing} />
       <h2>Trusted relays</h2>
       <Relays {...editing} />
-      <Tick
+      <Checkbox
         label="Enforce behind relays too"
         hint="Mail that is refused there fills the relay's own queue. Otherwise it is only reported."
         checked={draft.behindRelays}
@@ -82,18 +77,18 @@ export function PolicyForm({ page, admin, ...editing }: Props) {
 
 const MODE_CHOICES = (["off", "report", "enforce"] as const).map((value) => ({ value, ...MODES[value] }));
 
-const SCOPE: { value: Connector; name: string; hint: string }[] = [
+const SCOPE: { value: Connector; name: string; meaning: string }[] = [
   {
     value: "on_premises",
     name: capital(CONNECTORS.on_premises),
-    hint: "The tenant's own servers, known by their connector.",
+    meaning: "The tenant's own servers, known by their connector.",
   },
   {
     value: "partner",
     name: capital(CONNECTORS.partner),
-    hint: "Servers of partners, told apart by name and address.",
+    meaning: "Servers of partners, told apart by name and address.",
   },
-  { value: "internet", name: capital(CONNECTORS.internet), hint: "Everybody else's servers." },
+  { value: "internet", name: capital(CONNECTORS.internet), meaning: "Everybody else's servers." },
 ];
 
 function capital(text: string): string {

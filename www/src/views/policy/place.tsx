@@ -4,7 +4,7 @@ import { OBSTACLES, reason } from "../../domain/words";
 import type { PolicyPreview } from "../../lib/api";
 import { OutcomeMark, StateMark } from "../../ui/marks";
 import { Rate } from "../../ui/rate";
-import { Two } from "../../ui/two";
+import { TwoLines } from "../../ui/text";
 
 type Place = PolicyPreview["servers"][number]["before"];
 
@@ -12,11 +12,11 @@ export function PlaceCell({ place: { standing, stage, effect }, stages }: { plac
   if (!stage || !effect) {
     const state =
       standing?.state === "current" || standing?.state === "out_of_date" ? standing.state : "unknown";
-    return <Two first={<StateMark state={state} />} second={standing && reason(standing)} />;
+    return <TwoLines first={<StateMark state={state} />} second={standing && reason(standing)} />;
   }
   const where = `stage ${stage.number} of ${stages}`;
   const { obstacle } = effect;
-  if (obstacle === null) return <Two first={<Rate minutes={effect} />} second={where} />;
+  if (obstacle === null) return <TwoLines first={<Rate minutes={effect} />} second={where} />;
   const label = `all accepted (${OBSTACLES[obstacle]})`;
-  return <Two first={<OutcomeMark outcome="accept" label={label} />} second={where} />;
+  return <TwoLines first={<OutcomeMark outcome="accept" label={label} />} second={where} />;
 }

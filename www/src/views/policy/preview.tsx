@@ -11,8 +11,8 @@ import { useSending } from "../../ui/form";
 import { visible } from "../../ui/hostile";
 import { Refusal } from "../../ui/notice";
 import { type Column, Table } from "../../ui/table";
+import { TwoLines } from "../../ui/text";
 import { Time } from "../../ui/time";
-import { Two } from "../../ui/two";
 import { PlaceCell } from "./place";
 
 type Row = PolicyPreview["servers"][number];
@@ -116,7 +116,7 @@ function columns(before: Policy, after: Policy): Column<Row>[] {
       id: "server",
       label: "Server",
       head: true,
-      cell: ({ name, build }) => <Two first={visible(name)} second={build ?? "shows no build"} />,
+      cell: ({ name, build }) => <TwoLines first={visible(name)} second={build ?? "shows no build"} />,
     },
     {
       id: "before",
@@ -143,7 +143,7 @@ function Next({ row: { after, held } }: { row: Row }) {
     "none, the last stage"
   );
   const second = [next && rate(next), held && "held back"].filter(Boolean).join("; ");
-  return <Two first={first} second={second} />;
+  return <TwoLines first={first} second={second} />;
 }
 
 /** Who loses most comes first, and among equals who is up highest. */

@@ -1,6 +1,7 @@
 /** Relays of the operator's own in front of the gateway, whose hops are looked through. */
 import { useId, useRef } from "preact/hooks";
 import { ExactInput } from "../../ui/exact-input";
+import { Wrong } from "../../ui/form";
 import type { RelayDraft } from "./draft";
 import type { Editing } from "./edit";
 
@@ -63,6 +64,7 @@ function RelayFields({ relay, number, error, edit, remove }: RelayProps) {
         Its name, or the end of it
         <ExactInput
           class="code"
+          required
           placeholder="relay.example.net"
           value={relay.host}
           {...described}
@@ -73,6 +75,7 @@ function RelayFields({ relay, number, error, edit, remove }: RelayProps) {
         Networks that it connects from
         <ExactInput
           class="code"
+          required
           placeholder="10.0.0.0/8, 2001:db8::/32"
           value={relay.networks}
           {...described}
@@ -82,11 +85,7 @@ function RelayFields({ relay, number, error, edit, remove }: RelayProps) {
       <button type="button" class="quiet" aria-label={`Remove relay ${number}`} onClick={remove}>
         Remove
       </button>
-      {error && (
-        <p id={id} class="refusal" role="alert">
-          {error}
-        </p>
-      )}
+      <Wrong id={id} text={error} />
     </fieldset>
   );
 }

@@ -3,8 +3,7 @@ import { useRef } from "preact/hooks";
 import { ExactInput } from "../../ui/exact-input";
 import { Field } from "../../ui/form";
 import type { Editing } from "./edit";
-import { MAX_TEXT, PLACEHOLDERS } from "./reply-template";
-import { sampleReply } from "./sample";
+import { MAX_TEXT, PLACEHOLDERS, sampleReply } from "./sample";
 
 export function ReplyFields({ draft, set, errorAt }: Editing) {
   return (
@@ -16,6 +15,8 @@ export function ReplyFields({ draft, set, errorAt }: Editing) {
         {(input) => (
           <input
             {...input}
+            required
+            maxLength={100}
             autocomplete="off"
             value={draft.operator}
             onInput={(event) => set({ operator: event.currentTarget.value })}
@@ -31,6 +32,9 @@ export function ReplyFields({ draft, set, errorAt }: Editing) {
           <ExactInput
             {...input}
             type="url"
+            maxLength={200}
+            pattern="https?://.+"
+            title="An address that begins with https:// or http://"
             placeholder="https://help.example.net/exchange"
             value={draft.helpUrl}
             onType={(text) => set({ helpUrl: text })}
@@ -81,6 +85,8 @@ function Template({ label, template, onChange, error, sample }: TemplateProps) {
             ref={area}
             class="code"
             rows={3}
+            required
+            maxLength={MAX_TEXT}
             spellcheck={false}
             value={template}
             onInput={(event) => onChange(event.currentTarget.value)}
@@ -103,7 +109,7 @@ function Template({ label, template, onChange, error, sample }: TemplateProps) {
       </fieldset>
       <p class="muted sample-label">So a server in such a stage reads it:</p>
       <p class="sample">
-        <code>{error ? "…" : sample}</code>
+        <code>{sample}</code>
       </p>
     </div>
   );

@@ -1,5 +1,4 @@
 /** A policy to read. */
-import type { ComponentChildren } from "preact";
 import { CONNECTORS } from "../../domain/connectors";
 import { MODES, plural } from "../../domain/words";
 import type { Catalog, Policy } from "../../lib/api";
@@ -7,11 +6,12 @@ import { day, exactDuration } from "../../lib/time";
 import { Editions } from "../../ui/editions";
 import { Rate } from "../../ui/rate";
 import { type Column, Table } from "../../ui/table";
+import { Fact } from "../../ui/text";
 import { RIGHTS } from "./admin";
-import { BaselineShown } from "./baseline-shown";
+import { BaselineShown } from "./baseline";
 import { toDraft } from "./draft";
-import type { PolicyPage } from "./load";
 import { sampleReply } from "./sample";
+import type { PolicyPage } from "./view";
 import { byDefault } from "./waves";
 
 export function PolicyShown({ page: { stored, catalog } }: { page: PolicyPage }) {
@@ -87,15 +87,6 @@ export function PolicyShown({ page: { stored, catalog } }: { page: PolicyPage })
         )}
         .
       </p>
-    </div>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
     </div>
   );
 }

@@ -2,6 +2,7 @@
 import { useId } from "preact/hooks";
 import type { Catalog } from "../../lib/api";
 import { day } from "../../lib/time";
+import { Wrong } from "../../ui/form";
 import type { Wave } from "./draft";
 import type { Editing } from "./edit";
 
@@ -32,11 +33,7 @@ export function Waves({ products, ...editing }: Props) {
           ))}
         </details>
       )}
-      {editing.errorAt("waves") && (
-        <p class="refusal" role="alert">
-          {editing.errorAt("waves")}
-        </p>
-      )}
+      <Wrong text={editing.errorAt("waves")} />
     </>
   );
 }
@@ -68,6 +65,7 @@ function WaveField({ product, draft, set, errorAt }: Editing & { product: Produc
       {wave.from === "day" && (
         <input
           type="date"
+          required
           aria-label={`First day on which ${name} is enforced`}
           aria-invalid={error ? "true" : undefined}
           aria-describedby={error ? `${id}-error` : undefined}
@@ -75,11 +73,7 @@ function WaveField({ product, draft, set, errorAt }: Editing & { product: Produc
           onInput={(event) => change({ from: "day", day: event.currentTarget.value })}
         />
       )}
-      {error && (
-        <p id={`${id}-error`} class="refusal" role="alert">
-          {error}
-        </p>
-      )}
+      <Wrong id={`${id}-error`} text={error} />
     </div>
   );
 }

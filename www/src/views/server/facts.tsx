@@ -1,8 +1,9 @@
-/** What is known of a server. */
-import type { ComponentChildren } from "preact";
+/** What is known of a server, and what to do about it. */
 import { CONNECTORS } from "../../domain/connectors";
-import { releaseOf } from "../../domain/releases";
+import { releaseName, releaseOf, supported } from "../../domain/releases";
 import { plural, reason } from "../../domain/words";
+import { visible } from "../../ui/hostile";
+import { Fact } from "../../ui/text";
 import { Time } from "../../ui/time";
 import type { ServerPage } from "./load";
 
@@ -24,7 +25,7 @@ export function Facts({ page: { server, catalog, exemptions } }: { page: ServerP
       <Fact name="Exempt">
         {server.exempt_until && (
           <>
-            until <Time at={server.exempt_until} />: {exemptions.at(-1)?.reason}
+            until <Time at={server.exempt_until} />: {visible(exemptions.at(-1)?.reason ?? "")}
           </>
         )}
       </Fact>
@@ -38,12 +39,26 @@ export function Facts({ page: { server, catalog, exemptions } }: { page: ServerP
   );
 }
 
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  if (children === null || children === undefined || children === "") return null;
+/** What to do about it. */
+export function Advice({ page, today }: { page: ServerPage; today: string }) {
+  const { server, catalog } = page;
+  if (server.standing?.state !== "out_of_date") return null;
+  const { required } = server.standing;
+  if (required === null) {
+    const [newest] = supported(catalog, today);
+    return (
+      <p class="advice">
+        <b>{server.product ?? "Its product"} is out of support</b>: no update makes it acceptable.
+        {newest && ` Move to ${newest}.`}
+      </p>
+    );
+  }
+  const name = releaseName(releaseOf(required, catalog));
+  const named = name === null ? required : `${required} (${name})`;
   return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+    <p class="advice">
+      <b>Install {named} or later.</b> Its mail is accepted again from the first message that shows the new
+      build.
+    </p>
   );
 }

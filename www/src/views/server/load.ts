@@ -1,5 +1,4 @@
 /** Everything that a server's page shows. */
-
 import { DEFAULT_LADDER } from "../../domain/ladder";
 import type {
   AuditEntry,
@@ -11,18 +10,20 @@ import type {
   Policy,
   ServerDetail,
 } from "../../lib/api";
-import { type Api, path } from "../../lib/http";
+import { type Api, all, PAGE, value } from "../../lib/http";
 
 export interface ServerPage {
   server: ServerDetail;
   policy: Policy;
   pauses: Pause[];
   /** Those of which the audit trail knows, oldest first, as they were granted */
-  exemptions: Exemption[];
+  exemptions: Granted[];
   /** By which rules stages were climbed, oldest first; the first ones hold from ever */
   rules: Rules[];
   catalog: Catalog;
 }
+
+export type Granted = Pick<Exemption, "created_at" | "reason">;
 
 /** What a policy says of stages. */
 export interface Rules {
@@ -35,25 +36,32 @@ export interface Rules {
 /** How far back former policies and exemptions are looked for. */
 const MAX_AUDIT_PAGES = 5;
 
+/** `before`: as it was last loaded; what cannot have changed since is taken over. */
 export async function loadServer(
   api: Api,
-  tenant: string,
-  id: string,
+  path: { tenant: string; server: string },
   signal: AbortSignal,
+  before: ServerPage | undefined,
 ): Promise<ServerPage> {
-  const [server, policy, pauses, changes, { catalog }] = await Promise.all([
-    api.get<ServerDetail>(path`/v1/tenants/${tenant}/servers/${id}`, { signal }),
-    api.get<Policy>(path`/v1/tenants/${tenant}/policy`, { signal }),
-    all(api.pages<Pause>(path`/v1/tenants/${tenant}/pauses`, { signal })),
-    changesOf(api, tenant, id, signal),
-    api.get<{ catalog: Catalog }>("/v1/catalog", { signal }),
+  const { tenant } = path;
+  const params = { path: { tenant } };
+  const [server, policy, pauses] = await Promise.all([
+    value(api.GET("/v1/tenants/{tenant}/servers/{server}", { params: { path }, signal })),
+    value(api.GET("/v1/tenants/{tenant}/policy", { params, signal })),
+    all((query) => api.GET("/v1/tenants/{tenant}/pauses", { params: { path: { tenant }, query }, signal })),
+  ]);
+  if (before && same(before.policy, policy) && before.server.exempt_until === server.exempt_until)
+    return { ...before, server, policy, pauses };
+  const [changes, { catalog }] = await Promise.all([
+    changesOf(api, path, signal),
+    value(api.GET("/v1/catalog", { signal })),
   ]);
   const exemptions = changes.filter(({ action }) => action === "exemption.put").reverse();
   return {
     server,
     policy,
     pauses,
-    exemptions: exemptions.map(({ after }) => after as unknown as Exemption),
+    exemptions: exemptions.map(({ at, after }) => ({ created_at: at, reason: textOf(after, "reason") })),
     rules: rulesOf(
       policy,
       changes.filter(({ action }) => action === "policy.put"),
@@ -62,18 +70,32 @@ export async function loadServer(
   };
 }
 
+function same(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
 /** Of the policy, and this server's exemptions, newest first. */
-async function changesOf(api: Api, tenant: string, id: string, signal: AbortSignal): Promise<AuditEntry[]> {
+async function changesOf(
+  api: Api,
+  { tenant, server }: { tenant: string; server: string },
+  signal: AbortSignal,
+): Promise<AuditEntry[]> {
   const found: AuditEntry[] = [];
-  let pages = 0;
-  for await (const page of api.pages<AuditEntry>(path`/v1/tenants/${tenant}/audit`, { signal })) {
+  let cursor: string | null = null;
+  for (let pages = 0; pages < MAX_AUDIT_PAGES; pages += 1) {
+    const query = { limit: PAGE, ...(cursor !== null && { cursor }) };
+    const params = { path: { tenant }, query };
+    const page: { items: AuditEntry[]; next: string | null } = await value(
+      api.GET("/v1/tenants/{tenant}/audit", { params, signal }),
+    );
     found.push(
-      ...page.filter(
-        ({ action, subject }) => action === "policy.put" || (action === "exemption.put" && subject === id),
+      ...page.items.filter(
+        ({ action, subject }) =>
+          action === "policy.put" || (action === "exemption.put" && subject === server),
       ),
     );
-    pages += 1;
-    if (pages >= MAX_AUDIT_PAGES) break;
+    cursor = page.next;
+    if (cursor === null) break;
   }
   return found;
 }
@@ -93,8 +115,8 @@ function readRules(since: number, policy: unknown): Rules {
   return { since, mode, ladder };
 }
 
-async function all<T>(pages: AsyncIterable<T[]>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const page of pages) found.push(...page);
-  return found;
+/** The audit trail holds any JSON. */
+function textOf(document: unknown, member: string): string {
+  const found = Object(document)[member];
+  return typeof found === "string" ? found : "";
 }

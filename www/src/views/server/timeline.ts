@@ -2,9 +2,9 @@
 
 import type { Freeze, Mark, StagePicture, Step } from "../../domain/steps";
 import { isReportedOnly, type Minutes } from "../../domain/words";
-import type { Exemption, Ladder, ServerDetail } from "../../lib/api";
+import type { Ladder, ServerDetail } from "../../lib/api";
 import { DAY, shortDate } from "../../lib/time";
-import type { Rules, ServerPage } from "./load";
+import type { Granted, Rules, ServerPage } from "./load";
 
 /** What is shown around the steps themselves. */
 const MARGIN = 4 * DAY;
@@ -43,7 +43,7 @@ function freezesOf({ pauses, exemptions, server }: ServerPage): Freeze[] {
 }
 
 /** Those that ended, and the one in force. */
-function exemptTimes(server: ServerDetail, granted: Exemption[]): Freeze[] {
+function exemptTimes(server: ServerDetail, granted: Granted[]): Freeze[] {
   const found: Freeze[] = [];
   const add = (from: number, until: string) => {
     const reason = granted.findLast((exemption) => Date.parse(exemption.created_at) <= from)?.reason;

@@ -1,39 +1,35 @@
 /** One server: what becomes of its mail and why, its way up the ladder, and the evidence. */
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { stateOf } from "../../domain/words";
-import { useSession } from "../../lib/auth";
-import { useFresh, useLoad } from "../../lib/resource";
-import type { ViewProps } from "../../lib/router";
-import { href } from "../../lib/router";
+import { rights, useSession } from "../../lib/auth";
+import { useResource } from "../../lib/resource";
+import { go, href, type TabProps } from "../../lib/router";
 import { dateOf } from "../../lib/time";
+import { AsOf, Await } from "../../ui/await";
 import { StageChart } from "../../ui/chart/stages";
+import { ConfirmDialog, StatusLine, useDialogs } from "../../ui/dialog";
+import { EndExemption, ExemptDialog } from "../../ui/exemption";
+import { visible } from "../../ui/hostile";
 import { StateMark } from "../../ui/marks";
-import { Failure, Loading } from "../../ui/notice";
-import { Said, type Words } from "../../ui/said";
 import { StageTable } from "../../ui/stage-table";
 import { Title } from "../../ui/title";
-import { Advice } from "./advice";
-import { Evidence } from "./evidence-list";
-import { Exempt } from "./exempt";
-import { Facts } from "./facts";
-import { Forget } from "./forget";
+import { Evidence } from "./evidence";
+import { Advice, Facts } from "./facts";
 import { Headline } from "./headline";
 import { Builds, Transitions } from "./history";
 import { loadServer, type ServerPage } from "./load";
 import { comes, timeline } from "./timeline";
 import { Window } from "./window";
 
-export function ServerView({ place }: ViewProps) {
+export function ServerView({ tenant, server }: TabProps & { server: string }) {
   const { api, me } = useSession();
-  const { tenant, server } = place.route.view === "server" ? place.route : { tenant: "", server: "" };
-  const loaded = useLoad((signal) => loadServer(api, tenant, server, signal), [api, tenant, server]);
-  useFresh(loaded);
-  const { value: page, error, reload } = loaded;
-  const [said, say] = useState<Words | undefined>();
-  const change = (words: Words) => {
-    say(words);
-    reload();
-  };
+  const path = { tenant, server };
+  const loaded = useResource<ServerPage>(`server ${tenant} ${server}`, ({ signal, before }) =>
+    loadServer(api, path, signal, before),
+  );
+  const page = loaded.value;
+  const { open, setOpen, words, close, done } = useDialogs<"exempt" | "end" | "forget">(loaded.reload);
+  const dialog = page && { tenant, server: page.server, onClose: close, onDone: done };
   const trail = (
     <>
       {me.tenant === null && (
@@ -44,15 +40,54 @@ export function ServerView({ place }: ViewProps) {
       <a href={href({ view: "tenant", tenant, tab: "report" })}>{tenant}</a>
     </>
   );
+  const isExempt = page?.server.exempt_until != null;
   return (
     <>
       <Title title={page?.server.name ?? server} trail={trail}>
-        {page && <Exempt tenant={tenant} page={page} onChange={change} />}
+        <AsOf of={loaded} />
+        {page && rights(me, page.policy).exempt && (
+          <>
+            <button type="button" onClick={() => setOpen("exempt")}>
+              {isExempt ? "Change the exemption" : "Exempt it"}
+            </button>
+            {isExempt && (
+              <button type="button" onClick={() => setOpen("end")}>
+                End the exemption
+              </button>
+            )}
+          </>
+        )}
       </Title>
-      <Said words={said} />
-      {error !== undefined && <Failure error={error} retry={reload} />}
-      {page === undefined && error === undefined && <Loading what="the server" />}
-      {page && <Whole tenant={tenant} page={page} />}
+      <StatusLine words={words} />
+      <Await of={loaded} what="the server">
+        {(page) => <Whole tenant={tenant} page={page} />}
+      </Await>
+      {page && rights(me).forget && (
+        // at the page's end: it is seldom wanted, and cannot be undone
+        <section class="forget">
+          <button type="button" class="danger" onClick={() => setOpen("forget")}>
+            Forget this server
+          </button>
+        </section>
+      )}
+      {open === "exempt" && dialog && <ExemptDialog {...dialog} />}
+      {open === "end" && dialog && <EndExemption {...dialog} />}
+      {open === "forget" && page && (
+        <ConfirmDialog
+          title={`Forget ${visible(page.server.name)}?`}
+          deed="Forget it"
+          send={async () => {
+            await api.DELETE("/v1/tenants/{tenant}/servers/{server}", { params: { path } });
+            go({ view: "tenant", tenant, tab: "report" });
+          }}
+          onClose={close}
+        >
+          <p>
+            Its builds, its evidence, what happened to it and its clock are deleted, and any exemption. If it
+            sends mail again, it is a new server: out of date, it begins at stage 1.
+          </p>
+        </ConfirmDialog>
+      )}
     </>
   );
 }
@@ -89,7 +124,6 @@ function Whole({ tenant, page }: { tenant: string; page: ServerPage }) {
       <Evidence server={server} />
       <Builds page={page} />
       <Transitions server={server} />
-      <Forget tenant={tenant} page={page} />
     </>
   );
 }

@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { loadSimulator } from "../../domain/simulation";
 import type { Minutes } from "../../domain/words";
-import { useLoad } from "../../lib/resource";
+import { useResource } from "../../lib/resource";
 import { useNow } from "../../lib/time";
 import { HourChart } from "../../ui/chart/hour";
 import { Time } from "../../ui/time";
@@ -25,7 +25,7 @@ export function Window({ tenant, page }: { tenant: string; page: ServerPage }) {
 
 function Shown({ tenant, server, closed }: { tenant: string; server: string; closed: Closed }) {
   const { minutes, from, would } = closed;
-  const { value: simulator, error } = useLoad(() => loadSimulator(), []);
+  const { value: simulator, error } = useResource("simulator", loadSimulator, { constant: true });
   const now = useNow();
   const start = Math.floor(now.getTime() / HOUR) * HOUR;
   const hour = useMemo(

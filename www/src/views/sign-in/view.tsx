@@ -1,17 +1,17 @@
 /** The door: an API key, or what needs none. */
 import { useState } from "preact/hooks";
-import { useDoor } from "../../lib/auth";
+import { useAuth } from "../../lib/auth";
 import { href } from "../../lib/router";
 import { ExactInput } from "../../ui/exact-input";
 import { Field } from "../../ui/form";
 import { Title } from "../../ui/title";
 
 export function SignInView({ refused }: { refused: string | undefined }) {
-  const { enter } = useDoor();
+  const { signIn } = useAuth();
   const [key, setKey] = useState("");
   const submit = (event: Event) => {
     event.preventDefault();
-    if (key.trim() !== "") enter(key.trim());
+    if (key.trim() !== "") signIn(key.trim());
   };
   return (
     <div class="narrow">
@@ -23,7 +23,7 @@ export function SignInView({ refused }: { refused: string | undefined }) {
       <form onSubmit={submit}>
         <Field
           label="API key"
-          hint="It is kept for this tab alone, and forgotten when you close it."
+          hint="It is kept for this tab alone, and forgotten when you sign out or close it."
           error={refused}
         >
           {(input) => <ExactInput {...input} type="password" required value={key} onType={setKey} />}

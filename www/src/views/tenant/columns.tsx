@@ -4,12 +4,11 @@ import { number, OBSTACLES, OUTCOMES, plural, rate, reason } from "../../domain/
 import { href } from "../../lib/router";
 import { order } from "../../lib/sort";
 import { DAY } from "../../lib/time";
-import { Host } from "../../ui/host";
 import { OutcomeMark, StateMark } from "../../ui/marks";
 import { Rate } from "../../ui/rate";
 import type { Column } from "../../ui/table";
+import { Host, TwoLines } from "../../ui/text";
 import { Time } from "../../ui/time";
-import { Two } from "../../ui/two";
 import type { Row } from "./rows";
 
 interface Given {
@@ -32,7 +31,7 @@ export function serverColumns({ tenant, stages }: Given): Column<Row>[] {
       width: "7.1rem",
       label: "Build",
       cell: ({ server: { build, product } }) => (
-        <Two
+        <TwoLines
           first={build ?? "not shown"}
           second={product?.replace("Exchange Server", "Exchange") ?? "unknown product"}
           whole
@@ -52,7 +51,7 @@ export function serverColumns({ tenant, stages }: Given): Column<Row>[] {
       width: "8.2rem",
       label: "Standing",
       cell: ({ state, server: { standing } }) => (
-        <Two first={<StateMark state={state} />} second={standing && reason(standing)} />
+        <TwoLines first={<StateMark state={state} />} second={standing && reason(standing)} />
       ),
       compare: (one, other) => order(one.state, other.state),
     },
@@ -100,14 +99,14 @@ function Name({ tenant, row: { server } }: { tenant: string; row: Row }) {
       <Host name={server.name} />
     </a>
   );
-  return <Two first={link} second={server.nodes > 1 && plural(server.nodes, "node")} />;
+  return <TwoLines first={link} second={server.nodes > 1 && plural(server.nodes, "node")} />;
 }
 
 function Required({ row: { state, server } }: { row: Row }) {
   if (state !== "out_of_date" || !server.standing) return null;
   const { required, behind_days } = server.standing;
   return (
-    <Two
+    <TwoLines
       first={required ?? "a supported version"}
       second={behind_days !== null && `${plural(behind_days, "day")} behind`}
     />
@@ -153,7 +152,7 @@ function Next({ row: { server } }: { row: Row }) {
   const { at } = stage.next;
   if (at === null) return <span class="muted">the clock stands still</span>;
   return (
-    <Two first={<Time at={at} short countdown="beside" />} second={<Whole parts={rate(stage.next)} />} />
+    <TwoLines first={<Time at={at} short countdown="beside" />} second={<Whole parts={rate(stage.next)} />} />
   );
 }
 

@@ -1,5 +1,6 @@
 /** Which days the report is about. */
-import { type Place, remember } from "../../lib/router";
+import { useEffect, useRef } from "preact/hooks";
+import { type Place, updateQuery } from "../../lib/router";
 import { addDays } from "../../lib/time";
 import { fromTo, lastDays, MAX_DAYS, PRESETS, type Range } from "./range";
 
@@ -9,11 +10,8 @@ interface Props {
   today: string;
 }
 
-export function DaysChoice({ place, range, today }: Props) {
+export function DaysChoice({ place, range: { from, to, lately }, today }: Props) {
   const oldest = addDays(today, 1 - MAX_DAYS);
-  const choose = (from: string, to: string) => {
-    if (from !== "" && to !== "") remember(place, fromTo(from, to));
-  };
   return (
     <fieldset class="days-choice">
       <legend class="hidden">Days</legend>
@@ -22,33 +20,72 @@ export function DaysChoice({ place, range, today }: Props) {
           <button
             key={days}
             type="button"
-            aria-pressed={range.lately === days}
-            onClick={() => remember(place, lastDays(days))}
+            aria-pressed={lately === days}
+            onClick={() => updateQuery(place, lastDays(days))}
           >
             {days} days
           </button>
         ))}
       </div>
-      <label>
-        From{" "}
-        <input
-          type="date"
-          min={oldest}
-          max={range.to}
-          value={range.from}
-          onChange={(event) => choose(event.currentTarget.value, range.to)}
-        />
-      </label>
-      <label>
-        to{" "}
-        <input
-          type="date"
-          min={range.from}
-          max={today}
-          value={range.to}
-          onChange={(event) => choose(range.from, event.currentTarget.value)}
-        />
-      </label>
+      <DayInput
+        label="From"
+        day={from}
+        min={oldest}
+        max={to}
+        onChoose={(day) => updateQuery(place, fromTo(day, to))}
+      />
+      <DayInput
+        label="to"
+        day={to}
+        min={from}
+        max={today}
+        onChoose={(day) => updateQuery(place, fromTo(from, day))}
+      />
     </fieldset>
+  );
+}
+
+interface InputProps {
+  label: string;
+  day: string;
+  min: string;
+  max: string;
+  onChoose: (day: string) => void;
+}
+
+/** What is typed is left alone until it is done: by Enter, by leaving the field, or by the browser's own calendar. */
+function DayInput({ label, day, min, max, onChoose }: InputProps) {
+  const input = useRef<HTMLInputElement>(null);
+  const typing = useRef(false);
+  useEffect(() => {
+    if (input.current && !typing.current) input.current.value = day;
+  }, [day]);
+  const choose = () => {
+    typing.current = false;
+    const { value, validity } = input.current as HTMLInputElement;
+    if (value !== "" && validity.valid && value !== day) onChoose(value);
+  };
+  const leave = () => {
+    choose();
+    if (input.current && (input.current.value === "" || !input.current.validity.valid))
+      input.current.value = day;
+  };
+  return (
+    <label>
+      {label}{" "}
+      <input
+        ref={input}
+        type="date"
+        required
+        min={min}
+        max={max}
+        onKeyDown={({ key }) => {
+          typing.current = key !== "Enter";
+          if (key === "Enter") choose();
+        }}
+        onInput={() => typing.current || choose()}
+        onBlur={leave}
+      />
+    </label>
   );
 }

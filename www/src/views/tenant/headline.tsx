@@ -14,8 +14,8 @@ import { href } from "../../lib/router";
 import { countdown, day, shortDay, useNow } from "../../lib/time";
 import { OutcomeMark } from "../../ui/marks";
 import { Time } from "../../ui/time";
-import type { TenantReport } from "./load";
 import type { Range } from "./range";
+import type { TenantReport } from "./report";
 import { countStates, type Row, stricterNext } from "./rows";
 
 interface Props {

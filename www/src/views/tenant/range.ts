@@ -1,6 +1,6 @@
 /** The days of a report, as the address has them: the last so many, or from one to another. */
 import type { Query } from "../../lib/router";
-import { addDays, DAY } from "../../lib/time";
+import { addDays, DAY, isDate } from "../../lib/time";
 
 export interface Range {
   /** UTC days, both included */
@@ -17,8 +17,8 @@ const DEFAULT_DAYS = 30;
 
 /** What the address says, kept within the days that there are. */
 export function rangeOf(query: Query, today: string): Range {
-  const [from, to] = [dateOf(query.from), dateOf(query.to)];
-  if (from && to) {
+  const { from = "", to = "" } = query;
+  if (isDate(from) && isDate(to)) {
     const [first, last] = [from, to].sort() as [string, string];
     const oldest = addDays(today, 1 - MAX_DAYS);
     return { from: clamp(first, oldest, today), to: clamp(last, oldest, today), lately: null };
@@ -41,12 +41,6 @@ export function fromTo(from: string, to: string): Query {
 export function daysOf({ from, to }: Pick<Range, "from" | "to">): string[] {
   const count = Math.round((Date.parse(to) - Date.parse(from)) / DAY) + 1;
   return Array.from({ length: count }, (_, index) => addDays(from, index));
-}
-
-function dateOf(text: string | undefined): string | null {
-  if (!text || !/^\d{4}-\d\d-\d\d$/.test(text)) return null;
-  const at = Date.parse(`${text}T00:00:00Z`);
-  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text) ? text : null;
 }
 
 function clamp(date: string, first: string, last: string): string {

@@ -1,85 +1,134 @@
 /** What becomes of a tenant's mail: the sentence that matters, the picture, the servers. */
-import { useMemo, useRef } from "preact/hooks";
+import { useMemo } from "preact/hooks";
+import type { Policy, Report, Transition } from "../../lib/api";
 import { rights, useSession } from "../../lib/auth";
-import { useFresh } from "../../lib/resource";
-import type { TabProps } from "../../lib/router";
-import { remember } from "../../lib/router";
+import { value } from "../../lib/http";
+import { useResource } from "../../lib/resource";
+import { href, type TabProps, updateQuery } from "../../lib/router";
 import { dateOf, useNow } from "../../lib/time";
+import { AsOf, Await, lazy } from "../../ui/await";
 import { type Day, DayChart, DayTable } from "../../ui/chart/days";
-import { Failure, Loading } from "../../ui/notice";
+import { StatusLine, useDialogs, type Words } from "../../ui/dialog";
 import { DaysChoice } from "./days";
 import { NothingYet } from "./empty";
-import { eventWords } from "./events";
 import { Headline } from "./headline";
-import { type Overview, useTenantReport } from "./load";
-import { PauseButton } from "./pause-button";
-import { daysOf, fromTo, rangeOf } from "./range";
+import { daysOf, fromTo, type Range, rangeOf } from "./range";
+import { type Row, rowOf } from "./rows";
 import { Servers } from "./servers";
 
+export interface TenantReport {
+  policy: Policy;
+  /** The days it is about */
+  range: Range;
+  report: Overview;
+  rows: Row[];
+  /** All servers are there */
+  complete: boolean;
+}
+
+/** The report without its servers. */
+type Overview = Omit<Report, "servers" | "next">;
+
+const PAGE = 1000;
+/** Of more servers the rows are not asked for with every refresh, and the rest of the report by itself. */
+const MANY = 100;
 /** A report tells no more stage changes than so many. */
 const MAX_CHANGES = 500;
+
+/** Servers already shown of the same range stay until all of them are there anew. */
+function useReport(tenant: string, range: Range) {
+  const { api } = useSession();
+  const { from, to } = range;
+  const path = { tenant };
+  const page = (signal: AbortSignal, limit: number, cursor: string | null) => {
+    const query = { from, to, limit, ...(cursor !== null && { cursor }) };
+    return value(api.GET("/v1/tenants/{tenant}/report", { params: { path, query }, signal }));
+  };
+  const whole = useResource<TenantReport>(
+    `report ${tenant} ${from} ${to}`,
+    async ({ signal, show, before }) => {
+      const [policy, first] = await Promise.all([
+        value(api.GET("/v1/tenants/{tenant}/policy", { params: { path }, signal })),
+        page(signal, PAGE, null),
+      ]);
+      const { servers, next: _, ...report } = first;
+      const rows = servers.map(rowOf);
+      for (let { next } = first; next !== null; ) {
+        show({ policy, range, report, rows: before?.rows ?? [...rows], complete: before !== undefined });
+        const more = await page(signal, PAGE, next);
+        rows.push(...more.servers.map(rowOf));
+        next = more.next;
+      }
+      return { policy, range, report, rows, complete: true };
+    },
+    { keep: true, rows: ({ rows }) => rows.length },
+  );
+  const many = (whole.value?.rows.length ?? 0) > MANY;
+  const newer = useResource<Overview | null>(
+    `overview ${many} ${tenant} ${from} ${to}`,
+    async ({ signal }) => (many ? page(signal, 1, null) : null),
+  );
+  return { whole, overview: newer.value ?? whole.value?.report };
+}
 
 export function ReportTab({ tenant, place }: TabProps) {
   const today = dateOf(useNow());
   const range = rangeOf(place.query, today);
-  const loaded = useTenantReport(tenant, range);
-  useFresh(loaded);
   const { me } = useSession();
-  const { value, loading, reload } = loaded;
-  // an error stays until it is known whether it is over
-  const error = useRef<unknown>(undefined);
-  if (!loading) error.current = loaded.error;
-  const report = value?.report;
-  const days = useMemo(() => (report ? toDays(report) : []), [report]);
-  if (value === undefined || report === undefined) {
-    return loaded.error === undefined ? (
-      <Loading what="the report" />
-    ) : (
-      <Failure error={loaded.error} retry={reload} />
-    );
-  }
-  const { rows, policy, complete } = value;
-  const eventsName = report.transitions.length < MAX_CHANGES ? "Stage changes" : "Newest stage changes";
-  if (rows.length === 0) return <NothingYet tenant={tenant} />;
+  const { whole, overview } = useReport(tenant, range);
+  const days = useMemo(() => (overview ? toDays(overview) : []), [overview]);
   return (
-    <>
-      {error.current !== undefined && (
-        <>
-          <Failure error={error.current} retry={reload} />
-          <p class="muted">This is what was loaded last:</p>
-        </>
-      )}
-      <div class="title-row headline-row">
-        <Headline tenant={tenant} loaded={value} />
-        {rights(me).operate && report.mode === "enforce" && (
-          <PauseButton tenant={tenant} paused={report.paused_until !== null} onPaused={reload} />
-        )}
-      </div>
-      <section class="part" aria-labelledby="mail">
-        <div class="title-row">
-          <h2 id="mail">Mail by day</h2>
-          <DaysChoice place={place} range={range} today={today} />
-        </div>
-        <DayChart
-          days={days}
-          today={today}
-          totals={report.totals}
-          eventsName={eventsName}
-          onRange={(from, to) => remember(place, fromTo(from, to))}
-        />
-        <DayTable days={days} totals={report.totals} eventsName={eventsName} />
-      </section>
-      <Servers
-        tenant={tenant}
-        place={place}
-        range={range}
-        rows={rows}
-        complete={complete}
-        stages={policy.ladder.length}
-      />
-    </>
+    <Await of={whole} what="the report">
+      {(loaded) => {
+        const { rows, policy, complete } = loaded;
+        const report = overview ?? loaded.report;
+        if (rows.length === 0) return <NothingYet tenant={tenant} />;
+        const eventsName = report.transitions.length < MAX_CHANGES ? "Stage changes" : "Newest stage changes";
+        return (
+          <>
+            <div class="title-row headline-row">
+              <Headline tenant={tenant} loaded={{ ...loaded, report }} />
+              <div class="actions">
+                <AsOf of={whole} />
+                {rights(me).operate && report.mode === "enforce" && (
+                  <PauseButton
+                    tenant={tenant}
+                    paused={report.paused_until !== null}
+                    onPaused={whole.reload}
+                  />
+                )}
+              </div>
+            </div>
+            <section class="part" aria-labelledby="mail">
+              <div class="title-row">
+                <h2 id="mail">Mail by day</h2>
+                <DaysChoice place={place} range={range} today={today} />
+              </div>
+              <DayChart
+                days={days}
+                today={today}
+                totals={report.totals}
+                eventsName={eventsName}
+                onRange={(from, to) => updateQuery(place, fromTo(from, to))}
+              />
+              <DayTable days={days} totals={report.totals} eventsName={eventsName} />
+            </section>
+            <Servers
+              tenant={tenant}
+              place={place}
+              range={range}
+              rows={rows}
+              complete={complete}
+              stages={policy.ladder.length}
+            />
+          </>
+        );
+      }}
+    </Await>
   );
 }
+
+const NONE = { accept: 0, defer: 0, reject: 0, would_defer: 0, would_reject: 0 };
 
 /** Every day of the report, also those without mail. */
 function toDays({ from, to, series, transitions }: Overview): Day[] {
@@ -96,4 +145,48 @@ function toDays({ from, to, series, transitions }: Overview): Day[] {
   }));
 }
 
-const NONE = { accept: 0, defer: 0, reject: 0, would_defer: 0, would_reject: 0 };
+/** What happened to a server. */
+function eventWords({ server, kind, before, after }: Transition): string {
+  switch (kind) {
+    case "detected":
+      return `${server} found out of date`;
+    case "resumed":
+      return `${server} out of date again`;
+    case "stage":
+      return `${server} from stage ${before} to ${after}`;
+    case "patched":
+      return `${server} patched`;
+    case "silent":
+      return `${server} silent for 60 days`;
+  }
+}
+
+interface PauseProps {
+  tenant: string;
+  paused: boolean;
+  onPaused: () => void;
+}
+
+const PauseDialog = lazy(() => import("../../ui/pause-dialog").then((part) => part.PauseDialog));
+
+/** The way to a pause, for who may: begins one, or leads to the one that is running. */
+function PauseButton({ tenant, paused, onPaused }: PauseProps) {
+  const { open, setOpen, words, close, done } = useDialogs<true>(onPaused);
+  // the button gives way to a link
+  const onDone = (words: Words) => done({ ...words, focus: true });
+  return (
+    <div class="pause-button">
+      {paused ? (
+        <a class="button" href={href({ view: "tenant", tenant, tab: "pauses" })}>
+          Change or end the pause
+        </a>
+      ) : (
+        <button type="button" onClick={() => setOpen(true)}>
+          Pause enforcement
+        </button>
+      )}
+      <StatusLine words={words} />
+      {open && <PauseDialog tenant={tenant} onClose={close} onDone={onDone} />}
+    </div>
+  );
+}

@@ -1,16 +1,17 @@
 /** The table of servers: what is shown of it, and its download. */
 import { useMemo } from "preact/hooks";
+import { STATES, stageName } from "../../domain/words";
+import type { State } from "../../lib/api";
 import { useSession } from "../../lib/auth";
-import { path } from "../../lib/http";
-import { type Place, remember } from "../../lib/router";
+import { value } from "../../lib/http";
+import { type Place, updateQuery } from "../../lib/router";
 import { save } from "../../lib/save";
 import { type Sort, sortOf, sortText } from "../../lib/sort";
-import { Found, NoneLeft, Search, Select, useTyped } from "../../ui/filters";
+import { type Facet, useFilter } from "../../ui/filters";
 import { useSending } from "../../ui/form";
 import { Refusal } from "../../ui/notice";
 import { Table } from "../../ui/table";
 import { serverColumns } from "./columns";
-import { type Filter, filtered, filterOf, stageOptions, stateOptions } from "./filter";
 import type { Range } from "./range";
 import type { Row } from "./rows";
 
@@ -28,71 +29,78 @@ const STRICTEST: Sort = { column: "now", descending: true };
 
 export function Servers({ tenant, place, range, rows, complete, stages }: Props) {
   const columns = useMemo(() => serverColumns({ tenant, stages }), [tenant, stages]);
-  const [search, setSearch] = useTyped(place, "q");
-  const filter = { ...filterOf(place.query), search };
-  const { state, stage } = filter;
-  const shown = useMemo(() => filtered(rows, filter), [rows, state, stage, search]);
-  const showAll = () => {
-    setSearch("");
-    remember(place, { state: "", stage: "", q: "" });
-  };
-  const sort = sortOf(place.query.sort) ?? STRICTEST;
+  const facets = useMemo(() => facetsOf(stages), [stages]);
+  const { shown, bar, count, none } = useFilter({
+    place,
+    rows,
+    facets,
+    textOf: ({ text }) => text,
+    what: "server",
+    placeholder: "name, build or product",
+    loading: !complete,
+  });
+  const sort = useMemo(() => sortOf(place.query.sort) ?? STRICTEST, [place.query.sort]);
   return (
     <section class="part servers" aria-labelledby="servers">
       <div class="title-row">
         <h2 id="servers">Servers</h2>
         <Download tenant={tenant} range={range} />
       </div>
-      <Filters place={place} rows={rows} filter={filter} onSearch={setSearch} />
-      <Found what="server" shown={shown.length} all={rows.length} loading={!complete} />
-      {shown.length > 0 ? (
+      {bar}
+      {count}
+      {none || (
         <Table
           caption={`Servers of ${tenant}`}
           columns={columns}
           rows={shown}
           rowKey={({ server }) => server.id}
           sort={sort}
-          onSort={(next) => remember(place, { sort: sortText(next) })}
+          onSort={(next) => updateQuery(place, { sort: sortText(next) })}
           blocksUnder={76}
         />
-      ) : (
-        <NoneLeft what="server" onAll={showAll} />
       )}
     </section>
   );
 }
 
-interface FiltersProps {
-  place: Place;
-  rows: Row[];
-  filter: Filter;
-  onSearch: (search: string) => void;
-}
-
-function Filters({ place, rows, filter, onSearch }: FiltersProps) {
-  return (
-    <search class="filters" aria-label="Servers">
-      <Select
-        label="Standing"
-        value={filter.state}
-        options={useMemo(() => stateOptions(rows, filter), [rows, filter.stage, filter.search])}
-        onChoose={(state) => remember(place, { state })}
-      />
-      <Select
-        label="Stage"
-        value={filter.stage}
-        options={useMemo(() => stageOptions(rows, filter), [rows, filter.state, filter.search, filter.stage])}
-        onChoose={(stage) => remember(place, { stage })}
-      />
-      <Search label="Search" placeholder="name, build or product" text={filter.search} onType={onSearch} />
-    </search>
-  );
+function facetsOf(stages: number): Facet<Row>[] {
+  const numbers = Array.from({ length: stages }, (_, index) => index + 1);
+  return [
+    {
+      id: "state",
+      label: "Standing",
+      options: (Object.keys(STATES) as State[]).map((value) => ({
+        value,
+        name: STATES[value],
+        is: ({ state }) => state === value,
+      })),
+    },
+    {
+      id: "stage",
+      label: "Stage",
+      options: [
+        ...numbers.map((number) => ({
+          value: `${number}`,
+          name: stageName({ number }),
+          is: ({ server }: Row) => server.stage?.number === number,
+        })),
+        { value: "none", name: "No stage", is: ({ server }) => !server.stage },
+      ],
+      sparse: true,
+    },
+  ];
 }
 
 function Download({ tenant, range: { from, to } }: { tenant: string; range: Range }) {
   const { api } = useSession();
   const { busy, error, submit } = useSending(async () => {
-    const file = await api.csv(path`/v1/tenants/${tenant}/report`, { query: { from, to } });
+    const file = await value(
+      api.GET("/v1/tenants/{tenant}/report", {
+        params: { path: { tenant }, query: { from, to } },
+        headers: { accept: "text/csv" },
+        parseAs: "blob",
+      }),
+    );
     save(file, `tidegate-${tenant}-${from}-${to}.csv`);
   });
   return (

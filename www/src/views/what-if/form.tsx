@@ -3,11 +3,11 @@ import type { ComponentChildren } from "preact";
 import { useId, useState } from "preact/hooks";
 import { DEFAULT_LADDER, sameLadder } from "../../domain/ladder";
 import type { Release } from "../../domain/simulation";
-import { addDays, dateOf, day, localInput, readLocalInput } from "../../lib/time";
+import { addDays, dateOf, day, isDate, localInput, readLocalInput } from "../../lib/time";
 import { ExactInput } from "../../ui/exact-input";
 import { Field } from "../../ui/form";
 import { LadderEditor } from "../../ui/ladder-editor";
-import { type Days, type Inputs, isDay, PRESETS, type Preset } from "./inputs";
+import { type Days, type Inputs, PRESETS, type Preset } from "./inputs";
 
 interface Props {
   inputs: Inputs;
@@ -146,11 +146,11 @@ function PausesEditor({ pauses, found, onChange }: PausesProps) {
   const [rows, setRows] = useState(() => pauses.map((pause, key) => ({ ...pause, key })));
   const set = (next: typeof rows) => {
     setRows(next);
-    onChange(next.filter(({ first, last }) => isDay(first) && isDay(last) && first <= last));
+    onChange(next.filter(({ first, last }) => isDate(first) && isDate(last) && first <= last));
   };
   const add = () => {
     const last = rows.at(-1)?.last;
-    const first = addDays(last && isDay(last) ? last : dateOf(new Date(found)), 35);
+    const first = addDays(last && isDate(last) ? last : dateOf(new Date(found)), 35);
     const key = Math.max(-1, ...rows.map((row) => row.key)) + 1;
     set([...rows, { first, last: addDays(first, 6), key }]);
   };

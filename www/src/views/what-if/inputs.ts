@@ -3,7 +3,7 @@
 import { DEFAULT_LADDER, type StageDraft, sameLadder, toLadder } from "../../domain/ladder";
 import type { Ladder } from "../../lib/api";
 import type { Query } from "../../lib/router";
-import { DAY } from "../../lib/time";
+import { DAY, isDate } from "../../lib/time";
 
 export interface Inputs {
   build: string;
@@ -80,12 +80,8 @@ function readTime(text: string | undefined): number | null {
 
 function readDays(text: string): Days[] {
   const [, first, last] = /^(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(text) ?? [];
-  if (!first || !last || !isDay(first) || !isDay(last) || last < first) return [];
+  if (!first || !last || !isDate(first) || !isDate(last) || last < first) return [];
   return [{ first, last }];
-}
-
-export function isDay(text: string): boolean {
-  return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
 }
 
 /** `30d0-0,45m5-0,0-60`: each stage's length, and its throttle and block minutes */

@@ -1,9 +1,9 @@
 /** What if: a server that is supposed, climbing a ladder that is supposed. All of it stands in the address. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { loadSimulator, type Simulation, type Simulator } from "../../domain/simulation";
-import { useLoad } from "../../lib/resource";
+import { useResource } from "../../lib/resource";
 import type { ViewProps } from "../../lib/router";
-import { type Query, remember } from "../../lib/router";
+import { type Query, updateQuery } from "../../lib/router";
 import { Empty, Loading } from "../../ui/notice";
 import { Title } from "../../ui/title";
 import { MoreSupposed, WhatIfForm } from "./form";
@@ -15,7 +15,7 @@ const REST = 400;
 
 export function WhatIfView({ place }: ViewProps) {
   const { inputs, round, change } = useInputs(place);
-  const { value: simulator, error, reload } = useLoad(() => loadSimulator(), []);
+  const { value: simulator, error, reload } = useResource("simulator", loadSimulator, { constant: true });
   return (
     <>
       <Title title="What if" />
@@ -80,12 +80,14 @@ function useInputs(place: ViewProps["place"]) {
     const timer = setTimeout(() => {
       const query = writeInputs(inputs);
       shown.current = query;
-      remember(place, query);
+      updateQuery(place, query);
     }, REST);
     return () => clearTimeout(timer);
   }, [inputs]);
   useEffect(() => {
     if (same(place.query, shown.current)) return;
+    // the way here that the head of the page offers supposes nothing else
+    if (Object.keys(place.query).length === 0) return updateQuery(place, shown.current);
     shown.current = place.query;
     setInputs(readInputs(place.query, Date.now()));
     setRound((before) => before + 1);

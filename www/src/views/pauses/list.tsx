@@ -4,69 +4,61 @@ import { actor } from "../../domain/audit";
 import { daysText } from "../../domain/pauses";
 import { plural } from "../../domain/words";
 import type { Pause } from "../../lib/api";
+import { visible } from "../../ui/hostile";
 import { type Column, Table } from "../../ui/table";
+import { TwoLines } from "../../ui/text";
 import { Time } from "../../ui/time";
-import { Two } from "../../ui/two";
 
 interface Props {
   tenant: string;
   pauses: Pause[];
   /** Undefined where the reader may not */
-  onLength: ((pause: Pause) => void) | undefined;
-  onEnd: (pause: Pause) => void;
+  onOpen: OnOpen | undefined;
 }
 
-export function PauseList({ tenant, pauses, onLength, onEnd }: Props) {
+type OnOpen = (open: { dialog: "length" | "end"; pause: Pause }) => void;
+
+export function PauseList({ tenant, pauses, onOpen }: Props) {
   const sorted = useMemo(() => [...pauses].sort(byState), [pauses]);
   const columns: Column<Pause>[] = [
     {
       id: "days",
       label: "Days (UTC)",
       head: true,
-      cell: (pause) => <Two first={daysText(pause)} second={plural(pause.days, "day")} />,
+      cell: (pause) => <TwoLines first={daysText(pause)} second={plural(pause.days, "day")} />,
     },
     { id: "state", label: "State", cell: (pause) => <State pause={pause} /> },
-    { id: "reason", label: "Reason", cell: ({ reason }) => <span class="reason">{reason}</span> },
+    { id: "reason", label: "Reason", cell: ({ reason }) => <span class="reason">{visible(reason)}</span> },
     {
       id: "by",
       label: "Granted",
       cell: ({ created_at, created_by }) => (
-        <Two first={<Time at={created_at} short="date" />} second={actor(created_by)} />
+        <TwoLines first={<Time at={created_at} short="date" />} second={actor(created_by)} />
       ),
     },
   ];
-  if (onLength) {
+  if (onOpen) {
     columns.push({
       id: "actions",
       label: "Actions",
-      cell: (pause) => pause.state !== "ended" && <Actions pause={pause} onLength={onLength} onEnd={onEnd} />,
+      cell: (pause) => pause.state !== "ended" && <Actions pause={pause} onOpen={onOpen} />,
     });
   }
   return <Table caption={`Pauses of ${tenant}`} columns={columns} rows={sorted} rowKey={({ id }) => id} />;
 }
 
-interface ActionsProps {
-  pause: Pause;
-  onLength: (pause: Pause) => void;
-  onEnd: (pause: Pause) => void;
-}
-
-function Actions({ pause, onLength, onEnd }: ActionsProps) {
+function Actions({ pause, onOpen }: { pause: Pause; onOpen: OnOpen }) {
   const which = `the pause of ${daysText(pause)}`;
   const end = pause.state === "running" ? "End now" : "Withdraw";
+  const button = (dialog: "length" | "end", name: string, label: string) => (
+    <button type="button" class="quiet" aria-label={label} onClick={() => onOpen({ dialog, pause })}>
+      {name}
+    </button>
+  );
   return (
     <div class="actions">
-      <button
-        type="button"
-        class="quiet"
-        aria-label={`Change length of ${which}`}
-        onClick={() => onLength(pause)}
-      >
-        Change length
-      </button>
-      <button type="button" class="quiet" aria-label={`${end}: ${which}`} onClick={() => onEnd(pause)}>
-        {end}
-      </button>
+      {button("length", "Change length", `Change length of ${which}`)}
+      {button("end", end, `${end}: ${which}`)}
     </div>
   );
 }
@@ -75,11 +67,11 @@ function State({ pause: { state, from, until, ended_at } }: { pause: Pause }) {
   if (state === "ended") {
     if (ended_at === null) return <span class="muted">Over</span>;
     const word = ended_at < from ? "Withdrawn" : "Ended early";
-    return <Two first={<span class="muted">{word}</span>} second={<Time at={ended_at} />} />;
+    return <TwoLines first={<span class="muted">{word}</span>} second={<Time at={ended_at} />} />;
   }
   const runs = state === "running";
   return (
-    <Two
+    <TwoLines
       first={<strong>{runs ? "Running" : "Planned"}</strong>}
       second={
         <>

@@ -1,9 +1,10 @@
 /** By which `Received` fields a server was recognised, with the part marked that tells. */
 import { useState } from "preact/hooks";
+import { COMPONENTS } from "../../domain/words";
 import type { ServerDetail } from "../../lib/api";
 import { Evidence as Marked, visible } from "../../ui/hostile";
+import { Fact } from "../../ui/text";
 import { Time } from "../../ui/time";
-import { find } from "./evidence";
 
 type Item = ServerDetail["evidence"][number];
 
@@ -42,15 +43,6 @@ function telling({ build, evidence }: ServerDetail): Item | undefined {
   return evidence.find((item) => item.build === build) ?? evidence[0];
 }
 
-const COMPONENTS: Record<Item["component"], string> = {
-  smtp: "SMTP",
-  mapi: "MAPI",
-  pickup: "Pickup folder",
-  shadow_redundancy: "shadow redundancy",
-  legacy: "old SMTP service",
-  other: "another",
-};
-
 function Field({ item }: { item: Item }) {
   const start = "Received: ";
   const telling = find(item.text, item.received);
@@ -62,36 +54,14 @@ function Field({ item }: { item: Item }) {
       </pre>
       <figcaption>
         <dl class="known">
-          <div>
-            <dt>Field</dt>
-            <dd>{place(item.field)}</dd>
-          </div>
-          <div>
-            <dt>Stamped by</dt>
-            <dd>{COMPONENTS[item.component]}</dd>
-          </div>
-          {item.build !== null && (
-            <div>
-              <dt>Build</dt>
-              <dd>{item.build}</dd>
-            </div>
-          )}
-          <div>
-            <dt>Machine</dt>
-            <dd>{item.node}</dd>
-          </div>
-          <div>
-            <dt>Message of</dt>
-            <dd>
-              <Time at={item.at} />
-            </dd>
-          </div>
-          {telling === null && item.text !== "" && (
-            <div>
-              <dt>The part that tells</dt>
-              <dd>{visible(item.text)}</dd>
-            </div>
-          )}
+          <Fact name="Field">{place(item.field)}</Fact>
+          <Fact name="Stamped by">{COMPONENTS[item.component]}</Fact>
+          <Fact name="Build">{item.build}</Fact>
+          <Fact name="Machine">{item.node}</Fact>
+          <Fact name="Message of">
+            <Time at={item.at} />
+          </Fact>
+          <Fact name="The part that tells">{telling === null && visible(item.text)}</Fact>
         </dl>
       </figcaption>
     </figure>
@@ -101,4 +71,16 @@ function Field({ item }: { item: Item }) {
 /** Fields are counted from 0, the topmost. */
 function place(field: number): string {
   return field === 0 ? "0, the topmost Received field" : `${field}, counted from 0 at the top`;
+}
+
+/** Where in a `Received` field the part lies that tells. Its beginning and end in `received`; `null` if it is not there. Blanks and folds may differ. */
+function find(text: string, received: string): [number, number] | null {
+  const words = text.trim().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return null;
+  const found = new RegExp(words.map(literally).join("\\s+")).exec(received);
+  return found && [found.index, found.index + found[0].length];
+}
+
+function literally(word: string): string {
+  return word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

@@ -1,0 +1,78 @@
+/** Fields that dialogs about pauses, exemptions and keys share. */
+import type { ComponentChildren } from "preact";
+import { addDays, dateOf, useNow } from "../lib/time";
+import { Field } from "./form";
+import { Time } from "./time";
+
+const MAX_REASON = 500;
+
+interface ReasonProps {
+  reason: string;
+  hint?: ComponentChildren;
+  onChange: (reason: string) => void;
+  error: string | undefined;
+}
+
+export function ReasonField({ reason, hint, onChange, error }: ReasonProps) {
+  return (
+    <Field label="Reason" hint={hint} error={error}>
+      {(input) => (
+        <input
+          {...input}
+          required
+          maxLength={MAX_REASON}
+          autocomplete="off"
+          value={reason}
+          onInput={(event) => onChange(event.currentTarget.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
+interface DayProps {
+  label: string;
+  hint: ComponentChildren;
+  day: string;
+  /** How many days from today it may be at most */
+  ahead: number;
+  required?: boolean;
+  onChange: (day: string) => void;
+  error: string | undefined;
+}
+
+/** A UTC day from today on. */
+export function DayField({ label, hint, day, ahead, required, onChange, error }: DayProps) {
+  const today = dateOf(useNow());
+  return (
+    <Field label={label} hint={hint} error={error}>
+      {(input) => (
+        <input
+          {...input}
+          type="date"
+          required={required}
+          min={today}
+          max={addDays(today, ahead)}
+          value={day}
+          onInput={(event) => onChange(event.currentTarget.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
+/** The end of a day, UTC; null where there is none. */
+export function endOfDay(day: string): string | null {
+  return day === "" ? null : `${addDays(day, 1)}T00:00:00Z`;
+}
+
+/** The same in words, or what stands where there is none. */
+export function UntilHint({ day, words, none }: { day: string; words: string; none: string }) {
+  const until = endOfDay(day);
+  if (until === null) return <>{none}</>;
+  return (
+    <>
+      {words} <Time at={until} countdown="beside" />.
+    </>
+  );
+}
