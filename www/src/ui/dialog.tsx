@@ -1,8 +1,7 @@
 /** Modal dialogs: the browser's own, with its focus trap and Escape. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { ExactInput } from "./exact-input";
-import { Buttons, type ErrorOf, Field, Unplaced, useSending } from "./form";
+import { Buttons, type ErrorOf, TextField, Unplaced, useSending } from "./form";
 import { useLeaveGuard } from "./unsaved";
 
 interface Props {
@@ -94,9 +93,7 @@ export function ConfirmDialog({ children, typed, cancel = "Keep it", ...dialog }
     <FormDialog {...dialog} danger cancel={cancel} disabled={typed !== undefined && text.trim() !== typed}>
       {children}
       {typed !== undefined && (
-        <Field label={`Type ${typed} to delete it`}>
-          {(input) => <ExactInput {...input} required value={text} onType={setText} />}
-        </Field>
+        <TextField label={`Type ${typed} to delete it`} required value={text} onType={setText} />
       )}
     </FormDialog>
   );

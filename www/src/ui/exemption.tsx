@@ -1,4 +1,5 @@
 /** Exempting a server, changing that, and ending it. */
+
 import { useEffect, useId, useState } from "preact/hooks";
 import { rate, reason as reasonOf } from "../domain/words";
 import type { Exemption, Server } from "../lib/api";
@@ -8,7 +9,7 @@ import { useResource } from "../lib/resource";
 import { addDays, dateOf, dateTime, useNow } from "../lib/time";
 import { Await } from "./await";
 import { ConfirmDialog, Dialog, FormDialog, type Words } from "./dialog";
-import { ExactInput } from "./exact-input";
+import { ExactInput } from "./form";
 import { visible } from "./hostile";
 import { DayField, endOfDay, ReasonField, UntilHint } from "./reason";
 

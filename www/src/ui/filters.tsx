@@ -1,9 +1,10 @@
 /** What a list is narrowed by: a text that is typed, and choices, each with how many it would leave. */
+
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { number, plural } from "../domain/words";
 import { type Place, updateQuery } from "../lib/router";
-import { ExactInput } from "./exact-input";
+import { ExactInput } from "./form";
 import { Empty } from "./notice";
 
 /** A pause in typing after which the address follows, in milliseconds: browsers limit how often it may. */

@@ -1,5 +1,5 @@
 /** Parts of forms: a labelled field with its hint and error, and the sending of a form. */
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, InputHTMLAttributes } from "preact";
 import { useId, useRef, useState } from "preact/hooks";
 import { ApiError } from "../lib/http";
 import { Refusal } from "./notice";
@@ -45,6 +45,80 @@ export function Wrong({ text, id }: { text: string | undefined; id?: string }) {
     <p id={id} class="refusal" role="alert">
       {text}
     </p>
+  );
+}
+
+interface ExactProps extends Partial<InputProps> {
+  value: string | number;
+  onType: (text: string) => void;
+  type?: "search" | "url" | "password" | "number" | "date" | "datetime-local";
+  "aria-label"?: string;
+  class?: string;
+  list?: string;
+  max?: string | number;
+  maxLength?: number;
+  min?: string;
+  pattern?: string;
+  placeholder?: string;
+  required?: boolean;
+  title?: string;
+}
+
+/** An input for what is no prose: names, addresses, ids. The browser completes, corrects and capitalises nothing. */
+export function ExactInput({ onType, ...attributes }: ExactProps) {
+  return (
+    <input
+      autocomplete="off"
+      autocapitalize="none"
+      spellcheck={false}
+      onInput={(event) => onType(event.currentTarget.value)}
+      // Preact has types for a literal `type` alone
+      {...(attributes as InputHTMLAttributes<HTMLInputElement>)}
+    />
+  );
+}
+
+type TextProps = Omit<FieldProps, "children"> & ExactProps & { prose?: boolean };
+
+/** A field that is typed into; `prose` is corrected and capitalised as the reader's browser does. */
+export function TextField({ label, hint, error, prose, onType, ...attributes }: TextProps) {
+  return (
+    <Field label={label} hint={hint} error={error}>
+      {(input) =>
+        prose ? (
+          <input
+            {...input}
+            {...(attributes as InputHTMLAttributes<HTMLInputElement>)}
+            autocomplete="off"
+            onInput={(event) => onType(event.currentTarget.value)}
+          />
+        ) : (
+          <ExactInput {...input} {...attributes} onType={onType} />
+        )
+      }
+    </Field>
+  );
+}
+
+type SelectProps = Omit<FieldProps, "children"> & {
+  value: string;
+  options: readonly { value: string; name: string }[];
+  onChoose: (value: string) => void;
+};
+
+export function SelectField({ label, hint, error, value, options, onChoose }: SelectProps) {
+  return (
+    <Field label={label} hint={hint} error={error}>
+      {(input) => (
+        <select {...input} value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
+          {options.map((option) => (
+            <option key={option.value} value={option.value}>
+              {option.name}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
   );
 }
 

@@ -19,7 +19,7 @@ import { value } from "../lib/http";
 import { addDays, dateOf, dateTime, day, useNow, weekday } from "../lib/time";
 import { Await } from "./await";
 import { Dialog, FormDialog, type Words } from "./dialog";
-import { Choices, Field } from "./form";
+import { Choices, TextField } from "./form";
 import { DayField, ReasonField } from "./reason";
 import { type Column, Table } from "./table";
 import { Time } from "./time";
@@ -140,20 +140,18 @@ interface DaysProps {
 
 export function DaysField({ label, days, hint, onChange, error }: DaysProps) {
   return (
-    <Field label={label} hint={hint} error={error}>
-      {(input) => (
-        <input
-          {...input}
-          class="short"
-          type="number"
-          required
-          min="1"
-          max={MAX_DAYS}
-          value={days}
-          onInput={(event) => onChange(event.currentTarget.value)}
-        />
-      )}
-    </Field>
+    <TextField
+      label={label}
+      hint={hint}
+      error={error}
+      class="short"
+      type="number"
+      required
+      min="1"
+      max={MAX_DAYS}
+      value={days}
+      onType={onChange}
+    />
   );
 }
 

@@ -1,7 +1,7 @@
 /** Fields that dialogs about pauses, exemptions and keys share. */
 import type { ComponentChildren } from "preact";
 import { addDays, dateOf, useNow } from "../lib/time";
-import { Field } from "./form";
+import { TextField } from "./form";
 import { Time } from "./time";
 
 const MAX_REASON = 500;
@@ -15,18 +15,16 @@ interface ReasonProps {
 
 export function ReasonField({ reason, hint, onChange, error }: ReasonProps) {
   return (
-    <Field label="Reason" hint={hint} error={error}>
-      {(input) => (
-        <input
-          {...input}
-          required
-          maxLength={MAX_REASON}
-          autocomplete="off"
-          value={reason}
-          onInput={(event) => onChange(event.currentTarget.value)}
-        />
-      )}
-    </Field>
+    <TextField
+      label="Reason"
+      hint={hint}
+      error={error}
+      prose
+      required
+      maxLength={MAX_REASON}
+      value={reason}
+      onType={onChange}
+    />
   );
 }
 
@@ -45,19 +43,17 @@ interface DayProps {
 export function DayField({ label, hint, day, ahead, required, onChange, error }: DayProps) {
   const today = dateOf(useNow());
   return (
-    <Field label={label} hint={hint} error={error}>
-      {(input) => (
-        <input
-          {...input}
-          type="date"
-          required={required}
-          min={today}
-          max={addDays(today, ahead)}
-          value={day}
-          onInput={(event) => onChange(event.currentTarget.value)}
-        />
-      )}
-    </Field>
+    <TextField
+      label={label}
+      hint={hint}
+      error={error}
+      type="date"
+      required={required}
+      min={today}
+      max={addDays(today, ahead)}
+      value={day}
+      onType={onChange}
+    />
   );
 }
 

@@ -2,7 +2,7 @@
  * A sortable table of any length: of long ones only the rows in sight are in the document. On narrow screens a row is a
  * block of labelled lines. A row may unfold details beneath it.
  */
-import type { ComponentChildren } from "preact";
+import { type ComponentChildren, Fragment } from "preact";
 import { useCallback, useId, useMemo, useRef, useState } from "preact/hooks";
 import { useMedia } from "../lib/media";
 import type { Sort } from "../lib/sort";
@@ -47,10 +47,12 @@ export function Table<Row>(props: Props<Row>) {
   const lines = useMemo(() => toLines(sorted, rowKey, isUnfolded), [sorted, isUnfolded]);
   const body = useRef<HTMLTableSectionElement>(null);
   const id = useId();
-  const whole = props.whole || lines.length <= MAX_WHOLE;
+  const printed = useMedia("print");
+  const whole = props.whole || printed || lines.length <= MAX_WHOLE;
   const keys = useMemo(() => (whole ? [] : lines.map(({ key }) => key)), [whole, lines]);
-  const { items, before, behind, measure } = useLinesInSight({ keys, body, blocks });
-  const shown = whole ? lines.map((_, index) => index) : items.map((item) => item.index);
+  const [focused, setFocused] = useState<string | undefined>();
+  const { shown: inSight, behind, measure } = useLinesInSight({ keys, body, blocks, focused });
+  const shown = whole ? lines.map((_, index) => ({ index, above: 0 })) : inSight;
   const order = (next: Sort) => {
     setOwn(next);
     onSort?.(next);
@@ -84,25 +86,33 @@ export function Table<Row>(props: Props<Row>) {
             </tr>
           </thead>
         )}
-        <tbody ref={body} role="rowgroup">
-          <Space height={before} columns={columns.length} />
-          {shown.map((index) => {
+        <tbody
+          ref={body}
+          role="rowgroup"
+          onFocusIn={({ target }) =>
+            setFocused(lines[Number((target as Element).closest("tr")?.dataset.index)]?.key)
+          }
+          onFocusOut={() => setFocused(undefined)}
+        >
+          {shown.map(({ index, above }) => {
             const line = lines[index] as Line<Row>;
             return (
-              <LineRow
-                key={line.key}
-                line={line}
-                index={index}
-                columns={columns}
-                id={id}
-                open={isUnfolded(line.name)}
-                detail={detail}
-                onToggle={toggle}
-                measure={whole ? null : measure}
-              />
+              <Fragment key={line.key}>
+                <Space height={above} columns={columns.length} />
+                <LineRow
+                  line={line}
+                  index={index}
+                  columns={columns}
+                  id={id}
+                  open={isUnfolded(line.name)}
+                  detail={detail}
+                  onToggle={toggle}
+                  measure={whole ? null : measure}
+                />
+              </Fragment>
             );
           })}
-          <Space height={behind} columns={columns.length} />
+          <Space height={whole ? 0 : behind} columns={columns.length} />
         </tbody>
       </table>
     </>

@@ -3,8 +3,7 @@ import { useState } from "preact/hooks";
 import { TENANT_ID } from "../../domain/tenant-id";
 import { go, href } from "../../lib/router";
 import { FormDialog } from "../../ui/dialog";
-import { ExactInput } from "../../ui/exact-input";
-import { Field } from "../../ui/form";
+import { TextField } from "../../ui/form";
 
 interface Props {
   /** Those that are there */
@@ -22,13 +21,14 @@ export function AddTenant({ ids, onClose }: Props) {
   };
   return (
     <FormDialog title="Add a tenant" deed="Choose its policy" disabled={known} send={send} onClose={onClose}>
-      <Field
+      <TextField
         label="Id"
         hint="By which gateways name it, such as contoso. It stays as it is."
         error={known ? "There is such a tenant already." : undefined}
-      >
-        {(input) => <ExactInput {...input} {...TENANT_ID} value={typed} onType={setTyped} />}
-      </Field>
+        {...TENANT_ID}
+        value={typed}
+        onType={setTyped}
+      />
       {known && (
         <p>
           <a href={href({ view: "tenant", tenant: id, tab: "report" })}>Go to {id}</a>

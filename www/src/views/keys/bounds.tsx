@@ -1,8 +1,7 @@
 /** Until when, and from where, a key may be used. */
 import type { Key } from "../../lib/api";
 import { listOf } from "../../lib/text";
-import { ExactInput } from "../../ui/exact-input";
-import { type ErrorOf, Field } from "../../ui/form";
+import { type ErrorOf, TextField } from "../../ui/form";
 import { DayField, endOfDay, UntilHint } from "../../ui/reason";
 
 /** As it stands in the form: empty where it has no bounds. */
@@ -42,18 +41,12 @@ export function LastDayField({ bounds, onChange, errorOf }: Props) {
 
 export function NetworksField({ bounds, onChange, errorOf }: Props) {
   return (
-    <Field
+    <TextField
       label="Networks"
       hint="From where alone it may be used, such as 192.0.2.0/24, 2001:db8::/32. Empty: from anywhere."
       error={errorOf("networks")}
-    >
-      {(input) => (
-        <ExactInput
-          {...input}
-          value={bounds.networks}
-          onType={(text) => onChange({ ...bounds, networks: text })}
-        />
-      )}
-    </Field>
+      value={bounds.networks}
+      onType={(text) => onChange({ ...bounds, networks: text })}
+    />
   );
 }

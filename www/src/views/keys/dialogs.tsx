@@ -5,8 +5,7 @@ import type { CreatedKey, Key, Role } from "../../lib/api";
 import { handsOut, useSession } from "../../lib/auth";
 import { value } from "../../lib/http";
 import { ConfirmDialog, FormDialog, SecretDialog, type Words } from "../../ui/dialog";
-import { ExactInput } from "../../ui/exact-input";
-import { Choices, type ErrorOf, Field } from "../../ui/form";
+import { Choices, type ErrorOf, TextField } from "../../ui/form";
 import { visible } from "../../ui/hostile";
 import { type Bounds, LastDayField, NetworksField, posted as postedBounds } from "./bounds";
 import { type Draft, draftOf, GatewayFields, posted } from "./gateway";
@@ -111,9 +110,14 @@ function Make({ tenant, onClose, onMade }: FormProps) {
         onChoose={setScope}
       />
       {scope === "one" && (
-        <Field label="Tenant" hint="Its id, such as contoso." error={errorOf("tenant")}>
-          {(input) => <ExactInput {...input} {...TENANT_ID} value={bound} onType={setBound} />}
-        </Field>
+        <TextField
+          label="Tenant"
+          hint="Its id, such as contoso."
+          error={errorOf("tenant")}
+          {...TENANT_ID}
+          value={bound}
+          onType={setBound}
+        />
       )}
     </>
   );
@@ -135,18 +139,16 @@ function Make({ tenant, onClose, onMade }: FormProps) {
             error={errorOf("role")}
           />
           {tenant === null && role !== "admin" && ofOne(errorOf)}
-          <Field label="Name" hint="Who or what uses it, such as mx1." error={errorOf("name")}>
-            {(input) => (
-              <input
-                {...input}
-                required
-                maxLength={100}
-                autocomplete="off"
-                value={name}
-                onInput={(event) => setName(event.currentTarget.value)}
-              />
-            )}
-          </Field>
+          <TextField
+            label="Name"
+            hint="Who or what uses it, such as mx1."
+            error={errorOf("name")}
+            prose
+            required
+            maxLength={100}
+            value={name}
+            onType={setName}
+          />
           <LastDayField bounds={bounds} onChange={setBounds} errorOf={errorOf} />
           <NetworksField bounds={bounds} onChange={setBounds} errorOf={errorOf} />
           {role === "gateway" && <GatewayFields draft={gateway} onChange={setGateway} errorOf={errorOf} />}

@@ -2,7 +2,7 @@
 
 import { CONNECTORS } from "../../domain/connectors";
 import type { Key } from "../../lib/api";
-import { Checkbox, type ErrorOf, Field } from "../../ui/form";
+import { Checkbox, type ErrorOf, SelectField, TextField } from "../../ui/form";
 
 type Gateway = NonNullable<Key["gateway"]>;
 
@@ -33,6 +33,11 @@ export function posted({ connector, own_hops, rspamd_add_headers, postfix_refusa
   return Object.keys(gateway).length > 0 ? gateway : null;
 }
 
+const CHOICES = [
+  { value: "", name: "not said: internet" },
+  ...Object.entries(CONNECTORS).map(([value, name]) => ({ value, name })),
+];
+
 interface Props {
   draft: Draft;
   onChange: (draft: Draft) => void;
@@ -44,43 +49,24 @@ export function GatewayFields({ draft, onChange, errorOf }: Props) {
   return (
     <fieldset class="choices">
       <legend>What holds for its requests unless they say otherwise</legend>
-      <Field
+      <SelectField
         label="Connector"
         hint="How servers connect to this gateway. Policies say which kinds are in scope: usually on-premises alone."
         error={errorOf("gateway.connector")}
-      >
-        {(input) => (
-          <select
-            {...input}
-            value={draft.connector}
-            onChange={(event) => set({ connector: event.currentTarget.value })}
-          >
-            <option value="">not said: internet</option>
-            {Object.entries(CONNECTORS).map(([value, name]) => (
-              <option key={value} value={value}>
-                {name}
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
-      <Field
+        value={draft.connector}
+        options={CHOICES}
+        onChoose={(connector) => set({ connector })}
+      />
+      <TextField
         label="Own Received fields"
         hint="How many the gateway has put on top of the header before it asks: they are skipped. 0 to 16."
         error={errorOf("gateway.own_hops")}
-      >
-        {(input) => (
-          <input
-            {...input}
-            type="number"
-            min="0"
-            max="16"
-            step="1"
-            value={draft.own_hops}
-            onInput={(event) => set({ own_hops: event.currentTarget.value })}
-          />
-        )}
-      </Field>
+        type="number"
+        min="0"
+        max="16"
+        value={draft.own_hops}
+        onType={(own_hops) => set({ own_hops })}
+      />
       <Checkbox
         label="rspamd adds the verdict as a header"
         hint="For Postfix's milter_header_checks. Without it, rspamd's own action carries the verdict."

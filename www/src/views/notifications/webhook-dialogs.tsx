@@ -5,8 +5,7 @@ import type { CreatedWebhook, Webhook } from "../../lib/api";
 import { useSession } from "../../lib/auth";
 import { value } from "../../lib/http";
 import { ConfirmDialog, FormDialog, SecretDialog, type Words } from "../../ui/dialog";
-import { ExactInput } from "../../ui/exact-input";
-import { Field } from "../../ui/form";
+import { TextField } from "../../ui/form";
 import { visible } from "../../ui/hostile";
 
 interface Props {
@@ -38,25 +37,19 @@ export function AddWebhook({ tenant, onClose, onDone }: Props) {
       {(errorOf) => (
         <>
           <p>What is told from now on is posted to this address. What was told before is not.</p>
-          <Field
+          <TextField
             label="Address"
             hint="It begins with https:// and can be reached from the public Internet."
             error={errorOf("url")}
-          >
-            {(input) => (
-              <ExactInput
-                {...input}
-                type="url"
-                required
-                maxLength={MAX_URL}
-                pattern="https://.+"
-                title="An address that begins with https://"
-                placeholder="https://hooks.example.com/tidegate"
-                value={url}
-                onType={setUrl}
-              />
-            )}
-          </Field>
+            type="url"
+            required
+            maxLength={MAX_URL}
+            pattern="https://.+"
+            title="An address that begins with https://"
+            placeholder="https://hooks.example.com/tidegate"
+            value={url}
+            onType={setUrl}
+          />
         </>
       )}
     </FormDialog>

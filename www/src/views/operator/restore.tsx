@@ -9,7 +9,7 @@ import { useResource } from "../../lib/resource";
 import { day } from "../../lib/time";
 import { Await } from "../../ui/await";
 import { FormDialog } from "../../ui/dialog";
-import { Field } from "../../ui/form";
+import { SelectField, TextField } from "../../ui/form";
 import { Time } from "../../ui/time";
 import { contents } from "./catalog";
 import type { BaselineVersion, CatalogVersion } from "./facts";
@@ -67,31 +67,25 @@ export function Restore({ fact, onClose, onDone }: Props) {
     >
       <p>{`In force is ${versionName(fact.version)}.`}</p>
       {versions.length > 0 ? (
-        <Field label="Go back to">
-          {(input) => (
-            <select {...input} value={version} onChange={(event) => choose(event.currentTarget.value)}>
-              {versions.map((each) => (
-                <option key={each} value={each}>
-                  {versionName(each)}
-                  {each === fact.version - 1 && each > 0 ? ", the previous one" : ""}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
+        <SelectField
+          label="Go back to"
+          value={`${version}`}
+          options={versions.map((each) => ({
+            value: `${each}`,
+            name: `${versionName(each)}${each === fact.version - 1 && each > 0 ? ", the previous one" : ""}`,
+          }))}
+          onChoose={choose}
+        />
       ) : (
-        <Field label="Version" hint={`Of what was put there, the newest ${KEPT} are kept.`}>
-          {(input) => (
-            <input
-              {...input}
-              type="number"
-              min="1"
-              required
-              value={version}
-              onInput={(event) => choose(event.currentTarget.value)}
-            />
-          )}
-        </Field>
+        <TextField
+          label="Version"
+          hint={`Of what was put there, the newest ${KEPT} are kept.`}
+          type="number"
+          min="1"
+          required
+          value={version}
+          onType={(text) => choose(text)}
+        />
       )}
       <div aria-live="polite" aria-busy={loaded.loading}>
         <Await of={loaded} what={versionName(version)}>

@@ -2,7 +2,7 @@
 
 import { MAX_DAYS } from "../../domain/pauses";
 import { plural } from "../../domain/words";
-import { CheckboxGroup, Field } from "../../ui/form";
+import { CheckboxGroup, TextField } from "../../ui/form";
 import type { Right } from "./draft";
 import type { Editing } from "./edit";
 
@@ -24,24 +24,18 @@ export function AdminFields({ admin, draft, set, errorAt }: Editing & { admin: b
   }
   return (
     <>
-      <Field
+      <TextField
         label="Days of pause a year"
         hint="A lower number leaves what was granted."
         error={errorAt("pause_days_per_year")}
-      >
-        {(input) => (
-          <input
-            {...input}
-            class="short"
-            type="number"
-            required
-            min="0"
-            max={MAX_DAYS}
-            value={draft.pauseDays}
-            onInput={(event) => set({ pauseDays: event.currentTarget.value })}
-          />
-        )}
-      </Field>
+        class="short"
+        type="number"
+        required
+        min="0"
+        max={MAX_DAYS}
+        value={draft.pauseDays}
+        onType={(text) => set({ pauseDays: text })}
+      />
       <CheckboxGroup
         legend="Also left to them"
         choices={RIGHTS}

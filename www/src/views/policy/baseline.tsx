@@ -7,7 +7,7 @@ import { value } from "../../lib/http";
 import { useResource } from "../../lib/resource";
 import { Await } from "../../ui/await";
 import { Editions } from "../../ui/editions";
-import { Field, useSending } from "../../ui/form";
+import { Field, SelectField, useSending } from "../../ui/form";
 import { Refusal } from "../../ui/notice";
 import type { Editing } from "./edit";
 import type { PolicyPage } from "./view";
@@ -38,30 +38,17 @@ export function BaselineField({ page, draft, set, errorAt }: Props) {
   const error = errorAt("baseline");
   return (
     <>
-      <Field
+      <SelectField
         label="Baseline"
         hint="Which builds are acceptable, by product and date."
         error={baseline.kind === "named" ? error : undefined}
-      >
-        {(input) => (
-          <select
-            {...input}
-            value={baseline.kind === "named" ? baseline.name : OWN}
-            onChange={(event) => {
-              const name = event.currentTarget.value;
-              if (name === OWN) start.submit();
-              else set({ baseline: { kind: "named", name } });
-            }}
-          >
-            {page.baselines.map((name) => (
-              <option key={name} value={name}>
-                {PRESETS[name] ?? name}
-              </option>
-            ))}
-            <option value={OWN}>this tenant's own …</option>
-          </select>
-        )}
-      </Field>
+        value={baseline.kind === "named" ? baseline.name : OWN}
+        options={[
+          ...page.baselines.map((value) => ({ value, name: PRESETS[value] ?? value })),
+          { value: OWN, name: "this tenant's own …" },
+        ]}
+        onChoose={(name) => (name === OWN ? start.submit() : set({ baseline: { kind: "named", name } }))}
+      />
       <Refusal error={start.error} />
       {baseline.kind === "named" && (
         <BaselineShown key={baseline.name} name={baseline.name} catalog={page.catalog} />

@@ -3,8 +3,7 @@
 import { CONNECTORS } from "../../domain/connectors";
 import { MODES } from "../../domain/words";
 import type { Connector } from "../../lib/api";
-import { ExactInput } from "../../ui/exact-input";
-import { Checkbox, CheckboxGroup, Choices, Field, Wrong } from "../../ui/form";
+import { Checkbox, CheckboxGroup, Choices, TextField, Wrong } from "../../ui/form";
 import { LadderEditor } from "../../ui/ladder-editor";
 import { AdminFields } from "./admin";
 import { BaselineField } from "./baseline";
@@ -34,20 +33,14 @@ export function PolicyForm({ page, admin, ...editing }: Props) {
         onChange={(scope) => set({ scope })}
         error={errorAt("scope")}
       />
-      <Field
+      <TextField
         label="Always accepted"
         hint="Local parts, with blanks between them. A message to these alone is accepted whatever its server, so that a blocked administrator can write."
         error={errorAt("always_accept")}
-      >
-        {(input) => (
-          <ExactInput
-            {...input}
-            class="code"
-            value={draft.alwaysAccept}
-            onType={(text) => set({ alwaysAccept: text })}
-          />
-        )}
-      </Field>
+        class="code"
+        value={draft.alwaysAccept}
+        onType={(text) => set({ alwaysAccept: text })}
+      />
       <h2>What is required</h2>
       <BaselineField page={page} {...editing} />
       <h3>From when on a product is enforced</h3>

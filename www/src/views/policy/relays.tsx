@@ -1,7 +1,6 @@
 /** Relays of the operator's own in front of the gateway, whose hops are looked through. */
 import { useId, useRef } from "preact/hooks";
-import { ExactInput } from "../../ui/exact-input";
-import { Wrong } from "../../ui/form";
+import { ExactInput, Wrong } from "../../ui/form";
 import type { RelayDraft } from "./draft";
 import type { Editing } from "./edit";
 

@@ -1,7 +1,6 @@
 /** What mail servers are told when their mail is deferred or rejected. */
 import { useRef } from "preact/hooks";
-import { ExactInput } from "../../ui/exact-input";
-import { Field } from "../../ui/form";
+import { Field, TextField } from "../../ui/form";
 import type { Editing } from "./edit";
 import { MAX_TEXT, PLACEHOLDERS, sampleReply } from "./sample";
 
@@ -11,36 +10,28 @@ export function ReplyFields({ draft, set, errorAt }: Editing) {
       <p class="muted">
         The administrator of the sending server reads them in its queue and its bounces. They are plain ASCII.
       </p>
-      <Field label="Operator" hint="How replies name you." error={errorAt("operator")}>
-        {(input) => (
-          <input
-            {...input}
-            required
-            maxLength={100}
-            autocomplete="off"
-            value={draft.operator}
-            onInput={(event) => set({ operator: event.currentTarget.value })}
-          />
-        )}
-      </Field>
-      <Field
+      <TextField
+        label="Operator"
+        hint="How replies name you."
+        error={errorAt("operator")}
+        prose
+        required
+        maxLength={100}
+        value={draft.operator}
+        onType={(text) => set({ operator: text })}
+      />
+      <TextField
         label="Address for help"
         hint="Where an administrator finds more; without one the sentence that names it is left out."
         error={errorAt("help_url")}
-      >
-        {(input) => (
-          <ExactInput
-            {...input}
-            type="url"
-            maxLength={200}
-            pattern="https?://.+"
-            title="An address that begins with https:// or http://"
-            placeholder="https://help.example.net/exchange"
-            value={draft.helpUrl}
-            onType={(text) => set({ helpUrl: text })}
-          />
-        )}
-      </Field>
+        type="url"
+        maxLength={200}
+        pattern="https?://.+"
+        title="An address that begins with https:// or http://"
+        placeholder="https://help.example.net/exchange"
+        value={draft.helpUrl}
+        onType={(text) => set({ helpUrl: text })}
+      />
       <Template
         label="When mail is deferred"
         template={draft.throttle}

@@ -2,8 +2,7 @@
 import { useState } from "preact/hooks";
 import { useAuth } from "../../lib/auth";
 import { href } from "../../lib/router";
-import { ExactInput } from "../../ui/exact-input";
-import { Field } from "../../ui/form";
+import { TextField } from "../../ui/form";
 import { Title } from "../../ui/title";
 
 export function SignInView({ refused }: { refused: string | undefined }) {
@@ -21,13 +20,15 @@ export function SignInView({ refused }: { refused: string | undefined }) {
         operator gives you a key.
       </p>
       <form onSubmit={submit}>
-        <Field
+        <TextField
           label="API key"
           hint="It is kept for this tab alone, and forgotten when you sign out or close it."
           error={refused}
-        >
-          {(input) => <ExactInput {...input} type="password" required value={key} onType={setKey} />}
-        </Field>
+          type="password"
+          required
+          value={key}
+          onType={setKey}
+        />
         <p class="actions">
           <button type="submit" class="primary">
             Sign in

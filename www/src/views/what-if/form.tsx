@@ -4,8 +4,7 @@ import { useId, useState } from "preact/hooks";
 import { DEFAULT_LADDER, sameLadder } from "../../domain/ladder";
 import type { Release } from "../../domain/simulation";
 import { addDays, dateOf, day, isDate, localInput, readLocalInput } from "../../lib/time";
-import { ExactInput } from "../../ui/exact-input";
-import { Field } from "../../ui/form";
+import { ExactInput, Field, SelectField, TextField } from "../../ui/form";
 import { LadderEditor } from "../../ui/ladder-editor";
 import { type Days, type Inputs, PRESETS, type Preset } from "./inputs";
 
@@ -38,21 +37,12 @@ export function WhatIfForm({ inputs, releases, change }: Props) {
           </>
         )}
       </Field>
-      <Field label="Baseline">
-        {(input) => (
-          <select
-            {...input}
-            value={inputs.baseline}
-            onChange={(event) => change({ baseline: event.currentTarget.value as Preset })}
-          >
-            {Object.entries(PRESETS).map(([name, words]) => (
-              <option key={name} value={name}>
-                {words}
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
+      <SelectField
+        label="Baseline"
+        value={inputs.baseline}
+        options={Object.entries(PRESETS).map(([value, name]) => ({ value, name }))}
+        onChoose={(baseline) => change({ baseline: baseline as Preset })}
+      />
       <Moment label="Found out of date" at={inputs.found} onChange={(found) => change({ found })} />
       <Moment label="Moment looked at" at={inputs.at} onChange={(at) => change({ at })} />
     </form>
@@ -68,20 +58,16 @@ interface MomentProps {
 /** In the reader's zone. What is no time yet stays with the field. */
 function Moment({ label, at, onChange }: MomentProps) {
   return (
-    <Field label={label}>
-      {(input) => (
-        <input
-          {...input}
-          type="datetime-local"
-          required
-          value={localInput(new Date(at))}
-          onInput={(event) => {
-            const read = readLocalInput(event.currentTarget.value);
-            if (read) onChange(read.getTime());
-          }}
-        />
-      )}
-    </Field>
+    <TextField
+      label={label}
+      type="datetime-local"
+      required
+      value={localInput(new Date(at))}
+      onType={(text) => {
+        const read = readLocalInput(text);
+        if (read) onChange(read.getTime());
+      }}
+    />
   );
 }
 
@@ -112,16 +98,13 @@ export function MoreSupposed({ inputs, change }: MoreProps) {
           Names <Chosen>{tenant !== "" && server !== "" ? `${server} in ${tenant}` : "none"}</Chosen>
         </summary>
         <div class="supposed">
-          <Field label="Tenant">
-            {(input) => (
-              <ExactInput {...input} value={tenant} onType={(text) => change({ tenant: text.trim() })} />
-            )}
-          </Field>
-          <Field label="Server" hint="As its Received field names it behind “by”">
-            {(input) => (
-              <ExactInput {...input} value={server} onType={(text) => change({ server: text.trim() })} />
-            )}
-          </Field>
+          <TextField label="Tenant" value={tenant} onType={(text) => change({ tenant: text.trim() })} />
+          <TextField
+            label="Server"
+            hint="As its Received field names it behind “by”"
+            value={server}
+            onType={(text) => change({ server: text.trim() })}
+          />
         </div>
       </details>
     </div>
