@@ -174,8 +174,9 @@ suite("the operator's page", () => {
     await page.getByLabel("Connector").selectOption("on-premises");
     await page.getByLabel("Own Received fields").fill("1");
     await page.getByRole("button", { name: "Make the key" }).click();
-    await page.getByText(/^Lower-case letters, digits/).waitFor();
-    await page.getByLabel("Tenant", { exact: true }).fill("contoso");
+    const bound = page.getByLabel("Tenant", { exact: true });
+    await bound.and(page.locator(":focus:invalid")).waitFor();
+    await bound.fill("contoso");
     await page.getByRole("button", { name: "Make the key" }).click();
     const shown = dialog(page, "The key mx1");
     const first = await shown.getByLabel("API key").inputValue();
@@ -199,7 +200,11 @@ suite("the operator's page", () => {
     await page.getByRole("button", { name: "Rotate mx1" }).click();
     await page.getByRole("button", { name: "Make the new key" }).click();
     const second = await dialog(page, "The key mx1").getByLabel("API key").inputValue();
-    await page.keyboard.press("Escape");
+    // no key loses it: neither Escape nor the way back
+    for (const key of ["Escape", "Escape", "Alt+ArrowLeft"]) await page.keyboard.press(key);
+    await page.getByText("Copy it first: it cannot be shown again.").waitFor();
+    assert.equal(await dialog(page, "The key mx1").getByLabel("API key").inputValue(), second);
+    await dialog(page, "The key mx1").getByRole("button", { name: "I have copied it" }).click();
     await page.getByText("mx1 has a second key.").waitFor();
     await keyRow(page, /The older of two: revoke it once everything uses the newer one\./).waitFor();
     assert.equal(await page.getByRole("button", { name: "Rotate mx1" }).count(), 0, "two live");

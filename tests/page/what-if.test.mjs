@@ -122,7 +122,7 @@ test("a changed ladder is climbed at once, a faulty one is explained and not cli
   await page.getByText("Ladder your own").waitFor();
   assert.deepEqual(await daysOf(page), shorter);
   await second.getByLabel("Deferred min/h").fill("70");
-  await page.getByRole("alert").getByText("60 minutes at most together").waitFor();
+  await page.getByRole("alert").getByText("at most 60 together").waitFor();
   assert.deepEqual(await daysOf(page), shorter);
   await page.getByRole("button", { name: "Back to the default" }).click();
   assert.deepEqual(await daysOf(page), DAYS);

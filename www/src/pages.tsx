@@ -75,6 +75,7 @@ export function OperatorPage({ place }: ViewProps) {
       </Empty>
     );
   }
+  const at = OPERATOR.find(({ id, open }) => id === place.query.part && (open?.(me) ?? true))?.id;
   return (
     <>
       <Title title="Operator" />
@@ -84,7 +85,7 @@ export function OperatorPage({ place }: ViewProps) {
       <Tabs
         label="Parts of the operator's page"
         tabs={OPERATOR}
-        at={place.query.part}
+        at={at}
         addressOf={(id) => href({ view: "operator" }, { part: id })}
         props={{ tenant: null, place }}
       />

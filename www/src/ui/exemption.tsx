@@ -8,10 +8,11 @@ import { value } from "../lib/http";
 import { useResource } from "../lib/resource";
 import { addDays, dateOf, dateTime, useNow } from "../lib/time";
 import { Await } from "./await";
-import { ConfirmDialog, Dialog, FormDialog, type Words } from "./dialog";
+import { ConfirmDialog, Dialog, FormDialog } from "./dialog";
 import { ExactInput } from "./form";
 import { visible } from "./hostile";
 import { DayField, endOfDay, ReasonField, UntilHint } from "./reason";
+import type { Words } from "./status";
 
 /** A server as lists and the report have it. */
 type Exemptible = Pick<Server, "id" | "name" | "exempt_until" | "stage">;

@@ -296,9 +296,13 @@ export function useSending(send: () => Promise<void>): Sending {
     if (busy) return;
     setBusy(true);
     setError(undefined);
-    send()
-      .catch(setError)
-      .finally(() => setBusy(false));
+    send().then(
+      () => setBusy(false),
+      (failed) => {
+        setError(failed);
+        setBusy(false);
+      },
+    );
   };
   const placed = useRef(false);
   placed.current = false;

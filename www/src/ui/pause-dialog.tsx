@@ -18,9 +18,10 @@ import { useSession } from "../lib/auth";
 import { value } from "../lib/http";
 import { addDays, dateOf, dateTime, day, useNow, weekday } from "../lib/time";
 import { Await } from "./await";
-import { Dialog, FormDialog, type Words } from "./dialog";
+import { Dialog, FormDialog } from "./dialog";
 import { Choices, TextField } from "./form";
 import { DayField, ReasonField } from "./reason";
+import type { Words } from "./status";
 import { type Column, Table } from "./table";
 import { Time } from "./time";
 

@@ -4,9 +4,10 @@ import { plural } from "../../domain/words";
 import type { CreatedWebhook, Webhook } from "../../lib/api";
 import { useSession } from "../../lib/auth";
 import { value } from "../../lib/http";
-import { ConfirmDialog, FormDialog, SecretDialog, type Words } from "../../ui/dialog";
+import { ConfirmDialog, FormDialog, SecretDialog } from "../../ui/dialog";
 import { TextField } from "../../ui/form";
 import { visible } from "../../ui/hostile";
+import type { Words } from "../../ui/status";
 
 interface Props {
   tenant: string;

@@ -6,8 +6,9 @@ import { rights, useSession } from "../../lib/auth";
 import { value } from "../../lib/http";
 import { useResource } from "../../lib/resource";
 import { Await } from "../../ui/await";
-import { FormDialog, StatusLine, useDialogs, type Words } from "../../ui/dialog";
+import { FormDialog } from "../../ui/dialog";
 import { Choices } from "../../ui/form";
+import { StatusLine, useDialogs, type Words } from "../../ui/status";
 import { Fact } from "../../ui/text";
 import { Time } from "../../ui/time";
 

@@ -4,7 +4,7 @@ import { rights, useSession } from "../../lib/auth";
 import { all, value } from "../../lib/http";
 import { useResource } from "../../lib/resource";
 import { Await } from "../../ui/await";
-import { StatusLine, useDialogs } from "../../ui/dialog";
+import { StatusLine, useDialogs } from "../../ui/status";
 import { BaselineTable } from "./baselines";
 import { CatalogFacts } from "./catalog";
 import { type Fact, nameOf, Restore } from "./restore";

@@ -6,9 +6,10 @@ import type { Pause } from "../../lib/api";
 import { useSession } from "../../lib/auth";
 import { value } from "../../lib/http";
 import { dateTime, day, useNow } from "../../lib/time";
-import { ConfirmDialog, FormDialog, type Words } from "../../ui/dialog";
+import { ConfirmDialog, FormDialog } from "../../ui/dialog";
 import { visible } from "../../ui/hostile";
 import { DaysField, PausePlan, toDays } from "../../ui/pause-dialog";
+import type { Words } from "../../ui/status";
 
 interface Props {
   tenant: string;

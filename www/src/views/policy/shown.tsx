@@ -21,7 +21,7 @@ export function PolicyShown({ page: { stored, catalog } }: { page: PolicyPage })
   return (
     <div class="policy">
       <h2>What happens to mail</h2>
-      <dl class="facts wide">
+      <dl class="facts">
         <Fact name="Mode">
           <b>{MODES[policy.mode].name}</b>: {MODES[policy.mode].meaning}
         </Fact>

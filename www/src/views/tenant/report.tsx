@@ -8,7 +8,7 @@ import { href, type TabProps, updateQuery } from "../../lib/router";
 import { dateOf, useNow } from "../../lib/time";
 import { AsOf, Await, lazy } from "../../ui/await";
 import { type Day, DayChart, DayTable } from "../../ui/chart/days";
-import { StatusLine, useDialogs, type Words } from "../../ui/dialog";
+import { StatusLine, useDialogs, type Words } from "../../ui/status";
 import { DaysChoice } from "./days";
 import { NothingYet } from "./empty";
 import { Headline } from "./headline";

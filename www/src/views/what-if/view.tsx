@@ -4,6 +4,7 @@ import { loadSimulator, type Simulation, type Simulator } from "../../domain/sim
 import { useResource } from "../../lib/resource";
 import type { ViewProps } from "../../lib/router";
 import { type Query, updateQuery } from "../../lib/router";
+import { Wrong } from "../../ui/form";
 import { Empty, Loading } from "../../ui/notice";
 import { Title } from "../../ui/title";
 import { MoreSupposed, WhatIfForm } from "./form";
@@ -51,16 +52,17 @@ interface OutcomeProps {
   onPick: (at: number) => void;
 }
 
+/** What cannot be is refused in words, above the last that could. */
 function Outcome({ simulator, inputs, onPick }: OutcomeProps) {
   const result = useMemo(() => attempt(simulator, inputs), [simulator, inputs]);
-  if ("refused" in result) {
-    return (
-      <p class="refusal" role="alert">
-        {result.refused}
-      </p>
-    );
-  }
-  return <Result inputs={inputs} simulation={result.simulation} onPick={onPick} />;
+  const last = useRef<{ inputs: Inputs; simulation: Simulation } | undefined>(undefined);
+  if ("simulation" in result) last.current = { inputs, simulation: result.simulation };
+  return (
+    <>
+      {"refused" in result && <Wrong text={result.refused} />}
+      {last.current && <Result {...last.current} onPick={onPick} />}
+    </>
+  );
 }
 
 function attempt(simulator: Simulator, inputs: Inputs): { simulation: Simulation } | { refused: string } {
