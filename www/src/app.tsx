@@ -1,6 +1,8 @@
 /** The page's frame: who is signed in, where one can go, and the view for where one is. */
+
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { AuthProvider, type Me, useAuth } from "./lib/auth";
+import type { Me } from "./lib/api";
+import { AuthProvider, useAuth } from "./lib/auth";
 import { href, type Place, type Route, tryLeaving, updateQuery, usePlace } from "./lib/router";
 import { chooseTheme, storedTheme, type Theme } from "./lib/theme";
 import { ZONE } from "./lib/time";

@@ -1,6 +1,7 @@
 /** The pages that consist of several views, as tabs: a tenant's, and the operator's. */
 import type { FunctionComponent } from "preact";
-import { type Me, rights, useSession } from "./lib/auth";
+import type { Me } from "./lib/api";
+import { rights, useSession } from "./lib/auth";
 import { href, type TabProps, type TenantTab, type ViewProps } from "./lib/router";
 import { Boundary, lazy } from "./ui/await";
 import { Empty } from "./ui/notice";

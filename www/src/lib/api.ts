@@ -1,7 +1,20 @@
 /** The API's documents, by the names that openapi.json gives them. */
-import type { components } from "./schema.gen";
+import type { components, paths } from "./schema.gen";
 
 type Schemas = components["schemas"];
+
+/** What a GET answers. */
+export type Answer<Path extends keyof paths> = paths[Path] extends {
+  get: { responses: { 200: { content: { "application/json": infer Body } } } };
+}
+  ? Body
+  : never;
+
+export type BaselineVersion = Answer<"/v1/baselines/{baseline}">;
+export type CatalogVersion = Answer<"/v1/catalog">;
+/** Whose key it is. */
+export type Me = Answer<"/v1/me">;
+export type Servers = Answer<"/v1/tenants/{tenant}/servers">;
 
 export type Action = Schemas["Action"];
 export type AuditEntry = Schemas["AuditEntry"];
@@ -16,7 +29,6 @@ export type CreatedWebhook = Schemas["CreatedWebhook"];
 /** What a server's mail meets now. */
 export type Effect = NonNullable<Schemas["EffectOrNull"]>;
 export type Exemption = Schemas["Exemption"];
-export type Health = Schemas["Health"];
 export type Key = Schemas["Key"];
 export type Ladder = Schemas["Ladder"];
 export type Mode = Schemas["Mode"];

@@ -1,14 +1,10 @@
 /** Who is reading: the API key, kept for this tab alone, and what it may do. */
 import { type ComponentChildren, createContext } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
-import type { Policy, Role } from "./api";
+import type { Me, Policy, Role } from "./api";
 import { type Api, ApiError, connect, value } from "./http";
 import { forgetAll } from "./resource";
-import type { paths } from "./schema.gen";
 import { readStored, store } from "./storage";
-
-/** Whose key it is. */
-export type Me = paths["/v1/me"]["get"]["responses"][200]["content"]["application/json"];
 
 export interface Session {
   api: Api;

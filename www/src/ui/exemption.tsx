@@ -2,7 +2,7 @@
 
 import { useEffect, useId, useState } from "preact/hooks";
 import { rate, reason as reasonOf } from "../domain/words";
-import type { Exemption, Server } from "../lib/api";
+import type { Exemption, Server, Servers } from "../lib/api";
 import { useSession } from "../lib/auth";
 import { value } from "../lib/http";
 import { useResource } from "../lib/resource";
@@ -162,7 +162,7 @@ function ServerChoice({ tenant, chosen, onChoose }: ChoiceProps) {
     return () => clearTimeout(timer);
   }, [typed]);
   const query = { limit: MAX_OFFERED, ...(searched !== "" && { q: searched }) };
-  const found = useResource<{ items: Server[]; next: string | null }>(
+  const found = useResource<Servers>(
     `choice ${tenant} ${searched}`,
     ({ signal }) =>
       value(api.GET("/v1/tenants/{tenant}/servers", { params: { path: { tenant }, query }, signal })),

@@ -65,7 +65,7 @@ export function useLinesInSight({ keys, body, blocks, focused }: Options) {
   return {
     /** With the room of those that are not in the document above each */
     shown: items.map(({ index, start }, at) => ({ index, above: start - (items[at - 1]?.end ?? margin) })),
-    behind: last ? current.getTotalSize() - (last.end - margin) : 0,
+    behind: current.getTotalSize() - (last ? last.end - margin : 0),
     measure: current.measureElement,
   };
 }

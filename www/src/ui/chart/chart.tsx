@@ -76,6 +76,7 @@ const STEPS: Record<string, number> = {
   Home: Number.NEGATIVE_INFINITY,
   End: Number.POSITIVE_INFINITY,
 };
+/** Below the plot, and beside it where no values stand. */
 const [AXIS, RIGHT] = [26, 18];
 
 export function Chart(props: Props) {
@@ -90,7 +91,7 @@ export function Chart(props: Props) {
   /** Where a drag began, in pixels; where a choice by the keyboard did, of `spans` */
   const [drag, anchor] = [useRef<number | null>(null), useRef<number | null>(null)];
   const shown = zoomed ?? props.range;
-  const left = rows.length > 0 ? 44 : 0;
+  const left = rows.length > 0 ? 44 : RIGHT;
   const wide = Math.max(1, width - left - RIGHT);
   const x = scaleLinear([shown.from, shown.until], [0, wide]).clamp(true);
   const y = scaleLinear([0, props.top], [height, 0]);

@@ -89,11 +89,30 @@ export function useChecker(): Checker {
 
 /** `hear` gets null once the worker cannot go on. */
 function employ(hear: (tell: Tell | null) => void): Worker {
-  const worker = new Worker(new URL("check-worker.js", document.baseURI), { type: "module" });
+  const worker = new Worker(script(), { type: "module" });
   worker.onmessage = ({ data }: MessageEvent<Tell>) => hear(data);
   worker.onerror = () => hear(null);
   worker.onmessageerror = () => hear(null);
   return worker;
+}
+
+interface TrustedTypes {
+  createPolicy: (
+    name: string,
+    rules: { createScriptURL: () => string },
+  ) => {
+    createScriptURL: (address: string) => string;
+  };
+}
+
+let trusted: { createScriptURL: (address: string) => string } | undefined;
+
+/** The one script that the page's security policy lets be started by its address. */
+function script(): string {
+  const { href } = new URL("check-worker.js", document.baseURI);
+  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
+  trusted ??= trustedTypes?.createPolicy("tidegate", { createScriptURL: () => href });
+  return trusted?.createScriptURL(href) ?? href;
 }
 
 function broken(id: number): Tell {

@@ -1,10 +1,12 @@
 /** The baselines that policies may name, each with its editions beneath. */
+
 import { inForce } from "../../domain/baselines";
+import type { BaselineVersion } from "../../lib/api";
 import { dateOf, day } from "../../lib/time";
 import { Editions } from "../../ui/editions";
 import { type Column, Table } from "../../ui/table";
 import { Time } from "../../ui/time";
-import type { AllFacts, BaselineVersion } from "./facts";
+import type { AllFacts } from "./facts";
 import type { Fact } from "./restore";
 
 interface Props {

@@ -2,12 +2,11 @@
 
 import { releaseName } from "../../domain/releases";
 import { plural } from "../../domain/words";
-import type { Catalog } from "../../lib/api";
+import type { Catalog, CatalogVersion } from "../../lib/api";
 import { order } from "../../lib/sort";
 import { day } from "../../lib/time";
 import { type Column, Table } from "../../ui/table";
 import { Time } from "../../ui/time";
-import type { CatalogVersion } from "./facts";
 import type { Fact } from "./restore";
 
 type Product = Catalog["products"][number];

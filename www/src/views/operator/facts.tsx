@@ -1,5 +1,5 @@
 /** By what all tenants are judged: the catalog of releases, and the baselines that policies may name. */
-import type { Baseline, Catalog } from "../../lib/api";
+import type { BaselineVersion, CatalogVersion } from "../../lib/api";
 import { rights, useSession } from "../../lib/auth";
 import { all, value } from "../../lib/http";
 import { useResource } from "../../lib/resource";
@@ -8,15 +8,6 @@ import { StatusLine, useDialogs } from "../../ui/status";
 import { BaselineTable } from "./baselines";
 import { CatalogFacts } from "./catalog";
 import { type Fact, nameOf, Restore } from "./restore";
-
-interface Versioned {
-  version: number;
-  /** null for what is built in */
-  updated_at: string | null;
-}
-
-export type CatalogVersion = Versioned & { catalog: Catalog; newest_release: { age_days: number } | null };
-export type BaselineVersion = Versioned & { baseline: Baseline };
 
 export interface AllFacts {
   catalog: CatalogVersion;

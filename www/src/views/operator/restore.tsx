@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { inForce } from "../../domain/baselines";
 import { plural } from "../../domain/words";
-import type { Baseline } from "../../lib/api";
+import type { Baseline, BaselineVersion, CatalogVersion } from "../../lib/api";
 import { useSession } from "../../lib/auth";
 import { ApiError, value } from "../../lib/http";
 import { useResource } from "../../lib/resource";
@@ -12,7 +12,6 @@ import { FormDialog } from "../../ui/dialog";
 import { SelectField, TextField } from "../../ui/form";
 import { Time } from "../../ui/time";
 import { contents } from "./catalog";
-import type { BaselineVersion, CatalogVersion } from "./facts";
 
 /** What has versions: the catalog, or a baseline. */
 export type Fact = { kind: "catalog"; version: number } | { kind: "baseline"; name: string; version: number };

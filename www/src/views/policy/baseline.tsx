@@ -1,7 +1,7 @@
 /** Which baseline tells what builds are acceptable: one by name, or the tenant's own, typed as JSON. */
 import { useState } from "preact/hooks";
 import { inForce } from "../../domain/baselines";
-import type { Baseline, Catalog } from "../../lib/api";
+import type { Baseline, BaselineVersion, Catalog } from "../../lib/api";
 import { useSession } from "../../lib/auth";
 import { value } from "../../lib/http";
 import { useResource } from "../../lib/resource";
@@ -151,7 +151,7 @@ export function BaselineShown({ name, catalog }: ShownProps) {
 
 function Named({ name, catalog }: ShownProps) {
   const { api } = useSession();
-  const named = useResource<{ baseline: Baseline }>(
+  const named = useResource<BaselineVersion>(
     `baseline ${name}`,
     ({ signal }) =>
       value(api.GET("/v1/baselines/{baseline}", { params: { path: { baseline: name } }, signal })),

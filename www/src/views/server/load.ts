@@ -1,6 +1,7 @@
 /** Everything that a server's page shows. */
 import { DEFAULT_LADDER } from "../../domain/ladder";
 import type {
+  Answer,
   AuditEntry,
   Catalog,
   Exemption,
@@ -85,7 +86,7 @@ async function changesOf(
   for (let pages = 0; pages < MAX_AUDIT_PAGES; pages += 1) {
     const query = { limit: PAGE, ...(cursor !== null && { cursor }) };
     const params = { path: { tenant }, query };
-    const page: { items: AuditEntry[]; next: string | null } = await value(
+    const page: Answer<"/v1/tenants/{tenant}/audit"> = await value(
       api.GET("/v1/tenants/{tenant}/audit", { params, signal }),
     );
     found.push(
