@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Me } from "./lib/api";
 import { AuthProvider, useAuth } from "./lib/auth";
 import { href, type Place, type Route, tryLeaving, updateQuery, usePlace } from "./lib/router";
-import { chooseTheme, storedTheme, type Theme } from "./lib/theme";
+import { chooseTheme, storedTheme, type Theme } from "./lib/storage";
 import { ZONE } from "./lib/time";
 import { OperatorPage, TenantPage } from "./pages";
 import { Boundary, lazy } from "./ui/await";

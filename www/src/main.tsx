@@ -1,7 +1,7 @@
 /** Starts the page. */
 import { render } from "preact";
 import { App } from "./app";
-import { applyTheme, storedTheme } from "./lib/theme";
+import { applyTheme, storedTheme } from "./lib/storage";
 import "./style/index.css";
 
 applyTheme(storedTheme());

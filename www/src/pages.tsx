@@ -5,7 +5,7 @@ import { rights, useSession } from "./lib/auth";
 import { href, type TabProps, type TenantTab, type ViewProps } from "./lib/router";
 import { Boundary, lazy } from "./ui/await";
 import { Empty } from "./ui/notice";
-import { Title } from "./ui/title";
+import { Title } from "./ui/text";
 import { ReportTab } from "./views/tenant/report";
 
 interface Tab<Id, Props> {

@@ -15,3 +15,13 @@ function cell(value: Cell): string {
   const guarded = value.replace(/(^|[;\t]\s*)(?=[=+\-@\t\r])/g, "$1'");
   return /[",\r\n]/.test(value) ? `"${guarded.replaceAll('"', '""')}"` : guarded;
 }
+
+export function save(file: Blob, name: string): void {
+  const address = URL.createObjectURL(file);
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  // the browser has taken it by then, however large it is
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}

@@ -1,4 +1,4 @@
-/** What the browser keeps for the page: for this tab, or for good. One that keeps nothing throws: here it just forgets. */
+/** What the browser keeps for the page, for this tab or for good, and the colours that a reader chose. */
 
 type Where = "sessionStorage" | "localStorage";
 
@@ -18,4 +18,23 @@ export function store(where: Where, name: string, value: string | null): void {
   } catch {
     // it holds until the page is left
   }
+}
+
+export type Theme = "system" | "light" | "dark";
+
+const NAME = "tidegate.theme";
+
+export function storedTheme(): Theme {
+  const stored = readStored("localStorage", NAME);
+  return stored === "light" || stored === "dark" ? stored : "system";
+}
+
+export function applyTheme(theme: Theme): void {
+  if (theme === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+}
+
+export function chooseTheme(theme: Theme): void {
+  store("localStorage", NAME, theme === "system" ? null : theme);
+  applyTheme(theme);
 }

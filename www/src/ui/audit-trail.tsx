@@ -10,8 +10,7 @@ import { ChangeList } from "./change-list";
 import { visible } from "./hostile";
 import { Empty } from "./notice";
 import { type Column, Table } from "./table";
-import { TwoLines } from "./text";
-import { Time } from "./time";
+import { Time, TwoLines } from "./text";
 
 export function AuditTrail({ tenant }: { tenant: string | null }) {
   const { api, me } = useSession();

@@ -3,7 +3,7 @@
 import type { Change } from "../domain/changes";
 import { day } from "../lib/time";
 import { visible } from "./hostile";
-import { Time } from "./time";
+import { Time } from "./text";
 
 /** So many stand there at once. */
 const MAX_CHANGES = 6;

@@ -1,6 +1,5 @@
 /** The signs for outcomes and standings: a shape and a word each, so that colour is never the only one. */
-
-import { OUTCOMES, type Outcome, STATES } from "../domain/words";
+import { type Minutes, OUTCOMES, type Outcome, rate, STATES } from "../domain/words";
 import type { State } from "../lib/api";
 
 export function OutcomeMark({ outcome, label = OUTCOMES[outcome] }: { outcome: Outcome; label?: string }) {
@@ -31,4 +30,32 @@ function shape(outcome: Outcome) {
 
 export function StateMark({ state }: { state: State }) {
   return <span class={`state state-${state}`}>{STATES[state]}</span>;
+}
+
+interface Props {
+  minutes: Minutes;
+  /** Nothing is enforced */
+  would?: boolean;
+  words?: (minutes: Minutes) => string;
+}
+
+export function Rate({ minutes: { throttle_minutes, block_minutes }, would, words = rate }: Props) {
+  if (throttle_minutes === 0 && block_minutes === 0)
+    return <OutcomeMark outcome="accept" label="all accepted" />;
+  return (
+    <span class="two">
+      {throttle_minutes > 0 && (
+        <OutcomeMark
+          outcome={would ? "would_defer" : "defer"}
+          label={words({ throttle_minutes, block_minutes: 0 })}
+        />
+      )}
+      {block_minutes > 0 && (
+        <OutcomeMark
+          outcome={would ? "would_reject" : "reject"}
+          label={words({ throttle_minutes: 0, block_minutes })}
+        />
+      )}
+    </span>
+  );
 }

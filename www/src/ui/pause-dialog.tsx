@@ -23,7 +23,7 @@ import { Choices, TextField } from "./form";
 import { DayField, ReasonField } from "./reason";
 import type { Words } from "./status";
 import { type Column, Table } from "./table";
-import { Time } from "./time";
+import { Time } from "./text";
 
 interface Props {
   tenant: string;

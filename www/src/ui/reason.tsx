@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { addDays, dateOf, useNow } from "../lib/time";
 import { TextField } from "./form";
-import { Time } from "./time";
+import { Time } from "./text";
 
 const MAX_REASON = 500;
 

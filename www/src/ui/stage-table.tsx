@@ -3,7 +3,7 @@
 import type { Step } from "../domain/steps";
 import { rate, wouldBeRate } from "../domain/words";
 import { type Column, Table } from "./table";
-import { Time } from "./time";
+import { Time } from "./text";
 
 interface Props {
   caption: string;

@@ -1,5 +1,7 @@
-/** Small parts of text. */
+/** Small parts of text: lines, names, facts, moments, headings. */
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+import { clock, countdown, dateOnly, dateTime, shortDateTime, useNow, utc } from "../lib/time";
 
 interface Props {
   first: ComponentChildren;
@@ -37,5 +39,60 @@ export function Fact({ name, children }: { name: string; children: ComponentChil
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
+  );
+}
+
+interface TimeProps {
+  at: string;
+  /** `beside` adds a countdown, `only` shows nothing else */
+  countdown?: "beside" | "only";
+  /** Without this year; `date`: without the time of day; `clock`: that alone */
+  short?: boolean | "date" | "clock";
+}
+
+export function Time({ at, countdown: shown, short }: TimeProps) {
+  const now = useNow();
+  const text = inWords(at, short, now);
+  return (
+    <span class="time">
+      <time dateTime={at} title={shown === "only" ? `${text} (${utc(at)})` : utc(at)}>
+        {shown === "only" ? countdown(at, now) : text}
+      </time>
+      {shown === "beside" && " "}
+      {shown === "beside" && <span class="countdown">{countdown(at, now)}</span>}
+    </span>
+  );
+}
+
+function inWords(at: string, short: TimeProps["short"], now: Date): string {
+  if (short === "clock") return clock(at);
+  if (short === "date") return dateOnly(at);
+  return short ? shortDateTime(at, now) : dateTime(at);
+}
+
+interface TitleProps {
+  title: string;
+  /** What stands above it: where the reader came from */
+  trail?: ComponentChildren;
+  /** What can be done here */
+  children?: ComponentChildren;
+}
+
+export function Title({ title, trail, children }: TitleProps) {
+  useEffect(() => {
+    document.title = `${title} · Tidegate`;
+  }, [title]);
+  return (
+    <header class="title">
+      {trail && (
+        <nav class="trail" aria-label="Breadcrumb">
+          {trail}
+        </nav>
+      )}
+      <div class="title-row">
+        <h1>{title}</h1>
+        {children && <div class="actions">{children}</div>}
+      </div>
+    </header>
   );
 }

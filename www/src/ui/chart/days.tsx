@@ -5,9 +5,10 @@ import { utcDay, utcMonday, utcMonth, utcYear } from "d3-time";
 import { useState } from "preact/hooks";
 import { number, OUTCOMES, type Outcome } from "../../domain/words";
 import type { Counts } from "../../lib/api";
+import type { Sort } from "../../lib/sort";
 import { DAY, dateOf, shortDay, weekday } from "../../lib/time";
 import { OutcomeMark } from "../marks";
-import { type Column, type Sort, Table } from "../table";
+import { type Column, Table } from "../table";
 import { Chart, type Plot, type Span, spaced, type Tick, widthOf } from "./chart";
 
 export interface Day {

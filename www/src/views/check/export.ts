@@ -1,52 +1,36 @@
 /** What was found, as a table for spreadsheets. */
-import type { ScannedServer, ScheduledStage } from "../../../../pkg/tidegate";
+import type { ScannedServer } from "../../../../pkg/tidegate";
 import { type Cell, csv } from "../../lib/csv";
 
-const COLUMNS = [
-  "server",
-  "addresses",
-  "state",
-  "reason",
-  "build",
-  "product",
-  "cu",
-  "su",
-  "required",
-  "behind_days",
-  "messages",
-  "handed_over",
-  "first_seen",
-  "last_seen",
-  "builds_seen",
-  "evidence",
+const COLUMNS: [string, (server: ScannedServer) => Cell][] = [
+  ["server", ({ id }) => id],
+  ["addresses", ({ addresses }) => addresses.join(" ")],
+  ["state", ({ standing }) => standing.state],
+  ["reason", ({ standing }) => standing.reason],
+  ["build", ({ build }) => build],
+  ["product", ({ product }) => product],
+  ["cu", ({ cu }) => cu],
+  ["su", ({ su }) => su],
+  ["required", ({ standing }) => standing.required],
+  ["behind_days", ({ standing }) => standing.behind_days],
+  ["messages", ({ messages }) => messages],
+  ["handed_over", ({ connecting }) => connecting],
+  ["first_seen", ({ first }) => first],
+  ["last_seen", ({ last }) => last],
+  ["builds_seen", ({ builds }) => [...new Set(builds.map(({ build }) => build))].join(" ")],
+  ["evidence", ({ evidence }) => evidence.text],
 ];
 
 /** A row a server; the last columns say from when each stage would hold. */
 export function toCsv(servers: ScannedServer[]): Blob {
-  const stages = servers.reduce<ScheduledStage[]>((most, server) => longer(most, server.stages), []);
-  const names = stages.map(({ number }) => `stage_${number}_from`);
-  const rows = servers.map((server): Cell[] => [
-    server.id,
-    server.addresses.join(" "),
-    server.standing.state,
-    server.standing.reason,
-    server.build,
-    server.product,
-    server.cu,
-    server.su,
-    server.standing.required,
-    server.standing.behind_days,
-    server.messages,
-    server.connecting,
-    server.first,
-    server.last,
-    [...new Set(server.builds.map(({ build }) => build))].join(" "),
-    server.evidence.text,
-    ...stages.map((_, at) => server.stages[at]?.from ?? null),
+  const most = Math.max(0, ...servers.map(({ stages }) => stages.length));
+  const stages = Array.from({ length: most }, (_, at): (typeof COLUMNS)[number] => [
+    `stage_${at + 1}_from`,
+    (server) => server.stages[at]?.from ?? null,
   ]);
-  return csv([[...COLUMNS, ...names], ...rows]);
-}
-
-function longer<T>(one: T[], other: T[]): T[] {
-  return other.length > one.length ? other : one;
+  const columns = [...COLUMNS, ...stages];
+  return csv([
+    columns.map(([name]) => name),
+    ...servers.map((server) => columns.map(([, cell]) => cell(server))),
+  ]);
 }

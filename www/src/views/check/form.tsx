@@ -1,7 +1,6 @@
 /** What is checked: pasted text, a file, or an example. */
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Field } from "../../ui/form";
-import { EXAMPLE } from "./example";
 
 /** Longer text is checked without being shown: a text box makes the browser slow. Octets, about */
 const MAX_SHOWN = 1 << 20;
@@ -88,3 +87,57 @@ export function InputForm({ onInput, refusal }: Props) {
     </form>
   );
 }
+
+interface DropProps {
+  onFile: (file: File) => void;
+  /** Something was dropped that is not one file */
+  onOther: (advice: string) => void;
+}
+
+export function DropTarget({ onFile, onOther }: DropProps) {
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    const abort = new AbortController();
+    const on = (type: "dragenter" | "dragover" | "dragleave" | "drop", act: (event: DragEvent) => void) =>
+      addEventListener(type, act, { signal: abort.signal });
+    const follow = (event: DragEvent) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      event.dataTransfer.dropEffect = "copy";
+      setOver(true);
+    };
+    on("dragenter", follow);
+    on("dragover", follow);
+    on("dragleave", (event) => {
+      // between two elements of the page there is another one to go to
+      if (event.relatedTarget === null) setOver(false);
+    });
+    on("drop", (event) => {
+      setOver(false);
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      const [item, ...more] = [...event.dataTransfer.items].filter(({ kind }) => kind === "file");
+      const file = item?.getAsFile();
+      if (more.length > 0) onOther("Drop one file at a time.");
+      else if (!file || item?.webkitGetAsEntry()?.isDirectory)
+        onOther("That is a folder: drop a file of it.");
+      else onFile(file);
+    });
+    return () => abort.abort();
+  }, [onFile, onOther]);
+  if (!over) return null;
+  return (
+    <div class="drop-target">
+      <p>Drop the file to check it. It stays on this computer.</p>
+    </div>
+  );
+}
+
+export const EXAMPLE = `Received: from chn-vm-ex03.mchp-main.com (10.10.87.152) by
+ chn-vm-ex4.mchp-main.com (10.10.87.33) with Microsoft SMTP Server
+ (version=TLS1_2, cipher=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256) id
+ 15.2.2562.35; Wed, 25 Feb 2026 01:55:39 -0700
+Received: from che-lt-i67131.microchip.com (10.10.85.11) by
+ chn-vm-ex03.mchp-main.com (10.10.85.151) with Microsoft SMTP Server id
+ 15.1.2507.58 via Frontend Transport; Wed, 25 Feb 2026 01:55:30 -0700
+`;

@@ -1,7 +1,7 @@
 /** How a single message came: every hop, the newest first, and what it proves. */
 import type { HeaderHop, Reading } from "../../../../pkg/tidegate";
 import { Evidence, visible } from "../../ui/hostile";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 import { release } from "./server";
 
 interface Props {

@@ -2,7 +2,7 @@
 import { useMemo, useState } from "preact/hooks";
 import type { ScannedServer } from "../../../../pkg/tidegate";
 import { number, plural, reason } from "../../domain/words";
-import { save } from "../../lib/save";
+import { save } from "../../lib/csv";
 import { order, type Sort } from "../../lib/sort";
 import { Select } from "../../ui/filters";
 import { StateMark } from "../../ui/marks";
@@ -11,8 +11,7 @@ import { Host, TwoLines } from "../../ui/text";
 import type { Check } from "./checker";
 import { toCsv } from "./export";
 import type { Baseline } from "./protocol";
-import { position, release, ServerDetail, Span } from "./server";
-import { Effects } from "./stages";
+import { Effects, position, release, ServerDetail, Span } from "./server";
 
 const BASELINES: { value: Baseline; name: string }[] = [
   { value: "microsoft", name: "microsoft: what Exchange Online asks for" },

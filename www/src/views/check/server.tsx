@@ -1,10 +1,10 @@
 /** All that was found out about one server. */
-import type { Release, ScannedServer } from "../../../../pkg/tidegate";
-import { COMPONENTS, plural, reason } from "../../domain/words";
-import { dateOnly } from "../../lib/time";
+import type { Release, ScannedServer, ScheduledStage } from "../../../../pkg/tidegate";
+import { COMPONENTS, type Outcome, plural, reason } from "../../domain/words";
+import { DAY, dateOnly } from "../../lib/time";
 import { Evidence } from "../../ui/hostile";
-import { Time } from "../../ui/time";
-import { StageList } from "./stages";
+import { OutcomeMark, Rate } from "../../ui/marks";
+import { Time } from "../../ui/text";
 
 export function ServerDetail({ server }: { server: ScannedServer }) {
   const { addresses, builds, stages, evidence } = server;
@@ -79,4 +79,54 @@ export function Span({ first, last }: Pick<ScannedServer, "first" | "last">) {
       )}
     </>
   );
+}
+
+/** The moments that matter. */
+export function Effects({ stages }: { stages: ScheduledStage[] }) {
+  if (stages.length === 0) return null;
+  const moments: [Outcome, string, ScheduledStage | undefined][] = [
+    ["would_defer", "Some deferred", stages.find((stage) => stage.throttle_minutes > 0)],
+    ["would_reject", "Some rejected", stages.find((stage) => stage.block_minutes > 0)],
+    ["would_reject", "All rejected", stages.find((stage) => stage.block_minutes === 60)],
+  ];
+  return (
+    <ul class="check-effects">
+      {moments.map(
+        ([outcome, label, stage]) =>
+          stage && (
+            <li key={label}>
+              <OutcomeMark outcome={outcome} label={label} /> <From stage={stage} />
+            </li>
+          ),
+      )}
+    </ul>
+  );
+}
+
+/** All stages, in order. */
+export function StageList({ stages }: { stages: ScheduledStage[] }) {
+  const start = stages[0]?.from ?? null;
+  return (
+    <ol class="check-stages">
+      {stages.map((stage) => (
+        <li key={stage.number}>
+          <span>Stage {stage.number}</span>
+          <From stage={stage} />
+          <span class="muted">{day(start, stage.from)}</span>
+          <Rate minutes={stage} would />
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function From({ stage: { from } }: { stage: ScheduledStage }) {
+  // the product is not enforced, as far as is known
+  return from === null ? <span>not foreseen</span> : <Time at={from} short="date" />;
+}
+
+/** `day 30` of the way up */
+function day(start: string | null, from: string | null): string {
+  if (start === null || from === null) return "";
+  return `day ${Math.round((Date.parse(from) - Date.parse(start)) / DAY)}`;
 }

@@ -1,16 +1,13 @@
 /** Check a header: which Exchange servers a message, or a mailbox, came through. Needs no key; nothing is sent. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ViewProps } from "../../lib/router";
-import { Title } from "../../ui/title";
+import { Title } from "../../ui/text";
 import { useChecker } from "./checker";
-import { DropTarget } from "./drop";
-import { InputForm } from "./form";
+import { DropTarget, InputForm } from "./form";
 import { Hops } from "./hops";
 import { Failed, Nothing } from "./nothing";
-import { ReadSoFar } from "./progress";
 import { Results } from "./results";
-import { sentence } from "./sentence";
-import { Summary } from "./summary";
+import { ReadSoFar, Summary, sentence } from "./summary";
 
 export function CheckView(_: ViewProps) {
   const { check, start, stop, judge } = useChecker();

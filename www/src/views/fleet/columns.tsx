@@ -4,11 +4,9 @@ import { MODES, number, rate, stageName, wouldBeRate } from "../../domain/words"
 import type { Tenant } from "../../lib/api";
 import { href } from "../../lib/router";
 import { order } from "../../lib/sort";
-import { OutcomeMark } from "../../ui/marks";
-import { Rate } from "../../ui/rate";
+import { OutcomeMark, Rate } from "../../ui/marks";
 import type { Column } from "../../ui/table";
-import { TwoLines } from "../../ui/text";
-import { Time } from "../../ui/time";
+import { Time, TwoLines } from "../../ui/text";
 import type { Row } from "./rows";
 
 const byName = (one: Row, other: Row) => order(one.tenant.tenant, other.tenant.tenant);

@@ -8,8 +8,16 @@ import { ConfirmDialog, FormDialog, SecretDialog } from "../../ui/dialog";
 import { Choices, type ErrorOf, TextField } from "../../ui/form";
 import { visible } from "../../ui/hostile";
 import type { Words } from "../../ui/status";
-import { type Bounds, LastDayField, NetworksField, posted as postedBounds } from "./bounds";
-import { type Draft, draftOf, GatewayFields, posted } from "./gateway";
+import {
+  type Bounds,
+  type Draft,
+  draftOf,
+  GatewayFields,
+  LastDayField,
+  NetworksField,
+  postedBounds,
+  postedGateway,
+} from "./fields";
 import { ROLES } from "./words";
 
 interface Props {
@@ -91,7 +99,7 @@ function Make({ tenant, onClose, onMade }: FormProps) {
       role,
       tenant: role === "admin" || scope === "all" ? null : bound.trim(),
       name: name.trim(),
-      gateway: role === "gateway" ? posted(gateway) : null,
+      gateway: role === "gateway" ? postedGateway(gateway) : null,
       ...postedBounds(bounds),
     };
     onMade(await value(api.POST("/v1/keys", { body })));

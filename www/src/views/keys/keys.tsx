@@ -13,7 +13,7 @@ import { visible } from "../../ui/hostile";
 import { Empty } from "../../ui/notice";
 import { StatusLine, useDialogs } from "../../ui/status";
 import { type Column, Table } from "../../ui/table";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 import { MakeKey, RevokeKey } from "./dialogs";
 import { inRotation, ROLES, settings } from "./words";
 

@@ -13,7 +13,7 @@ import { Await, More } from "../../ui/await";
 import { Select } from "../../ui/filters";
 import { visible } from "../../ui/hostile";
 import { Empty } from "../../ui/notice";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 
 type Kind = Notification["kind"];
 

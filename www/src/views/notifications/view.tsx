@@ -7,9 +7,9 @@ import { all } from "../../lib/http";
 import { useResource } from "../../lib/resource";
 import type { TabProps } from "../../lib/router";
 import { visible } from "../../ui/hostile";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 import { NotificationList } from "./list";
-import { Webhooks } from "./webhook-section";
+import { Webhooks } from "./webhooks";
 
 export function NotificationsTab({ tenant, place }: TabProps) {
   const { api } = useSession();

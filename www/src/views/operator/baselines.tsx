@@ -5,7 +5,7 @@ import type { BaselineVersion } from "../../lib/api";
 import { dateOf, day } from "../../lib/time";
 import { Editions } from "../../ui/editions";
 import { type Column, Table } from "../../ui/table";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 import type { AllFacts } from "./facts";
 import type { Fact } from "./restore";
 

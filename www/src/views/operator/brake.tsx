@@ -9,8 +9,7 @@ import { Await } from "../../ui/await";
 import { FormDialog } from "../../ui/dialog";
 import { Choices } from "../../ui/form";
 import { StatusLine, useDialogs, type Words } from "../../ui/status";
-import { Fact } from "../../ui/text";
-import { Time } from "../../ui/time";
+import { Fact, Time } from "../../ui/text";
 
 export function BrakeSection() {
   const { api, me } = useSession();

@@ -6,7 +6,7 @@ import type { Catalog, CatalogVersion } from "../../lib/api";
 import { order } from "../../lib/sort";
 import { day } from "../../lib/time";
 import { type Column, Table } from "../../ui/table";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 import type { Fact } from "./restore";
 
 type Product = Catalog["products"][number];

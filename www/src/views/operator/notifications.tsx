@@ -6,7 +6,7 @@ import { usePages } from "../../lib/resource";
 import { Await, More } from "../../ui/await";
 import { visible } from "../../ui/hostile";
 import { Empty } from "../../ui/notice";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 
 const KINDS: Record<OperatorNotification["kind"], string> = {
   "catalog.stale": "The catalog is old",

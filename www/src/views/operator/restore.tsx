@@ -10,7 +10,7 @@ import { day } from "../../lib/time";
 import { Await } from "../../ui/await";
 import { FormDialog } from "../../ui/dialog";
 import { SelectField, TextField } from "../../ui/form";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 import { contents } from "./catalog";
 
 /** What has versions: the catalog, or a baseline. */

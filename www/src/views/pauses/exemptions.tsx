@@ -11,11 +11,10 @@ import { order, type Sort } from "../../lib/sort";
 import { Await } from "../../ui/await";
 import { EndExemption, ExemptDialog } from "../../ui/exemption";
 import { visible } from "../../ui/hostile";
-import { Rate } from "../../ui/rate";
+import { Rate } from "../../ui/marks";
 import { StatusLine, useDialogs } from "../../ui/status";
 import { type Column, Table } from "../../ui/table";
-import { TwoLines } from "../../ui/text";
-import { Time } from "../../ui/time";
+import { Time, TwoLines } from "../../ui/text";
 
 interface Props {
   tenant: string;

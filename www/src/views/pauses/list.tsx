@@ -6,8 +6,7 @@ import { plural } from "../../domain/words";
 import type { Pause } from "../../lib/api";
 import { visible } from "../../ui/hostile";
 import { type Column, Table } from "../../ui/table";
-import { TwoLines } from "../../ui/text";
-import { Time } from "../../ui/time";
+import { Time, TwoLines } from "../../ui/text";
 
 interface Props {
   tenant: string;

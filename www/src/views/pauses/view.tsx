@@ -11,7 +11,7 @@ import { useNow } from "../../lib/time";
 import { Await } from "../../ui/await";
 import { PauseDialog } from "../../ui/pause-dialog";
 import { StatusLine, useDialogs } from "../../ui/status";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 import { PauseEnd, PauseLength } from "./change";
 import { Exemptions } from "./exemptions";
 import { PauseList } from "./list";

@@ -1,7 +1,7 @@
 /** What saving a policy would do to each server now, and what would change in the policy itself. */
 import { useMemo } from "preact/hooks";
 import { changes } from "../../domain/changes";
-import { type Minutes, number, plural, rate } from "../../domain/words";
+import { type Minutes, number, OBSTACLES, plural, rate, reason } from "../../domain/words";
 import type { Policy, PolicyPreview } from "../../lib/api";
 import { ApiError } from "../../lib/http";
 import { order } from "../../lib/sort";
@@ -9,11 +9,10 @@ import { ChangeList } from "../../ui/change-list";
 import { Dialog } from "../../ui/dialog";
 import { useSending } from "../../ui/form";
 import { visible } from "../../ui/hostile";
+import { OutcomeMark, Rate, StateMark } from "../../ui/marks";
 import { Refusal } from "../../ui/notice";
 import { type Column, Table } from "../../ui/table";
-import { TwoLines } from "../../ui/text";
-import { Time } from "../../ui/time";
-import { PlaceCell } from "./place";
+import { Time, TwoLines } from "../../ui/text";
 
 type Row = PolicyPreview["servers"][number];
 
@@ -170,4 +169,19 @@ function fails({ before, after }: Row): boolean {
 /** Rejected minutes before deferred ones */
 function weight(effect: Minutes | null): number {
   return effect ? effect.block_minutes * 61 + effect.throttle_minutes : 0;
+}
+
+type Place = PolicyPreview["servers"][number]["before"];
+
+export function PlaceCell({ place: { standing, stage, effect }, stages }: { place: Place; stages: number }) {
+  if (!stage || !effect) {
+    const state =
+      standing?.state === "current" || standing?.state === "out_of_date" ? standing.state : "unknown";
+    return <TwoLines first={<StateMark state={state} />} second={standing && reason(standing)} />;
+  }
+  const where = `stage ${stage.number} of ${stages}`;
+  const { obstacle } = effect;
+  if (obstacle === null) return <TwoLines first={<Rate minutes={effect} />} second={where} />;
+  const label = `all accepted (${OBSTACLES[obstacle]})`;
+  return <TwoLines first={<OutcomeMark outcome="accept" label={label} />} second={where} />;
 }

@@ -4,7 +4,7 @@ import { MODES, plural } from "../../domain/words";
 import type { Catalog, Policy } from "../../lib/api";
 import { day, exactDuration } from "../../lib/time";
 import { Editions } from "../../ui/editions";
-import { Rate } from "../../ui/rate";
+import { Rate } from "../../ui/marks";
 import { type Column, Table } from "../../ui/table";
 import { Fact } from "../../ui/text";
 import { RIGHTS } from "./admin";

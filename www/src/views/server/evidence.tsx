@@ -3,8 +3,7 @@ import { useState } from "preact/hooks";
 import { COMPONENTS } from "../../domain/words";
 import type { ServerDetail } from "../../lib/api";
 import { Evidence as Marked, visible } from "../../ui/hostile";
-import { Fact } from "../../ui/text";
-import { Time } from "../../ui/time";
+import { Fact, Time } from "../../ui/text";
 
 type Item = ServerDetail["evidence"][number];
 

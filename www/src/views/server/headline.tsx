@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import type { StagePicture } from "../../domain/steps";
 import { isReportedOnly, type Minutes, reason } from "../../domain/words";
 import type { Effect, ServerDetail } from "../../lib/api";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 import type { ServerPage } from "./load";
 import { comes } from "./timeline";
 

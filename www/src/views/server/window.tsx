@@ -5,7 +5,7 @@ import type { Minutes } from "../../domain/words";
 import { useResource } from "../../lib/resource";
 import { useNow } from "../../lib/time";
 import { HourChart } from "../../ui/chart/hour";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 import type { ServerPage } from "./load";
 
 const HOUR = 3_600_000;

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { useAuth } from "../../lib/auth";
 import { href } from "../../lib/router";
 import { TextField } from "../../ui/form";
-import { Title } from "../../ui/title";
+import { Title } from "../../ui/text";
 
 export function SignInView({ refused }: { refused: string | undefined }) {
   const { signIn } = useAuth();

@@ -4,11 +4,9 @@ import { number, OBSTACLES, OUTCOMES, plural, rate, reason } from "../../domain/
 import { href } from "../../lib/router";
 import { order } from "../../lib/sort";
 import { DAY } from "../../lib/time";
-import { OutcomeMark, StateMark } from "../../ui/marks";
-import { Rate } from "../../ui/rate";
+import { OutcomeMark, Rate, StateMark } from "../../ui/marks";
 import type { Column } from "../../ui/table";
-import { Host, TwoLines } from "../../ui/text";
-import { Time } from "../../ui/time";
+import { Host, Time, TwoLines } from "../../ui/text";
 import type { Row } from "./rows";
 
 interface Given {

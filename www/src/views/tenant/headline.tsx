@@ -13,8 +13,8 @@ import type { Counts, Mode } from "../../lib/api";
 import { href } from "../../lib/router";
 import { countdown, day, shortDay, useNow } from "../../lib/time";
 import { OutcomeMark } from "../../ui/marks";
-import { Time } from "../../ui/time";
-import type { Range } from "./range";
+import { Time } from "../../ui/text";
+import type { Range } from "./days";
 import type { TenantReport } from "./report";
 import { countStates, type Row, stricterNext } from "./rows";
 

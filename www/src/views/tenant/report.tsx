@@ -9,10 +9,9 @@ import { dateOf, useNow } from "../../lib/time";
 import { AsOf, Await, lazy } from "../../ui/await";
 import { type Day, DayChart, DayTable } from "../../ui/chart/days";
 import { StatusLine, useDialogs, type Words } from "../../ui/status";
-import { DaysChoice } from "./days";
+import { DaysChoice, daysOf, fromTo, type Range, rangeOf } from "./days";
 import { NothingYet } from "./empty";
 import { Headline } from "./headline";
-import { daysOf, fromTo, type Range, rangeOf } from "./range";
 import { type Row, rowOf } from "./rows";
 import { Servers } from "./servers";
 

@@ -3,16 +3,16 @@ import { useMemo } from "preact/hooks";
 import { STATES, stageName } from "../../domain/words";
 import type { State } from "../../lib/api";
 import { useSession } from "../../lib/auth";
+import { save } from "../../lib/csv";
 import { value } from "../../lib/http";
 import { type Place, updateQuery } from "../../lib/router";
-import { save } from "../../lib/save";
 import { type Sort, sortOf, sortText } from "../../lib/sort";
 import { type Facet, useFilter } from "../../ui/filters";
 import { useSending } from "../../ui/form";
 import { Refusal } from "../../ui/notice";
 import { Table } from "../../ui/table";
 import { serverColumns } from "./columns";
-import type { Range } from "./range";
+import type { Range } from "./days";
 import type { Row } from "./rows";
 
 interface Props {

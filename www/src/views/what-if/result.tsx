@@ -6,7 +6,7 @@ import { DAY, day } from "../../lib/time";
 import { HourChart } from "../../ui/chart/hour";
 import { StageChart } from "../../ui/chart/stages";
 import { StageTable } from "../../ui/stage-table";
-import { Time } from "../../ui/time";
+import { Time } from "../../ui/text";
 import type { Days, Inputs } from "./inputs";
 
 interface Props {

@@ -2,11 +2,10 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { loadSimulator, type Simulation, type Simulator } from "../../domain/simulation";
 import { useResource } from "../../lib/resource";
-import type { ViewProps } from "../../lib/router";
-import { type Query, updateQuery } from "../../lib/router";
+import { type Query, updateQuery, type ViewProps } from "../../lib/router";
 import { Wrong } from "../../ui/form";
 import { Empty, Loading } from "../../ui/notice";
-import { Title } from "../../ui/title";
+import { Title } from "../../ui/text";
 import { MoreSupposed, WhatIfForm } from "./form";
 import { type Inputs, readInputs, writeInputs } from "./inputs";
 import { freezeOf, Result } from "./result";

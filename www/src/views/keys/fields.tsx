@@ -1,8 +1,9 @@
-/** What a gateway's key says about its gateway, so that its requests need not. */
-
+/** What a key says about its gateway, so that its requests need not; until when, and from where, it may be used. */
 import { CONNECTORS } from "../../domain/connectors";
 import type { Key } from "../../lib/api";
+import { listOf } from "../../lib/text";
 import { Checkbox, type ErrorOf, SelectField, TextField } from "../../ui/form";
+import { DayField, endOfDay, UntilHint } from "../../ui/reason";
 
 type Gateway = NonNullable<Key["gateway"]>;
 
@@ -24,7 +25,12 @@ export function draftOf(gateway: Key["gateway"]): Draft {
 }
 
 /** As it is sent: null where nothing is said. */
-export function posted({ connector, own_hops, rspamd_add_headers, postfix_refusals }: Draft): Gateway | null {
+export function postedGateway({
+  connector,
+  own_hops,
+  rspamd_add_headers,
+  postfix_refusals,
+}: Draft): Gateway | null {
   const gateway: Gateway = {};
   if (connector !== "") gateway.connector = connector as keyof typeof CONNECTORS;
   if (own_hops !== "") gateway.own_hops = Number(own_hops);
@@ -80,5 +86,52 @@ export function GatewayFields({ draft, onChange, errorOf }: Props) {
         onChange={(postfix_refusals) => set({ postfix_refusals })}
       />
     </fieldset>
+  );
+}
+
+/** As it stands in the form: empty where it has no bounds. */
+export interface Bounds {
+  lastDay: string;
+  networks: string;
+}
+
+/** The farthest last day: the API takes five years to the second, and the key works to the end of its last day. */
+const MAX_AHEAD = 5 * 365;
+
+/** As it is sent: null where nothing is bounded. */
+export function postedBounds({ lastDay, networks }: Bounds): Pick<Key, "expires_at" | "networks"> {
+  const list = listOf(networks);
+  return { expires_at: endOfDay(lastDay), networks: list.length > 0 ? list : null };
+}
+
+interface BoundsProps {
+  bounds: Bounds;
+  onChange: (bounds: Bounds) => void;
+  errorOf: ErrorOf;
+}
+
+export function LastDayField({ bounds, onChange, errorOf }: BoundsProps) {
+  const { lastDay } = bounds;
+  return (
+    <DayField
+      label="Last day"
+      hint={<UntilHint day={lastDay} words="It works until" none="Empty: it works until it is revoked." />}
+      day={lastDay}
+      ahead={MAX_AHEAD}
+      onChange={(day) => onChange({ ...bounds, lastDay: day })}
+      error={errorOf("expires_at")}
+    />
+  );
+}
+
+export function NetworksField({ bounds, onChange, errorOf }: BoundsProps) {
+  return (
+    <TextField
+      label="Networks"
+      hint="From where alone it may be used, such as 192.0.2.0/24, 2001:db8::/32. Empty: from anywhere."
+      error={errorOf("networks")}
+      value={bounds.networks}
+      onType={(text) => onChange({ ...bounds, networks: text })}
+    />
   );
 }
