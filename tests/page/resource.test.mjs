@@ -222,3 +222,22 @@ test("a key that was copied with characters that cannot be seen is told so", asy
   await page.getByText("characters in it that no key has").waitFor();
   await page.getByLabel("API key").waitFor();
 });
+
+test("what was changed from here is not shown as it was before", async (t) => {
+  const tenant = "resource-of-test";
+  const { client } = await world();
+  await client.putPolicy(tenant, { mode: "report", operator: "Before" });
+  const page = await open(t, { at: `/tenants/${tenant}/audit` });
+  await page.getByText("Changed the policy").waitFor();
+  await page.getByRole("link", { name: "Policy", exact: true }).click();
+  const operator = page.getByLabel("Operator", { exact: true });
+  await operator.fill("After");
+  await page.getByRole("button", { name: "Preview and save" }).click();
+  await page.getByRole("button", { name: "Save the policy" }).click();
+  await page.getByText("The policy is saved.").waitFor();
+  await page.getByRole("link", { name: "Audit", exact: true }).click();
+  await page.getByRole("cell", { name: /Before → After/ }).waitFor();
+  await page.getByRole("link", { name: "Policy", exact: true }).click();
+  await operator.waitFor();
+  assert.equal(await operator.inputValue(), "After");
+});

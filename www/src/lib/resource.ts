@@ -29,8 +29,10 @@ interface Options<T> {
   rows?: (value: T) => number;
   /** What was asked for before is shown until this is there. */
   keep?: boolean;
-  /** It never changes while it is looked at. */
-  constant?: boolean;
+  /** Asked for again while it is looked at; true by default, but for what is edited */
+  refresh?: boolean;
+  /** It is edited: an old value is not shown before the newest has come. */
+  edited?: boolean;
 }
 
 /** What is no older is not asked for again, in milliseconds. */
@@ -39,6 +41,11 @@ const ROWS_A_MINUTE = 100;
 /** So many values are kept. */
 const MOST = 40;
 const entries = new Map<string, Entry>();
+
+/** Young enough, and nothing was changed from here since. */
+function isFresh(entry: Entry | undefined): boolean {
+  return entry !== undefined && entry.changes === changesMade && Date.now() - entry.at.getTime() < FRESH;
+}
 
 /** Another reader may not see what the last one did. */
 export function forgetAll(): void {
@@ -60,12 +67,13 @@ type Load<T> = (context: {
 
 /** `key`: what tells it from all others. `load` may `show` what has come so far. */
 export function useResource<T>(key: string, load: Load<T>, options: Options<T> = {}): Resource<T> {
-  const { rows, keep = false, constant = false } = options;
+  const { rows, keep = false, edited = false, refresh = !edited } = options;
   const [, redraw] = useReducer<number, void>((count) => count + 1, 0);
   const [round, setRound] = useState(0);
   const held = useRef<(Omit<Resource<T>, "reload"> & { key: string; round: number }) | undefined>(undefined);
   if (held.current?.key !== key) {
-    const known = entries.get(key) as (Entry & { value: T }) | undefined;
+    const found = entries.get(key) as (Entry & { value: T }) | undefined;
+    const known = edited && !isFresh(found) ? undefined : found;
     const former = keep && known === undefined ? held.current : undefined;
     held.current = {
       key,
@@ -80,15 +88,13 @@ export function useResource<T>(key: string, load: Load<T>, options: Options<T> =
   const current = held.current;
   useEffect(() => {
     const known = entries.get(key);
-    const isFresh =
-      known && (constant || (known.changes === changesMade && Date.now() - known.at.getTime() < FRESH));
     const abort = new AbortController();
     const set = (next: Partial<Resource<T>>) => {
       if (abort.signal.aborted) return;
       Object.assign(current, next);
       redraw();
     };
-    if (isFresh && current.round === round) {
+    if (isFresh(known) && current.round === round) {
       set({ loading: false });
       return;
     }
@@ -110,7 +116,7 @@ export function useResource<T>(key: string, load: Load<T>, options: Options<T> =
   const reload = useCallback(() => setRound((before) => before + 1), []);
   const minutes =
     current.value === undefined || !rows ? 1 : Math.ceil(rows(current.value) / ROWS_A_MINUTE) || 1;
-  useRefresh(constant || current.loading || isRefused(current.error) ? 0 : minutes * 60_000, reload);
+  useRefresh(!refresh || current.loading || isRefused(current.error) ? 0 : minutes * 60_000, reload);
   return { ...current, reload };
 }
 
@@ -162,7 +168,7 @@ export function usePages<T>(key: string, ask: AskPage<T>, limit = 100): Paged<T>
       show(value);
       return value;
     },
-    { constant: true },
+    { refresh: false },
   );
   const { value, error, reload } = resource;
   const from = (page: number) => () => {

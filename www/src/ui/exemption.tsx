@@ -39,8 +39,11 @@ function Change(props: Props<Exemptible>) {
   const { tenant, server } = props;
   const title = `Change the exemption of ${visible(server.name)}`;
   const path = { tenant, server: server.id };
-  const exemption = useResource<Exemption>(`exemption ${tenant} ${server.id}`, ({ signal }) =>
-    value(api.GET("/v1/tenants/{tenant}/servers/{server}/exemption", { params: { path }, signal })),
+  const exemption = useResource<Exemption>(
+    `exemption ${tenant} ${server.id}`,
+    ({ signal }) =>
+      value(api.GET("/v1/tenants/{tenant}/servers/{server}/exemption", { params: { path }, signal })),
+    { edited: true },
   );
   if (exemption.value) return <ExemptForm {...props} title={title} before={exemption.value} />;
   return (
@@ -166,7 +169,7 @@ function ServerChoice({ tenant, chosen, onChoose }: ChoiceProps) {
     `choice ${tenant} ${searched}`,
     ({ signal }) =>
       value(api.GET("/v1/tenants/{tenant}/servers", { params: { path: { tenant }, query }, signal })),
-    { keep: true, constant: true },
+    { keep: true, refresh: false },
   );
   const nothing =
     searched === "" ? "No server has been seen yet." : `No server has “${searched}” in its name.`;

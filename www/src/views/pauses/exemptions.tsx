@@ -145,7 +145,7 @@ function Granted({ tenant, server }: { tenant: string; server: Server }) {
     `exemption ${tenant} ${server.id} ${server.exempt_until}`,
     ({ signal }) =>
       value(api.GET("/v1/tenants/{tenant}/servers/{server}/exemption", { params: { path }, signal })),
-    { constant: true },
+    { refresh: false },
   );
   if (!exemption) return null;
   const by = (

@@ -155,7 +155,7 @@ function Named({ name, catalog }: ShownProps) {
     `baseline ${name}`,
     ({ signal }) =>
       value(api.GET("/v1/baselines/{baseline}", { params: { path: { baseline: name } }, signal })),
-    { constant: true },
+    { refresh: false },
   );
   return (
     <Await of={named} what="the baseline">

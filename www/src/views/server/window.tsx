@@ -25,7 +25,7 @@ export function Window({ tenant, page }: { tenant: string; page: ServerPage }) {
 
 function Shown({ tenant, server, closed }: { tenant: string; server: string; closed: Closed }) {
   const { minutes, from, would } = closed;
-  const { value: simulator, error } = useResource("simulator", loadSimulator, { constant: true });
+  const { value: simulator, error } = useResource("simulator", loadSimulator, { refresh: false });
   const now = useNow();
   const start = Math.floor(now.getTime() / HOUR) * HOUR;
   const hour = useMemo(

@@ -15,7 +15,7 @@ const REST = 400;
 
 export function WhatIfView({ place }: ViewProps) {
   const { inputs, round, change } = useInputs(place);
-  const { value: simulator, error, reload } = useResource("simulator", loadSimulator, { constant: true });
+  const { value: simulator, error, reload } = useResource("simulator", loadSimulator, { refresh: false });
   return (
     <>
       <Title title="What if" />
