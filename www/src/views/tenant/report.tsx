@@ -100,7 +100,7 @@ export function ReportTab({ tenant, place }: TabProps) {
             </div>
             <section class="part" aria-labelledby="mail">
               <div class="title-row">
-                <h2 id="mail">Mail by day</h2>
+                <h2 id="mail">Mail by day (UTC)</h2>
                 <DaysChoice place={place} range={range} today={today} />
               </div>
               <DayChart
