@@ -236,7 +236,7 @@ test("what was changed from here is not shown as it was before", async (t) => {
   await page.getByRole("button", { name: "Save the policy" }).click();
   await page.getByText("The policy is saved.").waitFor();
   await page.getByRole("link", { name: "Audit", exact: true }).click();
-  await page.getByRole("cell", { name: /Before → After/ }).waitFor();
+  await page.getByRole("row").filter({ hasText: "Before → After" }).waitFor();
   await page.getByRole("link", { name: "Policy", exact: true }).click();
   await operator.waitFor();
   assert.equal(await operator.inputValue(), "After");
