@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { StagePicture } from "../../domain/steps";
 import { isReportedOnly, type Minutes, reason } from "../../domain/words";
-import type { Effect, ServerDetail } from "../../lib/api";
+import type { Effect, Mode, ServerDetail } from "../../lib/api";
 import { Time } from "../../ui/text";
 import type { ServerPage } from "./load";
 import { comes } from "./timeline";
@@ -134,6 +134,13 @@ function closed({ throttle_minutes, block_minutes }: Minutes): string | null {
   return parts.length > 0 ? parts.join(" and ") : null;
 }
 
+/** Why the mode holds mail back, by the policy's own: where that enforces, the emergency brake does. */
+const HELD: Record<Mode, string> = {
+  off: "the mode is off",
+  report: "out-of-date servers are only reported",
+  enforce: "enforcement is halted for all tenants",
+};
+
 function Now({ effect, page }: { effect: Effect; page: ServerPage }) {
   const { server, pauses, policy } = page;
   switch (effect.obstacle) {
@@ -153,12 +160,7 @@ function Now({ effect, page }: { effect: Effect; page: ServerPage }) {
       );
     }
     case "mode":
-      return (
-        <>
-          All its mail is accepted, because{" "}
-          {policy.mode === "off" ? "the mode is off" : "out-of-date servers are only reported"}.
-        </>
-      );
+      return <>All its mail is accepted, because {HELD[policy.mode]}.</>;
     case "scope":
       return <>All its mail is accepted: the policy leaves out the connector that it comes by.</>;
     case "wave":
