@@ -182,6 +182,15 @@ test("an answer that breaks off is told as such", async (t) => {
   await page.getByText("The answer broke off.").waitFor();
 });
 
+test("what is no answer of the API's is told as such", async (t) => {
+  const page = await open(t, {
+    at: `/tenants/${TENANT}`,
+    prepare: (page) =>
+      page.route("**/report?*", (route) => route.fulfill({ contentType: "text/html", body: "<p>Log in" })),
+  });
+  await page.getByText("The answer was not JSON. Is this page served by Tidegate?").waitFor();
+});
+
 test("a fault in one view leaves the others", async (t) => {
   const page = await open(t, {
     at: `/tenants/${TENANT}/servers/ex02.contoso.com`,

@@ -50,8 +50,8 @@ async function ask(request: Request): Promise<Response> {
     timer = setTimeout(giveUp, END);
     if (!answer.ok) throw await problem(answer);
     const body = answer.status === 204 ? null : await answer.blob();
-    if (answer.headers.get("content-type")?.startsWith("application/json"))
-      JSON.parse((await body?.text()) ?? "");
+    // what is not JSON is told here, whatever stands before Tidegate calls it
+    if (body?.size && request.headers.get("accept") === "application/json") JSON.parse(await body.text());
     if (request.method !== "GET") changesMade += 1;
     return new Response(body, answer);
   } catch (error) {
