@@ -102,7 +102,11 @@ export async function open(test, options = {}) {
     reducedMotion: "reduce",
     acceptDownloads: true,
   });
-  test.after(() => context.close());
+  const errors = /** @type {string[]} */ ([]);
+  test.after(async () => {
+    await context.close();
+    assert.deepEqual(errors, [], "the console has no errors");
+  });
   await offerFrames(context);
   if (!ownTimers) await context.clock.install({ time: nowMs() });
   const page = await context.newPage();
@@ -121,8 +125,11 @@ export async function open(test, options = {}) {
     },
     key === undefined ? adminKey : key,
   );
-  page.on("pageerror", (error) => {
-    throw error;
+  page.on("pageerror", (error) => errors.push(error.stack ?? String(error)));
+  page.on("console", (said) => {
+    // the browser's own words on an answer that is no success: the page's are what tests look at
+    const own = said.text().startsWith("Failed to load resource:");
+    if (said.type() === "error" && !own) errors.push(said.text());
   });
   await prepare?.(page);
   await page.goto(`${server ?? url}/#${at}`);
