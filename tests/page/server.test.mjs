@@ -100,6 +100,7 @@ for (const { width, theme } of LOOKS) {
     const marked = await textOf(page.locator("mark"));
     assert.match(marked, /^by EX02\.contoso\.com .* id 15\.1\.2507\.39$/);
     await page.getByText("Apr24HU", { exact: true }).waitFor();
+    assert.equal(await page.locator("dd:empty").count(), 0, "a term of which nothing is known is left out");
     await assertFits(page);
     await shoot(page, `server-${width}-${theme}`);
     await assertAccessible(page);

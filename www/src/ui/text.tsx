@@ -33,7 +33,7 @@ export function Host({ name }: { name: string }) {
 
 /** A term and what is known of it, left out where that is nothing. */
 export function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  if (children === null || children === undefined || children === "") return null;
+  if (children === null || children === undefined || children === false || children === "") return null;
   return (
     <div>
       <dt>{name}</dt>

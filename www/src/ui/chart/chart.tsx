@@ -30,6 +30,12 @@ export interface Tick {
   strong?: boolean;
 }
 
+/** What fillings and marks stand for, with figures where there are any. */
+export interface Legend {
+  name: string;
+  entries: ComponentChildren[];
+}
+
 interface Props {
   /** What the arrow keys go along, such as `Day` */
   name: string;
@@ -49,7 +55,7 @@ interface Props {
   rowName?: (value: number) => string;
   /** Those for which there is room */
   ticks: (shown: Span, width: number) => Tick[];
-  legend: ComponentChildren;
+  legend: Legend;
   read: (index: number) => string;
   /** Where it looks otherwise than `read` */
   show?: (index: number) => ComponentChildren;
@@ -156,7 +162,11 @@ export function Chart(props: Props) {
   const point = spans[current];
   return (
     <figure class={`chart ${props.class ?? ""}`}>
-      {props.legend}
+      <ul class="chart-legend" aria-label={props.legend.name}>
+        {props.legend.entries.map((entry, index) => (
+          <li key={index}>{entry}</li>
+        ))}
+      </ul>
       <div
         class="chart-picture"
         role="slider"

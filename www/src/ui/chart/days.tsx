@@ -2,6 +2,7 @@
 import { scaleLinear } from "d3-scale";
 import { stack } from "d3-shape";
 import { utcDay, utcMonday, utcMonth, utcYear } from "d3-time";
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { number, OUTCOMES, type Outcome } from "../../domain/words";
 import type { Counts } from "../../lib/api";
@@ -9,7 +10,7 @@ import type { Sort } from "../../lib/sort";
 import { DAY, dateOf, shortDay, weekday } from "../../lib/time";
 import { OutcomeMark } from "../marks";
 import { type Column, Table } from "../table";
-import { Chart, type Plot, type Span, spaced, type Tick, widthOf } from "./chart";
+import { Chart, type Legend, type Plot, type Span, spaced, type Tick, widthOf } from "./chart";
 
 export interface Day {
   /** Of UTC, such as `2026-12-01` */
@@ -58,7 +59,7 @@ export function DayChart({ days, today, totals, eventsName, onRange }: Props) {
       rows={scaleLinear([0, most], [0, 1]).ticks(5).filter(Number.isInteger)}
       rowName={compact}
       ticks={(shown, width) => ticks(shown, width, today)}
-      legend={<Legend days={days} totals={totals} outcomes={outcomes} eventsName={eventsName} />}
+      legend={legendOf(days, totals, outcomes, eventsName)}
       read={(index) => inWords(days[index] as Day, outcomes)}
       show={(index) => <Reading day={days[index] as Day} outcomes={outcomes} />}
       hint="Point at a day or tap it to read it. Drag across days to see them alone."
@@ -166,35 +167,23 @@ function compact(value: number): string {
   return value < 10_000 ? number(value) : COMPACT.format(value);
 }
 
-interface LegendProps {
-  days: Day[];
-  totals: Counts;
-  outcomes: Outcome[];
-  eventsName: string;
-}
-
-function Legend({ days, totals, outcomes, eventsName }: LegendProps) {
+function legendOf(days: Day[], totals: Counts, outcomes: Outcome[], eventsName: string): Legend {
   const events = days.reduce((sum, day) => sum + day.events.length, 0);
-  return (
-    <ul class="chart-legend" aria-label="Totals">
-      {outcomes.map((outcome) => (
-        <li key={outcome}>
-          <OutcomeMark outcome={outcome} /> <b>{number(totals[outcome])}</b>
-        </li>
-      ))}
-      {events > 0 && (
-        <li>
-          <span class="mark">
-            <svg class="mark-shape" viewBox="0 0 12 12" aria-hidden="true" focusable="false">
-              <circle cx="6" cy="6" r="6" />
-            </svg>
-            {eventsName}
-          </span>{" "}
-          <b>{number(events)}</b>
-        </li>
-      )}
-    </ul>
+  const entry = (mark: ComponentChildren, count: number) => (
+    <>
+      {mark} <b>{number(count)}</b>
+    </>
   );
+  const disc = (
+    <span class="mark">
+      <svg class="mark-shape" viewBox="0 0 12 12" aria-hidden="true" focusable="false">
+        <circle cx="6" cy="6" r="6" />
+      </svg>
+      {eventsName}
+    </span>
+  );
+  const entries = outcomes.map((outcome) => entry(<OutcomeMark outcome={outcome} />, totals[outcome]));
+  return { name: "Totals", entries: events > 0 ? [...entries, entry(disc, events)] : entries };
 }
 
 function figure(counts: Counts, outcome: Outcome): string {

@@ -5,7 +5,7 @@ import { OUTCOMES, type Outcome } from "../../domain/words";
 import type { Action } from "../../lib/api";
 import { clock } from "../../lib/time";
 import { OutcomeMark } from "../marks";
-import { Chart } from "./chart";
+import { Chart, type Legend } from "./chart";
 
 interface Props {
   /** Of the 60 minutes from `start` on */
@@ -43,7 +43,7 @@ export function HourChart({ actions, start, would = false, now }: Props) {
           label: clock(quarter),
         }))
       }
-      legend={<Legend actions={actions} start={start} would={would} />}
+      legend={legendOf(actions, start, would)}
       read={(minute) => `${clock(new Date(at(minute)))}: ${OUTCOMES[of(minute)].toLowerCase()}`}
       hint="Point at a minute or tap it to read it."
       help="Arrow keys go from minute to minute."
@@ -72,17 +72,14 @@ export function HourChart({ actions, start, would = false, now }: Props) {
 }
 
 /** `rejected :12–:21 (10 min)` for each action that there is. */
-function Legend({ actions, start, would }: { actions: Action[]; start: Date; would: boolean }) {
-  return (
-    <ul class="chart-legend" aria-label="This hour">
-      {ORDER.filter((action) => actions.includes(action)).map((action) => (
-        <li key={action}>
-          <OutcomeMark outcome={outcome(action, would)} /> {spanWords(spans(actions, action), start)}{" "}
-          <span class="muted">{actions.filter((other) => other === action).length} min</span>
-        </li>
-      ))}
-    </ul>
+function legendOf(actions: Action[], start: Date, would: boolean): Legend {
+  const entry = (action: Action) => (
+    <>
+      <OutcomeMark outcome={outcome(action, would)} /> {spanWords(spans(actions, action), start)}{" "}
+      <span class="muted">{actions.filter((other) => other === action).length} min</span>
+    </>
   );
+  return { name: "This hour", entries: ORDER.filter((action) => actions.includes(action)).map(entry) };
 }
 
 /** `:12–:21`; `all hour` */

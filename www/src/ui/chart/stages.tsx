@@ -4,7 +4,7 @@ import { type Freeze, joined, type StagePicture, type Step } from "../../domain/
 import { rate, wouldBeRate } from "../../domain/words";
 import { clock, DAY, dateTime, monthName, shortDate } from "../../lib/time";
 import { OutcomeMark } from "../marks";
-import { Chart, type Plot, type Span, spaced, type Tick, widthOf } from "./chart";
+import { Chart, type Legend, type Plot, type Span, spaced, type Tick, widthOf } from "./chart";
 
 interface Props {
   picture: StagePicture;
@@ -33,7 +33,7 @@ export function StageChart({ picture, label, onPick }: Props) {
       lanes={2 * LANE}
       rows={[0, 10, 20, 30, 40, 50, 60]}
       ticks={ticks}
-      legend={<Legend picture={picture} />}
+      legend={legendOf(picture)}
       read={(index) => inWords(steps[index] as Step, freezes)}
       hint={`Point at a stage or tap it to read it${onPick ? ", choose a moment by clicking" : ""}. Drag to see a part alone.`}
       help="Arrow keys go from stage to stage. With Shift they choose several, which Enter shows alone; Escape shows all."
@@ -184,28 +184,20 @@ const KINDS = [
   { kind: "would", defer: "would_defer", reject: "would_reject", words: "would be " },
 ] as const;
 
-function Legend({ picture: { steps, freezes } }: { picture: StagePicture }) {
+function legendOf({ steps, freezes }: StagePicture): Legend {
   const closes = (kind: Step["kind"], which: "throttle_minutes" | "block_minutes") =>
     steps.some((step) => step.kind === kind && step.minutes[which] > 0);
   const marks = KINDS.flatMap(({ kind, defer, reject, words }) => [
     closes(kind, "throttle_minutes") && <OutcomeMark outcome={defer} label={`${words}deferred`} />,
     closes(kind, "block_minutes") && <OutcomeMark outcome={reject} label={`${words}rejected`} />,
   ]);
-  return (
-    <ul class="chart-legend" aria-label="Minutes of each hour">
-      <li>Minutes of each hour</li>
-      {marks.filter(Boolean).map((mark, index) => (
-        <li key={index}>{mark}</li>
-      ))}
-      {freezes.length > 0 && (
-        <li>
-          <span class="mark">
-            <span class="frozen-mark" aria-hidden="true" /> clock stands still
-          </span>
-        </li>
-      )}
-    </ul>
+  const name = "Minutes of each hour";
+  const still = freezes.length > 0 && (
+    <span class="mark">
+      <span class="frozen-mark" aria-hidden="true" /> clock stands still
+    </span>
   );
+  return { name, entries: [name, ...marks, still].filter(Boolean) };
 }
 
 /** `Stage 3 from 1 Dec 2026, 08:15 to 11 Dec 2026, 08:15: 10 min/h deferred` */

@@ -77,6 +77,6 @@ export function figures(rows: Row[]): string {
   ];
   const would = sum(({ tenant: { last_day } }) => last_day.would_defer + last_day.would_reject);
   const mail = `In the last 24 hours ${plural(defer, "message")} ${defer === 1 ? "was" : "were"} deferred and ${number(reject)} rejected`;
-  const rest = would > 0 ? `; ${number(would)} would have been.` : ".";
+  const rest = would > 0 ? `; ${number(would)} would have been deferred or rejected.` : ".";
   return `${number(behind)} of ${plural(servers, "server")} ${behind === 1 ? "is" : "are"} out of date. ${mail}${rest}`;
 }

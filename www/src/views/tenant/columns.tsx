@@ -26,7 +26,7 @@ export function serverColumns({ tenant, stages }: Given): Column<Row>[] {
     },
     {
       id: "build",
-      width: "7.1rem",
+      width: "6.7rem",
       label: "Build",
       cell: ({ server: { build, product } }) => (
         <TwoLines
@@ -76,14 +76,14 @@ export function serverColumns({ tenant, stages }: Given): Column<Row>[] {
     },
     {
       id: "seen",
-      width: "5.8rem",
+      width: "6.4rem",
       label: "Last seen",
       cell: ({ server }) => <Time at={server.last_seen} countdown="only" />,
       compare: (one, other) => order(one.server.last_seen, other.server.last_seen),
     },
     {
       id: "turned",
-      width: "7.1rem",
+      width: "6.9rem",
       label: "Turned away",
       cell: (row) => <TurnedAway row={row} />,
       compare: (one, other) => turnedAway(one) - turnedAway(other),
