@@ -8,7 +8,10 @@ const TENANT = "hostile";
 const SERVER = "ex01.hostile.example";
 const IMAGE = "<img src=x onerror=\"window.hit='image'\">";
 const SCRIPT = "</script><script>window.hit='script'</script>";
-const REASON = `${IMAGE} reason`;
+/** Turns what follows it round */
+const TURN = "\u202e";
+const REASON = `${IMAGE} reason${TURN}`;
+const READ = REASON.replace(TURN, "⟨U+202E⟩");
 /** All that a client's name can hold in a field that Exchange wrote. */
 const NAME = "&ltimg/src=x/onerror=hit=1&gt";
 const VIEWS = [
@@ -86,8 +89,8 @@ test("what others wrote is there to be read, as text", async (t) => {
     await assertHarmless(page);
   };
   await shown(`/tenants/${TENANT}/servers/${SERVER}`, NAME);
-  await shown(`/tenants/${TENANT}/pauses`, REASON);
-  await shown(`/tenants/${TENANT}/keys`, REASON);
+  await shown(`/tenants/${TENANT}/pauses`, READ);
+  await shown(`/tenants/${TENANT}/keys`, READ);
 });
 
 /** @param {import("playwright-core").Page} page */
@@ -98,11 +101,15 @@ async function settled(page) {
 
 /** @param {import("playwright-core").Page} page */
 async function assertHarmless(page) {
-  const found = await page.evaluate(() => ({
-    // @ts-expect-error set by what must not run
-    hit: window.hit,
-    images: document.querySelectorAll("img:not(.brand img), [onerror]").length,
-    scripts: document.querySelectorAll("script:not([src])").length,
-  }));
-  assert.deepEqual(found, { hit: undefined, images: 0, scripts: 0 });
+  const found = await page.evaluate(
+    (turn) => ({
+      // @ts-expect-error set by what must not run
+      hit: window.hit,
+      images: document.querySelectorAll("img:not(.brand img), [onerror]").length,
+      scripts: document.querySelectorAll("script:not([src])").length,
+      turned: document.body.innerHTML.includes(turn),
+    }),
+    TURN,
+  );
+  assert.deepEqual(found, { hit: undefined, images: 0, scripts: 0, turned: false });
 }

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { clock, countdown, dateOnly, dateTime, shortDateTime, useNow, utc } from "../lib/time";
+import { visible } from "./hostile";
 
 interface Props {
   first: ComponentChildren;
@@ -24,7 +25,7 @@ export function TwoLines({ first, second, whole }: Props) {
 export function Host({ name }: { name: string }) {
   return (
     <>
-      {name
+      {visible(name)
         .split(/(?<=\.)/)
         .flatMap((label, index) => (index === 0 ? [label] : [<wbr key={`${index}`} />, label]))}
     </>

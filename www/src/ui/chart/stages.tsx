@@ -3,6 +3,7 @@ import { timeTicks } from "d3-time";
 import { type Freeze, joined, type StagePicture, type Step } from "../../domain/steps";
 import { rate, wouldBeRate } from "../../domain/words";
 import { clock, DAY, dateTime, monthName, shortDate } from "../../lib/time";
+import { visible } from "../hostile";
 import { OutcomeMark } from "../marks";
 import { Chart, type Legend, type Plot, type Span, spaced, type Tick, widthOf } from "./chart";
 
@@ -205,7 +206,7 @@ function inWords({ from, until, number, minutes, kind }: Step, freezes: Freeze[]
   const still = freezes.filter((freeze) => freeze.from < until && freeze.until > from);
   const end = Number.isFinite(until) ? ` to ${dateTime(new Date(until))}` : " on, for good";
   const what = kind === "would" ? wouldBeRate(minutes) : rate(minutes);
-  const pauses = still.map(({ words }) => `; ${words}`).join("");
+  const pauses = still.map(({ words }) => `; ${visible(words)}`).join("");
   return `Stage ${number} from ${dateTime(new Date(from))}${end}: ${what}${pauses}`;
 }
 

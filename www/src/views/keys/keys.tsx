@@ -168,7 +168,7 @@ function useColumns(tenant: string | null, keys: Key[], open: (what: Open) => vo
                 <button
                   type="button"
                   class="quiet"
-                  aria-label={`Rotate ${key.name}`}
+                  aria-label={`Rotate ${visible(key.name)}`}
                   onClick={() => open({ dialog: "make", like: key })}
                 >
                   Rotate
@@ -177,7 +177,7 @@ function useColumns(tenant: string | null, keys: Key[], open: (what: Open) => vo
               <button
                 type="button"
                 class="quiet"
-                aria-label={`Revoke ${key.name}${rotation.has(key.id) ? `, the ${rotation.get(key.id)} one` : ""}`}
+                aria-label={`Revoke ${visible(key.name)}${rotation.has(key.id) ? `, the ${rotation.get(key.id)} one` : ""}`}
                 onClick={() => open({ dialog: "revoke", key })}
               >
                 Revoke

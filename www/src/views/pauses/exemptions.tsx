@@ -14,7 +14,7 @@ import { visible } from "../../ui/hostile";
 import { Rate } from "../../ui/marks";
 import { StatusLine, useDialogs } from "../../ui/status";
 import { type Column, Table } from "../../ui/table";
-import { Time, TwoLines } from "../../ui/text";
+import { Host, Time, TwoLines } from "../../ui/text";
 
 interface Props {
   tenant: string;
@@ -82,7 +82,11 @@ function List({ tenant, servers, onOpen }: ListProps) {
       id: "server",
       label: "Server",
       head: true,
-      cell: ({ id, name }) => <a href={href({ view: "server", tenant, server: id })}>{visible(name)}</a>,
+      cell: ({ id, name }) => (
+        <a href={href({ view: "server", tenant, server: id })}>
+          <Host name={name} />
+        </a>
+      ),
       compare: (one, other) => order(one.id, other.id),
     },
     {

@@ -8,11 +8,10 @@ import { order } from "../../lib/sort";
 import { ChangeList } from "../../ui/change-list";
 import { Dialog } from "../../ui/dialog";
 import { useSending } from "../../ui/form";
-import { visible } from "../../ui/hostile";
 import { OutcomeMark, Rate, StateMark } from "../../ui/marks";
 import { Refusal } from "../../ui/notice";
 import { type Column, Table } from "../../ui/table";
-import { Time, TwoLines } from "../../ui/text";
+import { Host, Time, TwoLines } from "../../ui/text";
 
 type Row = PolicyPreview["servers"][number];
 
@@ -115,7 +114,7 @@ function columns(before: Policy, after: Policy): Column<Row>[] {
       id: "server",
       label: "Server",
       head: true,
-      cell: ({ name, build }) => <TwoLines first={visible(name)} second={build ?? "shows no build"} />,
+      cell: ({ name, build }) => <TwoLines first={<Host name={name} />} second={build ?? "shows no build"} />,
     },
     {
       id: "before",
