@@ -13,6 +13,7 @@ mod daily;
 mod facts;
 mod freshness;
 mod keys;
+mod laid;
 mod mirror;
 mod notifications;
 pub mod protocol;
@@ -46,7 +47,7 @@ use crate::store::{self, ControlKey, ControlRecord, Family};
 use agreement::Owed;
 pub use counters::{add, all as all_counting, of_isolate as counting};
 pub use freshness::age_days;
-pub use protocol::{Call, Changed, Content, ControlCall, Counts, PutFacts, Republished, Told, control, of};
+pub use protocol::{Call, Changed, Content, ControlCall, Counts, PutFacts, Republished, Told, control, id, of};
 
 /// Calls of ledgers that one alarm makes take that long, and the last one a little longer: what KV has to be told does
 /// not wait for them.
@@ -73,6 +74,7 @@ pub struct Operator {
     alarm: Alarm,
     publisher: Publisher,
     freshness: freshness::Freshness,
+    laid: laid::Looks,
 }
 
 impl DurableObject for Operator {
@@ -90,6 +92,7 @@ impl DurableObject for Operator {
             alarm: Alarm::default(),
             publisher: Publisher::default(),
             freshness: freshness::Freshness::default(),
+            laid: laid::Looks::default(),
         }
     }
 
@@ -114,6 +117,9 @@ impl DurableObject for Operator {
         }
         let is_tick = matches!(envelope.call, Call::Tick);
         let last_change = if envelope.call.changes_key() { Some(mirror::last_change(&sql)?) } else { None };
+        if is_tick {
+            self.laid.ask();
+        }
         let moves_brake = matches!(envelope.call, Call::Control(_, Some(_)));
         if !adds_up_alone {
             self.hand_over(&sql, circumstances.now());
@@ -188,6 +194,12 @@ impl Operator {
         }
         if let Err(error) = republish::ask_ledgers(&sql, &self.env, Circumstances::default()).await {
             worker::console_error!("ledgers are not asked to lay anew: {error}");
+        }
+        if let Err(error) = laid::serve(&sql, &self.env).await {
+            worker::console_error!("laying keys: {error}");
+        }
+        if let Err(error) = self.laid.serve(&sql, &self.env).await {
+            worker::console_error!("looking at KV: {error}");
         }
         if !hooks::is_on()
             && let Err(error) = republish::sweep(&sql, &self.env, real_now()).await
@@ -278,9 +290,11 @@ impl Operator {
         if self.handed_over.get() || sql.is_read_only() {
             return;
         }
-        match control::hand_over(sql, now, Config::get(&self.env).mode_ceiling) {
+        let handed_over = control::hand_over(sql, now, Config::get(&self.env).mode_ceiling);
+        let of = protocol::id(&self.env).unwrap_or_default();
+        match handed_over.and_then(|()| laid::begin(sql, &of, real_now())) {
             Ok(()) => self.handed_over.set(true),
-            Err(error) => worker::console_error!("the ceiling is not handed over: {error}"),
+            Err(error) => worker::console_error!("what the release before left is not taken over: {error}"),
         }
     }
 
@@ -305,6 +319,8 @@ impl Operator {
             mirror::next_due_millis(sql)?,
             tenants::next_due_millis(sql)?,
             republish,
+            laid::next_due_millis(sql)?,
+            self.laid.next_due_millis(sql)?,
             daily,
             stale,
             (!self.has_told.get()).then(|| self.owed.due_millis()),

@@ -18,8 +18,9 @@ use worker::{Context, Env};
 use crate::platform::{Deadline, real_millis, within};
 use cache::{Age, Cache};
 pub use families::{
-    ControlKey, ControlRecord, FactsKey, FactsRecord, Family, Kept, KeyKey, KeyRecord, Machine, PeerKey, PeerRecord,
-    PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Rank, Record, TenantKey, TenantRecord, Usable, Validity, Versions,
+    ControlKey, ControlRecord, FactsKey, FactsRecord, Family, Kept, KeyKey, KeyRecord, LaidKey, LaidRecord, Machine,
+    PeerKey, PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Rank, Record, TenantKey, TenantRecord, Usable,
+    Validity, Versions,
 };
 pub use kv::Kv;
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
+use tidegate_engine::TenantId;
 use tidegate_wire::base64;
 use tidegate_wire::problem::Problem;
 use worker::Context;
@@ -12,10 +13,12 @@ use super::facts;
 use crate::access::Principal;
 use crate::config::Config;
 use crate::durable::client::Circumstances;
+use crate::durable::keys;
 use crate::http::Request;
 use crate::metrics::{self, Counter};
-use crate::platform::Deadline;
-use crate::store::{Access, ControlKey, ControlRecord, KeyKey};
+use crate::operator;
+use crate::platform::{Deadline, real_now};
+use crate::store::{Access, KeyKey, LaidKey, StoreError};
 
 /// Beyond this nothing is hashed: a key is shorter.
 const MAX_KEY: usize = 200;
@@ -62,17 +65,12 @@ pub async fn verify(
         });
     }
     let Some(record) = record else {
-        // a namespace that was emptied or exchanged says nothing of keys
-        let is_laid = match access.cached(&ControlKey) {
-            Some((Some(_), _)) => Ok(true),
-            _ => access.read_all(&[ControlKey]).await.map(|control| control.iter().any(Option::is_some)),
-        };
-        if is_laid.map_err(|error| Unverified::Unknown(error.as_str()))? {
-            return Err(wrong());
-        }
-        // of a new deployment, whose object lays the ceiling when it first runs
-        facts::hand_over_later(&ControlRecord::default(), access.env, context, Circumstances::default());
-        return Err(Unverified::Unknown("the KV store is empty"));
+        let is_wrong = is_missing_alone(access, context, key).await;
+        return Err(if is_wrong.map_err(|error| Unverified::Unknown(error.as_str()))? {
+            wrong()
+        } else {
+            Unverified::Unknown("the KV store has not all keys")
+        });
     };
     let now = Circumstances::of(request).unwrap_or_default().now();
     if record.validity.has_expired(now) {
@@ -94,6 +92,25 @@ pub async fn verify(
         tenant: record.tenant.clone(),
         gateway: record.gateway.unwrap_or_default(),
     })
+}
+
+/// Whether KV has all keys but this one, which it has not: then it is wrong. One that was emptied or exchanged, or that is
+/// being laid anew, says nothing of keys, whatever else it has.
+async fn is_missing_alone(access: &Access<'_>, context: &Context, key: &str) -> Result<bool, StoreError> {
+    let (laid, _) = access.get(&LaidKey).await?;
+    let of = operator::id(access.env);
+    let laid = laid.filter(|laid| Some(&laid.of) == of.as_ref());
+    let Some(laid) = laid else {
+        // of a new deployment, whose object lays it when it first runs; or one that is lost, which that object is to see
+        facts::wake_later(access.env, context, Circumstances::default());
+        return Ok(false);
+    };
+    Ok(laid.has_all(tenant_of(key).as_ref(), real_now()))
+}
+
+/// To which tenant a key's id leads.
+fn tenant_of(key: &str) -> Option<TenantId> {
+    keys::tenant_of(key.strip_prefix("tg_")?.rsplit_once('_')?.0)
 }
 
 /// From where a call comes, as the header field says in which that is told. Where a proxy adds to what was sent to it, the

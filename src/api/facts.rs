@@ -96,11 +96,18 @@ async fn change(caller: &Caller<'_>, put: PutFacts) -> Result<Response, Failure>
 /// Wakes the operator's object after the answer where KV has not heard yet that it took the place of the release
 /// before's.
 pub fn hand_over_later(control: &ControlRecord, env: &Env, context: &Context, circumstances: Circumstances) {
+    if !control.handed_over {
+        wake_later(env, context, circumstances);
+    }
+}
+
+/// Wakes the operator's object after the answer where KV has not what it should.
+pub fn wake_later(env: &Env, context: &Context, circumstances: Circumstances) {
     thread_local! {
         static ASKED_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
     }
     let now = real_millis();
-    if control.handed_over || now.saturating_sub(ASKED_AT.get()) < ASKED_EVERY_MILLIS {
+    if now.saturating_sub(ASKED_AT.get()) < ASKED_EVERY_MILLIS {
         return;
     }
     ASKED_AT.set(now);

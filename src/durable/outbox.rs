@@ -167,6 +167,11 @@ pub fn assert_again(change: &Change<'_>, key: &str) -> Result<(), SqlError> {
     change.run("UPDATE outbox SET again = ?2 WHERE key = ?1", values![key, Again::TWICE.number()])
 }
 
+/// Has KV told nothing more under a key.
+pub fn withdraw(change: &Change<'_>, key: &str) -> Result<(), SqlError> {
+    change.run("DELETE FROM outbox WHERE key = ?1", values![key])
+}
+
 /// Whether fewer rows wait than one step of laying anew brings.
 pub fn has_room(sql: &Sql) -> Result<bool, SqlError> {
     let waiting = "SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE rank < ?1 LIMIT ?2)";
@@ -182,6 +187,13 @@ pub fn is_told(sql: &Sql, key: &str) -> Result<bool, SqlError> {
 /// Whether KV is still to be told something under a key, be it once more.
 pub fn waits(sql: &Sql, key: &str) -> Result<bool, SqlError> {
     Ok(sql.number("SELECT 1 FROM outbox WHERE key = ?1", values![key])?.is_some())
+}
+
+/// Whether KV is still to be told of an API key that works, be it once more.
+pub fn has_keys(sql: &Sql) -> Result<bool, SqlError> {
+    // `0` follows `/`
+    let waits = "SELECT 1 FROM outbox WHERE key >= 'key/' AND key < 'key0' AND json IS NOT NULL LIMIT 1";
+    Ok(sql.number(waits, Vec::new())?.is_some())
 }
 
 struct Row {

@@ -19,8 +19,8 @@ use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::keys::{self, Key, NewKey};
 use crate::durable::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
-use crate::durable::walk::Expected;
-use crate::durable::{self, json};
+use crate::durable::walk::{self, Expected};
+use crate::durable::{self, json, outbox};
 use crate::http;
 use crate::operator::protocol::{self as operator, Handed, KeyEvent};
 use crate::platform::{jittered, real_millis};
@@ -32,6 +32,9 @@ const MAX_EXPECTED: i64 = 1_000;
 const TOLD_AT_ONCE: i64 = 50;
 /// The operator's object is awaited where a caller waits, too.
 const OPERATOR_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The document with the number of the round in which keys were last laid anew.
+const LAID: &str = "laid";
 
 const TABLES: &[&str] = &[
     // what the operator's object is still to be told; `due` is in milliseconds of the real clock
@@ -107,6 +110,7 @@ fn answer(sql: &Sql, act: Act<'_>, call: KeyCall) -> Result<Response, SqlError> 
             json(&living)
         }
         KeyCall::Fetch => json(&true),
+        KeyCall::Lay(round) => json(&lay(sql, round)?),
         KeyCall::IsPublished(_) => json(&false),
     }
 }
@@ -179,6 +183,21 @@ fn bury(change: &Change<'_>, act: Act<'_>, key: &Key) -> Result<(), SqlError> {
     let entry = (Some(to_text(&key.shown())?), None);
     audit::write(change, act, "key.revoke", &key.id, entry.clone())?;
     queue(change, &KeyEvent::Gone(key.hash.clone(), key.note(act, "key.revoke", entry)))
+}
+
+/// Lays all keys anew, once in a round of that number; whether KV has confirmed all of them.
+fn lay(sql: &Sql, round: u64) -> Result<bool, SqlError> {
+    if let Some(tenant) = tenant(sql)?
+        && walk::load(sql, LAID)? != Some(round)
+    {
+        sql.change(|change| {
+            for Expected { key, json, metadata } in expected(change, &tenant)? {
+                outbox::lay_anew(change, &key, &json, metadata.as_deref())?;
+            }
+            walk::save(change, LAID, &round)
+        })?;
+    }
+    Ok(!outbox::has_keys(sql)?)
 }
 
 /// Revokes all keys of a tenant that is forgotten. What remains are their tombstones.

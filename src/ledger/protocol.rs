@@ -121,6 +121,9 @@ pub enum KeyCall {
     Living(Vec<String>),
     /// Has the ledger fetch what the operator's object has of its keys. Answered with `true`.
     Fetch,
+    /// Has the tenant's keys laid anew for KV, once in a round of that number. Answered with whether KV has confirmed all
+    /// of them.
+    Lay(u64),
     /// Answered with whether KV has confirmed what was last laid under the key, within two seconds, and the operator's
     /// object knows of it.
     IsPublished(KeyKey),
@@ -135,7 +138,7 @@ impl KeyCall {
     /// Whether something has to be fetched before it is answered; `lacks`: the ledger has no keys.
     pub const fn fetches(&self, lacks: bool) -> bool {
         match self {
-            Self::Fetch => true,
+            Self::Fetch | Self::Lay(_) => true,
             Self::Make(_) | Self::List(_) | Self::Used(_) => lacks,
             Self::Revoke(_) | Self::Living(_) | Self::IsPublished(_) => false,
         }

@@ -105,7 +105,7 @@ pub fn store(change: &Change<'_>, stored: &mut Stored) -> Result<(), SqlError> {
 
 /// Has KV told nothing by this object.
 pub fn unlay(change: &Change<'_>) -> Result<(), SqlError> {
-    change.run("DELETE FROM outbox WHERE key = ?1", values![ControlKey.key()])
+    outbox::withdraw(change, &ControlKey.key())
 }
 
 /// In the operator's own object: leaves KV to `control`, which has published `published` when it was told what was `held`

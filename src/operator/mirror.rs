@@ -21,8 +21,8 @@ use serde::Deserialize;
 use tidegate_engine::{TenantId, Timestamp};
 use worker::Env;
 
-use super::CALLING_MILLIS;
 use super::protocol::{Handed, KeyEvent};
+use super::{CALLING_MILLIS, laid};
 use crate::durable::audit;
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::keys::{self, Key};
@@ -82,6 +82,7 @@ pub fn take(sql: &Sql, events: Vec<KeyEvent>, at: Timestamp) -> Result<bool, Sql
                 KeyEvent::Made(key, note) => {
                     if !keys::is_known(change, &key.hash)? && !keys::is_revoked(change, &key.hash)? {
                         mirror(change, &key)?;
+                        key.tenant.iter().try_for_each(|tenant| laid::include(change, tenant))?;
                         audit::take(change, note)?;
                     }
                 }

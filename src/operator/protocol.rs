@@ -20,6 +20,11 @@ pub fn of(env: &Env, actor: &str, circumstances: Circumstances) -> Client {
     Client::new(env, BINDING, NAME, actor, circumstances)
 }
 
+/// The id of the operator's own object: no other deployment has one of the same.
+pub fn id(env: &Env) -> Option<String> {
+    env.durable_object(BINDING).ok()?.id_from_name(NAME).ok().map(|id| id.to_string())
+}
+
 /// The way to the object that has the ceiling. It takes [`Call::ToControl`] alone, which the release before cannot read:
 /// it would take what lies there for all that the operator has.
 pub fn control(env: &Env, actor: &str, circumstances: Circumstances) -> Client {

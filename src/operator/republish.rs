@@ -9,14 +9,14 @@ use tidegate_stored::Document;
 use worker::Env;
 
 use super::protocol::{self, Call, ControlCall, Republished};
-use super::{CALLING_MILLIS, control, facts, trail};
+use super::{CALLING_MILLIS, control, facts, laid, trail};
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, retry_after_millis};
-use crate::durable::sql::{Sql, SqlError, integer, values};
+use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
 use crate::durable::{keys, outbox};
 use crate::ledger::protocol::{self as ledger, KeyCall};
-use crate::platform::{jittered, real_millis, within};
+use crate::platform::{jittered, real_millis, real_now, within};
 use crate::store::{BINDING, Family, KeyKey, KeyRecord, Kv};
 
 const REPUBLISH: &str = "republish";
@@ -46,8 +46,7 @@ pub fn begin(sql: &Sql, act: Act<'_>) -> Result<Republished, SqlError> {
         for Expected { key, json, metadata } in records(change)? {
             outbox::lay_anew(change, &key, &json, metadata.as_deref())?;
         }
-        let place = Some(0_i64);
-        walk::save(change, REPUBLISH, &Walk { day: act.at.date(), place })?;
+        laid::begin_round(change, real_now())?;
         // those that have keys alone are recorded nowhere
         let asked = "INSERT INTO republish (tenant, due, attempts)
             SELECT id, 0, 0 FROM tenant UNION SELECT tenant, 0, 0 FROM key WHERE tenant IS NOT NULL
@@ -58,6 +57,16 @@ pub fn begin(sql: &Sql, act: Act<'_>) -> Result<Republished, SqlError> {
         trail::write(change, act, "kv.republish", "kv", (None, audit::json(&republished)?), None)?;
         Ok(republished)
     })
+}
+
+/// Begins to lay the keys anew that are bound to no tenant.
+pub fn begin_own_keys(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> {
+    walk::save(change, REPUBLISH, &Walk { day: now.date(), place: Some(0_i64) })
+}
+
+/// Whether that is still under way.
+pub fn lays_own_keys(sql: &Sql) -> Result<bool, SqlError> {
+    Ok(walk::load::<Walk<i64>>(sql, REPUBLISH)?.is_some_and(|walk| walk.place.is_some()))
 }
 
 /// Lays the next keys anew, if the outbox has room for them.
@@ -133,6 +142,7 @@ pub async fn sweep(sql: &Sql, env: &Env, now: Timestamp) -> Result<bool, SqlErro
     };
     if place == Place::Known(0) {
         sweep_ceiling(env).await;
+        laid::look(sql, env).await?;
     }
     let next = match (Kv::new(env, BINDING), place) {
         (None, _) => None,

@@ -48,8 +48,8 @@ pub fn are_of_control(sql: &Sql) -> Result<bool, SqlError> {
 
 /// 1: what 67205e3 has. 2: what the operator is told, what isolates told, revoked keys, how far all is laid anew, and the
 /// outbox by rank. 3: until when, from where and on which day last keys are used. 4: which keys of tenants are to be handed
-/// over to their ledgers.
-pub const STEPS: [Step; 4] = [
+/// over to their ledgers. 5: which ledgers are still to lay their keys.
+pub const STEPS: [Step; 5] = [
     |change| TABLES.iter().chain(keys::TABLE).chain(audit::TABLES).try_for_each(|table| change.run(table, Vec::new())),
     |change| {
         let mut tables = super::notifications::TABLES
@@ -64,4 +64,5 @@ pub const STEPS: [Step; 4] = [
     },
     keys::add_columns,
     super::mirror::create,
+    |change| super::laid::TABLE.iter().try_for_each(|table| change.run(table, Vec::new())),
 ];

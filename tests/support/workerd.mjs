@@ -65,8 +65,8 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
  * @property {() => Promise<void>} stop TERM, then KILL after two seconds; removes the temporary folder
  * @property {() => Promise<void>} kill KILL at once, as a crash would
  * @property {() => string} output what workerd and the worker have written so far (the last 64 K)
- * @property {(mode: LedgerMode, options?: { ms?: number, calls?: number }) => Promise<void>} setLedgerMode how the tenants'
- *   ledgers fail, for so many calls; with `faultyLedger` only
+ * @property {(mode: LedgerMode, options?: { ms?: number, calls?: number, name?: string }) => Promise<void>} setLedgerMode how the
+ *   tenants' ledgers, or the one of that name, fail, for so many calls; with `faultyLedger` only
  * @property {() => Promise<number>} ledgerAsked how often they were asked in this mode; with `faultyLedger` only
  * @property {(tenant: string) => Promise<boolean>} ledgerHolds whether mode `hold` has a batch of this tenant to hold; with `faultyLedger` only
  * @property {() => Promise<string[]>} batches the bytes of the latest batches in the order in which the ledger got
