@@ -15,8 +15,11 @@ use super::walk::Expected;
 use crate::access::Role;
 use crate::store::{Family, GatewaySettings, KeyKey, KeyRecord, Validity};
 
-/// Keys of one tenant, or of none, that live at once.
+/// Keys of one tenant, or of none, that live at once: of those that operators make, and of all others. So nobody's
+/// operators leave no room for the keys that are an admin's.
 const MAX_KEYS: i64 = 100;
+/// The same with those that have expired, of which the first ones go then.
+const MAX_KEPT: i64 = 150;
 /// Keys of the same tenant, role and name that live at once: the old one and its successor.
 const MAX_NAMESAKES: i64 = 2;
 /// How long it is known that a key was revoked.
@@ -224,12 +227,16 @@ pub struct Shown<'a> {
 /// A conflict where as many live already as may.
 pub fn make(change: &Change<'_>, act: Act<'_>, new: NewKey) -> Result<Key, SqlError> {
     let (tenant, role) = (new.tenant.as_ref().map(TenantId::as_str), new.role.as_str());
-    let of_tenant = "SELECT COUNT(*) FROM key WHERE tenant IS ?1";
-    if change.number(of_tenant, values![tenant])?.unwrap_or(0) >= MAX_KEYS {
-        return Err(Problem::conflict(format!("{MAX_KEYS} keys live already: revoke one first")).into());
+    let living = format!("SELECT COUNT(*) FROM key WHERE {OF_KIND} AND (expires_at IS NULL OR expires_at > ?3)");
+    let kind = new.role.is_handed_out_by_operators();
+    if change.number(&living, values![tenant, i64::from(kind), act.at.0])?.unwrap_or(0) >= MAX_KEYS {
+        let whose = if kind { "of viewers and operators" } else { "of gateways, admins and for metrics" };
+        let why = format!("{MAX_KEYS} keys {whose} live already: revoke one first");
+        return Err(Problem::conflict(why).in_field("role").into());
     }
-    let namesakes = "SELECT COUNT(*) FROM key WHERE tenant IS ?1 AND role = ?2 AND name = ?3";
-    let namesakes = change.number(namesakes, values![tenant, role, new.name.as_str()])?;
+    let namesakes = "SELECT COUNT(*) FROM key
+        WHERE tenant IS ?1 AND role = ?2 AND name = ?3 AND (expires_at IS NULL OR expires_at > ?4)";
+    let namesakes = change.number(namesakes, values![tenant, role, new.name.as_str(), act.at.0])?;
     if namesakes.unwrap_or(0) >= MAX_NAMESAKES {
         let why = "two keys of this tenant, role and name live already: revoke one first";
         return Err(Problem::conflict(why).in_field("name").into());
@@ -238,6 +245,21 @@ pub fn make(change: &Change<'_>, act: Act<'_>, new: NewKey) -> Result<Key, SqlEr
     insert(change, &key)?;
     outbox::lay_key(change, &KeyKey(key.hash.clone()), &key.record(), key.metadata()?)?;
     Ok(key)
+}
+
+/// The condition that a key is of the tenant `?1`, and of the kind that operators make or not (`?2`): as
+/// [`Role::is_handed_out_by_operators`].
+const OF_KIND: &str = "tenant IS ?1 AND (role IN ('viewer', 'operator')) = ?2";
+
+/// The keys that are to go before another one of that tenant and role is made: those that expired first, where there are
+/// many.
+pub fn surplus(sql: &Sql, tenant: Option<&TenantId>, role: Role, now: Timestamp) -> Result<Vec<Key>, SqlError> {
+    let expired = format!(
+        "SELECT {ROW} FROM key WHERE {OF_KIND} AND expires_at <= ?3 ORDER BY expires_at
+         LIMIT MAX(0, (SELECT COUNT(*) FROM key WHERE {OF_KIND}) + 1 - ?4)"
+    );
+    let kind = i64::from(role.is_handed_out_by_operators());
+    sql.records(&expired, values![tenant.map(TenantId::as_str), kind, now.0, MAX_KEPT])
 }
 
 /// Writes down a key that KV has.

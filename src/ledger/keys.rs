@@ -169,6 +169,9 @@ pub async fn fetch_into(sql: &Sql, env: &Env, tenant: &TenantId, now: Timestamp)
 }
 
 fn make(change: &Change<'_>, act: Act<'_>, new: NewKey) -> Result<String, SqlError> {
+    for expired in keys::surplus(change, new.tenant.as_ref(), new.role, act.at)? {
+        bury(change, Act { actor: audit::SYSTEM, ..act }, &expired)?;
+    }
     let key = keys::make(change, act, new)?;
     let shown = to_text(&key.shown())?;
     let entry = (None, Some(shown.clone()));

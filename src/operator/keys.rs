@@ -13,6 +13,10 @@ use crate::durable::sql::{Change, Sql, SqlError, from_text, to_text};
 /// release before ask for such ones here.
 pub fn create(sql: &Sql, act: Act<'_>, new: NewKey) -> Result<Box<RawValue>, SqlError> {
     sql.change(|change| {
+        for expired in keys::surplus(change, new.tenant.as_ref(), new.role, act.at)? {
+            let tenant = expired.tenant.clone();
+            remove(change, Act { actor: audit::SYSTEM, ..act }, expired, tenant.as_ref())?;
+        }
         let key = keys::make(change, act, new)?;
         let shown = to_text(&key.shown())?;
         trail::write(change, act, "key.create", &key.id, (None, Some(shown.clone())), key.tenant.as_ref())?;

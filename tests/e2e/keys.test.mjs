@@ -134,13 +134,21 @@ test("two keys of a name live at once, so that one can take over from the other"
   assert.equal((await as(second.key, "POST", "/v1/decide", message)).status, 200);
 });
 
-test("a tenant has at most 100 keys, and the others have theirs", async () => {
+test("a tenant has at most 100 keys of its people, and the others have theirs", async () => {
   for (let number = 0; number < 100; number += 1) {
     await make({ role: "viewer", tenant: "crowded", name: `viewer ${number}` });
   }
   const one = { role: "viewer", tenant: "crowded", name: "one more" };
-  assert.equal((await client.ask("POST", "/v1/keys", { body: one })).status, 409);
+  for (const role of ["viewer", "operator"]) {
+    const { status, json } = await client.ask("POST", "/v1/keys", { body: { ...one, role } });
+    assert.deepEqual([status, json.field], [409, "role"]);
+  }
   await make({ ...one, tenant: "roomy" });
+  // what its operators make leaves room for what is an admin's
+  const { id, key } = await make({ ...one, role: "gateway" });
+  const message = event({ tenant: "crowded", header: "" });
+  assert.equal((await as(key, "POST", "/v1/decide", message)).status, 200);
+  assert.equal((await client.ask("DELETE", `/v1/keys/${id}`)).status, 204);
   const first = await client.ask("GET", "/v1/keys?tenant=crowded&limit=60");
   assert.equal(first.json.items.length, 60);
   const second = await client.ask("GET", `/v1/keys?tenant=crowded&limit=60&cursor=${first.json.next}`);
@@ -148,6 +156,28 @@ test("a tenant has at most 100 keys, and the others have theirs", async () => {
   const names = [...first.json.items, ...second.json.items].map(({ name }) => name);
   assert.equal(new Set(names).size, 100);
   assert.equal(names[0], "viewer 99", "newest first");
+});
+
+test("keys that have expired take no room, neither of those of one name nor of all, and go when there are many", async () => {
+  const tenant = "expiring";
+  const bounded = { role: "viewer", tenant, name: "report", expires_at: "2026-10-01T13:00:00Z" };
+  for (let number = 0; number < 2; number += 1) await make(bounded);
+  assert.equal((await client.ask("POST", "/v1/keys", { now: NOW, body: bounded })).status, 409);
+  const later = NOW + 3600;
+  const next = { ...bounded, expires_at: "2026-10-01T14:00:00Z" };
+  for (let number = 0; number < 2; number += 1) await make(next, { now: later });
+  for (let number = 0; number < 48; number += 1) await make({ ...next, name: `${number}` }, { now: later });
+  const last = { role: "viewer", tenant, name: "lasting" };
+  for (let number = 0; number < 100; number += 1) {
+    await make({ ...last, name: `lasting ${number}` }, { now: later + 3600 });
+  }
+  const { json } = await client.ask("GET", `/v1/keys?tenant=${tenant}&limit=1000`);
+  assert.equal(json.items.length, 150);
+  const expired = json.items.filter((/** @type {any} */ { expires_at }) => expires_at === bounded.expires_at);
+  assert.deepEqual(expired, [], "those that expired first are gone");
+  const trail = await client.ask("GET", `/v1/tenants/${tenant}/audit?limit=1000`);
+  const revoked = trail.json.items.filter((/** @type {any} */ { action }) => action === "key.revoke");
+  assert.deepEqual([revoked.length, revoked[0].actor], [2, "system"]);
 });
 
 test("nobody makes, sees or revokes a key above or outside", async () => {
