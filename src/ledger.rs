@@ -56,6 +56,7 @@ use crate::hooks;
 use crate::http;
 use crate::platform::{Deadline, real_millis, real_now};
 use crate::store::Access;
+use admission::Admitted;
 use site::Site;
 
 pub use protocol::{
@@ -104,21 +105,20 @@ impl DurableObject for Ledger {
         let Some(common) = self.common().await else {
             return Ok(http::problem(&Problem::unavailable("the catalog or the ceiling cannot be read"))?.into());
         };
-        if envelope.call.only_reads() && self.is_empty()? {
-            return self.answer_empty(&common, envelope);
-        }
-        let sql = self.sql()?;
         let tenant: TenantId = envelope.name.parse().map_err(|error| SqlError::Failed(format!("{error}")))?;
-        match self.admission.admits(&sql, &self.env, &tenant, &envelope.call).await {
-            Ok(true) => {}
-            Ok(false) => {
+        if self.is_empty()?
+            && let Some(response) = self.answer_empty(&common, &envelope.call, &body)?
+        {
+            return Ok(response);
+        }
+        let sql = match self.admitted(&tenant, &envelope.call).await {
+            Ok(Some(sql)) => sql,
+            Ok(None) => {
                 let tenants = if let Call::Record(batch) = &envelope.call { batch.messages() } else { 0 };
-                let unrecorded = Unrecorded { tenants, ..Unrecorded::default() };
-                let refused = Recorded { dropped: Some(Dropped::NoPlace), unrecorded, ..Recorded::default() };
-                return Ok(durable::respond(json(&refused))?.into());
+                return refused(Unrecorded { tenants, ..Unrecorded::default() });
             }
             Err(error) => return Ok(durable::respond(Err(error))?.into()),
-        }
+        };
         if matches!(envelope.call, Call::Republish)
             && let Err(error) = keys::fetch_into(&sql, &self.env, &tenant, envelope.circumstances.now()).await
         {
@@ -294,11 +294,31 @@ impl Ledger {
         Ok(self.fit.get().is_none() && !schema::exists(&Sql::new(&self.state.storage()))?)
     }
 
-    /// Answers of a tenant of which nothing is stored, and stores nothing for it: whoever asks after tenants that are
-    /// none leaves no objects behind.
-    fn answer_empty(&self, common: &Common, envelope: Envelope<Call>) -> worker::Result<Response> {
+    /// Answers the call in `body` of a tenant of which nothing is stored, and stores nothing for it: whoever asks after
+    /// tenants that are none, or would change them, leaves no objects behind. `None`: the call begins the tenant.
+    fn answer_empty(&self, common: &Common, call: &Call, body: &[u8]) -> worker::Result<Option<Response>> {
+        if matches!(call, Call::Record(_)) {
+            let begins = Config::get(&self.env).auto_tenants;
+            return if begins { Ok(None) } else { refused(Unrecorded::default()).map(Some) };
+        }
+        let begins = call.begins();
+        let envelope: Envelope<Call> = Envelope::read(body).map_err(SqlError::Failed)?;
         let answer = self.tentatively(|change| self.answer(change, common, envelope));
-        Ok(durable::respond(answer)?.into())
+        Ok(if begins && answer.is_ok() { None } else { Some(durable::respond(answer)?.into()) })
+    }
+
+    /// The tables, where the call may write what makes the tenant known.
+    async fn admitted(&self, tenant: &TenantId, call: &Call) -> Result<Option<Sql>, SqlError> {
+        let open = || if self.is_empty()? { Ok(None) } else { self.sql().map(Some) };
+        let admitted = self.admission.admits(open, &self.env, tenant, call).await?;
+        if admitted == Admitted::No {
+            return Ok(None);
+        }
+        let sql = self.sql()?;
+        if admitted == Admitted::Now {
+            admission::write_down(&sql)?;
+        }
+        Ok(Some(sql))
     }
 
     /// Answers out of tables of which nothing stays.
@@ -372,4 +392,10 @@ impl Ledger {
         });
         Ok(())
     }
+}
+
+/// The answer to a batch of which nothing is written down.
+fn refused(unrecorded: Unrecorded) -> worker::Result<Response> {
+    let refused = Recorded { dropped: Some(Dropped::NoPlace), unrecorded, ..Recorded::default() };
+    Ok(durable::respond(json(&refused))?.into())
 }

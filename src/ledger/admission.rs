@@ -26,6 +26,15 @@ pub struct Admission {
     answer: Cell<Option<Answer>>,
 }
 
+/// Whether a call may write.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Admitted {
+    Yes,
+    /// It may, which is to be written down.
+    Now,
+    No,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Admitted,
@@ -37,41 +46,51 @@ enum Answer {
 
 impl Admission {
     /// Whether `call` may write what makes the tenant known. Asks the operator's object once; its answer is stored.
-    pub async fn admits(&self, sql: &Sql, env: &Env, tenant: &TenantId, call: &Call) -> Result<bool, SqlError> {
+    /// `open`: the tables, if there are any.
+    pub async fn admits(
+        &self,
+        open: impl FnOnce() -> Result<Option<Sql>, SqlError>,
+        env: &Env,
+        tenant: &TenantId,
+        call: &Call,
+    ) -> Result<Admitted, SqlError> {
         let puts_policy = match call {
             Call::PutPolicy(_) => true,
             Call::Record(_) => false,
-            _ => return Ok(true),
+            _ => return Ok(Admitted::Yes),
         };
         let now = real_millis();
         match self.answer.get() {
-            Some(Answer::Admitted) => return Ok(true),
-            Some(Answer::Refused(until)) if now < until && !puts_policy => return Ok(false),
-            Some(Answer::Untold(until)) if now < until => return Ok(true),
+            Some(Answer::Admitted) => return Ok(Admitted::Yes),
+            Some(Answer::Refused(until)) if now < until && !puts_policy => return Ok(Admitted::No),
+            Some(Answer::Untold(until)) if now < until => return Ok(Admitted::Yes),
             _ => {}
         }
-        let stored = "SELECT COUNT(*) FROM document WHERE name = 'admitted'";
-        if sql.number(stored, values![])?.is_some_and(|count| count > 0) {
+        let sql = open()?;
+        let stored = "SELECT 1 FROM document WHERE name = 'admitted'";
+        if let Some(sql) = &sql
+            && sql.number(stored, values![])?.is_some()
+        {
             self.answer.set(Some(Answer::Admitted));
-            return Ok(true);
+            return Ok(Admitted::Yes);
         }
         // what is recorded already goes on being recorded
-        let is_known = puts_policy || policies::tenant(sql)?.is_some();
+        let is_recorded = sql.as_ref().map(policies::tenant).transpose()?.flatten().is_some();
+        let is_known = puts_policy || is_recorded;
         let operator = operator::of(env, audit::SYSTEM, Circumstances::default());
         let admit = operator::Call::Admit(tenant.clone(), is_known);
         match operator.call::<bool>(&admit, stretched(DEADLINE)).await {
             Ok(true) => {
-                sql.change(|change| policies::store(change, "admitted", "true"))?;
                 self.answer.set(Some(Answer::Admitted));
-                Ok(true)
+                Ok(Admitted::Now)
             }
             Ok(false) => {
                 self.answer.set(Some(Answer::Refused(now + ASKED_AGAIN_MILLIS)));
-                Ok(false)
+                Ok(Admitted::No)
             }
             Err(_) if is_known => {
                 self.answer.set(Some(Answer::Untold(now + ASKED_AGAIN_MILLIS)));
-                Ok(true)
+                Ok(Admitted::Yes)
             }
             Err(_) => Err(Problem::unavailable("whether this tenant is recorded cannot be told").into()),
         }
@@ -81,4 +100,9 @@ impl Admission {
     pub fn forget(&self) {
         self.answer.set(None);
     }
+}
+
+/// Writes down that the tenant was admitted.
+pub fn write_down(sql: &Sql) -> Result<(), SqlError> {
+    sql.change(|change| policies::store(change, "admitted", "true"))
 }

@@ -213,6 +213,19 @@ impl Call {
         )
     }
 
+    /// Whether it may begin a tenant of which nothing is stored.
+    pub const fn begins(&self) -> bool {
+        matches!(
+            self,
+            Self::Record(_)
+                | Self::PutPolicy(_)
+                | Self::Note(_)
+                | Self::Pauses(PauseCall::Create { .. })
+                | Self::Webhooks(WebhookCall::Create { .. })
+                | Self::Republish
+        )
+    }
+
     /// Whether it is a change by the holder of a key, of which there is a limit. What is recorded of mail is none.
     pub const fn is_limited(&self) -> bool {
         if let Self::Keys(call) = self {

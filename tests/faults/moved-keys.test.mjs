@@ -134,9 +134,10 @@ test("an upgrade moves each tenant's keys to its ledger, and they work, are list
   assert.equal(operator.key.length, 6, "the release before finds what it left");
   const unbound = await ask(edge, "GET", "/v1/keys", { key: KEYS.helpdesk.key });
   assert.deepEqual(names(unbound.json.items), OF_CONTOSO);
-  assert.equal(
-    (await ask(edge, "GET", "/v1/tenants/fabrikam")).status,
-    404,
+  const { items } = (await ask(edge, "GET", "/v1/tenants")).json;
+  assert.deepEqual(
+    items.map((/** @type {any} */ { tenant }) => tenant),
+    ["contoso"],
     "by keys alone no tenant is recorded",
   );
 });
@@ -303,6 +304,37 @@ test("a ledger that has keys alone looks once a day whether KV has them", async 
   await until("it is there again", async () =>
     (await kv.keys()).some((key) => key.name === name && key.value === stored),
   );
+});
+
+test("what is refused to a tenant of which nothing is stored leaves no tables of it", async () => {
+  const { edge, stateDir } = await opened();
+  await listed(edge, "contoso");
+  await settled(stateDir);
+  const before = stored(stateDir).ledgers.length;
+  const at = "/v1/tenants/nobody";
+  const expires_at = new Date((NOW + DAY) * 1000).toISOString();
+  /** @type {[string, string, number, object?][]} */
+  const calls = [
+    ["PUT", `${at}/servers/ex01.contoso.com/exemption`, 404, { reason: "x", expires_at }],
+    ["DELETE", `${at}/servers/ex01.contoso.com/exemption`, 404],
+    ["DELETE", `${at}/servers/ex01.contoso.com`, 404],
+    ["PATCH", `${at}/pauses/1`, 404, { days: 2 }],
+    ["DELETE", `${at}/pauses/1`, 404],
+    ["POST", `${at}/pauses`, 422, { days: 366, reason: "x" }],
+    ["POST", `${at}/webhooks/1/rotate`, 404],
+    ["DELETE", `${at}/webhooks/1`, 404],
+    ["DELETE", at, 404],
+  ];
+  for (const [method, path, status, body] of calls) {
+    const answer = await ask(edge, method, path, { body });
+    assert.equal(answer.status, status, `${method} ${path}: ${answer.text}`);
+    assert.equal(stored(stateDir).ledgers.length, before, `${method} ${path}`);
+  }
+  const refused = await ask(edge, "PUT", `${at}/policy`, { body: {}, headers: { "if-match": '"7"' } });
+  assert.equal(refused.status, 412);
+  assert.equal(stored(stateDir).ledgers.length, before);
+  assert.equal((await ask(edge, "POST", `${at}/pauses`, { body: { days: 2, reason: "x" } })).status, 201);
+  assert.equal(stored(stateDir).ledgers.length, before + 1, "what is done is kept");
 });
 
 test("to ask after keys of a tenant that is none, or to revoke one, makes no ledger", async () => {
