@@ -16,7 +16,7 @@ mod tenants;
 #[cfg(feature = "test-hooks")]
 mod tick;
 
-use tidegate_engine::TenantId;
+use tidegate_engine::{ServerId, TenantId};
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsValue;
 use worker::worker_sys::web_sys::Response;
@@ -122,13 +122,42 @@ impl<'a> Caller<'a> {
     }
 
     /// The page of a list that the request asks for.
-    fn range(&self) -> Result<Range, Problem> {
-        let limit = match self.request.query("limit").map(|limit| limit.parse::<u32>()) {
+    fn range(&self, kind: Cursor) -> Result<Range, Problem> {
+        let limit = match self.request.query("limit")?.map(|limit| http::number(&limit)) {
             None => DEFAULT_LIMIT,
-            Some(Ok(limit @ 1..=MAX_LIMIT)) => limit,
+            Some(Some(limit @ 1..=MAX_LIMIT)) => limit,
             Some(_) => return Err(Problem::bad_request(format!("1 to {MAX_LIMIT}")).in_field("limit")),
         };
-        Ok(Range { cursor: self.request.query("cursor"), limit })
+        let cursor = self.request.query("cursor")?;
+        if !cursor.as_deref().is_none_or(|cursor| kind.is_one(cursor)) {
+            return Err(Problem::bad_request("not the `next` of a page before").in_field("cursor"));
+        }
+        Ok(Range { cursor, limit })
+    }
+}
+
+/// What the cursors of a list are.
+#[derive(Clone, Copy)]
+enum Cursor {
+    /// Numbers of rows.
+    Number,
+    /// Ids of servers.
+    Server,
+    /// Names, or what KV gave.
+    Name,
+}
+
+impl Cursor {
+    const MAX_BYTES: usize = 512;
+
+    fn is_one(self, text: &str) -> bool {
+        let is_short = (1..=Self::MAX_BYTES).contains(&text.len());
+        is_short
+            && match self {
+                Self::Number => http::number::<u32>(text).is_some(),
+                Self::Server => ServerId::try_from(text.to_owned()).is_ok(),
+                Self::Name => text.bytes().all(|octet| octet.is_ascii_graphic()),
+            }
     }
 }
 

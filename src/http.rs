@@ -1,6 +1,7 @@
 //! Requests and responses, straight on the runtime's own types: those of `worker` ask for more than a decision needs.
 
 use std::cell::RefCell;
+use std::str::FromStr;
 
 use js_sys::futures::JsFuture;
 use js_sys::{Reflect, Uint8Array};
@@ -72,11 +73,16 @@ impl Request {
     }
 
     /// The value of a query parameter.
-    pub fn query(&self, name: &str) -> Option<String> {
-        let (_, query) = self.url.split_once('?')?;
+    ///
+    /// # Errors
+    /// It is not UTF-8.
+    pub fn query(&self, name: &'static str) -> Result<Option<String>, Problem> {
+        let (_, query) = self.url.split_once('?').unwrap_or_default();
         let query = query.split('#').next().unwrap_or_default();
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find(|(key, _)| *key == name).and_then(|(_, value)| percent_decode(&value.replace('+', " ")))
+        let Some((_, value)) = pairs.find(|(key, _)| *key == name) else { return Ok(None) };
+        let malformed = || Problem::bad_request("percent-encoded UTF-8 is asked for").in_field(name);
+        percent_decode(&value.replace('+', " ")).map(Some).ok_or_else(malformed)
     }
 
     /// The body, up to [`MAX_BODY`].
@@ -141,13 +147,80 @@ pub fn etag(rev: u64) -> String {
     format!("\"{rev}\"")
 }
 
-/// The revision that `If-Match` asks for; `None`: whatever it is (RFC 9110, section 13.1.1).
-pub fn if_match(request: &Request) -> Result<Option<u64>, Problem> {
-    let rev_of = |tag: &str| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok();
-    match request.header("if-match").as_deref() {
-        None | Some("*") => Ok(None),
-        Some(tag) => rev_of(tag).map(Some).ok_or_else(Problem::precondition_failed),
+/// A number as it is written here: no sign, no zeros before it. So each has one spelling, as addresses and tags need it.
+pub fn number<T: FromStr>(text: &str) -> Option<T> {
+    let is_plain = text.bytes().all(|octet| octet.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_| is_plain)
+}
+
+/// The revisions of which `If-Match` asks for any; `None`: whatever it is (RFC 9110, section 13.1.1). A weak tag matches
+/// none, nor does one that is no revision.
+pub fn if_match(request: &Request) -> Result<Option<IfMatch>, Problem> {
+    request.header("if-match").map_or(Ok(None), |tags| revisions(&tags))
+}
+
+/// Most tags that are read of one field.
+const MAX_TAGS: usize = 32;
+
+/// A condition that something is of one of these revisions.
+#[derive(Debug, Eq, PartialEq)]
+pub struct IfMatch {
+    pub first: u64,
+    pub others: Vec<u64>,
+}
+
+fn revisions(tags: &str) -> Result<Option<IfMatch>, Problem> {
+    if tags.trim() == "*" {
+        return Ok(None);
     }
+    // a comma within a tag splits it into parts that are none
+    let revisions = tags.split(',').take(MAX_TAGS).map(str::trim);
+    let mut revisions = revisions.filter_map(|tag| number(tag.strip_prefix('"')?.strip_suffix('"')?));
+    let first = revisions.next().ok_or_else(Problem::precondition_failed)?;
+    Ok(Some(IfMatch { first, others: revisions.collect() }))
+}
+
+/// Whether `Accept` asks for CSV rather than for JSON, the two that there are (RFC 9110, section 12.5.1): each has the
+/// weight of the range that names it most closely. Of two that are as welcome the one that is named first, else JSON; and
+/// JSON where neither is.
+pub fn prefers_csv(accept: &str) -> bool {
+    let accept = accept.to_ascii_lowercase();
+    let ranges: Vec<MediaRange<'_>> = accept.split(',').filter_map(MediaRange::read).collect();
+    let of = |names: [&str; 3]| {
+        let named = names.iter().find_map(|name| ranges.iter().position(|range| range.name == *name));
+        let weight = named.and_then(|at| ranges.get(at)).map_or(0, |range| range.weight);
+        let is_exact = named.is_some_and(|at| ranges.get(at).is_some_and(|range| range.name == names[0]));
+        (weight, named.filter(|_| is_exact).unwrap_or(usize::MAX))
+    };
+    let (csv, named_at) = of(["text/csv", "text/*", "*/*"]);
+    let (json, json_named_at) = of(["application/json", "application/*", "*/*"]);
+    csv > json || (csv == json && csv > 0 && named_at < json_named_at)
+}
+
+/// What an `Accept` field names.
+struct MediaRange<'a> {
+    name: &'a str,
+    /// In thousandths.
+    weight: u16,
+}
+
+impl<'a> MediaRange<'a> {
+    /// `None` for what is none, or whose weight is none.
+    fn read(text: &'a str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let name = parts.next().filter(|name| !name.is_empty())?;
+        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        Some(Self { name, weight: weight.map_or(Some(1_000), thousandths)? })
+    }
+}
+
+/// A weight: 0 to 1 with three digits behind the point at most (RFC 9110, section 12.4.2).
+fn thousandths(weight: &str) -> Option<u16> {
+    let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
+    let is_part = part.len() <= 3 && part.bytes().all(|octet| octet.is_ascii_digit());
+    let whole: u16 = number(whole).filter(|whole| *whole <= 1 && is_part)?;
+    let part: u16 = format!("{part:0<3}").parse().ok()?;
+    Some(whole * 1_000 + part).filter(|weight| *weight <= 1_000)
 }
 
 /// A response, with more headers where asked for.
@@ -290,4 +363,58 @@ async fn read_until(
 
 fn broken() -> Problem {
     Problem::bad_request("the body could not be read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_has_one_spelling() {
+        assert_eq!(["0", "7", "120"].map(number::<u32>), [Some(0), Some(7), Some(120)]);
+        for wrong in ["", "+1", "-1", "01", "00", " 1", "1.0", "4294967296"] {
+            assert_eq!(number::<u32>(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_change_is_conditional_on_any_of_the_tags_that_are_listed() {
+        let read = |tags| revisions(tags).ok().flatten().map(|IfMatch { first, others }| (first, others));
+        assert_eq!(read(r#""7""#), Some((7, vec![])));
+        assert_eq!(read(r#""99", "1""#), Some((99, vec![1])));
+        assert_eq!(read(r#", W/"1" ,"x,y", "3","#), Some((3, vec![])));
+        assert_eq!(revisions("*"), Ok(None));
+        for none in ["", "7", r#"W/"7""#, r#""+7""#, r#""a""#, r#""7"#] {
+            assert_eq!(revisions(none).map_err(|problem| problem.status), Err(412), "{none}");
+        }
+    }
+
+    #[test]
+    fn csv_is_given_to_who_prefers_it() {
+        for accept in [
+            "text/csv",
+            "text/csv, application/json",
+            "text/*",
+            "text/csv, */*",
+            "TEXT/CSV;header=present;q=0.9",
+            "application/json;q=0.5, text/csv;q=0.501",
+            "text/csv;q=1.000, application/json;q=1",
+            "application/json;q=0, */*",
+        ] {
+            assert!(prefers_csv(accept), "{accept}");
+        }
+        for accept in [
+            "",
+            "*/*",
+            "text/csv;q=0",
+            "application/json, text/csv",
+            "text/csv;q=0, */*;q=0.1",
+            "application/xml",
+            "text/csv;q=2",
+            "text/csv;q=0.9, application/json",
+            "text/*;q=0.3, text/csv;q=0, application/*;q=0.1",
+        ] {
+            assert!(!prefers_csv(accept), "{accept}");
+        }
+    }
 }

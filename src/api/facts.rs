@@ -6,7 +6,7 @@ use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 use worker::{Context, Env};
 
-use super::{Caller, Failure, done, not_allowed};
+use super::{Caller, Cursor, Failure, done, not_allowed};
 use crate::durable::audit;
 use crate::durable::client::{ADMIN_DEADLINE, CallError, Circumstances};
 use crate::http;
@@ -20,9 +20,9 @@ const ASKED_EVERY_MILLIS: u64 = 20_000;
 /// The catalog or a baseline.
 pub async fn route(caller: &Caller<'_>, method: &str, key: FactsKey) -> Result<Response, Failure> {
     caller.principal.reads()?;
-    let version = caller.request.query("version").map(|version| version.parse::<u32>().map(u64::from));
-    let version =
-        version.transpose().map_err(|_| Problem::bad_request("the number of a version").in_field("version"))?;
+    let not_one = || Problem::bad_request("the number of a version").in_field("version");
+    let number = |version: String| http::number::<u32>(&version).map(u64::from).ok_or_else(not_one);
+    let version = caller.request.query("version")?.map(number).transpose()?;
     match method {
         "GET" => Ok(caller.operator().forward(&Call::Facts(key, version)).await?),
         "PUT" => put(caller, key, version).await,
@@ -32,20 +32,26 @@ pub async fn route(caller: &Caller<'_>, method: &str, key: FactsKey) -> Result<R
 
 pub async fn baselines(caller: &Caller<'_>) -> Result<Response, Failure> {
     caller.principal.reads()?;
-    Ok(caller.operator().forward(&Call::Baselines(caller.range()?)).await?)
+    Ok(caller.operator().forward(&Call::Baselines(caller.range(Cursor::Name)?)).await?)
 }
 
 async fn put(caller: &Caller<'_>, key: FactsKey, version: Option<u64>) -> Result<Response, Failure> {
     caller.principal.administers()?;
     let if_version = http::if_match(caller.request)?;
+    let body = caller.request.body().await?;
     let content = match version {
+        Some(_) if !body.is_empty() => {
+            let why = "either a version that is to be in force again, or a body with a new one";
+            return Err(Problem::bad_request(why).in_field("version").into());
+        }
         Some(version) => Content::Version(version),
         None => {
-            let body = String::from_utf8(caller.request.body().await?);
+            let body = String::from_utf8(body);
             Content::New(body.map_err(|_| Problem::bad_request("malformed JSON: not UTF-8"))?)
         }
     };
-    change(caller, PutFacts { key, content, if_version }).await
+    let (if_version, or_versions) = if_version.map(|it| (it.first, it.others)).unzip();
+    change(caller, PutFacts { key, content, if_version, or_versions: or_versions.unwrap_or_default() }).await
 }
 
 /// `/v1/control/mode`.

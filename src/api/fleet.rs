@@ -5,7 +5,7 @@ use tidegate_engine::TenantId;
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure, not_allowed};
+use super::{Caller, Cursor, Failure, not_allowed};
 use crate::durable::audit::Note;
 use crate::durable::client::{ADMIN_DEADLINE, Client};
 use crate::durable::lists::{Page, Range};
@@ -14,20 +14,13 @@ use crate::platform::{random_id, within};
 use crate::store::{self, BINDING, Family, KeyKey, Kv, PhaseKey, PolicyKey, TenantKey};
 use crate::{http, operator};
 
-/// Beyond this a cursor is none of KV's.
-const MAX_CURSOR: usize = 1_024;
-
 /// `GET /v1/tenants`, from the summaries in KV: no ledger is woken.
 pub async fn list(caller: &Caller<'_>, method: &str) -> Result<Response, Failure> {
     if method != "GET" {
         return Err(not_allowed("GET, HEAD"));
     }
     caller.principal.reads()?;
-    let range = caller.range()?;
-    let is_kvs = |cursor: &String| cursor.len() <= MAX_CURSOR && cursor.bytes().all(|octet| octet.is_ascii_graphic());
-    if !range.cursor.as_ref().is_none_or(is_kvs) {
-        return Err(Problem::bad_request("not the `next` of a page before").in_field("cursor").into());
-    }
+    let range = caller.range(Cursor::Name)?;
     let unavailable = || Problem::unavailable("the list of tenants cannot be read");
     let kv = Kv::new(caller.env, BINDING).ok_or_else(unavailable)?;
     let page = async {

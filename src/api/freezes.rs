@@ -9,8 +9,9 @@ use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
 use super::tenants::change;
-use super::{Caller, Failure, no_route, not_allowed};
+use super::{Caller, Cursor, Failure, no_route, not_allowed};
 use crate::durable::client::Client;
+use crate::http;
 use crate::ledger::{Call, ExemptionCall, PauseCall};
 
 /// Characters of a reason.
@@ -46,7 +47,9 @@ pub async fn pauses(
     rest: &[&str],
 ) -> Result<Response, Failure> {
     let call = match (method, rest) {
-        ("GET", []) => return Ok(ledger.forward(&Call::Pauses(PauseCall::List(caller.range()?))).await?),
+        ("GET", []) => {
+            return Ok(ledger.forward(&Call::Pauses(PauseCall::List(caller.range(Cursor::Number)?))).await?);
+        }
         ("POST", []) => {
             caller.principal.changes_tenant(tenant)?;
             let NewPause { days, reason, starts_on } = read_json(&caller.request.body().await?)?;
@@ -113,5 +116,5 @@ fn day(text: &str) -> Result<Date, Problem> {
 }
 
 fn pause_id(text: &str) -> Result<u64, Problem> {
-    text.parse().map_err(|_| Problem::not_found("there is no such pause"))
+    http::number(text).ok_or_else(|| Problem::not_found("there is no such pause"))
 }

@@ -146,7 +146,7 @@ impl Asking<'_> {
     fn defaults(&self, principal: &Principal) -> Result<Defaults, Problem> {
         principal.decides()?;
         let mut defaults = defaults(principal);
-        let named = self.request.query("tenant");
+        let named = self.request.query("tenant")?;
         defaults.tenant = Some(defaults.tenant(named.as_deref())?);
         Ok(defaults)
     }

@@ -10,7 +10,7 @@ use tidegate_engine::{DAY, MAX_OWN_HOPS, Network, TenantId, Timestamp};
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure, auth, done, not_allowed};
+use super::{Caller, Cursor, Failure, auth, done, not_allowed};
 use crate::access::Role;
 use crate::durable::client::{ADMIN_DEADLINE, CallError, Outcome};
 use crate::durable::keys::{NewKey, RevokeKey, new_id, tenant_of};
@@ -46,13 +46,13 @@ pub async fn route(caller: &Caller<'_>, method: &str, rest: &[&str]) -> Result<R
 }
 
 async fn list(caller: &Caller<'_>) -> Result<Response, Failure> {
-    let asked = caller.request.query("tenant").map(|tenant| tenant.parse::<TenantId>());
+    let asked = caller.request.query("tenant")?.map(|tenant| tenant.parse::<TenantId>());
     let asked = asked.transpose().map_err(|error| Problem::bad_request(format!("{error}")).in_field("tenant"))?;
     if let Some(tenant) = &asked {
         caller.principal.reads_tenant(tenant)?;
     }
     let tenant = asked.or_else(|| caller.principal.tenant.clone());
-    let range = caller.range()?;
+    let range = caller.range(Cursor::Number)?;
     // so that the list has what this isolate saw; the rest follows within seconds
     let _ = within(TOLD_WITHIN, metrics::tell_key_uses(caller.env, tenant.as_ref())).await;
     if let Some(tenant) = &tenant {
@@ -92,6 +92,10 @@ async fn create(caller: &Caller<'_>) -> Result<Response, Failure> {
     if matches!(role, Role::Admin | Role::Metrics) && tenant.is_some() {
         let why = format!("a key of the role {} is for all tenants", role.as_str());
         return Err(Problem::unprocessable(why).in_field("tenant").into());
+    }
+    if gateway.is_some() && !matches!(role, Role::Gateway | Role::Admin) {
+        let why = format!("a key of the role {} asks for no decisions", role.as_str());
+        return Err(Problem::unprocessable(why).in_field("gateway").into());
     }
     if gateway.and_then(|gateway| gateway.own_hops).is_some_and(|hops| hops > MAX_OWN_HOPS) {
         return Err(Problem::bad_request(format!("at most {MAX_OWN_HOPS}")).in_field("gateway.own_hops").into());

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use worker::worker_sys::web_sys::Response;
 
 use super::tenants::change;
-use super::{Caller, Failure, no_route, not_allowed};
+use super::{Caller, Cursor, Failure, no_route, not_allowed};
 use crate::durable::client::Client;
 use crate::ledger::target::{MAX_URL, Parts, refusal};
 use crate::ledger::{Call, WebhookCall};
@@ -20,7 +20,7 @@ struct NewWebhook {
 
 pub async fn notifications(caller: &Caller<'_>, ledger: &Client, method: &str) -> Result<Response, Failure> {
     match method {
-        "GET" => Ok(ledger.forward(&Call::Notifications(caller.range()?)).await?),
+        "GET" => Ok(ledger.forward(&Call::Notifications(caller.range(Cursor::Number)?)).await?),
         _ => Err(not_allowed("GET, HEAD")),
     }
 }
@@ -34,7 +34,7 @@ pub async fn webhooks(
 ) -> Result<Response, Failure> {
     let call = match (method, rest) {
         ("GET", []) => {
-            let range = caller.range()?;
+            let range = caller.range(Cursor::Name)?;
             // who may make one may see where others lead; an address may be all that a receiver asks for
             let may_see = caller.principal.changes_tenant(tenant).is_ok();
             let list = if may_see { WebhookCall::List(range) } else { WebhookCall::ListMasked(range) };

@@ -5,8 +5,9 @@ use tidegate_engine::{DAY, Date};
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure};
+use super::{Caller, Cursor, Failure};
 use crate::durable::client::Client;
+use crate::http;
 use crate::ledger::{Call, Step};
 
 /// Days of a report that names none.
@@ -18,13 +19,14 @@ const MAX_DAYS_OF_HOURS: i64 = 14;
 
 pub async fn answer(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failure> {
     let (from, to) = days(caller, DEFAULT_DAYS, MAX_DAYS)?;
-    let range = if wants_csv(caller) { None } else { Some(caller.range()?) };
+    let accept = caller.request.header("accept").unwrap_or_default();
+    let range = if http::prefers_csv(&accept) { None } else { Some(caller.range(Cursor::Server)?) };
     Ok(ledger.forward(&Call::Report { from, to, range }).await?)
 }
 
 /// What became of one server's mail.
 pub async fn counts(caller: &Caller<'_>, ledger: &Client, id: ServerId) -> Result<Response, Failure> {
-    let step = match caller.request.query("by").as_deref() {
+    let step = match caller.request.query("by")?.as_deref() {
         None | Some("day") => Step::Day,
         Some("hour") => Step::Hour,
         Some(_) => return Err(Problem::bad_request("`day` or `hour`").in_field("by").into()),
@@ -52,14 +54,7 @@ fn days(caller: &Caller<'_>, usual: i64, most: i64) -> Result<(Date, Date), Prob
 }
 
 fn date(caller: &Caller<'_>, name: &'static str) -> Result<Option<Date>, Problem> {
-    let Some(text) = caller.request.query(name) else { return Ok(None) };
+    let Some(text) = caller.request.query(name)? else { return Ok(None) };
     let none = || Problem::bad_request("not a date such as `2026-11-22`").in_field(name);
     text.parse().map(Some).map_err(|_| none())
-}
-
-/// Whether the first of the media types that `Accept` names, of the two that there are, is CSV.
-fn wants_csv(caller: &Caller<'_>) -> bool {
-    let accept = caller.request.header("accept").unwrap_or_default().to_ascii_lowercase();
-    let mut types = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
-    types.find(|known| matches!(*known, "text/csv" | "application/json")) == Some("text/csv")
 }

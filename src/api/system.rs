@@ -4,7 +4,7 @@ use serde::Serialize;
 use tidegate_engine::{Mode, TenantId};
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure, done, facts, keys, no_route, not_allowed};
+use super::{Caller, Cursor, Failure, done, facts, keys, no_route, not_allowed};
 use crate::access::{Principal, Role};
 use crate::common::Common;
 use crate::config::Config;
@@ -100,12 +100,12 @@ async fn newest_release_days(caller: &Caller<'_>) -> Option<i64> {
 
 async fn audit(caller: &Caller<'_>) -> Result<Response, Failure> {
     caller.principal.administers()?;
-    Ok(caller.operator().forward(&Call::Audit(caller.range()?)).await?)
+    Ok(caller.operator().forward(&Call::Audit(caller.range(Cursor::Number)?)).await?)
 }
 
 async fn notifications(caller: &Caller<'_>) -> Result<Response, Failure> {
     caller.principal.reads_all()?;
-    Ok(caller.operator().forward(&Call::Notifications(caller.range()?)).await?)
+    Ok(caller.operator().forward(&Call::Notifications(caller.range(Cursor::Number)?)).await?)
 }
 
 /// Has the objects lay all keys of KV anew.

@@ -9,7 +9,7 @@ use tidegate_engine::{DelegatedRight, Policy};
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure, access_of, done, fleet, freezes, no_route, not_allowed, notices, report};
+use super::{Caller, Cursor, Failure, access_of, done, fleet, freezes, no_route, not_allowed, notices, report};
 use crate::common::Common;
 use crate::durable::client::{ADMIN_DEADLINE, Client};
 use crate::http;
@@ -63,7 +63,7 @@ pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str
         ["notifications"] => notices::notifications(caller, &ledger, method).await,
         ["webhooks", rest @ ..] => notices::webhooks(caller, &ledger, &tenant, method, rest).await,
         ["audit"] => match method {
-            "GET" => Ok(ledger.forward(&Call::Audit(caller.range()?)).await?),
+            "GET" => Ok(ledger.forward(&Call::Audit(caller.range(Cursor::Number)?)).await?),
             _ => Err(not_allowed("GET, HEAD")),
         },
         _ => Err(no_route().into()),
@@ -72,10 +72,10 @@ pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str
 
 async fn put_policy(caller: &Caller<'_>, ledger: &Client, tenant: &TenantId) -> Result<Response, Failure> {
     caller.principal.changes_tenant(tenant)?;
-    let if_rev = http::if_match(caller.request)?;
+    let (if_rev, or_revs) = http::if_match(caller.request)?.map(|it| (it.first, it.others)).unzip();
     let proposal = proposal(caller).await?;
     let needs = caller.principal.needs(DelegatedRight::Policy);
-    let put = Call::PutPolicy(Box::new(PutPolicy { proposal, if_rev, needs }));
+    let put = Call::PutPolicy(Box::new(PutPolicy { proposal, if_rev, or_revs: or_revs.unwrap_or_default(), needs }));
     change(ledger, tenant, &put, 200).await
 }
 
@@ -118,21 +118,21 @@ fn other_author(body: &[u8]) -> Result<Author, Problem> {
 
 async fn servers(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failure> {
     let number =
-        |stage: String| stage.parse::<u8>().ok().filter(|number| (1..=MAX_STAGES).contains(&usize::from(*number)));
+        |stage: String| http::number::<u8>(&stage).filter(|number| (1..=MAX_STAGES).contains(&usize::from(*number)));
     let not_one = || Problem::bad_request(format!("the number of a stage, 1 to {MAX_STAGES}")).in_field("stage");
-    let stage = caller.request.query("stage").map(|stage| number(stage).ok_or_else(not_one)).transpose()?;
-    let state = caller.request.query("state");
+    let stage = caller.request.query("stage")?.map(|stage| number(stage).ok_or_else(not_one)).transpose()?;
+    let state = caller.request.query("state")?;
     if state.as_ref().is_some_and(|state| !["current", "out_of_date", "unknown"].contains(&state.as_str())) {
         return Err(Problem::bad_request("`current`, `out_of_date` or `unknown`").in_field("state").into());
     }
-    let exempt = match caller.request.query("exempt").as_deref() {
+    let exempt = match caller.request.query("exempt")?.as_deref() {
         None => None,
         Some("true") => Some(true),
         Some("false") => Some(false),
         Some(_) => return Err(Problem::bad_request("`true` or `false`").in_field("exempt").into()),
     };
-    let filter = Filter { state, stage, exempt, q: caller.request.query("q") };
-    Ok(ledger.forward(&Call::Servers { filter, range: caller.range()? }).await?)
+    let filter = Filter { state, stage, exempt, q: caller.request.query("q")? };
+    Ok(ledger.forward(&Call::Servers { filter, range: caller.range(Cursor::Server)? }).await?)
 }
 
 /// Has the ledger make a change, remembers what it will publish, and answers with what it shows.

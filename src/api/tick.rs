@@ -14,7 +14,7 @@ pub async fn tick(caller: &Caller<'_>) -> Result<Response, Failure> {
     caller.principal.administers()?;
     let circumstances = caller.circumstances.at(caller.circumstances.now());
     let actor = &caller.principal.actor;
-    let tenant = caller.request.query("tenant").map(|tenant| tenant.parse::<TenantId>()).transpose();
+    let tenant = caller.request.query("tenant")?.map(|tenant| tenant.parse::<TenantId>()).transpose();
     match tenant.map_err(|error| Problem::bad_request(format!("{error}")).in_field("tenant"))? {
         Some(tenant) => ledger::of(caller.env, &tenant, actor, circumstances).forward(&ledger::Call::Tick).await?,
         None => operator::of(caller.env, actor, circumstances).forward(&operator::Call::Tick).await?,

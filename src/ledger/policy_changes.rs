@@ -41,11 +41,11 @@ impl Draft {
 }
 
 pub fn put(sql: &Sql, site: &Site<'_>, put: PutPolicy) -> Result<Changed, SqlError> {
-    let PutPolicy { proposal, if_rev, needs } = put;
+    let PutPolicy { proposal, if_rev, or_revs, needs } = put;
     sql.change(move |change| {
         let draft = Draft::new(change, site, proposal)?;
         access::delegated(needs, &draft.old.enforcement.policy)?;
-        if if_rev.is_some_and(|rev| rev != draft.old.rev) {
+        if if_rev.is_some_and(|rev| rev != draft.old.rev && !or_revs.contains(&draft.old.rev)) {
             return Err(Problem::precondition_failed().into());
         }
         let mut servers = servers::in_spells(change)?;

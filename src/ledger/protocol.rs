@@ -265,6 +265,9 @@ pub struct PutPolicy {
     pub proposal: Proposal,
     /// The revision that the caller knows; `None`: whatever it is.
     pub if_rev: Option<u64>,
+    /// Others that it may be as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub or_revs: Vec<u64>,
     /// What the present policy has to delegate to the caller.
     pub needs: Option<DelegatedRight>,
 }

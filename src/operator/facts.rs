@@ -120,11 +120,11 @@ pub fn baselines(sql: &Sql, range: &Range) -> Result<Page<impl Serialize>, SqlEr
 
 /// Puts a new version in force, or an earlier one again.
 pub fn put(sql: &Sql, act: Act<'_>, put: PutFacts, now_millis: i64) -> Result<Changed, SqlError> {
-    let PutFacts { key, content, if_version } = put;
+    let PutFacts { key, content, if_version, or_versions } = put;
     sql.change(|change| {
         let versions = control::record(change)?.versions;
         let before = versions.of(&key);
-        if if_version.is_some_and(|known| known != before) {
+        if if_version.is_some_and(|known| known != before && !or_versions.contains(&before)) {
             return Err(Problem::precondition_failed().into());
         }
         let (json, restored) = match content {

@@ -192,6 +192,9 @@ pub struct PutFacts {
     pub content: Content,
     /// The version that the caller knows to be in force; `None`: whatever it is.
     pub if_version: Option<u64>,
+    /// Others that it may be as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub or_versions: Vec<u64>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

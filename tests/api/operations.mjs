@@ -315,7 +315,7 @@ export const OPERATIONS = [
           return { path: `/v1/tenants?limit=1&cursor=${encodeURIComponent(next)}`, check: isPageOfOne };
         },
       ],
-      400: limitsOf("/v1/tenants"),
+      400: limitsOf("/v1/tenants", { isByNumber: false }),
     },
   },
   {
@@ -401,6 +401,15 @@ export const OPERATIONS = [
             check: ({ json }) => assert.deepEqual([json.held, json.servers.length], [1, 1]),
           };
         },
+        async (world) => {
+          const tenant = world.name("matched");
+          const { headers } = await world.ask("GET", { path: at(tenant, "/policy") });
+          return {
+            path: at(tenant, "/policy"),
+            body: {},
+            headers: { "if-match": `"99", ${headers.get("etag")}` },
+          };
+        },
       ],
       400: [
         (_world, tenant) => ({ path: at(tenant, "/policy"), body: MALFORMED }),
@@ -413,13 +422,11 @@ export const OPERATIONS = [
           return { path: at(tenant, "/policy"), body: { delegated: ["exempt"] }, key, field: "delegated" };
         },
       ],
-      412: [
-        (_world, tenant) => ({
-          path: at(tenant, "/policy"),
-          body: {},
-          headers: { "if-match": '"4711"' },
-        }),
-      ],
+      412: ['"4711"', '"4711", "4712"', 'W/"0"', "0"].map((tags) => (_world, tenant) => ({
+        path: at(tenant, "/policy"),
+        body: {},
+        headers: { "if-match": tags },
+      })),
       422: [
         (_world, tenant) => ({ path: at(tenant, "/policy"), body: { baseline: "none" }, field: "baseline" }),
       ],
@@ -530,7 +537,8 @@ export const OPERATIONS = [
         }),
       ],
       400: [
-        ...limitsOf("/v1/tenants/any/servers"),
+        ...limitsOf("/v1/tenants/any/servers", { isByNumber: false }),
+        (_world, tenant) => ({ path: at(tenant, "/servers?q=%ff"), field: "q" }),
         (_world, tenant) => ({ path: at(tenant, "/servers?state=fine"), field: "state" }),
         (_world, tenant) => ({ path: at(tenant, "/servers?stage=0"), field: "stage" }),
         (_world, tenant) => ({ path: at(tenant, "/servers?exempt=yes"), field: "exempt" }),
@@ -788,10 +796,16 @@ export const OPERATIONS = [
     call: (tenant, { id }) => ({ path: at(tenant, `/pauses/${id}`), body: { days: 3 } }),
     more: {
       400: [() => ({ path: at("any", "/pauses/1"), body: MALFORMED })],
-      404: ["999999", "none"].map((id) => (_world, tenant) => ({
-        path: at(tenant, `/pauses/${id}`),
-        body: { days: 3 },
-      })),
+      404: [
+        ...["999999", "none"].map((id) => /** @type {Provoke} */ (_world, tenant) => ({
+          path: at(tenant, `/pauses/${id}`),
+          body: { days: 3 },
+        })),
+        ...["+", "%2B", "0"].map((before) => /** @type {Provoke} */ async (world, tenant) => {
+          const { id } = await scheduledPause(world, tenant);
+          return { path: at(tenant, `/pauses/${before}${id}`), body: { days: 3 } };
+        }),
+      ],
       409: [
         async (world, tenant) => {
           const { id } = await endedPause(world, tenant);
@@ -879,7 +893,7 @@ export const OPERATIONS = [
         },
       ],
       400: [
-        ...limitsOf("/v1/tenants/any/report"),
+        ...limitsOf("/v1/tenants/any/report", { isByNumber: false }),
         (_world, tenant) => ({ path: at(tenant, "/report?from=yesterday"), field: "from" }),
         (_world, tenant) => ({ path: at(tenant, "/report?to=2027-02-30"), field: "to" }),
       ],
@@ -900,7 +914,7 @@ export const OPERATIONS = [
     needs: "ledger",
     prepare: webhook,
     call: (tenant) => ({ path: at(tenant, "/webhooks") }),
-    more: { 400: limitsOf("/v1/tenants/any/webhooks") },
+    more: { 400: limitsOf("/v1/tenants/any/webhooks", { isByNumber: false }) },
   },
   {
     id: "createWebhook",
@@ -1102,8 +1116,17 @@ export const OPERATIONS = [
           const tag = String(headers.get("etag"));
           return { path: "/v1/catalog?version=0", headers: { "if-match": tag } };
         },
+        async (world) => {
+          const { headers } = await world.ask("GET", { path: "/v1/catalog" });
+          return { path: "/v1/catalog?version=0", headers: { "if-match": `"4711", ${headers.get("etag")}` } };
+        },
       ],
       400: [
+        async (world) => ({
+          path: "/v1/catalog?version=0",
+          body: await catalog(world, ""),
+          field: "version",
+        }),
         () => ({ path: "/v1/catalog", body: MALFORMED }),
         () => ({ path: "/v1/catalog", body: { releases: [] } }),
       ],
@@ -1147,7 +1170,7 @@ export const OPERATIONS = [
           };
         },
       ],
-      400: limitsOf("/v1/baselines"),
+      400: limitsOf("/v1/baselines", { isByNumber: false }),
     },
   },
   {
@@ -1316,6 +1339,11 @@ export const OPERATIONS = [
           body: { role: "admin", tenant, name: world.name("bound admin") },
           field: "tenant",
         }),
+        ...["viewer", "operator", "metrics"].map((role) => (/** @type {World} */ world) => ({
+          path: "/v1/keys",
+          body: { role, tenant: null, name: world.name("settings"), gateway: { own_hops: 1 } },
+          field: "gateway",
+        })),
         ...[NOW, NOW + 1_828 * DAY].map((at) => () => ({
           path: "/v1/keys",
           body: { role: "viewer", tenant: null, name: "x", expires_at: rfc3339(at) },
@@ -1419,7 +1447,8 @@ export function provocations(operation) {
   const add = (/** @type {number} */ status, /** @type {Provoke} */ provoke) =>
     ways.set(status, [...(ways.get(status) ?? []), provoke]);
   if (role !== "none") {
-    add(401, async (world, tenant) => ({ ...(await succeed(world, tenant)), key: "tg_wrong_key" }));
+    // of no key's form: whether one is wrong that is, is not known while KV is laid anew
+    add(401, async (world, tenant) => ({ ...(await succeed(world, tenant)), key: "wrong_key" }));
   }
   if (role !== "none" && role !== "any") {
     add(403, async (world, tenant) => {
@@ -1501,12 +1530,18 @@ function isRecorded({ json }) {
 }
 
 /**
- * Page lengths that are none.
+ * Page lengths that are none, and places where no page begins.
  * @param {string} path
+ * @param {{ isByNumber?: boolean }} [list] `isByNumber`: its cursors are numbers
  * @returns {Provoke[]}
  */
-function limitsOf(path) {
-  return ["0", "1001", "all"].map((limit) => () => ({ path: `${path}?limit=${limit}`, field: "limit" }));
+function limitsOf(path, { isByNumber = true } = {}) {
+  const limits = ["0", "1001", "all", "%2B5", "05"].map((limit) => ["limit", limit]);
+  const cursors = ["", "%20", "%ff", "7".repeat(513), ...(isByNumber ? ["abc", "-1", "%2B1"] : [])];
+  return [...limits, ...cursors.map((cursor) => ["cursor", cursor])].map(([field, value]) => () => ({
+    path: `${path}?${field}=${value}`,
+    field,
+  }));
 }
 
 /**
