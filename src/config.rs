@@ -57,19 +57,18 @@ impl Config {
 
     /// What the operator should mend before the next release refuses it.
     pub fn warnings(&self) -> Vec<&'static str> {
-        let is_short = self.admin_keys.iter().any(AdminKey::is_short);
-        let short = is_short.then_some("ADMIN_KEY is shorter than 32 octets: the next release refuses it");
+        let short = self.admin_keys.iter().filter(|key| key.is_short()).map(|key| key.too_short);
         let nowhere = self.client_address.is_none().then_some(
             "CLIENT_ADDRESS is neither cloudflare nor header:NAME: keys that are bound to networks are refused",
         );
-        short.into_iter().chain(nowhere).collect()
+        short.chain(nowhere).collect()
     }
 
     fn read(env: &Env) -> Self {
         let var = |name| env.var(name).ok().map(|value| value.to_string()).filter(|value| !value.is_empty());
         hooks::read(var);
         Self {
-            admin_keys: [var("ADMIN_KEY"), var("ADMIN_KEY_NEXT")].into_iter().flatten().map(AdminKey).collect(),
+            admin_keys: admin_keys(var("ADMIN_KEY"), var("ADMIN_KEY_NEXT")),
             auto_tenants: var("AUTO_TENANTS").as_deref() == Some("on"),
             client_address: client_address(var("CLIENT_ADDRESS").as_deref()),
             email: Email {
@@ -106,18 +105,30 @@ fn client_address(variable: Option<&str>) -> Option<String> {
 }
 
 /// A secret that shows itself to nobody.
-pub struct AdminKey(String);
+pub struct AdminKey {
+    secret: String,
+    /// What to warn of where it is.
+    too_short: &'static str,
+}
+
+/// What `ADMIN_KEY` and `ADMIN_KEY_NEXT` hold.
+fn admin_keys(first: Option<String>, next: Option<String>) -> Vec<AdminKey> {
+    let of = |secret: Option<String>, too_short| secret.map(|secret| AdminKey { secret, too_short });
+    let first = of(first, "ADMIN_KEY is shorter than 32 octets: the next release refuses it");
+    let next = of(next, "ADMIN_KEY_NEXT is shorter than 32 octets: the next release refuses it");
+    first.into_iter().chain(next).collect()
+}
 
 impl AdminKey {
     /// Too short to be safe from being guessed, if a person chose it.
     const fn is_short(&self) -> bool {
-        self.0.len() < MIN_ADMIN_KEY_BYTES
+        self.secret.len() < MIN_ADMIN_KEY_BYTES
     }
 
     /// In time that depends on the lengths alone.
     pub fn matches(&self, presented: &str) -> bool {
         use subtle::ConstantTimeEq;
-        self.0.as_bytes().ct_eq(presented.as_bytes()).into()
+        self.secret.as_bytes().ct_eq(presented.as_bytes()).into()
     }
 }
 
@@ -140,5 +151,19 @@ mod tests {
         for wrong in ["socket", "header:", "header:a b", "X-Real-IP", "Cloudflare"] {
             assert_eq!(field(Some(wrong)), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_short_secret_is_warned_of_by_its_own_name() {
+        let warned = |first: &str, next: Option<&str>| -> Vec<&str> {
+            let keys = admin_keys(Some(first.to_owned()), next.map(str::to_owned));
+            let short = keys.iter().filter(|key| key.is_short());
+            short.filter_map(|key| key.too_short.split(' ').next()).collect()
+        };
+        let long = "0123456789abcdef0123456789abcdef";
+        assert_eq!(warned(long, Some(long)), [""; 0]);
+        assert_eq!(warned("short", Some(long)), ["ADMIN_KEY"]);
+        assert_eq!(warned(long, Some("short")), ["ADMIN_KEY_NEXT"]);
+        assert_eq!(warned("short", Some("shorter")), ["ADMIN_KEY", "ADMIN_KEY_NEXT"]);
     }
 }

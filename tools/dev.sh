@@ -65,7 +65,7 @@ trap stop EXIT
 trap 'echo; echo "dev: stopping ..."; exit 0' INT TERM HUP
 
 vars=(--var "ADMIN_KEY:$key" --var "AUTO_TENANTS:${AUTO_TENANTS:-on}")
-for name in EMAIL_TENANT EMAIL_CONNECTOR EMAIL_FORWARD_TO DEADLINE_FACTOR CLIENT_ADDRESS; do
+for name in ADMIN_KEY_NEXT EMAIL_TENANT EMAIL_CONNECTOR EMAIL_FORWARD_TO DEADLINE_FACTOR CLIENT_ADDRESS; do
     [ -z "${!name:-}" ] || vars+=(--var "$name:${!name}")
 done
 case ${TEST_CLOCK:-} in
