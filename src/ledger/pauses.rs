@@ -64,7 +64,7 @@ pub fn create(
     sql.change(|change| {
         let id = change.number("SELECT IFNULL(MAX(id), 0) + 1 FROM pause", Vec::new())?.unwrap_or(1);
         let days = u16::try_from(days).unwrap_or(0);
-        let changed = change_all(change, site, |pauses, budget| {
+        let changed = change_all(change, site, "starts_on", |pauses, budget| {
             let pause = pauses.create(u64::try_from(id).unwrap_or(0), days, starts_on, budget, site.now)?;
             let insert = "INSERT INTO pause (id, reason, created_at, created_by, pause) VALUES (?1, ?2, ?3, ?4, '{}')";
             Ok((pause, insert, values![id, reason, site.now.0, site.actor]))
@@ -125,7 +125,7 @@ fn again(
 ) -> Result<Changed, SqlError> {
     sql.change(|change| {
         let before = one(change, id, site.now)?;
-        let changed = change_all(change, site, |pauses, budget| {
+        let changed = change_all(change, site, "days", |pauses, budget| {
             Ok((how(pauses, budget)?, "UPDATE pause SET notify_at = NULL WHERE id = ?1", values![number(id)]))
         })?;
         audit::write(change, site.act(), action, &id.to_string(), (before, changed.shown.clone()))?;
@@ -134,15 +134,17 @@ fn again(
 }
 
 /// Changes pauses by `how`, which names the one concerned and the statement that makes room for it, and publishes them.
+/// `member`: what has it overlap another one.
 fn change_all(
     change: &Change<'_>,
     site: &Site<'_>,
+    member: &str,
     how: impl FnOnce(&mut Pauses, u16) -> Result<(Pause, &'static str, Vec<worker::SqlStorageValue>), PauseError>,
 ) -> Result<Changed, SqlError> {
     let mut policy = policies::editable(change)?;
     let mut pauses = load(change)?;
     let budget = policy.enforcement.policy.pause_days_per_year;
-    let (pause, statement, values) = how(&mut pauses, budget).map_err(problem)?;
+    let (pause, statement, values) = how(&mut pauses, budget).map_err(|error| problem(error, member))?;
     change.run(statement, values)?;
     let kept = change.row::<Document<Pause>>("SELECT pause FROM pause WHERE id = ?1", values![number(pause.id)]);
     let document = kept.ok().flatten().map_or_else(|| Document::new(pause), |kept| kept.with(pause));
@@ -224,14 +226,15 @@ fn number(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
 }
 
-fn problem(error: PauseError) -> Problem {
+fn problem(error: PauseError, member: &str) -> Problem {
     let detail = error.to_string();
     match error {
         PauseError::Days | PauseError::EndsInPast | PauseError::OverBudget { .. } | PauseError::TooMany(_) => {
             Problem::unprocessable(detail).in_field("days")
         }
         PauseError::StartsInPast | PauseError::StartsTooLate => Problem::unprocessable(detail).in_field("starts_on"),
-        PauseError::Overlaps(_) | PauseError::Ended => Problem::conflict(detail),
+        PauseError::Overlaps(_) => Problem::conflict(detail).in_field(member),
+        PauseError::Ended => Problem::conflict(detail),
         PauseError::Unknown => Problem::not_found(detail),
     }
 }

@@ -59,7 +59,8 @@ pub fn create(sql: &Sql, site: &Site<'_>, url: &str) -> Result<Changed, SqlError
     let key = random_bytes::<SECRET_OCTETS>()?;
     sql.change(|change| {
         if change.number("SELECT COUNT(*) FROM webhook", Vec::new())?.unwrap_or(0) >= MAX_WEBHOOKS {
-            return Err(Problem::unprocessable(format!("a tenant has {MAX_WEBHOOKS} webhooks at most")).into());
+            let why = format!("a tenant has {MAX_WEBHOOKS} webhooks at most");
+            return Err(Problem::unprocessable(why).in_field("url").into());
         }
         change.run(
             "INSERT INTO webhook (id, url, secret, created_at, created_by, sent, due, attempts)

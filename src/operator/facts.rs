@@ -234,7 +234,8 @@ fn checked(sql: &Sql, key: &FactsKey, posted: String, versions: &Versions) -> Re
             }
             let known = names(versions)?;
             if !known.contains(name) && known.len() >= MAX_BASELINES {
-                return Err(Problem::unprocessable(format!("there are {MAX_BASELINES} baselines already")).into());
+                let why = format!("there are {MAX_BASELINES} baselines already");
+                return Err(Problem::unprocessable(why).in_field("name").into());
             }
             let catalog =
                 text(sql, &FactsKey::Catalog, versions.catalog)?.ok_or_else(|| missing(&FactsKey::Catalog))?;

@@ -760,7 +760,7 @@ export const OPERATIONS = [
         async (world, tenant) => {
           await scheduledPause(world, tenant);
           const body = { days: 2, reason: "Migration", starts_on: day(2) };
-          return { path: at(tenant, "/pauses"), body };
+          return { path: at(tenant, "/pauses"), body, field: "starts_on" };
         },
       ],
       422: [
@@ -815,7 +815,7 @@ export const OPERATIONS = [
           const { id } = await scheduledPause(world, tenant);
           const later = { days: 2, reason: "Migration", starts_on: day(5) };
           await world.admin("POST", at(tenant, "/pauses"), later);
-          return { path: at(tenant, `/pauses/${id}`), body: { days: 5 } };
+          return { path: at(tenant, `/pauses/${id}`), body: { days: 5 }, field: "days" };
         },
       ],
       422: [
@@ -945,7 +945,7 @@ export const OPERATIONS = [
           for (let number = 1; number <= 8; number += 1) {
             await world.admin("POST", at(tenant, "/webhooks"), { url: `https://hooks.example/${number}` });
           }
-          return { path: at(tenant, "/webhooks"), body: { url: "https://hooks.example/9" } };
+          return { path: at(tenant, "/webhooks"), body: { url: "https://hooks.example/9" }, field: "url" };
         },
       ],
     },
@@ -1330,7 +1330,7 @@ export const OPERATIONS = [
           const body = { role: "viewer", tenant, name: world.name("thrice") };
           await world.admin("POST", "/v1/keys", body);
           await world.admin("POST", "/v1/keys", body);
-          return { path: "/v1/keys", body };
+          return { path: "/v1/keys", body, field: "name" };
         },
       ],
       422: [
