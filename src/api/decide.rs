@@ -211,7 +211,7 @@ pub async fn decide<'a>(site: &Site<'_>, posted: &'a native::Request<'a>, render
         }
         _ => {
             note_stranger(site, event, now);
-            Decided::Answered(answered(&decision, false, render))
+            Decided::Answered(answered(&of_unrecorded(decision), false, render))
         }
     }
 }
@@ -337,7 +337,8 @@ impl Pending<'_> {
                 let same = |after: &Decision<'_>| self.decision == Outcome { action: after.action, would: after.would };
                 let before = || self.deciding.decide(known.phase.as_deref(), &frozen_before);
                 match after.filter(same).or_else(before) {
-                    Some(decision) => return answered(&decision, is_recorded, render),
+                    Some(decision) if is_recorded => return answered(&decision, true, render),
+                    Some(decision) => return answered(&of_unrecorded(decision), false, render),
                     None => Fault::new(Counter::DegradedInternal, "the policy's baseline is not there"),
                 }
             }
@@ -354,6 +355,11 @@ pub async fn record(site: &Site<'_>, tenant: &TenantId, pending: &[&Pending<'_>]
 
 fn ledger_of(site: &Site<'_>, tenant: &TenantId) -> Client {
     crate::ledger::of(site.access.env, tenant, site.actor, site.circumstances)
+}
+
+/// A decision of which it is known that nothing is written down.
+fn of_unrecorded(decision: Decision<'_>) -> Decision<'_> {
+    Decision { why: decision.why.of_unrecorded(), ..decision }
 }
 
 fn answered(decision: &Decision<'_>, recorded: bool, render: Render) -> Vec<u8> {

@@ -61,7 +61,9 @@ test("a ninth server of an address is told of once a day, by address and name", 
   const tell = async (/** @type {number} */ number, now = BLOCKED) => {
     const header = received({ host: `EX${number}.contoso.com`, now });
     const message = event({ tenant, connector: "internet", record: "sync", header });
-    return (await edge.client.decide(message, { now })).recorded;
+    const { recorded, why } = await edge.client.decide(message, { now });
+    assert.equal(why.includes("which takes a second message"), recorded, why);
+    return recorded;
   };
   for (let number = 1; number <= 8; number += 1) assert.equal(await tell(number), true);
   const path = `/v1/tenants/${tenant}/notifications`;

@@ -21,6 +21,8 @@ pub struct Why<'a> {
     said: Said<'a>,
     /// Of which it is told where not all of the header was read; `None` where it was not read at all.
     event: Option<&'a MailEvent<'a>>,
+    /// Nothing of the message is written down.
+    is_unrecorded: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,22 +45,28 @@ pub(crate) struct Account<'a> {
 
 impl<'a> Why<'a> {
     pub(crate) const fn decided(event: &'a MailEvent<'a>, account: Account<'a>) -> Self {
-        Self { said: Said::Account(account), event: Some(event) }
+        Self { said: Said::Account(account), event: Some(event), is_unrecorded: false }
     }
 
     pub(crate) const fn without_server(event: &'a MailEvent<'a>, finding: &'a Finding<'a>) -> Self {
-        Self { said: Said::Finding(event, finding), event: Some(event) }
+        Self { said: Said::Finding(event, finding), event: Some(event), is_unrecorded: false }
     }
 
     pub(crate) const fn undecided(event: Option<&'a MailEvent<'a>>, text: &'a str) -> Self {
-        Self { said: Said::Text(text), event }
+        Self { said: Said::Text(text), event, is_unrecorded: false }
+    }
+
+    /// The same for a message of which nothing is written down, so that none that follows can confirm it.
+    #[must_use]
+    pub const fn of_unrecorded(self) -> Self {
+        Self { is_unrecorded: true, ..self }
     }
 }
 
 impl fmt::Display for Why<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.said {
-            Said::Account(account) => account.fmt(f)?,
+            Said::Account(account) => account.write(f, self.is_unrecorded)?,
             Said::Finding(event, finding) => write_without_server(f, event, finding)?,
             Said::Text(text) => f.write_str(text)?,
         }
@@ -66,13 +74,16 @@ impl fmt::Display for Why<'_> {
     }
 }
 
-impl fmt::Display for Account<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Account<'_> {
+    fn write(&self, f: &mut fmt::Formatter<'_>, is_unrecorded: bool) -> fmt::Result {
         write_runs(f, &self.server)?;
         write_standing(f, self.standing)?;
         let Some(stage) = self.stage else { return Ok(()) };
         write!(f, " Stage {} of {}.", stage.number, stage.of)?;
         match (self.obstacle, stage.next.and_then(|next| next.at)) {
+            (Some(Obstacle::OneWitness), _) if is_unrecorded => {
+                f.write_str(" Accepted: nothing is recorded that a second message could confirm.")
+            }
             (Some(obstacle), _) => obstacle.explain(f),
             (None, Some(at)) if stage.keeps_open => write!(f, " Accepted: nothing is closed to it before {at}."),
             _ if self.has_waited => f.write_str(" Deferred and not rejected: it was stamped over an hour ago."),
