@@ -1,7 +1,5 @@
 //! Going through all that an object has published, a step at a time: to lay it anew, or to find what differs in KV.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use tidegate_engine::{DAY, Date, Timestamp, fnv1a};
 
@@ -51,26 +49,41 @@ pub fn remove(change: &Change<'_>, name: &str) -> Result<(), SqlError> {
 }
 
 /// A key as it should be in KV.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Expected {
     pub key: String,
     pub json: String,
     pub metadata: Option<String>,
 }
 
-/// Lays anew what KV has not, or otherwise, of the keys that were `found` or missed there.
-pub fn lay_differences(
-    sql: &Sql,
-    expected: &[Expected],
-    found: &BTreeMap<String, Option<String>>,
-) -> Result<(), SqlError> {
-    let differs = |it: &&Expected| found.get(&it.key).is_some_and(|found| found.as_ref() != Some(&it.json));
-    let differing: Vec<&Expected> = expected.iter().filter(differs).collect();
-    let Some(first) = differing.first() else { return Ok(()) };
-    worker::console_warn!("{} keys of KV are laid anew, {} among them", differing.len(), first.key);
-    sql.change(|change| {
-        differing.iter().try_for_each(|it| outbox::lay_anew(change, &it.key, &it.json, it.metadata.as_deref()))
-    })
+/// Keys as they should have been in KV when that was read, but for those of which it had yet to be told anyway.
+#[derive(Debug)]
+pub struct Asked(Vec<Expected>);
+
+impl Asked {
+    pub fn new(sql: &Sql, mut expected: Vec<Expected>) -> Result<Self, SqlError> {
+        let waits = expected.iter().map(|it| outbox::waits(sql, &it.key)).collect::<Result<Vec<_>, _>>()?;
+        let mut waits = waits.into_iter();
+        expected.retain(|_| waits.next() == Some(false));
+        Ok(Self(expected))
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().map(|it| it.key.clone()).collect()
+    }
+
+    /// Lays anew what KV has not, or otherwise: `found` under [`Self::names`]. What changed since is left to its change;
+    /// `expected`: all that is to be there now.
+    pub fn lay_differences(self, sql: &Sql, found: Vec<Option<String>>, expected: &[Expected]) -> Result<(), SqlError> {
+        let differs =
+            |(it, found): &(Expected, Option<String>)| found.as_ref() != Some(&it.json) && expected.contains(it);
+        let differing: Vec<(Expected, _)> = self.0.into_iter().zip(found).filter(differs).collect();
+        let Some((first, _)) = differing.first() else { return Ok(()) };
+        worker::console_warn!("{} keys of KV are laid anew, {} among them", differing.len(), first.key);
+        sql.change(|change| {
+            differing.iter().try_for_each(|(it, _)| outbox::lay_anew(change, &it.key, &it.json, it.metadata.as_deref()))
+        })
+    }
 }
 
 #[cfg(test)]

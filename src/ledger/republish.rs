@@ -1,7 +1,5 @@
 //! Laying all of a tenant's keys anew, and the daily look at what KV has of them.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use tidegate_engine::{Date, TenantId, Timestamp};
 use worker::Env;
@@ -10,7 +8,7 @@ use super::site::Site;
 use super::{keys, policies, servers};
 use crate::durable::outbox;
 use crate::durable::sql::{Sql, SqlError, integer, values};
-use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
+use crate::durable::walk::{self, Asked, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
 use crate::platform::real_millis;
 use crate::store::{BINDING, Family, Kv, PhaseKey, PolicyKey, TenantKey};
 
@@ -81,16 +79,9 @@ pub async fn sweep(sql: &Sql, env: &Env, now: Timestamp) -> Result<bool, SqlErro
         }
         Ok(expected)
     };
-    let keys: Vec<String> = expected()?.into_iter().map(|it| it.key).take(SWEEP_KEYS).collect();
-    let found = match Kv::new(env, BINDING) {
-        Some(kv) if !keys.is_empty() => kv.read(&keys).await.ok(),
-        Some(_) => Some(Vec::new()),
-        None => None,
-    };
-    let Some(found) = found else { return end(sql, day, None) };
-    // what is expected may be another by now; what KV had for it then is laid once more for nothing
-    let found: BTreeMap<String, Option<String>> = keys.into_iter().zip(found).collect();
-    walk::lay_differences(sql, &expected()?, &found)?;
+    let asked = Asked::new(sql, expected()?.into_iter().take(SWEEP_KEYS).collect())?;
+    let Some(found) = read(env, &asked).await else { return end(sql, day, None) };
+    asked.lay_differences(sql, found, &expected()?)?;
     end(sql, day, last)
 }
 
@@ -102,17 +93,18 @@ async fn sweep_keys(sql: &Sql, env: &Env, tenant: &TenantId, now: Timestamp) -> 
         return Ok(true);
     }
     for some in keys::expected(sql, tenant)?.chunks(SWEEP_KEYS) {
-        let names: Vec<String> = some.iter().map(|it| it.key.clone()).collect();
-        let found = match Kv::new(env, BINDING) {
-            Some(kv) => kv.read(&names).await.ok(),
-            None => None,
-        };
-        let Some(found) = found else { return Ok(false) };
-        let found: BTreeMap<String, Option<String>> = names.into_iter().zip(found).collect();
+        let asked = Asked::new(sql, some.to_vec())?;
+        let Some(found) = read(env, &asked).await else { return Ok(false) };
         // one may have been revoked meanwhile
-        walk::lay_differences(sql, &keys::expected(sql, tenant)?, &found)?;
+        asked.lay_differences(sql, found, &keys::expected(sql, tenant)?)?;
     }
     Ok(true)
+}
+
+/// What KV has of these keys; `None` where it does not answer.
+async fn read(env: &Env, asked: &Asked) -> Option<Vec<Option<String>>> {
+    let (kv, names) = (Kv::new(env, BINDING)?, asked.names());
+    if names.is_empty() { Some(Vec::new()) } else { kv.read(&names).await.ok() }
 }
 
 /// Whose ledger this is, once anything is published from here.

@@ -13,7 +13,7 @@ use super::{CALLING_MILLIS, control, facts, laid, trail};
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
-use crate::durable::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
+use crate::durable::walk::{self, Asked, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
 use crate::durable::{keys, outbox};
 use crate::ledger::protocol::{self as ledger, KeyCall};
 use crate::platform::{jittered, real_millis, real_now, within};
@@ -172,15 +172,15 @@ async fn look_for_known(sql: &Sql, kv: &Kv, after: i64) -> Result<Option<Place>,
     let most = i64::try_from(SWEEP_KEYS.saturating_sub(records()?.len())).unwrap_or(0);
     let page = keys::expected(sql, None, after, most)?;
     let next = page.last().map_or(Place::Listed(None), |(last, _)| Place::Known(*last));
-    let keys: Vec<String> =
-        records()?.into_iter().chain(page.into_iter().map(|(_, it)| it)).map(|it| it.key).take(SWEEP_KEYS).collect();
-    if keys.is_empty() {
+    let expected = records()?.into_iter().chain(page.into_iter().map(|(_, it)| it));
+    let asked = Asked::new(sql, expected.take(SWEEP_KEYS).collect())?;
+    let names = asked.names();
+    if names.is_empty() {
         return Ok(Some(next));
     }
-    let Ok(Ok(found)) = within(KV_DEADLINE, kv.read(&keys)).await else { return Ok(None) };
-    let found: BTreeMap<String, Option<String>> = keys.into_iter().zip(found).collect();
+    let Ok(Ok(found)) = within(KV_DEADLINE, kv.read(&names)).await else { return Ok(None) };
     let known = keys::expected(sql, None, after, most)?.into_iter().map(|(_, it)| it);
-    walk::lay_differences(sql, &records()?.into_iter().chain(known).collect::<Vec<_>>(), &found)?;
+    asked.lay_differences(sql, found, &records()?.into_iter().chain(known).collect::<Vec<_>>())?;
     Ok(Some(next))
 }
 

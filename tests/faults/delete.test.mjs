@@ -126,6 +126,20 @@ test("a deleted tenant is forgotten by ledger, KV and decisions, and may begin a
   assert.equal(neighbour.action, "reject");
 });
 
+test("a tenant that is used again at once is no fault of KV's, which has yet to be told of it", async () => {
+  const tenant = "used-again";
+  await edge.client.putPolicy(tenant, { mode: "enforce" }, { now: BLOCKED });
+  await published(edge.kv, `policy/${tenant}`, () => true);
+  assert.equal(await status("DELETE", `/v1/tenants/${tenant}`), 204);
+  await until("KV forgets it", async () => (await keysOf(tenant)).length === 0);
+  await edge.kv.setMode("500", { kinds: ["put"] });
+  await edge.client.putPolicy(tenant, { mode: "report" }, { now: BLOCKED });
+  await edge.client.tick(tenant, { now: BLOCKED + 2 * DAY });
+  await edge.kv.setMode("ok");
+  await published(edge.kv, `policy/${tenant}`, () => true);
+  assert.doesNotMatch(edge.worker.output(), new RegExp(`laid anew, \\w+/${tenant}`));
+});
+
 test("mail that is still on its way to a deleted tenant's books disturbs nothing", async () => {
   const tenant = "on-its-way";
   await edge.client.putPolicy(tenant, { mode: "enforce" }, { now: BLOCKED });
