@@ -7,8 +7,8 @@ use tidegate_engine::{Ladder, Rung};
 use tidegate_wire::native::Written;
 
 use super::counts::{SUMS, Sums};
-use super::policies;
 use super::site::Site;
+use super::{keys, policies};
 use crate::durable::outbox;
 use crate::durable::sql::{Sql, SqlError, from_text, to_raw, to_text, values};
 use crate::store::{TenantKey, TenantRecord};
@@ -45,9 +45,9 @@ struct Stage {
     block_minutes: u8,
 }
 
-/// As it is now; `None` for a tenant of which nothing is stored.
+/// As it is now; `None` for a tenant of which nothing is stored, not even a key.
 pub fn live<'a>(sql: &Sql, site: &Site<'a>) -> Result<Option<Summary<'a>>, SqlError> {
-    if policies::tenant(sql)?.is_none() {
+    if policies::tenant(sql)?.is_none() && keys::tenant(sql)?.is_none() {
         return Ok(None);
     }
     let enforcement = policies::current(sql)?.enforcement;
@@ -65,6 +65,10 @@ pub fn live<'a>(sql: &Sql, site: &Site<'a>) -> Result<Option<Summary<'a>>, SqlEr
 
 /// Lays it ready for KV where it differs from what was published last, or its counts do and their time has come.
 pub fn publish(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
+    // one that has keys alone is in no list
+    if policies::tenant(sql)?.is_none() {
+        return Ok(());
+    }
     let Some(live) = live(sql, site)? else { return Ok(()) };
     if published(sql)?.is_some_and(|published| published.tells(&live)) {
         return Ok(());

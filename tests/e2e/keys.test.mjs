@@ -480,3 +480,14 @@ test("who made and who revoked a key is in both trails, the tenant's and the ope
     [null, "viewer", "viewer", null],
   );
 });
+
+test("a tenant that has nothing but keys is there", async () => {
+  const tenant = "keys-alone";
+  assert.equal((await client.ask("GET", `/v1/tenants/${tenant}`)).status, 404);
+  await make({ role: "viewer", tenant, name: "viewer" });
+  const { status, json } = await client.ask("GET", `/v1/tenants/${tenant}`);
+  assert.deepEqual(
+    [status, json.tenant, json.servers],
+    [200, tenant, { current: 0, out_of_date: 0, unknown: 0 }],
+  );
+});
