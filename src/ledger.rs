@@ -224,7 +224,7 @@ impl Ledger {
             Call::PutPolicy(put) => json(&policy_changes::put(sql, site, *put)?),
             Call::PreviewPolicy(proposal) => json(&preview::of(sql, site, *proposal)?),
             Call::Policy => {
-                let record = policies::shown(sql)?;
+                let record = policies::current(sql)?;
                 let tag = http::etag(record.rev);
                 let policy = crate::durable::sql::to_text(&record.enforcement.policy)?;
                 Ok(http::respond(200, "application/json", &[("etag", &tag)], policy.as_bytes())?)

@@ -30,7 +30,7 @@ pub fn current(sql: &Sql) -> Result<PolicyRecord, SqlError> {
 }
 
 /// The policy as it was put, which may ask for more than is in force.
-pub fn shown(sql: &Sql) -> Result<PolicyRecord, SqlError> {
+pub fn as_put(sql: &Sql) -> Result<PolicyRecord, SqlError> {
     match stored(sql)? {
         Some(Ok(policy)) => Ok(policy.into_value()),
         _ => current(sql),

@@ -28,7 +28,7 @@ impl Draft {
         let old = policies::current(sql)?;
         leave_to_admins(author, &old.enforcement.policy, &mut policy)?;
         // the time out of enforce begins where enforce was put, understood by this release or not
-        let mut enforcement = policies::shown(sql)?.enforcement.with_policy(policy, site.now);
+        let mut enforcement = policies::as_put(sql)?.enforcement.with_policy(policy, site.now);
         enforcement.out_of_enforce = enforcement.out_of_enforce.bounded(site.now);
         let new = PolicyRecord { rev: old.rev + 1, softened_rev: old.softened_rev, enforcement };
         Ok(Self { old, new })

@@ -7,6 +7,7 @@ import {
   assertCallable,
   assertDeclared,
   DESCRIBED,
+  DOCUMENT,
   declaredStatuses,
   isValid,
   openObjects,
@@ -68,6 +69,35 @@ for (const operation of WORKERS) {
     }
   });
 }
+
+test("another method on a known address is told, and which ones there are", async () => {
+  const response = DOCUMENT.components.responses.MethodNotAllowed;
+  for (const path of new Set(WORKERS.map(({ path }) => path))) {
+    const item = DOCUMENT.paths[path];
+    assert.equal(item["x-other-methods"]?.$ref, "#/components/responses/MethodNotAllowed", path);
+    const known = ["get", "put", "post", "patch", "delete"].filter((method) => item[method]);
+    const other = ["post", "put", "delete", "get"].find((method) => !known.includes(method)) ?? "";
+    const asked = {
+      tenant: "any",
+      server: "ex01.contoso.com",
+      pause: "1",
+      webhook: "1",
+      key: "1",
+      baseline: "any",
+    };
+    const filled = path.replace(
+      /\{(\w+)\}/g,
+      (_, name) => /** @type {Record<string, string>} */ (asked)[name],
+    );
+    const answer = await world.ask(other.toUpperCase(), { path: filled });
+    assert.equal(answer.status, 405, `${other} ${path}: ${answer.text}`);
+    assert.ok(isValid("Problem", answer.json), answer.text);
+    const allowed = String(answer.headers.get("allow"));
+    assert.match(allowed, new RegExp(response.headers.Allow.schema.pattern), path);
+    const named = allowed.split(", ").filter((method) => method !== "HEAD");
+    assert.deepEqual(named.sort(), known.map((method) => method.toUpperCase()).sort(), path);
+  }
+});
 
 test("what fails is told as our fault, and never as an empty list or a success", async () => {
   for (const operation of WORKERS.filter(({ needs }) => needs)) {

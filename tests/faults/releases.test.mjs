@@ -189,6 +189,8 @@ test("by what this release does not understand it only reports, until it is put 
       ["accept", "report", false, true],
       what,
     );
+    const shown = await edge.client.ask("GET", "/v1/tenants/contoso/policy", { now: later });
+    assert.equal(shown.json.mode, "report", `${what}: what is in force is shown`);
     const put = await edge.client.ask("PUT", "/v1/tenants/contoso/policy", { body: POLICY, now: later });
     assert.equal(put.status, 200, `${what}: ${put.text}`);
     const enforced = await until(`${what}: the new policy is in force`, async () => {
