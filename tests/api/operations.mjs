@@ -1480,7 +1480,7 @@ export function provocations(operation) {
       const isOfBrake = operation.path === "/v1/control/mode";
       const unbound = isOfBrake
         ? { path: "/v1/control/mode", body: { mode: "enforce" } }
-        : { path: "/v1/catalog?version=999999", body: {} };
+        : { path: "/v1/catalog?version=999999" };
       const change = isOfTenant ? { path: at(tenant, "/webhooks/none") } : unbound;
       await until("the key has made its changes of this minute", async () => {
         const asked = Array.from({ length: 20 }, () =>
