@@ -196,7 +196,8 @@ pub async fn look(sql: &Sql, env: &Env) -> Result<bool, SqlError> {
     let Some(kv) = Kv::new(env, BINDING) else { return Ok(false) };
     let Ok(Ok(found)) = within(KV_DEADLINE, kv.read(&[LaidKey.key()])).await else { return Ok(false) };
     let found = found.into_iter().next().flatten().and_then(|json| Document::<LaidRecord>::read(&json).ok());
-    if found.is_some_and(|found| *found == told.record) {
+    let found = found.map(Document::into_value);
+    if found.as_ref() == Some(&told.record) {
         return Ok(true);
     }
     sql.change(|change| {
@@ -204,6 +205,10 @@ pub async fn look(sql: &Sql, env: &Env) -> Result<bool, SqlError> {
             return Ok(());
         }
         worker::console_error!("KV was emptied or exchanged: API keys are laid anew; all else by POST /v1/republish");
+        // for a while edges that have seen what is there go by no lower revision
+        let ours = found.filter(|found| found.of == told.record.of);
+        let rev = ours.map_or(0, |found| found.rev).max(told.record.rev);
+        save(change, &State { record: LaidRecord { rev, ..told.record.clone() }, ..told.clone() })?;
         begin_round(change, now)
     })?;
     Ok(true)

@@ -230,6 +230,8 @@ test("in a namespace that another one took the place of, be it of another deploy
         (await allWork(world, world.edge.client)) && (await told(world.edge.client, wrongKey())) === "401",
       WAIT,
     );
+    const { rev } = await published(kv, LAID, () => true);
+    if (other.of === laid.of) assert.ok(rev > other.rev, "edges that saw the other one go by this one");
   }
 });
 
