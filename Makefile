@@ -29,6 +29,7 @@ build/index.js: $(sources)
 	@bash tools/setup.sh
 	@$(wasm_env) worker-build --release
 	@$(env) wasm-opt --strip-debug build/index_bg.wasm -o build/index_bg.wasm # function names are a fifth of it
+	@cp src/entry.js build/
 	@touch $@
 
 # With what tests move; only its own crate is compiled once more, and it is not made small, which takes longer than that.
@@ -36,6 +37,7 @@ worker-with-hooks: target/worker-with-hooks/index.js ## build the worker that te
 target/worker-with-hooks/index.js: $(sources)
 	@bash tools/setup.sh
 	@$(wasm_env) worker-build --release --no-opt --out-dir target/worker-with-hooks . --features test-hooks
+	@cp src/entry.js target/worker-with-hooks/
 	@touch $@
 
 package: pkg/package.json ## build the npm package into pkg/: the engine for browsers, bundlers and Node
@@ -108,7 +110,7 @@ test-page-%:
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)
-scripts := $(wildcard tests benches www tools crates/browser/npm/*.js gateways/haraka/*.js* gateways/haraka/test)
+scripts := $(wildcard src/entry.js tests benches www tools crates/browser/npm/*.js gateways/haraka/*.js* gateways/haraka/test)
 
 lint: setup package ## the facts under data/, which way imports run, formatting, Clippy, Biome and the types of the page; warnings are errors
 	@cargo run --quiet -p tidegate-lint -- .

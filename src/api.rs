@@ -1,13 +1,12 @@
 //! Routes, and what they answer.
 
 mod auth;
-mod batch;
 mod decide;
 pub mod email;
 mod facts;
 mod fleet;
 mod freezes;
-mod gateways;
+pub mod gateways;
 mod keys;
 mod notices;
 mod report;
@@ -26,25 +25,27 @@ use crate::access::Principal;
 use crate::config::Config;
 use crate::durable::client::{CallError, Circumstances, Outcome};
 use crate::durable::lists::{DEFAULT_LIMIT, MAX_LIMIT, Range};
-use crate::hooks;
+use crate::hooks::{self, Way};
 use crate::http::{self, Request};
 use crate::metrics;
-use crate::platform::Deadline;
-use crate::store::Access;
+use crate::store::{Access, Source, StoreError};
 use auth::Unverified;
 
-/// Answers one request. `POST /v1/decide` comes before any other route.
+/// Answers one request that is no gateway's question about messages: those are answered by `entry`.
 pub async fn answer(request: Request, env: Env, context: Context) -> Result<Response, JsValue> {
-    let response = if request.path() == "/v1/decide" && request.method == "POST" {
-        decide::answer(&request, &env, &context).await?
-    } else if gateways::serves(request.path()) {
-        gateways::answer(&request, &env, &context).await?
+    let response = if gateways::is_mta_hooks(request.path()) {
+        gateways::answer_mta_hooks(&request, &env, &context).await?
     } else {
         answer_other(&request, &env, &context).await?
     };
+    Ok(answered(response, &env, &context))
+}
+
+/// Counts an answer.
+pub fn answered(response: Response, env: &Env, context: &Context) -> Response {
     metrics::count_status(response.status());
-    metrics::tell_later(&env, &context);
-    Ok(response)
+    metrics::tell_later(env, context);
+    response
 }
 
 async fn answer_other(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
@@ -72,11 +73,6 @@ async fn route(request: &Request, env: &Env, context: &Context) -> Result<Respon
         ["v1", "health"] => match method {
             "GET" => Ok(system::health(&config, &access_of(request, env)).await?),
             _ => Err(not_allowed("GET, HEAD")),
-        },
-        ["v1", "decide"] => Err(not_allowed("POST")),
-        ["v1", "decide", "batch"] => match method {
-            "POST" => Ok(batch::answer(request, env, context).await?),
-            _ => Err(not_allowed("POST")),
         },
         ["metrics"] => system::metrics(&Caller::new(request, env, context, &config).await?, method).await,
         ["v1", rest @ ..] => {
@@ -106,7 +102,7 @@ impl<'a> Caller<'a> {
         let principal =
             auth::verify(config, &access, context, request, auth::of(request)).await.map_err(|error| match error {
                 Unverified::Wrong(problem) => problem,
-                Unverified::Unknown(why) => Problem::unavailable(format!("the key cannot be verified: {why}")),
+                Unverified::Unknown(error) => cannot_verify(error),
             })?;
         Ok(Self { request, env, config, principal, circumstances: Circumstances::of(request)? })
     }
@@ -163,8 +159,12 @@ impl Cursor {
 
 /// How a request reads KV.
 fn access_of<'a>(request: &Request, env: &'a Env) -> Access<'a> {
-    let fresh = hooks::reads_past_cache(request);
-    Access { env, fresh, deadline: Deadline::for_answer() }
+    let source = if hooks::way(request) == Some(Way::PastCache) { Source::Kv } else { Source::CacheThenKv };
+    Access { source, ..Access::for_answer(env) }
+}
+
+fn cannot_verify(error: StoreError) -> Problem {
+    Problem::unavailable(format!("the key cannot be verified: {}", error.as_str()))
 }
 
 fn no_route() -> Problem {

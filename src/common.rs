@@ -9,7 +9,7 @@ use tidegate_engine::{Baseline, Catalog, CatalogDocument, Facts};
 use tidegate_stored::Document;
 
 use crate::platform::real_millis;
-use crate::store::{Access, ControlKey, ControlRecord, FactsKey, FactsRecord, Record, StoreError, Versions};
+use crate::store::{Access, ControlKey, ControlRecord, FactsKey, FactsRecord, Record, Source, StoreError, Versions};
 
 /// How long other facts than those in force may serve: KV's keys propagate apart.
 const SETTLING_MILLIS: u64 = 120_000;
@@ -108,10 +108,13 @@ async fn load(access: &Access<'_>, wanted: &Versions) -> Result<Loaded, StoreErr
         return Ok(Loaded { versions: wanted.clone(), in_force });
     }
     let now = real_millis();
-    if !access.fresh
+    if access.source != Source::Kv
         && let Some(served) = lately(wanted, now)
     {
         return served;
+    }
+    if access.source == Source::Cache {
+        return Err(StoreError::Uncached);
     }
     let read = read(access, wanted).await;
     STATE.with_borrow_mut(|state| {

@@ -1,6 +1,5 @@
 //! Requests and responses, straight on the runtime's own types: those of `worker` ask for more than a decision needs.
 
-use std::cell::RefCell;
 use std::str::FromStr;
 
 use js_sys::futures::JsFuture;
@@ -20,8 +19,6 @@ pub struct Request {
     pub authorization: Option<String>,
     /// `None` for a body of unknown length; what is no number is too large.
     content_length: Option<usize>,
-    /// Of a body of which only the beginning was read.
-    rest: RefCell<Option<web_sys::ReadableStreamDefaultReader>>,
 }
 
 impl Request {
@@ -39,7 +36,6 @@ impl Request {
             content_length: Some(content_length)
                 .filter(|length| !length.is_empty())
                 .map(|length| length.parse().unwrap_or(usize::MAX)),
-            rest: RefCell::new(None),
         }
     }
 
@@ -85,6 +81,11 @@ impl Request {
         percent_decode(&value.replace('+', " ")).map(Some).ok_or_else(malformed)
     }
 
+    /// Whether the body is longer, as far as the caller tells.
+    pub fn is_longer_than(&self, most: usize) -> bool {
+        self.content_length.is_some_and(|length| length > most)
+    }
+
     /// The body, up to [`MAX_BODY`].
     pub async fn body(&self) -> Result<Vec<u8>, Problem> {
         self.body_within(MAX_BODY).await
@@ -99,8 +100,7 @@ impl Request {
         if is_whole { Ok(body) } else { Err(Problem::too_large(most)) }
     }
 
-    /// The first octets of the body, at most so many, and whether they are all of it. What lies behind is not awaited:
-    /// see [`Self::answer`].
+    /// The first octets of the body, at most so many, and whether they are all of it. What lies behind is not awaited.
     pub async fn prefix(&self, most: usize) -> Result<(Vec<u8>, bool), Problem> {
         match self.content_length {
             Some(length) if length <= most => {
@@ -111,30 +111,48 @@ impl Request {
             _ => match self.inner.body() {
                 Some(stream) => {
                     let reader = reader(&stream).map_err(|_| broken())?;
-                    let (body, is_whole) = read_until(&reader, most, |_| false).await.map_err(|_| broken())?;
-                    *self.rest.borrow_mut() = Some(reader).filter(|_| !is_whole);
-                    Ok((body, is_whole))
+                    read_until(&reader, most, |_| false).await.map_err(|_| broken())
                 }
                 None => Ok((Vec::new(), true)),
             },
         }
     }
 
-    /// The response with 200 and `body`. It goes out at once; where the caller is still sending, its connection stays
-    /// until it has sent everything, which is thrown away, or for ten seconds: who writes first and reads then would
-    /// else find it closed, lose the answer and defer its mail.
-    pub fn answer(&self, body: &[u8], media: Media) -> Result<web_sys::Response, JsValue> {
-        match self.rest.borrow_mut().take() {
-            Some(rest) => lingering_response(body, media == Media::Json, &self.inner, &rest),
-            None => ok_response(body, media == Media::Json),
-        }
+    /// The response with 200 to a request of whose body only the beginning was read, which `rest` reads on. It goes out at
+    /// once; where the caller is still sending, its connection stays until it has sent everything, which is thrown away,
+    /// or for ten seconds: who writes first and reads then would else find it closed, lose the answer and defer its mail.
+    pub fn answer_early(
+        &self,
+        answer: &Answer,
+        rest: &web_sys::ReadableStreamDefaultReader,
+    ) -> Result<web_sys::Response, JsValue> {
+        lingering_response(&answer.octets, answer.media as u8, &self.inner, rest)
     }
 }
 
+/// What is answered with 200.
+pub struct Answer {
+    pub octets: Vec<u8>,
+    pub media: Media,
+}
+
+/// The order is that of `INITS` below.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Media {
     Json,
     Text,
+    /// A JSON value a line.
+    Lines,
+}
+
+impl Media {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Text => "text/plain",
+            Self::Lines => "application/x-ndjson",
+        }
+    }
 }
 
 /// `None` for what is not UTF-8 when decoded.
@@ -241,9 +259,14 @@ pub fn respond(
     web_sys::Response::new_with_opt_js_u8_array_and_init(Some(&Uint8Array::from(body)), &init)
 }
 
-/// As [`respond`] with 200 and JSON, in one call to JavaScript instead of seven: every decision ends here.
+/// As [`respond`] with 200, in one call to JavaScript instead of seven: every decision ends here.
+pub fn ok(body: &[u8], media: Media) -> Result<web_sys::Response, JsValue> {
+    ok_response(body, media as u8)
+}
+
+/// The same with JSON.
 pub fn json(body: &[u8]) -> Result<web_sys::Response, JsValue> {
-    ok_response(body, true)
+    ok(body, Media::Json)
 }
 
 #[wasm_bindgen(inline_js = r#"
@@ -254,14 +277,15 @@ export const request_head = ({ method, url, headers }) =>
 export const header_values = ({ headers }, names) =>
   names.split("\n").map((name) => headers.get(name)).join("\n");
 
-const JSON_INIT = { headers: { "content-type": "application/json" } };
-const TEXT_INIT = { headers: { "content-type": "text/plain" } };
+const INITS = ["application/json", "text/plain", "application/x-ndjson"].map((type) => ({
+  headers: { "content-type": type },
+}));
 // a copy: the bytes lie in WebAssembly's memory, which goes on changing
-export const ok_response = (body, isJson) => new Response(body.slice(), isJson ? JSON_INIT : TEXT_INIT);
+export const ok_response = (body, media) => new Response(body.slice(), INITS[media]);
 
 const LINGER_MS = 10_000;
 // the answer's stream ends after its last octet is out: until then what the caller sends can be read
-export const lingering_response = (bytes, isJson, { body }, rest) => {
+export const lingering_response = (bytes, media, { body }, rest) => {
   const { readable, writable } = new FixedLengthStream(bytes.length);
   const answer = bytes.slice();
   const linger = async () => {
@@ -279,7 +303,7 @@ export const lingering_response = (bytes, isJson, { body }, rest) => {
     await writer.close();
   };
   linger().catch(() => {});
-  return new Response(readable, isJson ? JSON_INIT : TEXT_INIT);
+  return new Response(readable, INITS[media]);
 };
 "#)]
 extern "C" {
@@ -288,12 +312,12 @@ extern "C" {
     fn header_values(request: &web_sys::Request, names: &str) -> String;
 
     #[wasm_bindgen(catch)]
-    fn ok_response(body: &[u8], is_json: bool) -> Result<web_sys::Response, JsValue>;
+    fn ok_response(body: &[u8], media: u8) -> Result<web_sys::Response, JsValue>;
 
     #[wasm_bindgen(catch)]
     fn lingering_response(
         body: &[u8],
-        is_json: bool,
+        media: u8,
         request: &web_sys::Request,
         rest: &web_sys::ReadableStreamDefaultReader,
     ) -> Result<web_sys::Response, JsValue>;
@@ -361,7 +385,8 @@ async fn read_until(
     }
 }
 
-fn broken() -> Problem {
+/// Answers a body that breaks off.
+pub fn broken() -> Problem {
     Problem::bad_request("the body could not be read")
 }
 

@@ -54,7 +54,7 @@ use crate::durable::sql::{Change, Sql, SqlError};
 use crate::durable::{self, audit, json};
 use crate::hooks;
 use crate::http;
-use crate::platform::{Deadline, real_millis, real_now};
+use crate::platform::{real_millis, real_now};
 use crate::store::Access;
 use admission::Admitted;
 use site::Site;
@@ -348,7 +348,7 @@ impl Ledger {
     }
 
     async fn common(&self) -> Option<Common> {
-        let access = Access { env: &self.env, fresh: false, deadline: Deadline::for_answer() };
+        let access = Access::for_answer(&self.env);
         Common::read(&access).await.ok()
     }
 

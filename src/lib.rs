@@ -3,7 +3,11 @@
 //!
 //! Everything that can be decided without clock and I/O lies in `tidegate-engine`, everything that is bytes in
 //! `tidegate-wire`. Here is the rest, and imports run one way:
-//! - [`api`]: routes and what they answer. Above everything else.
+//! - [`entry`]: what the entry point, `entry.js`, calls of gateways' questions. Above everything else. The entry point is
+//!   ours and wraps the one that `worker-build` makes, for two reasons. A promise and its wrappers cost more than a decision:
+//!   one whose grounds the isolate's cache has is made in synchronous calls. And where this instance of WebAssembly is lost,
+//!   by a trap or a panic, all that it awaited never comes: only who stands outside of it can still accept the mail.
+//! - [`api`]: routes and what they answer.
 //! - [`observations`]: what was answered, added up in the isolate and sent to the ledger after the answer.
 //! - [`unbelieved`]: what of a message cannot be believed.
 //! - [`ledger`]: the Durable Object that is the only writer of a tenant's state, its keys with it, and the calls to it.
@@ -44,6 +48,8 @@ mod observations;
 mod unbelieved;
 
 mod api;
+
+mod entry;
 
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use worker::worker_sys::web_sys;

@@ -16,6 +16,9 @@ const STORAGE_DEADLINE: Duration = Duration::from_millis(300);
 /// Nor do all of them together: a decision may await two reads and a record.
 const ANSWER_DEADLINE: Duration = Duration::from_millis(500);
 
+/// What takes longer than this hangs: what a lost instance of WebAssembly awaited comes to no end.
+const HANGS_AFTER: Duration = Duration::from_secs(2);
+
 /// By when an answer has awaited enough.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(u64);
@@ -25,18 +28,25 @@ impl Deadline {
         Self(machine_millis().saturating_add(millis(stretched(ANSWER_DEADLINE))))
     }
 
+    /// When so much time has gone by.
+    pub fn after(left: Duration) -> Self {
+        Self(machine_millis().saturating_add(millis(left)))
+    }
+
+    /// What all that is still awaited may take.
+    pub fn unspent(self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(machine_millis()))
+    }
+
     /// What the next await may take.
     pub fn left(self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(machine_millis())).min(stretched(STORAGE_DEADLINE))
     }
+}
 
-    /// What `caller` yields; the time that it takes is not ours.
-    pub async fn paused_for<T>(&mut self, caller: impl Future<Output = T>) -> T {
-        let start = machine_millis();
-        let value = caller.await;
-        self.0 += machine_millis().saturating_sub(start);
-        value
-    }
+/// After how long an answer that awaits storage alone is given up.
+pub fn hangs_after() -> Duration {
+    hooks::given_up(HANGS_AFTER)
 }
 
 /// Milliseconds since 1970, by the deployment's clock: the age of what an isolate holds. Stands still while code runs.

@@ -43,6 +43,10 @@ pub enum StoreError {
     Malformed,
     /// It has not what was put elsewhere a while ago.
     Behind,
+    /// It was emptied or exchanged, or is being laid anew, and says nothing of keys.
+    Unlaid,
+    /// It was not asked: see [`Source::Cache`].
+    Uncached,
 }
 
 impl StoreError {
@@ -52,23 +56,41 @@ impl StoreError {
             Self::Failed => "the KV store failed",
             Self::Malformed => "the KV store holds a malformed record",
             Self::Behind => "the KV store has not the catalog or baseline that is in force",
+            Self::Unlaid => "the KV store has not all keys",
+            Self::Uncached => "the KV store was not asked",
         }
     }
 }
 
-/// How to read: through the cache or, for tests, past it; and by when.
+/// How to read, and by when.
 #[derive(Clone, Copy, Debug)]
 pub struct Access<'a> {
     pub env: &'a Env,
-    /// Reads KV whatever the cache holds.
-    pub fresh: bool,
+    pub source: Source,
     pub deadline: Deadline,
+}
+
+/// Where what is wanted is looked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// In the isolate's cache alone: nothing is awaited, and what it cannot serve is [`StoreError::Uncached`].
+    Cache,
+    CacheThenKv,
+    /// In KV, whatever the cache holds.
+    Kv,
+}
+
+impl<'a> Access<'a> {
+    /// For an answer that begins now.
+    pub fn for_answer(env: &'a Env) -> Self {
+        Self { env, source: Source::CacheThenKv, deadline: Deadline::for_answer() }
+    }
 }
 
 impl Access<'_> {
     /// A record, if the cache can serve it; the flag asks for a refresh.
     pub fn cached<F: Family>(&self, family: &F) -> Option<(Found<F::Record>, bool)> {
-        if self.fresh {
+        if self.source == Source::Kv {
             return None;
         }
         match Cache::with(|cache| cache.get(family, real_millis()))? {
@@ -113,7 +135,7 @@ impl Access<'_> {
 
     /// Reads what decisions on mail of these servers rest on into the cache, unless it is there.
     pub async fn read_ahead(&self, servers: &BTreeSet<(TenantId, ServerId)>) {
-        if self.fresh || servers.is_empty() {
+        if self.source != Source::CacheThenKv || servers.is_empty() {
             return;
         }
         let mut tenants: Vec<&TenantId> = servers.iter().map(|(tenant, _)| tenant).collect();
@@ -132,6 +154,9 @@ impl Access<'_> {
     }
 
     async fn texts(&self, keys: &[String]) -> Result<Vec<Option<String>>, StoreError> {
+        if self.source == Source::Cache {
+            return Err(StoreError::Uncached);
+        }
         let kv = Kv::new(self.env, BINDING).ok_or(StoreError::Failed)?;
         let read = within(self.deadline.left(), kv.read(keys)).await.map_err(|_| StoreError::Late)?;
         read.map_err(|_| StoreError::Failed)
@@ -227,7 +252,7 @@ impl Reader<'_> {
     pub fn refresh_later(&self, context: &Context, server: Option<&ServerId>) {
         let (env, tenant, server) = (self.access.env.clone(), self.tenant.clone(), server.cloned());
         context.wait_until(async move {
-            let access = Access { env: &env, fresh: false, deadline: Deadline::for_answer() };
+            let access = Access::for_answer(&env);
             let _ = Reader { access, tenant: &tenant }.read_kv(server.as_ref()).await;
         });
     }

@@ -30,10 +30,10 @@ if [ "${1:-}" = demo ] && [ -z "${STATE_DIR:-}" ]; then rm -rf "$state"; fi
 # what a test clock moves is in a build of its own
 if [ -n "${TEST_CLOCK:-}" ]; then
     export TIDEGATE_WORKER=worker-with-hooks
-    main=target/worker-with-hooks/index.js
+    main=target/worker-with-hooks/entry.js
 else
     export TIDEGATE_WORKER=worker
-    main=build/index.js
+    main=build/entry.js
 fi
 [ -f $main ] && [ -f dist/index.html ] || die "there is no build yet: run make $TIDEGATE_WORKER page"
 

@@ -17,7 +17,7 @@ use crate::durable::keys;
 use crate::http::Request;
 use crate::metrics::{self, Counter};
 use crate::operator;
-use crate::platform::{Deadline, real_now};
+use crate::platform::real_now;
 use crate::store::{Access, KeyKey, LaidKey, StoreError};
 
 /// Beyond this nothing is hashed: a key is shorter.
@@ -29,7 +29,7 @@ pub enum Unverified {
     /// No key, or none that is valid.
     Wrong(Problem),
     /// For our own fault it cannot be told.
-    Unknown(&'static str),
+    Unknown(StoreError),
 }
 
 /// The key in `Authorization: Bearer …`.
@@ -56,21 +56,14 @@ pub async fn verify(
         return Ok(Principal::admin());
     }
     let family = KeyKey(hash(key).filter(|_| key.starts_with("tg_")).ok_or_else(wrong)?);
-    let (record, refresh) = access.get(&family).await.map_err(|error| Unverified::Unknown(error.as_str()))?;
+    let (record, refresh) = access.get(&family).await.map_err(Unverified::Unknown)?;
     if refresh {
         let env = access.env.clone();
-        context.wait_until(async move {
-            let access = Access { env: &env, fresh: false, deadline: Deadline::for_answer() };
-            access.refresh(&family).await;
-        });
+        context.wait_until(async move { Access::for_answer(&env).refresh(&family).await });
     }
     let Some(record) = record else {
-        let is_wrong = is_missing_alone(access, context, key).await;
-        return Err(if is_wrong.map_err(|error| Unverified::Unknown(error.as_str()))? {
-            wrong()
-        } else {
-            Unverified::Unknown("the KV store has not all keys")
-        });
+        let is_wrong = is_missing_alone(access, context, key).await.map_err(Unverified::Unknown)?;
+        return Err(if is_wrong { wrong() } else { Unverified::Unknown(StoreError::Unlaid) });
     };
     let now = Circumstances::of(request).unwrap_or_default().now();
     if record.validity.has_expired(now) {

@@ -1,4 +1,4 @@
-//! `POST /v1/decide`: the way of one message, with every await that it costs.
+//! The decision on one message, with every await that it costs.
 //!
 //! Mail that shows no on-premises Exchange server awaits no storage. Other mail awaits its tenant's policy and, where
 //! its build is out of date, its server's phase, unless the isolate's cache has them: one KV read at most, two where a
@@ -18,54 +18,20 @@ use tidegate_engine::Action;
 use tidegate_engine::Timestamp;
 use tidegate_engine::{Recognition, recognise};
 use tidegate_wire::native::{self, Circumstances, Defaults, Record};
-use tidegate_wire::problem::Problem;
-use wasm_bindgen::JsValue;
-use worker::worker_sys::web_sys::Response;
-use worker::{Context, Env};
+use worker::Context;
 
-use super::auth::{self, Unverified};
-use super::{access_of, facts};
+use super::facts;
 use crate::access::Principal;
 use crate::common;
 use crate::config::Config;
 use crate::durable::client::{self, CallError, Client};
-use crate::http::{self, Request};
 use crate::ledger::{Unbelieved, What};
 use crate::metrics::{self, Counter};
 use crate::observations::{self, Observation, Receipt};
 use crate::operator;
-use crate::store::{Access, ControlKey, PhaseRecord, PolicyRecord, Reader, StoreError};
+use crate::store::{Access, ControlKey, PhaseRecord, PolicyRecord, Reader, Source, StoreError};
 use crate::unbelieved::{self, Claims};
-use known::{Known, look_up};
-
-pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
-    let config = Config::get(env);
-    match decide_posted(&config, request, env, context).await {
-        Ok(answer) => http::json(&answer),
-        Err(problem) => http::problem(&problem),
-    }
-}
-
-async fn decide_posted(config: &Config, request: &Request, env: &Env, context: &Context) -> Result<Vec<u8>, Problem> {
-    let mut access = access_of(request, env);
-    let principal = match auth::verify(config, &access, context, request, auth::of(request)).await {
-        Ok(principal) => principal,
-        Err(Unverified::Wrong(problem)) => return Err(problem),
-        // who asks cannot be told for our own fault: nothing is read or recorded
-        Err(Unverified::Unknown(why)) => {
-            return Ok(undecided(None, None, Fault::new(Counter::DegradedKey, why), native::answer));
-        }
-    };
-    principal.decides()?;
-    let circumstances = client::Circumstances::of(request)?;
-    let body = access.deadline.paused_for(request.body()).await?;
-    let defaults = defaults(&principal);
-    let posted = native::Request::parse(&body, &defaults)?;
-    let (actor, is_bound) = (principal.actor.as_str(), principal.tenant.is_some());
-    let refuses_at_rcpt = principal.gateway.postfix_refusals;
-    let site = Site { config, context, actor, is_bound, refuses_at_rcpt, circumstances, access };
-    Ok(decide_event(&site, &posted, native::answer).await)
-}
+pub use known::{Known, Unknown};
 
 pub fn defaults(principal: &Principal) -> Defaults {
     let Principal { tenant, gateway, .. } = principal;
@@ -96,6 +62,12 @@ impl Fault {
     pub const fn new(counter: Counter, why: &'static str) -> Self {
         Self { counter, why }
     }
+
+    /// Counts it, and has it in the log.
+    pub fn note(self) {
+        worker::console_warn!("degraded: {}", self.why);
+        metrics::count(self.counter);
+    }
 }
 
 impl From<StoreError> for Fault {
@@ -112,6 +84,9 @@ impl From<CallError> for Fault {
 
 /// Reads what decisions on many events rest on into the cache, in few requests of KV. What fails is left to each event.
 pub async fn read_ahead<'a>(site: &Site<'_>, posted: impl Iterator<Item = &'a native::Request<'a>>) {
+    if site.access.source == Source::Cache {
+        return;
+    }
     let built_in = common::built_in();
     // one by one: collecting them would sort
     let mut servers = BTreeSet::new();
@@ -130,15 +105,27 @@ pub async fn read_ahead<'a>(site: &Site<'_>, posted: impl Iterator<Item = &'a na
 /// Writes an answer in the dialect of the one who asks.
 pub type Render = fn(&Decision<'_>, Circumstances) -> Vec<u8>;
 
-/// Decides on a message, has that written down, and answers.
-pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render: Render) -> Vec<u8> {
-    match decide(site, posted, render).await {
-        Decided::Answered(answer) => answer,
+/// Decides on a message, has that written down, and answers. `None`: storage has to be awaited, and nothing was done.
+pub async fn decide_event(site: &Site<'_>, posted: &native::Request<'_>, render: Render) -> Option<Vec<u8>> {
+    let found = look_up(site, posted).await?;
+    match decide(site, posted, found, render) {
+        Decided::Answered(answer) => Some(answer),
         Decided::AwaitsReceipt(pending) => {
             let recorded = record(site, pending.tenant(), &[&pending]).await;
-            pending.answer(&recorded, render)
+            Some(pending.answer(&recorded, render))
         }
     }
+}
+
+/// Looks up what the decision on a message rests on, and changes nothing. `None`: storage has to be awaited, or the
+/// message's ledger, and only the cache was to be asked.
+pub async fn look_up<'a>(site: &Site<'_>, posted: &'a native::Request<'a>) -> Option<Result<Known<'a>, Unknown<'a>>> {
+    if site.access.source == Source::Cache && posted.record == Record::Sync {
+        return None;
+    }
+    let reader = Reader { access: site.access, tenant: &posted.event.tenant };
+    let found = known::look_up(&reader, &posted.event, common::built_in(), site.circumstances.now()).await;
+    Some(found).filter(|found| !matches!(found, Err(Unknown { error: StoreError::Uncached, .. })))
 }
 
 /// How far a message is.
@@ -162,20 +149,25 @@ struct Outcome {
     would: Action,
 }
 
-/// Decides on a message. What need not be acknowledged is written down later.
-pub async fn decide<'a>(site: &Site<'_>, posted: &'a native::Request<'a>, render: Render) -> Decided<'a> {
+/// Decides on a message by what was found. What need not be acknowledged is written down later.
+pub fn decide<'a>(
+    site: &Site<'_>,
+    posted: &'a native::Request<'a>,
+    found: Result<Known<'a>, Unknown<'a>>,
+    render: Render,
+) -> Decided<'a> {
     let event = &posted.event;
     let now = site.circumstances.now();
     let undecided = |recognition: Option<&Recognition<'_>>, fault| {
         Decided::Answered(undecided(Some(event), recognition, fault, render))
     };
     let internal = |why| Fault::new(Counter::DegradedInternal, why);
-    let reader = Reader { access: site.access, tenant: &event.tenant };
-    let known = match look_up(&reader, event, common::built_in(), now).await {
+    let known = match found {
         Ok(known) => known,
-        Err((recognition, error)) => return undecided(Some(&recognition), error.into()),
+        Err(Unknown { recognition, error }) => return undecided(Some(&recognition), error.into()),
     };
     if known.refresh {
+        let reader = Reader { access: site.access, tenant: &event.tenant };
         reader.refresh_later(site.context, known.recognition.server().map(|server| &server.id));
     }
     note_unbelieved(site, event, &known, now);
@@ -219,20 +211,19 @@ pub async fn decide<'a>(site: &Site<'_>, posted: &'a native::Request<'a>, render
 /// Decides on a message anew, for nobody to be told and nothing to be written down. `None` where it shows no server, or
 /// another one.
 pub async fn decide_again(
-    (config, context): (&Config, &Context),
-    access: Access<'_>,
+    site: &Site<'_>,
     event: &MailEvent<'_>,
     server: &ServerId,
-    now: Timestamp,
 ) -> Result<Option<Reply>, StoreError> {
-    let reader = Reader { access, tenant: &event.tenant };
-    let known = look_up(&reader, event, common::built_in(), now).await.map_err(|(_, error)| error)?;
+    let now = site.circumstances.now();
+    let reader = Reader { access: site.access, tenant: &event.tenant };
+    let known = known::look_up(&reader, event, common::built_in(), now).await.map_err(|unknown| unknown.error)?;
     if known.refresh {
-        reader.refresh_later(context, Some(server));
+        reader.refresh_later(site.context, Some(server));
     }
     let is_it = known.recognition.server().is_some_and(|found| found.id == *server);
     let Some(policy) = known.policy.clone().filter(|_| is_it) else { return Ok(None) };
-    let ceiling = known.control.ceiling(config.mode_ceiling);
+    let ceiling = known.control.ceiling(site.config.mode_ceiling);
     let deciding = Deciding { event, known, policy, ceiling, now };
     let phase = deciding.known.phase.as_deref();
     let frozen = deciding.frozen(phase);
@@ -378,10 +369,18 @@ pub fn undecided(
     fault: Fault,
     render: Render,
 ) -> Vec<u8> {
-    let Fault { counter, why } = fault;
-    worker::console_warn!("degraded: {why}");
+    fault.note();
     metrics::count(Counter::Accept);
-    metrics::count(counter);
+    accepted(event, recognition, fault.why, render)
+}
+
+/// The accept that such a fault is answered with.
+pub fn accepted(
+    event: Option<&MailEvent<'_>>,
+    recognition: Option<&Recognition<'_>>,
+    why: &str,
+    render: Render,
+) -> Vec<u8> {
     let why = format!("Accepted without a decision: {why}.");
     let decision = accept_undecided(event, recognition, &why);
     render(&decision, Circumstances { degraded: true, ..Circumstances::default() })

@@ -15,7 +15,6 @@ use crate::config::Config;
 use crate::durable::client::Circumstances;
 use crate::http::read_header;
 use crate::metrics;
-use crate::platform::Deadline;
 use crate::store::Access;
 
 #[wasm_bindgen]
@@ -76,9 +75,9 @@ async fn decide(config: &Config, message: &EmailMessage, env: &Env, context: &Co
     let Ok(posted) = cloudflare::request(header, &to, &defaults) else {
         return String::new();
     };
-    let access = Access { env, fresh: false, deadline: Deadline::for_answer() };
+    let access = Access::for_answer(env);
     let circumstances = Circumstances::default();
     let (actor, is_bound, refuses_at_rcpt) = ("email", false, false);
     let site = Site { config, context, actor, is_bound, refuses_at_rcpt, circumstances, access };
-    String::from_utf8(decide_event(&site, &posted, cloudflare::answer).await).unwrap_or_default()
+    String::from_utf8(decide_event(&site, &posted, cloudflare::answer).await.unwrap_or_default()).unwrap_or_default()
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::Timestamp;
 use tidegate_wire::problem::Problem;
 
+use super::Way;
 use crate::http::Request;
 
 pub const fn is_on() -> bool {
@@ -26,9 +27,15 @@ pub const fn stretched(deadline: Duration) -> Duration {
     deadline
 }
 
-pub const fn reads_past_cache(_request: &Request) -> bool {
-    false
+pub const fn given_up(deadline: Duration) -> Duration {
+    deadline
 }
+
+pub const fn way(_request: &Request) -> Option<Way> {
+    None
+}
+
+pub const fn trap(_request: &Request, _step: &str) {}
 
 /// Braces, since an envelope may have members here that nobody reads.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]

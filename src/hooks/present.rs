@@ -1,12 +1,14 @@
 //! A test's. All isolates of a deployment have to be set alike: they have no clock in common but the machine's.
 
 use std::cell::Cell;
+use std::hint::black_box;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidegate_engine::Timestamp;
 use tidegate_wire::problem::Problem;
 
+use super::Way;
 use crate::http::Request;
 
 /// What the variables say.
@@ -21,9 +23,11 @@ struct Set {
     since: u64,
     /// `DEADLINE_FACTOR`: answers await KV and objects so many times longer.
     patience: u32,
+    /// `HANG_FACTOR`: they are given up after so many times longer; `DEADLINE_FACTOR` where it is not set.
+    hang: u32,
 }
 
-const UNSET: Set = Set { is_on: false, ahead: 0, rate: 1, since: 0, patience: 1 };
+const UNSET: Set = Set { is_on: false, ahead: 0, rate: 1, since: 0, patience: 1, hang: 1 };
 
 thread_local! {
     static SET: Cell<Set> = const { Cell::new(UNSET) };
@@ -41,12 +45,14 @@ pub fn read(variable: impl Fn(&'static str) -> Option<String>) {
     }
     let number = |name| variable(name).and_then(|value| value.parse().ok());
     let positive = |name| number(name).and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0);
+    let patience = positive("DEADLINE_FACTOR").unwrap_or(1);
     SET.set(Set {
         is_on: true,
         ahead: number("CLOCK_AHEAD").unwrap_or(0),
         rate: positive("CLOCK_RATE").unwrap_or(1),
         since: number("CLOCK_SINCE").and_then(|since| u64::try_from(since).ok()).unwrap_or(0),
-        patience: positive("DEADLINE_FACTOR").unwrap_or(1),
+        patience,
+        hang: positive("HANG_FACTOR").unwrap_or(patience),
     });
 }
 
@@ -67,9 +73,42 @@ pub fn stretched(deadline: Duration) -> Duration {
     deadline.saturating_mul(SET.get().patience)
 }
 
-/// Whether a request wants to know what KV holds now.
-pub fn reads_past_cache(request: &Request) -> bool {
-    is_on() && request.header("x-tidegate-fresh").is_some()
+/// The time after which an answer is given up, as long as this deployment has it.
+pub fn given_up(deadline: Duration) -> Duration {
+    deadline.saturating_mul(SET.get().hang)
+}
+
+/// The way that a request asks for.
+pub fn way(request: &Request) -> Option<Way> {
+    if !is_on() {
+        return None;
+    }
+    if request.header("x-tidegate-fresh").is_some() {
+        return Some(Way::PastCache);
+    }
+    match request.header("x-tidegate-way").as_deref() {
+        Some("at-once") => Some(Way::AtOnce),
+        Some("later") => Some(Way::Later),
+        _ => None,
+    }
+}
+
+/// Ends this instance of WebAssembly as a fault of ours would, where a request asks for it: `x-tidegate-trap` names the
+/// step of its way, and how.
+#[expect(clippy::panic, reason = "to see what comes of one")]
+pub fn trap(request: &Request, step: &str) {
+    let asked = request.header("x-tidegate-trap").filter(|_| is_on());
+    match asked.as_deref().and_then(|asked| asked.split_once(' ')).filter(|(at, _)| *at == step) {
+        Some((_, "panic")) => panic!("a test asked for it"),
+        Some((_, "overflow")) => drop(overflow(1)),
+        Some(_) => std::process::abort(),
+        None => {}
+    }
+}
+
+/// Uses the stack up.
+fn overflow(depth: u64) -> u64 {
+    if black_box(depth) == 0 { 0 } else { black_box(depth).wrapping_add(overflow(depth.wrapping_add(1))) }
 }
 
 /// What a test sets by a request's headers, for all that this request does.

@@ -19,8 +19,15 @@ const VARIABLES = {
   CLOCK_RATE: "1000",
   CLOCK_SINCE: "0",
   DEADLINE_FACTOR: "100",
+  HANG_FACTOR: "100",
 };
-const HEADERS = ["x-tidegate-now", "x-tidegate-fresh", "x-tidegate-fails-at"];
+const HEADERS = [
+  "x-tidegate-now",
+  "x-tidegate-fresh",
+  "x-tidegate-fails-at",
+  "x-tidegate-way",
+  "x-tidegate-trap",
+];
 const FAILURE = "this statement failed on purpose";
 /** Storage is awaited for 300 ms: not for as long as ten seconds, nor by a clock that runs fast. */
 const [LEAST_MS, MOST_MS] = [250, 10_000];
@@ -97,6 +104,14 @@ test("no request reads past the cache", async () => {
   const before = await reads();
   await edge.client.decide(message({ record: "async" }), { fresh: true });
   assert.equal(await reads(), before);
+});
+
+test("no request chooses its way, or has its instance lost", async () => {
+  // of a server that no cache has seen
+  const header = received({ host: "EX02.contoso.com", now: Math.floor(Date.now() / 1_000) });
+  const headers = { "x-tidegate-way": "at-once", "x-tidegate-trap": "decide panic" };
+  const decision = await edge.client.decide(message({ header, record: "async" }), { headers });
+  assert.equal(decision.degraded, false, decision.why);
 });
 
 test("no variable makes it more patient with storage that hangs, or less", async (t) => {

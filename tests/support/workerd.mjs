@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -29,7 +30,7 @@ const FAULTY_LEDGER = fileURLToPath(new URL("./faulty-ledger.worker.mjs", import
 
 /**
  * @typedef {object} WorkerdOptions
- * @property {string} build folder that worker-build wrote: `index.js` and the `.wasm` files beside it
+ * @property {string} build folder that worker-build wrote: `index.js` and the `.wasm` files beside it, and `entry.js` if it has one
  * @property {Record<string, string>} [vars] text bindings, such as ADMIN_KEY, ENVIRONMENT, AUTO_TENANTS, MODE_CEILING
  * @property {{ port: number }} [kv] the KV service behind the binding STATE; without it there is no such binding
  * @property {boolean} [ledger] binds LEDGER and OPERATOR to the worker's Durable Object classes, with SQLite
@@ -163,13 +164,15 @@ function writeConfig(folder, options) {
   const build = resolve(options.build);
   const classes = options.ledger || options.faultyLedger ? objectClasses(build) : [];
   const wasm = readdirSync(build).filter((name) => name.endsWith(".wasm"));
-  for (const name of ["index.js", ...wasm]) copyFileSync(join(build, name), join(folder, name));
+  // the first one is the worker's entry point
+  const scripts = ["entry.js", "index.js"].filter((name) => existsSync(join(build, name)));
+  for (const name of [...scripts, ...wasm]) copyFileSync(join(build, name), join(folder, name));
 
   const compatibilityDate = options.compatibilityDate ?? wranglerCompatibilityDate();
   const edge = {
     compatibilityDate,
     modules: [
-      { name: "index.js", esModule: embed("index.js") },
+      ...scripts.map((name) => ({ name, esModule: embed(name) })),
       ...wasm.map((name) => ({ name, wasm: embed(name) })),
     ],
     bindings: [

@@ -19,13 +19,19 @@ pub struct Known<'a> {
     pub refresh: bool,
 }
 
+/// What a message shows, where what its decision rests on could not be had.
+pub struct Unknown<'a> {
+    pub recognition: Recognition<'a>,
+    pub error: StoreError,
+}
+
 /// Reads what a decision on `event` rests on: policy and ceiling, and the server's phase where its build is out of date.
 pub async fn look_up<'a>(
     reader: &Reader<'_>,
     event: &'a MailEvent<'_>,
     built_in: Rc<Facts>,
     now: Timestamp,
-) -> Result<Known<'a>, (Recognition<'a>, StoreError)> {
+) -> Result<Known<'a>, Unknown<'a>> {
     let (grounds, read_with) = match reader.cached(None) {
         Some(grounds) => (grounds, None),
         None => {
@@ -41,7 +47,7 @@ pub async fn look_up<'a>(
             let likely = recognition.server().map(|server| server.id.clone());
             match reader.read(likely.as_ref()).await {
                 Ok(grounds) => (grounds, likely),
-                Err(error) => return Err((recognition, error)),
+                Err(error) => return Err(Unknown { recognition, error }),
             }
         }
     };
@@ -53,7 +59,7 @@ pub async fn look_up<'a>(
             let control = in_force.restrain(control);
             (in_force.facts, control)
         }
-        Err(error) => return Err((recognise(event, relays, &built_in.catalog), error)),
+        Err(error) => return Err(Unknown { recognition: recognise(event, relays, &built_in.catalog), error }),
     };
     let recognition = recognise(event, relays, &facts.catalog);
     let (mut phase, mut refresh) = (grounds.phase, grounds.refresh);
@@ -68,7 +74,7 @@ pub async fn look_up<'a>(
                     phase = found;
                     refresh |= too;
                 }
-                Err(error) => return Err((recognition, error)),
+                Err(error) => return Err(Unknown { recognition, error }),
             }
         }
     }

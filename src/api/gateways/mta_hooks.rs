@@ -3,93 +3,91 @@
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
+use tidegate_engine::Timestamp;
 use tidegate_wire::gateway::{MAX_PREFIX, Prefix};
 use tidegate_wire::mta_hooks::{self as wire, REGISTRATION_FIELD, Refusal, Registration, Wanted};
 use tidegate_wire::problem::Problem;
 use wasm_bindgen::JsValue;
 use worker::worker_sys::web_sys::Response;
+use worker::{Context, Env};
 
-use super::{Asking, Dialect};
+use super::asker::{Asker, KeyIn, verify};
 use crate::api::auth::Unverified;
-use crate::api::decide::{Fault, undecided};
+use crate::api::{access_of, cannot_verify, no_route};
+use crate::config::Config;
 use crate::durable::client::Circumstances;
-use crate::http::{self, Media};
-use crate::metrics::Counter;
+use crate::http::{self, Request};
 
-const HOOK: Dialect = Dialect {
-    methods: "POST",
-    fields: wire::FIELDS,
-    key_field: None,
-    read: wire::request,
-    render: wire::answer,
-    media: Media::Json,
-};
+/// Where registered MTAs ask.
+pub const HOOK: &str = "/gateways/mta-hooks/hook";
+const KEY: KeyIn = KeyIn::AnyOf { field: None };
 
-pub fn discover(asking: &Asking<'_>) -> Result<Response, JsValue> {
-    match asking.request.method.as_str() {
-        "GET" | "HEAD" => http::json(&wire::discovery()),
-        _ => http::problem(&Problem::method_not_allowed().allowing("GET, HEAD")),
-    }
+/// Whether an MTA asks there about no message, or a gateway in no dialect.
+pub fn serves(path: &str) -> bool {
+    path.starts_with("/gateways/") || path == "/.well-known/mta-hooks"
 }
 
-/// `path`: behind `/gateways/mta-hooks/`.
-pub async fn answer(asking: &Asking<'_>, path: &str) -> Result<Response, JsValue> {
-    match route(asking, path).await {
+/// What an MTA asks about no message.
+pub async fn answer(request: &Request, env: &Env, context: &Context) -> Result<Response, JsValue> {
+    if request.path() == "/.well-known/mta-hooks" {
+        return match request.method.as_str() {
+            "GET" | "HEAD" => http::json(&wire::discovery()),
+            _ => http::problem(&Problem::method_not_allowed().allowing("GET, HEAD")),
+        };
+    }
+    let Some(path) = request.path().strip_prefix("/gateways/mta-hooks/") else {
+        return http::problem(&no_route());
+    };
+    match route(request, path, env, context).await {
         Ok(response) => Ok(response),
-        Err(Failure::Refused(refusal)) => refuse(refusal.status, &[], &refusal.body()),
-        Err(Failure::Problem(problem)) => {
-            let (status, body) = Refusal::of(&problem);
-            let allow = problem.allow.map(|methods| ("allow", methods));
-            let more = if status == 401 { Some(("www-authenticate", "Bearer")) } else { allow };
-            refuse(status, more.as_slice(), &body)
-        }
+        Err(Failure::Refused(refusal)) => refused(refusal),
+        Err(Failure::Problem(problem)) => refuse(&problem),
         Err(Failure::Runtime(error)) => Err(error),
     }
 }
 
-async fn route(asking: &Asking<'_>, path: &str) -> Result<Response, Failure> {
-    let method = asking.request.method.as_str();
+async fn route(request: &Request, path: &str, env: &Env, context: &Context) -> Result<Response, Failure> {
+    let method = request.method.as_str();
     let segments: Vec<&str> = path.split('/').collect();
     let known = match segments.as_slice() {
-        ["registrations"] | ["hook"] => "POST",
+        ["registrations"] => "POST",
         ["registrations", _] => "DELETE",
         ["registrations", _, "status"] => "GET",
-        _ => return Err(super::super::no_route().into()),
+        _ => return Err(no_route().into()),
     };
     if method != known {
         return Err(Problem::method_not_allowed().allowing(known).into());
     }
-    let principal = match asking.principal(None).await {
+    let config = Config::get(env);
+    let principal = match verify(request, KEY, (&config, context), &access_of(request, env)).await {
         Ok(principal) => principal,
         Err(Unverified::Wrong(problem)) => return Err(problem.into()),
-        Err(Unverified::Unknown(why)) if path == "hook" => {
-            let fault = Fault::new(Counter::DegradedKey, why);
-            return Ok(http::json(&undecided(None, None, fault, HOOK.render))?);
-        }
-        Err(Unverified::Unknown(why)) => {
-            return Err(Problem::unavailable(format!("the key cannot be verified: {why}")).into());
-        }
+        Err(Unverified::Unknown(error)) => return Err(cannot_verify(error).into()),
     };
-    let now = Circumstances::of(asking.request)?.now();
-    let secret = asking.request.authorization.as_deref().unwrap_or_default();
-    let sign = |text: &str| signature(secret, text);
+    let now = Circumstances::of(request)?.now();
+    let sign = |text: &str| signature(secret(request), text);
     match segments.as_slice() {
-        ["registrations"] => {
-            asking.defaults(&principal)?;
-            let (body, is_whole) = asking.request.prefix(MAX_PREFIX).await?;
-            let (location, body) = Wanted::parse(Prefix { bytes: &body, is_whole }, now)?.accept(now, &sign);
-            Ok(http::respond(201, "application/json", &[("location", &location)], &body)?)
-        }
-        ["registrations", id, rest @ ..] => {
+        [_, id, rest @ ..] => {
             let registration = Registration::verify(id, now, &sign)?;
             Ok(http::json(&if rest.is_empty() { b"{}".to_vec() } else { registration.status(id) })?)
         }
         _ => {
-            let id = asking.request.header(REGISTRATION_FIELD).unwrap_or_default();
-            Registration::verify(&id, now, &sign)?;
-            Ok(asking.request.answer(&asking.decide_for(&principal, &HOOK).await?, HOOK.media)?)
+            Asker::new(principal, KEY, request)?;
+            let (body, is_whole) = request.prefix(MAX_PREFIX).await?;
+            let (location, body) = Wanted::parse(Prefix { bytes: &body, is_whole }, now)?.accept(now, &sign);
+            Ok(http::respond(201, "application/json", &[("location", &location)], &body)?)
         }
     }
+}
+
+/// Whether who asks has registered, with the key by which it asks.
+pub fn verify_registration(request: &Request, now: Timestamp) -> Result<(), Refusal> {
+    let id = request.header(REGISTRATION_FIELD).unwrap_or_default();
+    Registration::verify(&id, now, &|text: &str| signature(secret(request), text)).map(drop)
+}
+
+fn secret(request: &Request) -> &str {
+    request.authorization.as_deref().unwrap_or_default()
 }
 
 /// A registration belongs to the key that made it: its signature is by that key, which comes with every request. Who
@@ -106,8 +104,17 @@ fn signature(key: &str, text: &str) -> String {
     hex
 }
 
-fn refuse(status: u16, more: &[(&str, &str)], body: &[u8]) -> Result<Response, JsValue> {
-    http::respond(status, "application/json", more, body)
+/// Answers the caller's fault.
+pub fn refuse(problem: &Problem) -> Result<Response, JsValue> {
+    let (status, body) = Refusal::of(problem);
+    let allow = problem.allow.map(|methods| ("allow", methods));
+    let more = if status == 401 { Some(("www-authenticate", "Bearer")) } else { allow };
+    http::respond(status, "application/json", more.as_slice(), &body)
+}
+
+/// Answers what the draft has a word for.
+pub fn refused(refusal: Refusal) -> Result<Response, JsValue> {
+    http::respond(refusal.status, "application/json", &[], &refusal.body())
 }
 
 enum Failure {
