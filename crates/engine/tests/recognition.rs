@@ -200,11 +200,11 @@ proptest! {
         let (mut peer, mut vouched) = (client, client);
         let mut itself: Option<&TrustedRelay> = None;
         for hop in &hops[own..] {
-            let vouches = |relay: &&TrustedRelay| {
-                relay.is_named(hop.by.as_bytes())
-                    && (vouched.is_some_and(|peer| relay.connects_from(peer)) || itself == Some(*relay))
-            };
-            let relay = relays.iter().find(vouches);
+            let names = |relay: &&TrustedRelay| relay.is_named(hop.by.as_bytes());
+            let connects = |relay: &&TrustedRelay| vouched.is_some_and(|peer| relay.connects_from(peer));
+            // where several entries fit, a relay that has it from itself is the same one again
+            let again = itself.filter(names);
+            let relay = again.or_else(|| relays.iter().filter(names).find(connects));
             prop_assert!(relay.is_some(), "nobody vouches for {}", hop.field());
             peer = hop.from;
             vouched = if hop.is_local() { vouched } else { peer };
