@@ -78,7 +78,7 @@ test("a clock set back by three weeks is told what is wrong with a change, and l
       await client.tick("wrong", { now });
       /** @type {[string, string, object, number, string?][]} */
       const refused = [
-        ["POST", "/pauses", { days: 60, reason: "Overlaps" }, 409],
+        ["POST", "/pauses", { days: 60, reason: "Overlaps" }, 409, "starts_on"],
         [
           "POST",
           "/pauses",
