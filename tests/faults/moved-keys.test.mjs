@@ -71,6 +71,16 @@ async function listed(edge, tenant) {
   return json.items;
 }
 
+/**
+ * KV may yet have to confirm it (202): where the key is being laid, the put of its removal waits for that.
+ * @param {Edge} edge
+ * @param {{ id: string }} key
+ */
+async function revoke(edge, { id }) {
+  const { status, text } = await ask(edge, "DELETE", `/v1/keys/${id}`);
+  assert.ok([202, 204].includes(status), `${status} ${text}`);
+}
+
 /** @param {any[]} keys */
 const names = (keys) => keys.map(({ name }) => name).sort();
 
@@ -165,8 +175,7 @@ test("who is told that keys moved is told again after a crash, and no key is the
 test("a key that is revoked while keys move is dead in both, and stays so when KV is laid anew", async () => {
   const { edge, stateDir, kv } = await opened();
   await edge.worker.setLedgerMode("error");
-  const revoked = await ask(edge, "DELETE", `/v1/keys/${KEYS.mx.id}`);
-  assert.equal(revoked.status, 204, revoked.text);
+  await revoke(edge, KEYS.mx);
   assert.equal(await works(edge, KEYS.mx.key), false);
   await edge.worker.setLedgerMode("ok");
   const { keys, operator, ledgers } = await settled(stateDir);
@@ -177,7 +186,7 @@ test("a key that is revoked while keys move is dead in both, and stays so when K
   );
   assert.ok(isBuried, "its ledger would not take it in again");
   // one that moved already is revoked by its id of before, too
-  assert.equal((await ask(edge, "DELETE", `/v1/keys/${KEYS.helpdesk.id}`)).status, 204);
+  await revoke(edge, KEYS.helpdesk);
   assert.deepEqual(names(await listed(edge, "contoso")), ["report"]);
   for (const { name } of await kv.keys()) if (name.startsWith("key/")) await kv.put(name, null);
   assert.equal((await ask(edge, "POST", "/v1/republish")).status, 202);
@@ -265,7 +274,7 @@ test("the operator's daily look leaves tenants' keys to their ledgers, and remov
   await settled(stateDir);
   const names = { lives: `key/${hashOf(lives.json.key)}`, dead: `key/${hashOf(dead.json.key)}` };
   const record = (await kv.keys()).find(({ name }) => name === names.dead);
-  assert.equal((await ask(edge, "DELETE", `/v1/keys/${dead.json.id}`)).status, 204);
+  await revoke(edge, dead.json);
   await settled(stateDir);
   await edge.worker.stop();
   // as it will be when nothing is mirrored any more
