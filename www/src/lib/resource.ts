@@ -94,8 +94,9 @@ export function useResource<T>(key: string, load: Load<T>, options: Options<T> =
       Object.assign(current, next);
       redraw();
     };
-    if (isFresh(known) && current.round === round) {
-      set({ loading: false });
+    if (known && isFresh(known) && current.round === round) {
+      // another reader may have been answered since this one was drawn
+      set({ value: known.value as T, at: known.at, error: undefined, loading: false, former: false });
       return;
     }
     current.round = round;
