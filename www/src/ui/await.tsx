@@ -74,9 +74,10 @@ export function lazy<P extends object>(
 ): FunctionComponent<P> {
   let loaded: FunctionComponent<P> | undefined;
   return function Lazy(props: P) {
-    const [state, setState] = useState<"loading" | "loaded" | "missing">("loading");
+    const [state, setState] = useState<"loading" | "loaded" | "missing">(loaded ? "loaded" : "loading");
     useEffect(() => {
-      if (loaded) return;
+      // it may have come for another one since this one was drawn
+      if (loaded) return setState("loaded");
       Promise.all([load(), sheet && linked(sheet)]).then(
         ([View]) => {
           loaded = View;
