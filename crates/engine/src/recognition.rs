@@ -313,7 +313,8 @@ impl<'a> Candidate<'a> {
 
     /// The hop that shows the update level, among this one and those of the same host right below it: the topmost SMTP
     /// stamp, else the topmost mapi stamp; and, beside an SMTP stamp, the best that other components show. What stands
-    /// below the candidate's own field can be a sender's invention: it counts only if it is of the same product, and dated within an hour.
+    /// below the candidate's own field can be a sender's invention: it counts only if it is of the same product, and
+    /// dated within an hour.
     fn level(self, catalog: &Catalog, below: impl Iterator<Item = Numbered<'a>>) -> (Self, Option<Build>) {
         let (host, dated, number) = (self.hop.by_host, self.hop.at(), self.hop.build.number());
         let mut other_component = other_level(&self.hop);
