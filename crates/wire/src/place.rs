@@ -81,11 +81,43 @@ fn misread(json: &[u8], error: &serde_json::Error) -> Misread {
         // what a member's own rules refuse is told behind what follows the member
         None => place = read.strip_suffix(b"}").or_else(|| read.strip_suffix(b",")).map_or(place, open_at_end),
     }
-    let detail = match detail {
-        "expected value" => "a value of another type is expected",
-        detail => detail,
+    Misread { wrong, place, detail: in_plain_words(detail) }
+}
+
+/// What serde says, without the names of our types and its own words for JSON's.
+fn in_plain_words(detail: &str) -> String {
+    if detail == "expected value" {
+        return "a value of another type is expected".to_owned();
+    }
+    if let Some(rest) = detail.strip_prefix("unknown variant ") {
+        return format!("unknown value {rest}");
+    }
+    // what the caller wrote stands before that, and may look like it
+    let split = detail.rsplit_once(", expected ");
+    let split = split.and_then(|(found, expected)| Some((found.strip_prefix("invalid ")?, expected)));
+    let Some((found, expected)) = split else { return detail.to_owned() };
+    let expected = match expected {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" | "u64" | "usize" => "a whole number, 0 or greater",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a map" => "an object",
+        "a sequence" => "an array",
+        "variant identifier" => "a name",
+        _ if expected.starts_with("enum ") => "a name",
+        _ if ["struct ", "internally tagged", "adjacently tagged"].iter().any(|kind| expected.starts_with(kind)) => {
+            "an object"
+        }
+        _ if expected.contains("tuple ") => "an array of that length",
+        _ => expected,
     };
-    Misread { wrong, place, detail: detail.to_owned() }
+    let found = match found.split_once(": ").map_or(found, |(_, value)| value) {
+        "map" => "an object".to_owned(),
+        "sequence" => "an array".to_owned(),
+        value => value.replacen("floating point ", "number ", 1).replacen("integer ", "number ", 1),
+    };
+    format!("{expected} is expected, not {found}")
 }
 
 /// What serde says is wrong, and the member that it names in its own words: one that is missing lies at no place.
@@ -138,4 +170,49 @@ fn open_at_end(json: &[u8]) -> Vec<Step> {
     }
     open.retain(|step| *step != Step::Member(String::new()));
     open
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Shape {
+        #[serde(rename = "count")]
+        _count: Option<u8>,
+        #[serde(rename = "inner")]
+        _inner: Option<Box<Shape>>,
+        #[serde(rename = "list")]
+        _list: Option<Vec<String>>,
+        #[serde(rename = "pair")]
+        _pair: Option<(u8, u8)>,
+        #[serde(rename = "kind")]
+        _kind: Option<Kind>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        One,
+        Two,
+    }
+
+    #[test]
+    fn a_caller_is_told_in_words_of_json_and_not_in_those_of_our_types() {
+        let detail = |json: &str| read::<Shape>(json.as_bytes()).unwrap_err().detail;
+        assert_eq!(detail(r#"{"count":300}"#), "a whole number from 0 to 255 is expected, not number `300`");
+        assert_eq!(detail(r#"{"count":1.5}"#), "a whole number from 0 to 255 is expected, not number `1.5`");
+        assert_eq!(detail(r#"{"count":{}}"#), "a whole number from 0 to 255 is expected, not an object");
+        assert_eq!(detail(r#"{"inner":"x"}"#), r#"an object is expected, not string "x""#);
+        assert_eq!(detail(r#"{"inner":3}"#), "an object is expected, not number `3`");
+        assert_eq!(detail(r#"{"list":{}}"#), "an array is expected, not an object");
+        assert_eq!(detail(r#"{"list":[[]]}"#), "a string is expected, not an array");
+        assert_eq!(detail(r#"{"kind":"x"}"#), "unknown value `x`, expected `one` or `two`");
+        assert_eq!(detail(r#"{"inner":", expected u8"}"#), r#"an object is expected, not string ", expected u8""#);
+        for json in [r#"{"pair":[1]}"#, r#"{"kind":3}"#, r#"{"kind":null,"kind":[]}"#, "[]", "3", r#"{"pair":{}}"#] {
+            let detail = detail(json);
+            let leaks = ["struct", "enum", "variant", "tuple", "u8", "Shape", "Kind", "sequence", "map"];
+            assert!(!leaks.iter().any(|word| detail.contains(word)), "{json}: {detail}");
+        }
+    }
 }
