@@ -61,8 +61,8 @@ use site::Site;
 
 pub use protocol::{
     Author, Batch, Call, Changed, Counts, Dropped, Event, Evidence, ExemptionCall, Filter, Item, KeyCall, PauseCall,
-    Proposal, PutPolicy, Recorded, Sent, ShownDocument, Sight, Step, Stranger, Unbelieved, Unrecorded, WebhookCall,
-    What, of,
+    Proposal, PutPolicy, Recorded, SENT_AGAIN_SECONDS, Sent, ShownDocument, Sight, Step, Stranger, Unbelieved,
+    Unrecorded, WebhookCall, What, of,
 };
 pub use webhooks::target;
 

@@ -28,7 +28,7 @@ use crate::ledger::{
 use crate::metrics::{self, Counter};
 use crate::platform::{real_millis, real_millis_after, sleep};
 use crate::store::{self, PhaseKey, PhaseRecord};
-use queue::{Collected, Flush, Key, Queue, forget_if_idle, with_queue};
+use queue::{Collected, Flush, Key, forget_if_idle, with_queue};
 
 /// How long decisions are added up.
 const COLLECT: Duration = Duration::from_millis(800);
@@ -223,7 +223,7 @@ fn flush_later(context: &Context, tenant: &TenantId, flush: Flush, ledger: impl 
         let collected = async {
             if soon {
                 sleep(COLLECT).await;
-                with_queue(&tenant, Queue::keep_promise);
+                with_queue(&tenant, |queue| queue.keep_promise(real_millis()));
                 send(&ledger, &tenant).await;
             }
         };

@@ -9,7 +9,7 @@ use tidegate_engine::{MailRoute, Mode};
 use super::bounds::{Bound, MAX_PEER_SERVERS, MAX_SERVERS};
 use super::counts::Tally;
 use super::events::RecentEvents;
-use super::protocol::{Batch, Counts, Dropped, Item, Recorded};
+use super::protocol::{Batch, Counts, Dropped, Item, Recorded, SENT_AGAIN_SECONDS};
 use super::servers::{self, Server};
 use super::site::{Judge, Site};
 use super::{alerts, bounds, events, peers, policies, unbelieved, upkeep};
@@ -17,8 +17,8 @@ use crate::durable::outbox;
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::store::{PhaseKey, PhaseRecord};
 
-/// Isolates are forgotten so long after their last batch.
-const ISOLATE_SECONDS: i64 = 24 * HOUR;
+/// Isolates are forgotten so long after their last batch: when none comes again, whatever their clocks differ by.
+const ISOLATE_SECONDS: i64 = SENT_AGAIN_SECONDS + HOUR;
 const MAX_NODE_EVIDENCE: i64 = 3;
 const MAX_SERVER_EVIDENCE: i64 = 192;
 

@@ -13,8 +13,8 @@ use crate::durable::lists::Range;
 use crate::store::{KeyKey, PhaseRecord, PolicyRecord};
 
 pub use recording::{
-    Batch, Counts, Dropped, Event, Evidence, Item, Recorded, Sent, ShownDocument, Sight, Stranger, Unbelieved,
-    Unrecorded, What,
+    Batch, Counts, Dropped, Event, Evidence, Item, Recorded, SENT_AGAIN_SECONDS, Sent, ShownDocument, Sight, Stranger,
+    Unbelieved, Unrecorded, What,
 };
 
 /// The Durable Object's binding.

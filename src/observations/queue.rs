@@ -9,12 +9,14 @@ use std::net::IpAddr;
 use tidegate_engine::{Build, Node, ServerId, TenantId};
 
 use super::{MARK_MILLIS, Observation};
-use crate::ledger::{Batch, Event, Item, Sent, ShownDocument, Sight, Stranger, Unbelieved};
+use crate::ledger::{Batch, Event, Item, SENT_AGAIN_SECONDS, Sent, ShownDocument, Sight, Stranger, Unbelieved};
 use crate::metrics::{self, Counter};
 use crate::platform::random_id;
 
 /// Sealed batches kept for one tenant while its ledger fails.
 const MAX_SEALED: usize = 8;
+/// After that a sealed batch is not sent again: the ledger may have it, and have forgotten which it has of this isolate.
+const SENT_AGAIN_MILLIS: u64 = SENT_AGAIN_SECONDS.unsigned_abs() * 1_000;
 /// Octets of them all together, about.
 const MAX_SEALED_BYTES: usize = 256 * 1024;
 /// Items, events and octets at which a batch is sent off.
@@ -74,6 +76,8 @@ pub struct Queue {
 struct Sealed {
     batch: Batch,
     bytes: usize,
+    /// When, in milliseconds of the real clock.
+    at: u64,
 }
 
 /// What a request has to do for its observation to be sent.
@@ -109,12 +113,8 @@ impl Queue {
     pub fn add(&mut self, observation: Observation<'_>, now: u64) -> Flush {
         let full = self.open.is_full(&observation.key());
         let soon = self.promise(now);
-        if full && !self.seal() {
-            metrics::count(Counter::ObservationsDropped);
-            if self.lost == 0 {
-                worker::console_error!("decisions are not written down: their ledger fails, and there is no more room");
-            }
-            self.lost = self.lost.saturating_add(1);
+        if full && !self.seal(now) {
+            self.lose(1);
             return Flush { now: true, soon };
         }
         self.open.add(observation);
@@ -141,9 +141,9 @@ impl Queue {
         soon
     }
 
-    pub fn keep_promise(&mut self) {
+    pub fn keep_promise(&mut self, now: u64) {
         self.promised_at = 0;
-        self.is_overdue = !self.seal();
+        self.is_overdue = !self.seal(now);
     }
 
     fn is_idle(&self) -> bool {
@@ -156,7 +156,7 @@ impl Queue {
     }
 
     /// Closes what was added up under the next number. Whether there is room for more.
-    fn seal(&mut self) -> bool {
+    fn seal(&mut self, now: u64) -> bool {
         if self.open.is_empty() {
             return true;
         }
@@ -169,8 +169,28 @@ impl Queue {
         let sent = Sent { isolate: self.isolate.clone(), sequence: self.sequence };
         let lost = std::mem::take(&mut self.lost);
         let batch = Batch { sent: Some(sent), lost, ..std::mem::take(&mut self.open).into_batch() };
-        self.sealed.push_back(Sealed { batch, bytes });
+        self.sealed.push_back(Sealed { batch, bytes, at: now });
         true
+    }
+
+    /// Gives up the batches that the ledger may have taken in so long ago that it would count them twice. The decisions
+    /// in them.
+    fn give_up(&mut self, now: u64) -> u32 {
+        let mut decisions: u32 = 0;
+        while let Some(old) = self.sealed.pop_front_if(|sealed| now.saturating_sub(sealed.at) >= SENT_AGAIN_MILLIS) {
+            decisions = decisions.saturating_add(old.batch.messages()).saturating_add(old.batch.lost);
+        }
+        decisions
+    }
+
+    fn lose(&mut self, decisions: u32) {
+        metrics::count_all(Counter::ObservationsDropped, decisions.into());
+        if self.lost == 0 {
+            worker::console_error!(
+                "decisions are not written down: their ledger fails, for a day or with no more room"
+            );
+        }
+        self.lost = self.lost.saturating_add(decisions);
     }
 
     /// The oldest sealed batch, unless one is on its way.
@@ -178,8 +198,12 @@ impl Queue {
         if now.saturating_sub(self.sending_since) < MARK_MILLIS {
             return None;
         }
+        match self.give_up(now) {
+            0 => {}
+            decisions => self.lose(decisions),
+        }
         if self.is_overdue {
-            self.is_overdue = !self.seal();
+            self.is_overdue = !self.seal(now);
         }
         let batch = self.sealed.front()?.batch.clone();
         self.sending_since = now;
@@ -330,7 +354,7 @@ mod tests {
 
     fn batch(number: u64) -> Sealed {
         let sent = Some(Sent { isolate: "a".to_owned(), sequence: number });
-        Sealed { batch: Batch { sent, ..Collected::default().into_batch() }, bytes: 1 }
+        Sealed { batch: Batch { sent, ..Collected::default().into_batch() }, bytes: 1, at: 10_000 }
     }
 
     #[test]
@@ -355,5 +379,15 @@ mod tests {
         assert!(queue.failed_within(400, 12_400) && !queue.failed_within(400, 12_401));
         queue.sent(second.sequence(), second.since(), true, 12_500);
         assert_eq!(queue.next(12_501).and_then(|next| next.sequence()), Some(2));
+    }
+    #[test]
+    fn a_batch_whose_answer_was_lost_a_day_ago_is_not_counted_twice() {
+        let mut old = batch(1);
+        old.batch.lost = 3;
+        let sealed = VecDeque::from([old, Sealed { at: 10_001, ..batch(2) }]);
+        let mut queue = Queue { sealed, ..Queue::new("a".to_owned()) };
+        assert_eq!(queue.give_up(9_999 + SENT_AGAIN_MILLIS), 0);
+        assert_eq!(queue.give_up(10_000 + SENT_AGAIN_MILLIS), 3);
+        assert_eq!(queue.next(10_000 + SENT_AGAIN_MILLIS).and_then(|next| next.sequence()), Some(2));
     }
 }

@@ -3,9 +3,12 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::{Build, Component, Connector, Node, ServerId, Shown, Timestamp};
+use tidegate_engine::{Build, Component, Connector, DAY, Node, ServerId, Shown, Timestamp};
 
 use super::ChangedPhases;
+
+/// How long after it was sealed a batch may come again: for longer the ledger knows by its number that it has it.
+pub const SENT_AGAIN_SECONDS: i64 = DAY;
 
 /// Observations of one tenant, added up in one isolate.
 #[derive(Clone, Debug, Deserialize, Serialize)]
