@@ -34,6 +34,8 @@ pub struct Followed {
     pub place: Place,
     pub told: Option<Document<AlertState>>,
     pub notify_at: Option<Timestamp>,
+    /// When its next stage begins, where that is told of.
+    pub next_at: Option<Timestamp>,
     pub alerts: Vec<Alert>,
 }
 
@@ -44,7 +46,7 @@ pub fn follow(server: &Server, judge: &Judge<'_>, cause: Cause, now: Timestamp) 
     let place = Place::by(&rules, server, judge, now);
     let course = server.record.spell().zip(place.shows).map(|(spell, build)| SpellCourse::new(spell, build, &rules));
     let Some(course) = course else {
-        return Ok(Followed { place, told: None, notify_at: None, alerts: Vec::new() });
+        return Ok(Followed { place, told: None, notify_at: None, next_at: None, alerts: Vec::new() });
     };
     let (mut told, since) = match (cause, server.told.clone()) {
         (Cause::Begun(at), _) => (Document::new(AlertState::begin(&course, at)), Some(at)),
@@ -55,14 +57,15 @@ pub fn follow(server: &Server, judge: &Judge<'_>, cause: Cause, now: Timestamp) 
     let policy = &judge.policy.enforcement.policy;
     let is_out_of_date = place.state.is_some_and(|state| state.failing().is_some());
     if !is_out_of_date || judge.mode() == Mode::Off || !policy.scope.contains(&server.connector) {
-        return Ok(Followed { place, told: Some(told), notify_at: None, alerts: Vec::new() });
+        return Ok(Followed { place, told: Some(told), notify_at: None, next_at: None, alerts: Vec::new() });
     }
     let alerts = match since {
         Some(since) => told.advance(&course, since, now),
         None => told.rebase(&course, now),
     };
     let notify_at = told.next_due(&course, now);
-    Ok(Followed { place, told: Some(told), notify_at, alerts })
+    let next_at = place.stage.and_then(|stage| stage.next?.at);
+    Ok(Followed { place, told: Some(told), notify_at, next_at, alerts })
 }
 
 /// Writes down what happened to a server's spell, and what is to be told of it.
@@ -103,7 +106,7 @@ pub fn tell_before_change(
     if server.notify_at.is_none_or(|at| at > now) {
         return Ok(());
     }
-    let Followed { place, told, notify_at, alerts } = follow(server, judge, Cause::Time, now)?;
+    let Followed { place, told, notify_at, alerts, .. } = follow(server, judge, Cause::Time, now)?;
     (server.told, server.notify_at) = (told, notify_at);
     write(change, judge, (server, &place), (&[], &alerts), now)
 }

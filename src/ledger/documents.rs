@@ -7,7 +7,7 @@ use tidegate_engine::{
 };
 use tidegate_wire::native::{EffectDocument, StageDocument, StandingDocument, Written};
 
-use super::place::Place;
+use super::place::{Closing, Place};
 use super::servers::Server;
 use super::site::Judge;
 use super::transitions::TransitionDocument;
@@ -38,6 +38,8 @@ pub struct ServerDocument {
     stage: Option<StageDocument>,
     effect: Option<EffectDocument>,
     detected_at: Option<Written<Timestamp>>,
+    throttled_from: Option<Written<Timestamp>>,
+    blocked_from: Option<Written<Timestamp>>,
     exempt_until: Option<Written<Timestamp>>,
     kept_free_by: Option<KeptFreeDocument>,
     nodes: Vec<NodeDocument>,
@@ -107,7 +109,9 @@ impl ServerDocument {
         server.record.settle(now);
         let frozen = judge.frozen_with(&server.exemptions);
         let rules = judge.rules(&frozen)?;
-        let Place { build, product, state, stage, effect, .. } = Place::by(&rules, &server, judge, now);
+        let place = Place::by(&rules, &server, judge, now);
+        let Closing { throttled_from, blocked_from } = Closing::of(&rules, &server, &place);
+        let Place { build, product, state, stage, effect, .. } = place;
         let nodes = nodes(&server.record, &rules, now);
         let kept_free_by = server.record.kept_free_by(&rules, now).map(KeptFreeDocument::new);
         let exempt_until = server.exempt_until(now).map(Written);
@@ -124,6 +128,8 @@ impl ServerDocument {
             stage: stage.map(StageDocument::new),
             effect: effect.map(EffectDocument::new),
             detected_at: record.spell().map(|spell| Written(spell.detected_at)),
+            throttled_from: throttled_from.map(Written),
+            blocked_from: blocked_from.map(Written),
             exempt_until,
             kept_free_by,
             nodes,

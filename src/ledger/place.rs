@@ -2,11 +2,15 @@
 
 use tidegate_engine::{
     Build, DecisionContext, MailRoute, MessageStanding, Rules, Stage, StageEffect, Timestamp, current_stage,
+    stage_schedule,
 };
 
 use super::servers::Server;
 use super::site::Judge;
 use crate::durable::sql::SqlError;
+
+/// Minutes.
+const WHOLE_HOUR: u8 = 60;
 
 /// Where a server stands.
 pub struct Place {
@@ -58,5 +62,32 @@ impl Place {
     /// `current`, `out_of_date` or `unknown`.
     pub fn state_name(&self) -> &'static str {
         self.state.map_or("unknown", MessageStanding::as_str)
+    }
+}
+
+/// When mail of a server in a spell is first turned away, by all freezes known now; nothing where that never comes, or its
+/// clock stands still until further notice.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Closing {
+    /// From when on some of it is deferred or rejected.
+    pub throttled_from: Option<Timestamp>,
+    /// From when on all of it is rejected.
+    pub blocked_from: Option<Timestamp>,
+}
+
+impl Closing {
+    pub fn of(rules: &Rules<'_>, server: &Server, place: &Place) -> Self {
+        let (Some(spell), Some(build), Some(_)) = (server.record.spell(), place.shows, place.stage) else {
+            return Self::default();
+        };
+        let mut closing = Self::default();
+        for stage in stage_schedule(spell, build, rules).filter(|stage| !stage.minutes.is_open()) {
+            closing.throttled_from = closing.throttled_from.or(stage.from);
+            if stage.minutes.block() == WHOLE_HOUR {
+                closing.blocked_from = stage.from;
+                break;
+            }
+        }
+        closing
     }
 }

@@ -13,7 +13,7 @@ use tidegate_wire::native::{EffectDocument, StageDocument, StandingDocument, Wri
 use worker::SqlStorageValue;
 
 use super::counts::{SUMS, Sums};
-use super::place::Place;
+use super::place::{Closing, Place};
 use super::protocol::Step;
 use super::servers::{self, Server};
 use super::site::{Judge, Site};
@@ -24,7 +24,7 @@ use crate::durable::sql::{Sql, SqlError, values};
 /// Servers read at once for a report that has them all.
 const AT_ONCE: u32 = 1_000;
 const MAX_TRANSITIONS: i64 = 500;
-pub const COLUMNS: [&str; 18] = [
+pub const COLUMNS: [&str; 20] = [
     "id",
     "name",
     "connector",
@@ -36,6 +36,8 @@ pub const COLUMNS: [&str; 18] = [
     "behind_days",
     "stage",
     "detected_at",
+    "throttled_from",
+    "blocked_from",
     "exempt_until",
     "last_seen",
     "accept",
@@ -76,6 +78,8 @@ struct ServerRow {
     stage: Option<StageDocument>,
     effect: Option<EffectDocument>,
     detected_at: Option<Written<Timestamp>>,
+    throttled_from: Option<Written<Timestamp>>,
+    blocked_from: Option<Written<Timestamp>>,
     exempt_until: Option<Written<Timestamp>>,
     last_seen: Written<Timestamp>,
     nodes: usize,
@@ -136,7 +140,7 @@ pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Rep
     let Page { items, next } = servers::stored(sql, range)?;
     let sums = sums(sql, &span, &items)?;
     let row = |server: Server| {
-        let Entry { server, place, exempt_until, sums } = Entry::new(server, &judge, site.now, &sums)?;
+        let Entry { server, place, closing, exempt_until, sums } = Entry::new(server, &judge, site.now, &sums)?;
         Ok::<_, SqlError>(ServerRow {
             id: server.id,
             name: server.name,
@@ -147,6 +151,8 @@ pub fn page(sql: &Sql, site: &Site<'_>, days: Days, range: &Range) -> Result<Rep
             stage: place.stage.map(StageDocument::new),
             effect: place.effect.map(EffectDocument::new),
             detected_at: server.record.spell().map(|spell| Written(spell.detected_at)),
+            throttled_from: closing.throttled_from.map(Written),
+            blocked_from: closing.blocked_from.map(Written),
             exempt_until: exempt_until.map(Written),
             last_seen: Written(server.last_seen),
             nodes: server.record.nodes().len(),
@@ -226,7 +232,7 @@ pub fn csv(sql: &Sql, site: &Site<'_>, days: Days) -> Result<String, SqlError> {
 }
 
 fn write_row(table: &mut csv::Table, entry: &Entry) {
-    let Entry { server, place, exempt_until, sums } = entry;
+    let Entry { server, place, closing, exempt_until, sums } = entry;
     let failing = place.state.and_then(|state| state.failing());
     table.text(server.id.as_str());
     table.text(&server.name);
@@ -239,6 +245,8 @@ fn write_row(table: &mut csv::Table, entry: &Entry) {
     table.value(failing.and_then(|failing| failing.behind_days));
     table.value(place.stage.map(|stage| stage.number));
     table.value(server.record.spell().map(|spell| spell.detected_at));
+    table.value(closing.throttled_from);
+    table.value(closing.blocked_from);
     table.value(*exempt_until);
     table.value(Some(server.last_seen));
     let Sums { accept, defer, reject, would_defer, would_reject } = sums;
@@ -250,6 +258,7 @@ fn write_row(table: &mut csv::Table, entry: &Entry) {
 struct Entry {
     server: Server,
     place: Place,
+    closing: Closing,
     exempt_until: Option<Timestamp>,
     sums: Sums,
 }
@@ -262,10 +271,13 @@ impl Entry {
         sums: &BTreeMap<String, Sums>,
     ) -> Result<Self, SqlError> {
         server.record.settle(now);
-        let place = Place::of(&server, judge, now)?;
+        let frozen = judge.frozen_with(&server.exemptions);
+        let rules = judge.rules(&frozen)?;
+        let place = Place::by(&rules, &server, judge, now);
+        let closing = Closing::of(&rules, &server, &place);
         let exempt_until = server.exempt_until(now);
         let sums = sums.get(server.id.as_str()).copied().unwrap_or_default();
-        Ok(Self { server, place, exempt_until, sums })
+        Ok(Self { server, place, closing, exempt_until, sums })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The ledger's tables. Times are seconds since 1970 unless a comment says otherwise.
 
 use crate::durable::schema::Step;
-use crate::durable::sql::{Sql, SqlError};
+use crate::durable::sql::{Change, Sql, SqlError};
 use crate::durable::{audit, outbox, own_hops};
 
 const TABLES: &[&str] = &[
@@ -97,8 +97,8 @@ pub fn exists(sql: &Sql) -> Result<bool, SqlError> {
 }
 
 /// 1: what 67205e3 has. 2: what is kept of mail that cannot be believed, of webhooks' former secrets and refusals, and
-/// the outbox by rank. 3: the tenant's API keys.
-pub const STEPS: [Step; 3] = [
+/// the outbox by rank. 3: the tenant's API keys. 4: when each server's next stage begins, written with the next judging.
+pub const STEPS: [Step; 4] = [
     |change| {
         let mut tables = TABLES.iter().chain(super::peers::TABLES).chain(audit::TABLES);
         tables.try_for_each(|table| change.run(table, Vec::new()))
@@ -113,4 +113,15 @@ pub const STEPS: [Step; 3] = [
         outbox::create(change)
     },
     super::keys::create,
+    add_next_change,
 ];
+
+fn add_next_change(change: &Change<'_>) -> Result<(), SqlError> {
+    let known = change.texts("SELECT name FROM pragma_table_info('server') WHERE name = 'next_at'", Vec::new())?;
+    if known.is_empty() {
+        change.run("ALTER TABLE server ADD COLUMN next_at INTEGER", Vec::new())?;
+        change.run("DELETE FROM document WHERE name = 'judged'", Vec::new())?;
+    }
+    let index = "CREATE INDEX IF NOT EXISTS server_next_at ON server (next_at) WHERE next_at IS NOT NULL";
+    change.run(index, Vec::new())
+}

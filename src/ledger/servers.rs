@@ -38,6 +38,9 @@ pub struct Server {
     /// When something is to be told next.
     #[serde(default)]
     pub notify_at: Option<Timestamp>,
+    /// When its next stage begins, as it was last written down.
+    #[serde(default)]
+    pub next_at: Option<Timestamp>,
     pub record: Document<ServerRecord>,
     /// What KV was last told.
     pub phase: Option<Document<PhaseRecord>>,
@@ -57,6 +60,7 @@ impl Server {
             exemptions: Document::default(),
             told: None,
             notify_at: None,
+            next_at: None,
             record: Document::default(),
             phase: None,
         }
@@ -115,6 +119,11 @@ pub fn due(sql: &Sql, now: Timestamp, most: i64) -> Result<Vec<Server>, SqlError
     readable(sql, "WHERE notify_at <= ?1 ORDER BY notify_at LIMIT ?2", values![now.0, most])
 }
 
+/// The server whose next stage comes first.
+pub fn first_to_change(sql: &Sql) -> Result<Option<Server>, SqlError> {
+    sql.record(&select("WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1"), Vec::new())
+}
+
 /// Servers in a spell that has fallen silent.
 pub fn silent(sql: &Sql, now: Timestamp, most: i64) -> Result<Vec<Server>, SqlError> {
     readable(sql, "WHERE silent_at <= ?1 LIMIT ?2", values![now.0, most])
@@ -149,7 +158,8 @@ pub fn readable(sql: &Sql, which: &str, values: Vec<SqlStorageValue>) -> Result<
 
 fn select(which: &str) -> String {
     format!(
-        "SELECT id, name, connector, peer, relayed, first_seen, last_seen, exemptions, told, notify_at, record, phase
+        "SELECT id, name, connector, peer, relayed, first_seen, last_seen, exemptions, told, notify_at, next_at, record,
+             phase
          FROM server {which}"
     )
 }

@@ -2,28 +2,29 @@
 //! while there is mail, so that the list wakes no ledger.
 
 use serde::{Deserialize, Serialize};
-use tidegate_engine::{DAY, MINUTE, TenantId, Timestamp};
-use tidegate_engine::{Ladder, Rung};
+use tidegate_engine::{DAY, Ladder, MINUTE, NextStage, Rung, ServerId, TenantId, Timestamp};
 use tidegate_wire::native::Written;
 
 use super::counts::{SUMS, Sums};
+use super::place::Place;
 use super::site::Site;
-use super::{keys, policies};
+use super::{keys, policies, servers};
 use crate::durable::outbox;
 use crate::durable::sql::{Sql, SqlError, from_text, to_raw, to_text, values};
-use crate::store::{TenantKey, TenantRecord};
+use crate::store::{PolicyRecord, TenantKey, TenantRecord};
 
 /// How often counts alone are published.
 const COUNTS_SECONDS: i64 = 5 * MINUTE;
 /// The name under which what was published last is stored.
 const DOCUMENT: &str = "summary";
 
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Summary<'a> {
     tenant: &'a TenantId,
     mode: &'static str,
     servers: Servers,
     worst_stage: Option<Stage>,
+    next_change: Option<NextChange>,
     last_day: Sums,
     paused_until: Option<Written<Timestamp>>,
     updated_at: Written<Timestamp>,
@@ -45,18 +46,30 @@ struct Stage {
     block_minutes: u8,
 }
 
+/// The first of the stages that its servers come to next.
+#[derive(Clone, Serialize)]
+struct NextChange {
+    server: ServerId,
+    at: Written<Timestamp>,
+    #[serde(flatten)]
+    stage: Stage,
+}
+
 /// As it is now; `None` for a tenant of which nothing is stored, not even a key.
 pub fn live<'a>(sql: &Sql, site: &Site<'a>) -> Result<Option<Summary<'a>>, SqlError> {
     if policies::tenant(sql)?.is_none() && keys::tenant(sql)?.is_none() {
         return Ok(None);
     }
-    let enforcement = policies::current(sql)?.enforcement;
+    let policy = policies::current(sql)?;
+    let next_change = next_change(sql, site, &policy)?;
+    let enforcement = policy.enforcement;
     let Standings { current, out_of_date, unknown, worst_stage } = standings(sql)?;
     Ok(Some(Summary {
         tenant: site.tenant,
         mode: enforcement.policy.mode.as_str(),
         servers: Servers { current, out_of_date, unknown },
         worst_stage: stage(&enforcement.policy.ladder, worst_stage),
+        next_change,
         last_day: last_day(sql, site.now)?,
         paused_until: enforcement.paused_until(site.now).map(Written),
         updated_at: Written(site.now),
@@ -103,7 +116,7 @@ impl Published {
         let Self { json, last_day, updated_at } = self;
         let (last_day, updated_at) = (*last_day, *updated_at);
         let waits = last_day == live.last_day || live.updated_at.0.since(updated_at).abs() < COUNTS_SECONDS;
-        let same = Summary { last_day, updated_at: Written(updated_at), ..*live };
+        let same = Summary { last_day, updated_at: Written(updated_at), ..live.clone() };
         waits && to_text(&same).is_ok_and(|same| same == *json)
     }
 }
@@ -138,6 +151,17 @@ fn standings(sql: &Sql) -> Result<Standings, SqlError> {
             COALESCE(MAX(stage) FILTER (WHERE servers > 0), 0) AS worst_stage
         FROM standing";
     Ok(sql.record(standings, Vec::new())?.unwrap_or_default())
+}
+
+fn next_change(sql: &Sql, site: &Site<'_>, policy: &PolicyRecord) -> Result<Option<NextChange>, SqlError> {
+    let Some(server) = servers::first_to_change(sql)? else { return Ok(None) };
+    let place = Place::of(&server, &site.judge(policy), site.now)?;
+    let next = place.stage.and_then(|stage| stage.next);
+    Ok(next.and_then(|NextStage { number, at, minutes }| {
+        let (throttle_minutes, block_minutes) = (minutes.throttle(), minutes.block());
+        let stage = Stage { number, throttle_minutes, block_minutes };
+        Some(NextChange { server: server.id, at: Written(at?), stage })
+    }))
 }
 
 /// What became of messages in the present hour and the 23 before it.

@@ -112,11 +112,17 @@ pub fn save(
         .iter()
         .rfind(|transition| matches!(transition.kind, TransitionKind::Detected | TransitionKind::Resumed));
     let cause = begun.map_or(Cause::Change, |begun| Cause::Begun(begun.at));
-    let Followed { place, told, notify_at, alerts } = alerts::follow(server, judge, cause, site.now)?;
+    let Followed { place, told, notify_at, next_at, alerts } = alerts::follow(server, judge, cause, site.now)?;
     (server.told, server.notify_at) = (told, notify_at);
     let is_patched = transitions.iter().any(|transition| transition.kind == TransitionKind::Patched);
     let published = lay_phase(change, site, judge, server, (publish, is_patched))?;
     write_row(change, server, &place)?;
+    // seldom another one: its index costs each message of the server nothing
+    if server.next_at != next_at {
+        let next = "UPDATE server SET next_at = ?2 WHERE id = ?1";
+        change.run(next, values![server.id.as_str(), next_at.map(|at| at.0)])?;
+        server.next_at = next_at;
+    }
     for transition in transitions {
         let Transition { at, kind } = transition;
         transitions::write(change, &server.id, *at, kind.as_str(), (audit::SYSTEM, build.clone()), (None, None))?;
@@ -190,10 +196,10 @@ fn write_row(change: &Change<'_>, server: &Server, place: &Place) -> Result<(), 
 
 /// Writes down where a server stands and what was told of it.
 fn set_place(change: &Change<'_>, id: &ServerId, followed: &Followed) -> Result<(), SqlError> {
-    let Followed { place, told, notify_at, .. } = followed;
+    let Followed { place, told, notify_at, next_at, .. } = followed;
     change.run(
-        "UPDATE server SET state = ?2, stage = ?3, product = ?4, build = ?5, told = ?6, notify_at = ?7
-         WHERE id = ?1 AND (state, stage, product, build, told, notify_at) IS NOT (?2, ?3, ?4, ?5, ?6, ?7)",
+        "UPDATE server SET state = ?2, stage = ?3, product = ?4, build = ?5, told = ?6, notify_at = ?7, next_at = ?8
+         WHERE id = ?1 AND (state, stage, product, build, told, notify_at, next_at) IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         values![
             id.as_str(),
             place.state_name(),
@@ -202,6 +208,7 @@ fn set_place(change: &Change<'_>, id: &ServerId, followed: &Followed) -> Result<
             place.build.clone(),
             told.as_ref().map(to_text).transpose()?,
             notify_at.map(|at| at.0),
+            next_at.map(|at| at.0),
         ],
     )
 }

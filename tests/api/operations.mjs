@@ -884,7 +884,7 @@ export const OPERATIONS = [
               const [head, ...rows] = text.trimEnd().split("\r\n");
               assert.equal(
                 head,
-                "id,name,connector,build,product,state,reason,required,behind_days,stage,detected_at,exempt_until,last_seen," +
+                "id,name,connector,build,product,state,reason,required,behind_days,stage,detected_at,throttled_from,blocked_from,exempt_until,last_seen," +
                   "accept,defer,reject,would_defer,would_reject",
               );
               assert.equal(rows.length, 3);

@@ -166,6 +166,11 @@ test("a vulnerable server is recorded, passes all eight stages, and is free with
     );
     assert.deepEqual([detected.actor, none], ["system", []]);
     assert.deepEqual(shown.spells, [{ detected_at: "2026-10-01T08:15:08Z", ended_at: null, end: null }]);
+    assert.deepEqual(
+      [shown.throttled_from, shown.blocked_from],
+      [rfc3339(startOf(2)), rfc3339(startOf(8))],
+      "when its mail is first turned away, and when all of it",
+    );
     assert.deepEqual([shown.build, shown.product], [OUTDATED, "Exchange Server 2016"]);
     assert.deepEqual(shown.standing, {
       state: "out_of_date",

@@ -178,6 +178,8 @@ test("servers stand in the report as they stand on their own page, and what happ
       "stage",
       "effect",
       "detected_at",
+      "throttled_from",
+      "blocked_from",
       "exempt_until",
       "last_seen",
     ]) {
@@ -254,11 +256,12 @@ test("a spreadsheet opens the report, and runs nothing that a sender wrote", asy
     `attachment; filename="tidegate-sheet-${dayOf(START - 29 * DAY)}-${dayOf(START)}.csv"`,
   );
   assert.deepEqual(answer.text.split("\r\n"), [
-    "id,name,connector,build,product,state,reason,required,behind_days,stage,detected_at,exempt_until,last_seen,accept,defer,reject,would_defer,would_reject",
+    "id,name,connector,build,product,state,reason,required,behind_days,stage,detected_at,throttled_from,blocked_from,exempt_until,last_seen,accept,defer,reject,would_defer,would_reject",
     ..."'-ex1 '-EX1,ex2 EX2".split(",").map((names) => {
       const [id, name] = names.split(" ").map((name) => `${name}.contoso.com`);
       const standing = "15.1.2507.39,Exchange Server 2016,out_of_date,behind_on_updates,15.1.2507.61,539,1";
-      return `${id},${name},on_premises,${standing},${rfc3339(START)},,${rfc3339(START + 60)},2,0,0,0,0`;
+      const dates = [0, 30, 90].map((days) => rfc3339(START + days * DAY)).join(",");
+      return `${id},${name},on_premises,${standing},${dates},,${rfc3339(START + 60)},2,0,0,0,0`;
     }),
     "",
   ]);

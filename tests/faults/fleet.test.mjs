@@ -54,6 +54,17 @@ async function keyOf(role, tenant) {
   return key;
 }
 
+/**
+ * What the list says of a server that comes to a throttling stage.
+ * @param {string} server
+ * @param {number} at
+ * @param {number} number
+ * @param {number} throttle_minutes
+ */
+const changes = (server, at, number, throttle_minutes) => {
+  return { server, at: rfc3339(at), number, throttle_minutes, block_minutes: 0 };
+};
+
 test("the list shows where each tenant stands as soon as that changes, and its mail within five minutes", async () => {
   const tenant = "contoso";
   const shows = (/** @type {string} */ what, /** @type {(item: any) => boolean} */ isIt) =>
@@ -67,6 +78,7 @@ test("the list shows where each tenant stands as soon as that changes, and its m
     mode: "enforce",
     servers: { current: 0, out_of_date: 0, unknown: 0 },
     worst_stage: null,
+    next_change: null,
     last_day: NOTHING,
     paused_until: null,
     updated_at: rfc3339(START),
@@ -76,10 +88,11 @@ test("the list shows where each tenant stands as soon as that changes, and its m
   await send(tenant, "EX02.contoso.com", START + 30, "15.1.2507.61");
   const first = await shows("both servers", ({ servers }) => servers.current === 1);
   assert.deepEqual(
-    [first.servers, first.worst_stage],
+    [first.servers, first.worst_stage, first.next_change],
     [
       { current: 1, out_of_date: 1, unknown: 0 },
       { number: 1, throttle_minutes: 0, block_minutes: 0 },
+      changes("ex01.contoso.com", START + 10 + 30 * DAY, 2, 5),
     ],
   );
   await send(tenant, "EX02.contoso.com", START + 60, "15.1.2507.61");
@@ -94,10 +107,11 @@ test("the list shows where each tenant stands as soon as that changes, and its m
   await edge.client.tick(tenant, { now: START + 30 * DAY + 20 });
   const month = await shows("the next stage", ({ worst_stage }) => worst_stage?.number === 2);
   assert.deepEqual(month.worst_stage, { number: 2, throttle_minutes: 5, block_minutes: 0 });
+  assert.deepEqual(month.next_change, changes("ex01.contoso.com", START + 10 + 40 * DAY, 3, 10));
   assert.deepEqual(month.last_day, NOTHING, "yesterday's mail alone");
   await send(tenant, "EX01.contoso.com", START + 30 * DAY + 60, "15.1.2507.61");
   const patched = await shows("the patch", ({ servers }) => servers.current === 2);
-  assert.deepEqual([patched.servers.out_of_date, patched.worst_stage], [0, null]);
+  assert.deepEqual([patched.servers.out_of_date, patched.worst_stage, patched.next_change], [0, null, null]);
   await edge.client.putPolicy(tenant, { mode: "report" }, { now: START + 31 * DAY });
   await shows("the mode", ({ mode }) => mode === "report");
 });

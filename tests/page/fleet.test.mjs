@@ -335,6 +335,7 @@ function manyTenants(count) {
       mode: enforce ? "enforce" : report ? "report" : "off",
       servers: { current: index % 13, out_of_date: worst_stage ? 1 + (index % 5) : 0, unknown: index % 4 },
       worst_stage,
+      next_change: null,
       last_day: {
         accept: index,
         defer: enforce ? index % 17 : 0,

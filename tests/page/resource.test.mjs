@@ -24,6 +24,7 @@ async function withTenants(page, count) {
       mode: "enforce",
       servers: { current: 1, out_of_date: 0, unknown: 0 },
       worst_stage: null,
+      next_change: null,
       last_day: NONE,
       paused_until: null,
       updated_at: new Date(nowMs() - 60_000).toISOString(),

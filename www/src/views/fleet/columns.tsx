@@ -48,6 +48,13 @@ export const COLUMNS: Column<Row>[] = [
       one.tenant.servers.out_of_date - other.tenant.servers.out_of_date ||
       byName(other, one),
   },
+  {
+    id: "next",
+    label: "Next change",
+    width: "9.2rem",
+    cell: (row) => <Next row={row} />,
+    compare: (one, other) => order(nextAt(one), nextAt(other)) || byName(one, other),
+  },
   mailColumn("defer", "Deferred, 24 h"),
   mailColumn("reject", "Rejected, 24 h"),
   {
@@ -122,6 +129,20 @@ function Worst({ row: { tenant, mode, enforced } }: { row: Row }) {
       )}
     </span>
   );
+}
+
+/** When the first of its servers comes to its next stage, and which one it is. */
+function Next({ row: { tenant } }: { row: Row }) {
+  const next = tenant.next_change;
+  if (!next) return null;
+  const { server, at } = next;
+  const link = <a href={href({ view: "server", tenant: tenant.tenant, server })}>{server}</a>;
+  return <TwoLines first={<Time at={at} short countdown="beside" />} second={link} />;
+}
+
+/** What changes last, or never, comes last. */
+function nextAt({ tenant }: Row): string {
+  return tenant.next_change?.at ?? "~";
 }
 
 function mailColumn(outcome: "defer" | "reject", label: string): Column<Row> {

@@ -12,6 +12,8 @@ const COLUMNS: [string, (row: Row) => Cell][] = [
   ["worst_stage", ({ tenant }) => tenant.worst_stage?.number ?? null],
   ["throttle_minutes", ({ tenant }) => tenant.worst_stage?.throttle_minutes ?? null],
   ["block_minutes", ({ tenant }) => tenant.worst_stage?.block_minutes ?? null],
+  ["next_change_at", ({ tenant }) => tenant.next_change?.at ?? null],
+  ["next_change_server", ({ tenant }) => tenant.next_change?.server ?? null],
   ["last_day_accept", ({ tenant }) => tenant.last_day.accept],
   ["last_day_defer", ({ tenant }) => tenant.last_day.defer],
   ["last_day_reject", ({ tenant }) => tenant.last_day.reject],

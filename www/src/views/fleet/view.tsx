@@ -156,7 +156,7 @@ function Tenants({ place, tenants, ceiling, loading, complete }: TenantsProps) {
             rowKey={rowKey}
             sort={sort}
             onSort={(next) => updateQuery(place, { sort: sortText(next) })}
-            blocksUnder={70}
+            blocksUnder={78}
           />
         )}
       </section>
