@@ -37,7 +37,7 @@ use crate::durable::changes::Changes;
 use crate::durable::client::{Circumstances, Envelope};
 use crate::durable::publisher::Publisher;
 use crate::durable::schema::{Fit, open};
-use crate::durable::sql::{Change, Sql, SqlError, integer, values};
+use crate::durable::sql::{Sql, SqlError, integer};
 use crate::durable::{self, json, own_hops};
 use crate::hooks;
 use crate::http;
@@ -379,11 +379,4 @@ fn own_hops(sql: &Sql, actor: &str, claims: (u32, u32), act: Act<'_>) -> Result<
         }
         Ok(true)
     })
-}
-
-fn document(change: &Change<'_>, name: &str, json: &str) -> Result<(), SqlError> {
-    change.run(
-        "INSERT INTO document (name, json) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET json = excluded.json",
-        values![name, json],
-    )
 }

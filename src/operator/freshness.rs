@@ -7,13 +7,16 @@ use serde::Serialize;
 use tidegate_engine::Release;
 use tidegate_engine::{DAY, Date, Timestamp};
 
-use super::{document, facts, notifications};
-use crate::durable::sql::{Sql, SqlError, to_text, values};
+use super::{facts, notifications};
+use crate::durable::sql::{Sql, SqlError};
+use crate::durable::{documents, walk};
 
 /// A catalog whose newest row is that old is told of.
 const STALE_DAYS: u32 = 45;
 /// Between two notifications.
 const TOLD_EVERY_SECONDS: i64 = 30 * DAY;
+/// The document with the time at which the operator was last told.
+const TOLD_AT: &str = "stale_told_at";
 
 /// The newest row of a catalog, and its age.
 #[derive(Debug, Serialize)]
@@ -62,7 +65,7 @@ impl Freshness {
         );
         sql.change(|change| {
             notifications::write(change, now, "catalog.stale", &text)?;
-            document(change, "stale_told_at", &to_text(&now)?)
+            walk::save(change, TOLD_AT, &now)
         })
     }
 
@@ -78,5 +81,5 @@ impl Freshness {
 }
 
 fn told_at(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
-    sql.row("SELECT json FROM document WHERE name = 'stale_told_at'", values![])
+    documents::read(sql, TOLD_AT)
 }

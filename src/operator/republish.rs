@@ -87,11 +87,19 @@ pub fn step(sql: &Sql) -> Result<(), SqlError> {
     })
 }
 
+/// A ledger that is to be asked.
+#[derive(Deserialize)]
+struct Asking {
+    tenant: TenantId,
+    /// Failures in a row.
+    attempts: u32,
+}
+
 /// Asks ledgers to lay their keys anew, while their time suffices.
 pub async fn ask_ledgers(sql: &Sql, env: &Env, circumstances: Circumstances) -> Result<(), SqlError> {
     let start = real_millis();
-    let due = "SELECT json_array(tenant, attempts) FROM republish WHERE due <= ?1 ORDER BY due LIMIT ?2";
-    for (tenant, attempts) in sql.rows::<(TenantId, u32)>(due, values![integer(start), ASKED_AT_ONCE])? {
+    let due = "SELECT tenant, attempts FROM republish WHERE due <= ?1 ORDER BY due LIMIT ?2";
+    for Asking { tenant, attempts } in sql.records(due, values![integer(start), ASKED_AT_ONCE])? {
         if real_millis().saturating_sub(start) >= CALLING_MILLIS {
             break;
         }

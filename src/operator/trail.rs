@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use tidegate_engine::TenantId;
 use worker::Env;
 
@@ -63,6 +64,15 @@ pub fn take(sql: &Sql, note: Note) -> Result<Vec<String>, SqlError> {
     })
 }
 
+/// A note that a tenant's ledger has yet to take in.
+#[derive(Deserialize)]
+struct Delivery {
+    number: i64,
+    tenant: TenantId,
+    note: Note,
+    attempts: u32,
+}
+
 /// When the first delivery is due, in milliseconds of the real clock.
 pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
     sql.number("SELECT MIN(due) FROM delivery", Vec::new())
@@ -70,11 +80,10 @@ pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
 
 /// Makes the deliveries that are due. What fails stays, and is due again later.
 pub async fn deliver(sql: &Sql, env: &Env) {
-    let due = "SELECT json_array(number, tenant, json(note), attempts)
-        FROM delivery WHERE due <= ?1 ORDER BY due, number LIMIT ?2";
+    let due = "SELECT number, tenant, note, attempts FROM delivery WHERE due <= ?1 ORDER BY due, number LIMIT ?2";
     let start = real_millis();
-    let rows = sql.rows::<(i64, TenantId, Note, u32)>(due, values![integer(start), MAX_DELIVERIES]);
-    for (number, tenant, note, attempts) in rows.unwrap_or_default() {
+    let deliveries = sql.records(due, values![integer(start), MAX_DELIVERIES]).unwrap_or_default();
+    for Delivery { number, tenant, note, attempts } in deliveries {
         if real_millis().saturating_sub(start) >= CALLING_MILLIS {
             return;
         }
