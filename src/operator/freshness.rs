@@ -3,10 +3,9 @@
 
 use std::cell::Cell;
 
-use serde::Serialize;
-use tidegate_engine::Release;
 use tidegate_engine::{DAY, Date, Timestamp};
 
+use super::newest::age_days;
 use super::{facts, notifications};
 use crate::durable::sql::{Sql, SqlError};
 use crate::durable::{documents, walk};
@@ -17,26 +16,6 @@ const STALE_DAYS: u32 = 45;
 const TOLD_EVERY_SECONDS: i64 = 30 * DAY;
 /// The document with the time at which the operator was last told.
 const TOLD_AT: &str = "stale_told_at";
-
-/// The newest row of a catalog, and its age.
-#[derive(Debug, Serialize)]
-pub struct NewestRelease {
-    build: String,
-    release_date: Date,
-    age_days: i64,
-}
-
-impl NewestRelease {
-    pub fn new(release: &Release, today: Date) -> Self {
-        let build = release.build.to_string();
-        Self { build, release_date: release.date, age_days: age_days(release.date, today) }
-    }
-}
-
-/// Of a row that came out on `date`; one of tomorrow is 0 days old.
-pub fn age_days(date: Date, today: Date) -> i64 {
-    today.days_since(date).max(0)
-}
 
 /// The date of the newest row in force. A catalog is parsed once.
 #[derive(Debug, Default)]

@@ -21,8 +21,9 @@ use serde::Deserialize;
 use tidegate_engine::{TenantId, Timestamp};
 use worker::Env;
 
+use super::calls::CALLING_MILLIS;
+use super::laid;
 use super::protocol::{Handed, KeyEvent};
-use super::{CALLING_MILLIS, laid};
 use crate::durable::audit;
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::keys::{self, Key};

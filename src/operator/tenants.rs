@@ -4,7 +4,8 @@ use tidegate_engine::TenantId;
 use tidegate_engine::{Date, Timestamp};
 use worker::Env;
 
-use super::{CALLING_MILLIS, notifications};
+use super::calls::CALLING_MILLIS;
+use super::notifications;
 use crate::durable::client::Circumstances;
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::durable::{audit, documents, walk};
