@@ -20,7 +20,7 @@ use tidegate_engine::{Recognition, recognise};
 use tidegate_wire::native::{self, Circumstances, Defaults, Record};
 use worker::Context;
 
-use super::facts;
+use super::waking;
 use crate::access::Principal;
 use crate::common;
 use crate::config::Config;
@@ -179,7 +179,7 @@ pub fn decide<'a>(
             None => undecided(Some(recognition), internal("the policy was not read")),
         };
     };
-    facts::hand_over_later(&known.control, site.access.env, site.context, site.circumstances);
+    waking::hand_over_later(&known.control, site.access.env, site.context, site.circumstances);
     let ceiling = known.control.ceiling(site.config.mode_ceiling);
     let deciding = Deciding { event, known, policy, ceiling, now };
     let phase = deciding.known.phase.as_deref();
