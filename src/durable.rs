@@ -10,6 +10,7 @@ pub mod alarm;
 pub mod audit;
 pub mod changes;
 pub mod client;
+pub mod documents;
 pub mod keys;
 pub mod lists;
 pub mod outbox;

@@ -47,14 +47,14 @@ use crate::common::Common;
 use crate::config::Config;
 use crate::durable::alarm::Alarm;
 use crate::durable::changes::Changes;
-use crate::durable::client::{Circumstances, Envelope};
+use crate::durable::client::Envelope;
 use crate::durable::publisher::Publisher;
 use crate::durable::schema::{Fit, migrate, open};
 use crate::durable::sql::{Change, Sql, SqlError};
 use crate::durable::{self, audit, json};
 use crate::hooks;
 use crate::http;
-use crate::platform::{real_millis, real_now};
+use crate::platform::real_now;
 use crate::store::Access;
 use admission::Admitted;
 use site::Site;
@@ -191,104 +191,6 @@ impl Ledger {
         self.set_alarm(&sql, 0).await
     }
 
-    fn answer(&self, sql: &Sql, common: &Common, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlError> {
-        let Envelope { name, actor, circumstances, call, .. } = envelope;
-        let tenant: TenantId = name.parse().map_err(|error| SqlError::Failed(format!("{name}: {error}")))?;
-        let now = circumstances.now();
-        let site = Site { tenant: &tenant, common, actor: &actor, now };
-        // a test's ledger lives by the clocks of its requests alone
-        let is_due = !hooks::is_on() && call.shows_what_is_due();
-        if (circumstances.clock().is_some() || is_due) && !sql.is_read_only() {
-            work::do_due(sql, &Site { actor: audit::SYSTEM, ..site })?;
-        }
-        let changes = call.changes();
-        let response = self.respond(sql.failing_at(circumstances.fails_at()), &site, circumstances, call);
-        sql.failing_at(None);
-        let response = response?;
-        if changes && let Err(error) = summary::publish(sql, &site) {
-            // the next call or alarm finds that it differs
-            worker::console_error!("{tenant}: the summary: {error}");
-        }
-        Ok(response)
-    }
-
-    fn respond(
-        &self,
-        sql: &Sql,
-        site: &Site<'_>,
-        circumstances: Circumstances,
-        call: Call,
-    ) -> Result<web_sys::Response, SqlError> {
-        match call {
-            Call::Record(batch) => self.record(sql, site, circumstances, &batch),
-            Call::PutPolicy(put) => json(&policy_changes::put(sql, site, *put)?),
-            Call::PreviewPolicy(proposal) => json(&preview::of(sql, site, *proposal)?),
-            Call::Policy => {
-                let record = policies::current(sql)?;
-                let tag = http::etag(record.rev);
-                let policy = crate::durable::sql::to_text(&record.enforcement.policy)?;
-                Ok(http::respond(200, "application/json", &[("etag", &tag)], policy.as_bytes())?)
-            }
-            Call::Servers { filter, range } => json(&listing::page(sql, site, &filter, &range)?),
-            Call::Server { id } => {
-                let missing = || Problem::not_found("there is no such server");
-                json(&listing::one(sql, site, &id)?.ok_or_else(missing)?)
-            }
-            Call::DeleteServer { id } => {
-                forget::delete_server(sql, site, &id)?;
-                Ok(http::no_content()?)
-            }
-            Call::Tenant => {
-                let missing = || Problem::not_found("nothing is stored of this tenant");
-                json(&summary::live(sql, site)?.ok_or_else(missing)?)
-            }
-            Call::DeleteTenant => {
-                forget::delete_tenant(sql, site)?;
-                self.recent.take();
-                self.admission.forget();
-                Ok(http::no_content()?)
-            }
-            Call::Report { from, to, range } => answers::of_report(sql, site, report::Days { from, to }, range),
-            Call::Counts { id, from, to, step } => {
-                let missing = || Problem::not_found("there is no such server");
-                json(&report::of_server(sql, &id, report::Days { from, to }, step)?.ok_or_else(missing)?)
-            }
-            Call::Audit(range) => json(&webhooks::trail(sql, &range)?),
-            Call::Note(note) => {
-                sql.change(|change| audit::take(change, note))?;
-                json(&true)
-            }
-            Call::Pauses(call) => answers::of_pauses(sql, site, call),
-            Call::Exemption(server, call) => answers::of_exemption(sql, site, &server, call),
-            Call::Webhooks(call) => answers::of_webhooks(sql, site, call),
-            Call::Notifications(range) => json(&notifications::page(sql, &range)?),
-            Call::Republish => {
-                republish::begin(sql, site)?;
-                json(&true)
-            }
-            Call::Tick => Ok(http::no_content()?),
-            // answered before, since it needs no catalog
-            Call::Keys(_) => json(&false),
-        }
-    }
-
-    fn record(
-        &self,
-        sql: &Sql,
-        site: &Site<'_>,
-        circumstances: Circumstances,
-        batch: &Batch,
-    ) -> Result<web_sys::Response, SqlError> {
-        let dropped = self.refuses(sql, batch)?;
-        if dropped.is_some() {
-            return json(&Recorded { dropped, ..Recorded::default() });
-        }
-        // a test may have set its clock forward since the request that sends the batch
-        let latest = circumstances.clock().and(batch.latest());
-        let site = Site { now: latest.map_or(site.now, |latest| site.now.max(latest)), ..*site };
-        json(&intake::record(sql, &mut self.recent.borrow_mut(), &site, batch)?)
-    }
-
     /// Whether nothing was ever stored here, not even tables.
     fn is_empty(&self) -> Result<bool, SqlError> {
         Ok(self.fit.get().is_none() && !schema::exists(&Sql::new(&self.state.storage()))?)
@@ -330,17 +232,6 @@ impl Ledger {
             migrate(change, &schema::STEPS)?;
             answer(change)
         })
-    }
-
-    /// Why a batch is not to be written down. Clocks of edge and ledger may differ by some milliseconds: where the
-    /// ledger's is behind, what was answered without it may still count.
-    fn refuses(&self, sql: &Sql, batch: &Batch) -> Result<Option<Dropped>, SqlError> {
-        if batch.not_after.is_some_and(|at| real_millis() > at) {
-            return Ok(Some(Dropped::Late));
-        }
-        // a tenant that was deleted while an isolate still held its policy
-        let is_wanted = Config::get(&self.env).auto_tenants || policies::is_set(sql)?;
-        Ok((!is_wanted).then_some(Dropped::NoPlace))
     }
 
     fn sql(&self) -> Result<Sql, SqlError> {

@@ -6,6 +6,8 @@
 //! - [`counters`]: what isolates count.
 
 mod agreement;
+mod answers;
+mod calls;
 mod ceiling;
 mod control;
 mod counters;
@@ -15,7 +17,10 @@ mod freshness;
 mod keys;
 mod laid;
 mod mirror;
+mod newest;
+mod notes;
 mod notifications;
+mod own_keys;
 pub mod protocol;
 mod republish;
 mod schema;
@@ -37,21 +42,18 @@ use crate::durable::changes::Changes;
 use crate::durable::client::{Circumstances, Envelope};
 use crate::durable::publisher::Publisher;
 use crate::durable::schema::{Fit, open};
-use crate::durable::sql::{Change, Sql, SqlError, integer, values};
-use crate::durable::{self, json, own_hops};
+use crate::durable::sql::{Sql, SqlError, integer};
+use crate::durable::{self, json};
 use crate::hooks;
 use crate::http;
 use crate::platform::{real_millis, real_now};
-use crate::store::{self, ControlKey, ControlRecord, Family};
+use crate::store::{ControlKey, ControlRecord, Family};
 
 use agreement::Owed;
 pub use counters::{add, all as all_counting, of_isolate as counting};
-pub use freshness::age_days;
+pub use newest::age_days;
 pub use protocol::{Call, Changed, Content, ControlCall, Counts, PutFacts, Republished, Told, control, id, of};
 
-/// Calls of ledgers that one alarm makes take that long, and the last one a little longer: what KV has to be told does
-/// not wait for them.
-const CALLING_MILLIS: u64 = 2_000;
 /// A change of facts waits that long for the object that publishes it.
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// What is told beside requests may take that long.
@@ -126,7 +128,7 @@ impl DurableObject for Operator {
         }
         let answered = match envelope.call {
             Call::PutFacts(_) => self.put_facts(&sql, envelope).await,
-            _ => answer(sql.failing_at(circumstances.fails_at()), envelope),
+            _ => answers::answer(sql.failing_at(circumstances.fails_at()), envelope),
         };
         sql.failing_at(None);
         let response = durable::respond(answered)?;
@@ -189,7 +191,7 @@ impl Operator {
         if let Err(error) = mirror::hand_over_due(&sql, &self.env).await {
             worker::console_error!("keys are not handed over: {error}");
         }
-        if let Err(error) = republish::step(&sql) {
+        if let Err(error) = own_keys::step(&sql) {
             worker::console_error!("laying anew: {error}");
         }
         if let Err(error) = republish::ask_ledgers(&sql, &self.env, Circumstances::default()).await {
@@ -327,63 +329,4 @@ impl Operator {
         ];
         self.alarm.set(&self.state.storage(), due.into_iter().flatten().min(), wait_at_least).await
     }
-}
-
-fn answer(sql: &Sql, envelope: Envelope<Call>) -> Result<web_sys::Response, SqlError> {
-    let Envelope { actor, circumstances, call, .. } = envelope;
-    let act = Act { actor: &actor, at: circumstances.now() };
-    match call {
-        Call::CreateKey(key) | Call::CreateBoundedKey(key) => json(&keys::create(sql, act, key)?),
-        Call::Keys(tenant, range) => Ok(http::json(durable::keys::page(sql, tenant.as_ref(), &range)?.as_bytes())?),
-        Call::KeysUsed(used) => json(&keys::used(sql, &used)?),
-        Call::RevokeKey(revoke) => json(&keys::revoke(sql, act, &revoke)?),
-        Call::HandOver(tenant) => json(&mirror::handed(sql, &tenant)?),
-        Call::KeyEvents(events) => json(&mirror::take(sql, events, act.at)?),
-        Call::Control(_, mode) => match mode.filter(|mode| *mode < Mode::Enforce && actor != audit::SYSTEM) {
-            Some(mode) => changed(&sql.change(|change| control::set(change, act, mode, true))?),
-            None => json(&control::show(sql)?),
-        },
-        Call::CopyCeiling(copy) => {
-            if let Some(copy) = copy {
-                sql.change(|change| agreement::copy(change, copy))?;
-            }
-            json(&control::text(sql)?)
-        }
-        Call::Facts(key, version) => facts::show(sql, &key, version, act.at),
-        Call::Baselines(range) => json(&facts::baselines(sql, &range)?),
-        Call::Admit(tenant, known) => json(&tenants::admit(sql, &tenant, known, act.at)?),
-        Call::Note(note) => json(&trail::take(sql, note)?),
-        Call::Audit(range) => json(&audit::page(sql, &range)?),
-        Call::OwnHops { actor, messages, disbelieved } => json(&own_hops(sql, &actor, (messages, disbelieved), act)?),
-        Call::Republish => json(&republish::begin(sql, act)?),
-        Call::Count(counts) => json(&counters::count(sql, &counts)?),
-        Call::Tell(told) => json(&counters::take_in(sql, &told, act.at)?),
-        Call::Notifications(range) => json(&notifications::page(sql, &range)?),
-        Call::Tick => Ok(http::no_content()?),
-        // answered before, since they wait; or not asked here
-        Call::IsPublished(_) | Call::PutFacts(_) | Call::ToControl(_) => json(&false),
-    }
-}
-
-/// Answers with a change, which ledgers in this isolate meet at once.
-fn changed(changed: &Changed) -> Result<web_sys::Response, SqlError> {
-    store::remember(&ControlKey, changed.control.clone());
-    json(changed)
-}
-
-/// Takes in what a gateway claims, and tells the operator where that is mostly not so.
-fn own_hops(sql: &Sql, actor: &str, claims: (u32, u32), act: Act<'_>) -> Result<bool, SqlError> {
-    sql.change(|change| {
-        if let Some(text) = own_hops::take_in(change, actor, claims, act.at)? {
-            notifications::write(change, act.at, "gateway.own_hops", &text)?;
-        }
-        Ok(true)
-    })
-}
-
-fn document(change: &Change<'_>, name: &str, json: &str) -> Result<(), SqlError> {
-    change.run(
-        "INSERT INTO document (name, json) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET json = excluded.json",
-        values![name, json],
-    )
 }

@@ -9,7 +9,7 @@ use tidegate_wire::base64;
 use tidegate_wire::problem::Problem;
 use worker::Context;
 
-use super::facts;
+use super::waking;
 use crate::access::Principal;
 use crate::config::Config;
 use crate::durable::client::Circumstances;
@@ -95,7 +95,7 @@ async fn is_missing_alone(access: &Access<'_>, context: &Context, key: &str) -> 
     let laid = laid.filter(|laid| Some(&laid.of) == of.as_ref());
     let Some(laid) = laid else {
         // of a new deployment, whose object lays it when it first runs; or one that is lost, which that object is to see
-        facts::wake_later(access.env, context, Circumstances::default());
+        waking::wake_later(access.env, context, Circumstances::default());
         return Ok(false);
     };
     Ok(laid.has_all(tenant_of(key).as_ref(), real_now()))

@@ -4,18 +4,13 @@ use serde::Deserialize;
 use tidegate_engine::Mode;
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
-use worker::{Context, Env};
 
-use super::{Caller, Cursor, Failure, done, not_allowed};
-use crate::durable::audit;
-use crate::durable::client::{ADMIN_DEADLINE, CallError, Circumstances};
+use super::caller::{Caller, Cursor};
+use super::failure::{Failure, done, not_allowed};
+use crate::durable::client::{ADMIN_DEADLINE, CallError};
 use crate::http;
 use crate::operator::{self, Call, Changed, Content, ControlCall, PutFacts};
-use crate::platform::real_millis;
-use crate::store::{self, ControlKey, ControlRecord, FactsKey};
-
-/// An isolate asks no more often for what is still to be handed over.
-const ASKED_EVERY_MILLIS: u64 = 20_000;
+use crate::store::{self, ControlKey, FactsKey};
 
 /// The catalog or a baseline.
 pub async fn route(caller: &Caller<'_>, method: &str, key: FactsKey) -> Result<Response, Failure> {
@@ -97,29 +92,4 @@ async fn change(caller: &Caller<'_>, put: PutFacts) -> Result<Response, Failure>
     let tag = version.map(http::etag);
     let tag: Vec<_> = tag.iter().map(|tag| ("etag", tag.as_str())).collect();
     Ok(http::respond(200, "application/json", &tag, shown.as_bytes())?)
-}
-
-/// Wakes the operator's object after the answer where KV has not heard yet that it took the place of the release
-/// before's.
-pub fn hand_over_later(control: &ControlRecord, env: &Env, context: &Context, circumstances: Circumstances) {
-    if !control.handed_over {
-        wake_later(env, context, circumstances);
-    }
-}
-
-/// Wakes the operator's object after the answer where KV has not what it should.
-pub fn wake_later(env: &Env, context: &Context, circumstances: Circumstances) {
-    thread_local! {
-        static ASKED_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-    }
-    let now = real_millis();
-    if now.saturating_sub(ASKED_AT.get()) < ASKED_EVERY_MILLIS {
-        return;
-    }
-    ASKED_AT.set(now);
-    let operator = operator::of(env, audit::SYSTEM, circumstances);
-    context.wait_until(async move {
-        // one that fails is asked again
-        let _ = operator.forward(&Call::Tick).await;
-    });
 }

@@ -5,7 +5,8 @@ use tidegate_engine::TenantId;
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Cursor, Failure, not_allowed};
+use super::caller::{Caller, Cursor};
+use super::failure::{Failure, not_allowed};
 use crate::durable::audit::Note;
 use crate::durable::client::{ADMIN_DEADLINE, Client};
 use crate::durable::lists::{Page, Range};

@@ -8,8 +8,9 @@ use tidegate_engine::{Date, Timestamp};
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
-use super::tenants::change;
-use super::{Caller, Cursor, Failure, no_route, not_allowed};
+use super::caller::{Caller, Cursor};
+use super::changes::change;
+use super::failure::{Failure, no_route, not_allowed};
 use crate::durable::client::Client;
 use crate::http;
 use crate::ledger::{Call, ExemptionCall, PauseCall};

@@ -28,7 +28,7 @@ use worker::{Context, Env};
 
 use super::auth::Unverified;
 use super::decide::{Fault, Site, decide_event};
-use super::no_route;
+use super::failure::no_route;
 use crate::config::Config;
 use crate::durable::client::Circumstances;
 use crate::hooks::{self, Way};

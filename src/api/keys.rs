@@ -10,7 +10,9 @@ use tidegate_engine::{DAY, MAX_OWN_HOPS, Network, TenantId, Timestamp};
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Cursor, Failure, auth, done, not_allowed};
+use super::auth;
+use super::caller::{Caller, Cursor};
+use super::failure::{Failure, done, no_route, not_allowed};
 use crate::access::Role;
 use crate::durable::client::{ADMIN_DEADLINE, CallError, Outcome};
 use crate::durable::keys::{NewKey, RevokeKey, new_id, tenant_of};
@@ -41,7 +43,7 @@ pub async fn route(caller: &Caller<'_>, method: &str, rest: &[&str]) -> Result<R
         ([], _) => Err(not_allowed("GET, HEAD, POST")),
         ([id], "DELETE") => revoke(caller, id).await,
         ([_], _) => Err(not_allowed("DELETE")),
-        _ => Err(super::no_route().into()),
+        _ => Err(no_route().into()),
     }
 }
 

@@ -6,8 +6,9 @@ use tidegate_wire::problem::{Problem, read_json};
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::worker_sys::web_sys::Response;
 
-use super::tenants::change;
-use super::{Caller, Cursor, Failure, no_route, not_allowed};
+use super::caller::{Caller, Cursor};
+use super::changes::change;
+use super::failure::{Failure, no_route, not_allowed};
 use crate::durable::client::Client;
 use crate::ledger::target::{MAX_URL, Parts, refusal};
 use crate::ledger::{Call, WebhookCall};

@@ -5,7 +5,8 @@ use tidegate_engine::{DAY, Date};
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Cursor, Failure};
+use super::caller::{Caller, Cursor};
+use super::failure::Failure;
 use crate::durable::client::Client;
 use crate::http;
 use crate::ledger::{Call, Step};

@@ -4,7 +4,9 @@ use serde::Serialize;
 use tidegate_engine::{Mode, TenantId};
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Cursor, Failure, done, facts, keys, no_route, not_allowed};
+use super::caller::{Caller, Cursor, access_of};
+use super::failure::{Failure, done, no_route, not_allowed};
+use super::{facts, keys};
 use crate::access::{Principal, Role};
 use crate::common::Common;
 use crate::config::Config;
@@ -93,7 +95,7 @@ pub async fn metrics(caller: &Caller<'_>, method: &str) -> Result<Response, Fail
 
 /// How old the newest row of the catalog in force is.
 async fn newest_release_days(caller: &Caller<'_>) -> Option<i64> {
-    let common = Common::read(&super::access_of(caller.request, caller.env)).await.ok()?;
+    let common = Common::read(&access_of(caller.request, caller.env)).await.ok()?;
     let today = caller.circumstances.now().date();
     Some(operator::age_days(common.facts.catalog.newest_release()?.date, today))
 }

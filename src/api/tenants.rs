@@ -9,12 +9,15 @@ use tidegate_engine::{DelegatedRight, Policy};
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Cursor, Failure, access_of, done, fleet, freezes, no_route, not_allowed, notices, report};
+use super::caller::{Caller, Cursor, access_of};
+use super::changes::change;
+use super::failure::{Failure, no_route, not_allowed};
+use super::{fleet, freezes, notices, report};
 use crate::common::Common;
-use crate::durable::client::{ADMIN_DEADLINE, Client};
+use crate::durable::client::Client;
 use crate::http;
-use crate::ledger::{Author, Call, Changed, Filter, Proposal, PutPolicy};
-use crate::store::{self, PhaseKey, PolicyKey};
+use crate::ledger::{Author, Call, Filter, Proposal, PutPolicy};
+use crate::store::{self, PhaseKey};
 
 pub async fn route(caller: &Caller<'_>, method: &str, tenant: &str, rest: &[&str]) -> Result<Response, Failure> {
     let tenant: TenantId =
@@ -133,24 +136,6 @@ async fn servers(caller: &Caller<'_>, ledger: &Client) -> Result<Response, Failu
     };
     let filter = Filter { state, stage, exempt, q: caller.request.query("q")? };
     Ok(ledger.forward(&Call::Servers { filter, range: caller.range(Cursor::Server)? }).await?)
-}
-
-/// Has the ledger make a change, remembers what it will publish, and answers with what it shows.
-pub(super) async fn change(ledger: &Client, tenant: &TenantId, call: &Call, status: u16) -> Result<Response, Failure> {
-    let Changed { policy, phases, shown } = done(ledger.request(call, ADMIN_DEADLINE).await?)?;
-    let is_policy = matches!(call, Call::PutPolicy(_));
-    let tag = policy.as_ref().filter(|_| is_policy).map(|record| http::etag(record.rev));
-    if let Some(record) = policy {
-        store::remember(&PolicyKey(tenant), *record);
-    }
-    for (server, phase) in phases {
-        store::remember(&PhaseKey(tenant, &server), phase);
-    }
-    let tag: Vec<_> = tag.iter().map(|tag| ("etag", tag.as_str())).collect();
-    Ok(match shown {
-        Some(shown) => http::respond(status, "application/json", &tag, shown.as_bytes())?,
-        None => http::no_content()?,
-    })
 }
 
 fn server_id(text: &str) -> Result<ServerId, Problem> {

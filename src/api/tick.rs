@@ -4,7 +4,8 @@ use tidegate_engine::TenantId;
 use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys::Response;
 
-use super::{Caller, Failure};
+use super::caller::Caller;
+use super::failure::Failure;
 use crate::http;
 use crate::ledger;
 use crate::operator;

@@ -1,19 +1,21 @@
 //! A table of API keys, as each ledger has it of its tenant's and the operator's object of those that are bound to no
 //! tenant. Stored is the hash of a key, never its secret.
 
-use serde::{Deserialize, Serialize};
-use tidegate_engine::{DAY, Date, Network, TenantId, Timestamp};
-use tidegate_stored::Document;
-use tidegate_wire::native::Written;
+mod id;
+mod key;
+
+use tidegate_engine::{DAY, TenantId, Timestamp};
 use tidegate_wire::problem::Problem;
 
-use super::audit::{Act, Note};
+use super::audit::Act;
 use super::lists::{Page, Range};
 use super::outbox;
 use super::sql::{Change, Sql, SqlError, to_text, values};
 use super::walk::Expected;
 use crate::access::Role;
-use crate::store::{Family, GatewaySettings, KeyKey, KeyRecord, Validity};
+use crate::store::{Family, KeyKey};
+pub use id::{new_id, tenant_of};
+pub use key::{Key, KeyUse, NewKey, RevokeKey, made_at};
 
 /// Keys of one tenant, or of none, that live at once: of those that operators make, and of all others. So nobody's
 /// operators leave no room for the keys that are an admin's.
@@ -24,9 +26,6 @@ const MAX_KEPT: i64 = 150;
 const MAX_NAMESAKES: i64 = 2;
 /// How long it is known that a key was revoked.
 const TOMBSTONE_SECONDS: i64 = 7 * DAY;
-/// Hexadecimal digits that an id ends with.
-const ID_DIGITS: usize = 12;
-
 /// As 67205e3 made it.
 pub const TABLE: &[&str] = &[
     // keys that work; `hash` is of the whole key, the secret is stored nowhere
@@ -57,168 +56,6 @@ pub fn add_columns(change: &Change<'_>) -> Result<(), SqlError> {
         .iter()
         .filter(|(name, _)| !known.iter().any(|known| known == name))
         .try_for_each(|(name, kind)| change.run(&format!("ALTER TABLE key ADD COLUMN {name} {kind}"), Vec::new()))
-}
-
-/// The id of a key that is made: one that is bound to a tenant leads to it by itself. `digits`: 12 hexadecimal ones that
-/// nobody has drawn before.
-pub fn new_id(tenant: Option<&TenantId>, digits: &str) -> String {
-    tenant.map_or_else(|| digits.to_owned(), |tenant| format!("{tenant}.{digits}"))
-}
-
-/// To which tenant an id leads by itself. Those of keys that the release before made lead to none, nor do those of keys
-/// that are bound to none.
-pub fn tenant_of(id: &str) -> Option<TenantId> {
-    let (tenant, digits) = id.rsplit_once('.')?;
-    let is_ours = digits.len() == ID_DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    tenant.parse().ok().filter(|_| is_ours)
-}
-
-/// A key to be made. Its secret stays where it was drawn.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct NewKey {
-    /// Of the whole key, in hexadecimal.
-    pub hash: String,
-    pub id: String,
-    pub role: Role,
-    pub tenant: Option<TenantId>,
-    pub name: String,
-    pub gateway: Option<GatewaySettings>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub networks: Option<Vec<Network>>,
-}
-
-impl NewKey {
-    /// What KV holds of it.
-    pub fn record(&self) -> KeyRecord {
-        KeyRecord {
-            id: self.id.clone(),
-            role: self.role,
-            tenant: self.tenant.clone(),
-            name: Some(self.name.clone()),
-            gateway: self.gateway,
-            validity: Validity { expires_at: self.expires_at, networks: self.networks.clone() },
-        }
-    }
-}
-
-/// A key to be revoked.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct RevokeKey {
-    pub id: String,
-    /// The one tenant that the caller is bound to.
-    pub bound_to: Option<TenantId>,
-    /// Whether the caller may revoke an admin's key.
-    pub as_admin: bool,
-}
-
-/// A key that was used on that day.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct KeyUse {
-    pub id: String,
-    pub day: Date,
-}
-
-/// A key as its row has it, and as objects tell each other of it.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Key {
-    /// Of the row that it was read from.
-    #[serde(default)]
-    number: i64,
-    pub id: String,
-    pub hash: String,
-    role: Role,
-    pub tenant: Option<TenantId>,
-    name: String,
-    gateway: Option<Document<GatewaySettings>>,
-    expires_at: Option<Timestamp>,
-    networks: Option<Vec<Network>>,
-    created_at: Timestamp,
-    created_by: String,
-    last_used_on: Option<Date>,
-}
-
-impl Key {
-    fn new(new: NewKey, act: Act<'_>) -> Self {
-        Self {
-            number: 0,
-            id: new.id,
-            hash: new.hash,
-            role: new.role,
-            tenant: new.tenant,
-            name: new.name,
-            gateway: new.gateway.map(Document::new),
-            expires_at: new.expires_at,
-            networks: new.networks,
-            created_at: act.at,
-            created_by: act.actor.to_owned(),
-            last_used_on: None,
-        }
-    }
-
-    /// As the API shows it.
-    pub fn shown(&self) -> Shown<'_> {
-        Shown {
-            id: &self.id,
-            role: self.role,
-            tenant: self.tenant.as_ref(),
-            name: &self.name,
-            gateway: self.gateway.clone().map(Document::into_value),
-            expires_at: self.expires_at.map(Written),
-            networks: self.networks.as_deref(),
-            created_at: Written(self.created_at),
-            created_by: &self.created_by,
-            last_used_on: self.last_used_on,
-        }
-    }
-
-    /// What an entry of a trail has to say: that it was made, or revoked.
-    pub fn note(&self, act: Act<'_>, action: &str, entry: (Option<String>, Option<String>)) -> Note {
-        let (before, after) = entry;
-        Note {
-            // an id is drawn once, and made or revoked once
-            id: format!("{action}/{}", self.id),
-            at: act.at,
-            actor: act.actor.to_owned(),
-            action: action.to_owned(),
-            subject: self.id.clone(),
-            before,
-            after,
-        }
-    }
-
-    /// What KV holds of it.
-    fn record(&self) -> KeyRecord {
-        KeyRecord {
-            id: self.id.clone(),
-            role: self.role,
-            tenant: self.tenant.clone(),
-            name: Some(self.name.clone()),
-            gateway: self.gateway.clone().map(Document::into_value),
-            validity: Validity { expires_at: self.expires_at, networks: self.networks.clone() },
-        }
-    }
-
-    /// What listings of KV show beside its name.
-    fn metadata(&self) -> Result<String, SqlError> {
-        to_text(&Metadata { id: self.id.clone(), at: self.created_at })
-    }
-}
-
-/// A key as the API shows it.
-#[derive(Serialize)]
-pub struct Shown<'a> {
-    id: &'a str,
-    role: Role,
-    tenant: Option<&'a TenantId>,
-    name: &'a str,
-    gateway: Option<GatewaySettings>,
-    expires_at: Option<Written<Timestamp>>,
-    networks: Option<&'a [Network]>,
-    created_at: Written<Timestamp>,
-    created_by: &'a str,
-    last_used_on: Option<Date>,
 }
 
 /// Makes a key, and lays it ready for KV.
@@ -381,43 +218,4 @@ pub fn next_pruning(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
 /// Forgets keys that were revoked long ago.
 pub fn prune(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> {
     change.run("DELETE FROM tombstone WHERE at < ?1", values![now.plus(-TOMBSTONE_SECONDS).0])
-}
-
-/// What listings of KV show beside a key's name.
-#[derive(Deserialize, Serialize)]
-struct Metadata {
-    id: String,
-    at: Timestamp,
-}
-
-/// When a key was made, by its metadata; 67205e3 wrote none.
-pub fn made_at(metadata: Option<&str>) -> Option<Timestamp> {
-    serde_json::from_str(metadata?).ok().map(|Metadata { at, .. }| at)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_leads_to_its_tenant_and_one_of_the_release_before_to_none() {
-        for tenant in ["contoso", "a.b-c_d", "9", "0442f2dec67f"] {
-            let tenant: TenantId = tenant.parse().unwrap();
-            let id = new_id(Some(&tenant), "0442f2dec67f");
-            assert_eq!(tenant_of(&id), Some(tenant), "{id}");
-        }
-        for id in [
-            "0442f2dec67f",
-            "",
-            ".",
-            "contoso.",
-            ".0442f2dec67f",
-            "contoso.0442f2dec67",
-            "contoso.0442f2dec67g",
-            "A.0442f2dec67f",
-        ] {
-            assert_eq!(tenant_of(id), None, "{id}");
-        }
-        assert_eq!(new_id(None, "0442f2dec67f"), "0442f2dec67f");
-    }
 }

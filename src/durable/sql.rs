@@ -91,11 +91,6 @@ impl Sql {
         Ok(self.records(query, values)?.into_iter().next())
     }
 
-    /// The rows of a query whose one column is a document, stored as JSON.
-    pub fn rows<T: DeserializeOwned>(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>, SqlError> {
-        self.texts(query, values)?.iter().map(|json| from_text(json)).collect()
-    }
-
     /// The texts that a query of one column answers with.
     pub fn texts(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<String>, SqlError> {
         let rows = self.sql.exec(query, values)?.raw();
@@ -109,11 +104,6 @@ impl Sql {
     /// As [`Self::texts`], the first one.
     pub fn text(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Option<String>, SqlError> {
         Ok(self.texts(query, values)?.into_iter().next())
-    }
-
-    /// As [`Self::rows`], the first one.
-    pub fn row<T: DeserializeOwned>(&self, query: &str, values: Vec<SqlStorageValue>) -> Result<Option<T>, SqlError> {
-        Ok(self.rows(query, values)?.into_iter().next())
     }
 
     /// The one number that a query answers with; `None` for NULL or no row.

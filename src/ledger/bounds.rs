@@ -7,7 +7,8 @@ use super::notifications::{self, Notification};
 use super::policies;
 use super::protocol::Unrecorded;
 use super::site::Site;
-use crate::durable::sql::{Change, SqlError, to_text, values};
+use crate::durable::documents;
+use crate::durable::sql::{Change, SqlError, to_text};
 
 /// Servers of one tenant.
 pub const MAX_SERVERS: i64 = 25_000;
@@ -50,7 +51,7 @@ impl Unrecorded {
 pub fn tell(change: &Change<'_>, site: &Site<'_>, bound: Bound, example: &str) -> Result<(), SqlError> {
     let kind = bound.kind();
     let today = site.now.date();
-    let told: Option<Date> = change.row("SELECT json FROM document WHERE name = ?1", values![kind])?;
+    let told: Option<Date> = documents::read(change, kind)?;
     // batches may bring the day before after today
     if told.is_some_and(|told| told >= today) {
         return Ok(());

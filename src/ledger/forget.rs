@@ -11,7 +11,7 @@ use super::documents::ServerDocument;
 use super::site::Site;
 use super::{keys, peers, policies, servers};
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
-use crate::durable::{audit, outbox};
+use crate::durable::{audit, documents, outbox};
 use crate::store::{PeerKey, PhaseKey, PolicyKey, TenantKey};
 
 /// Servers that are current leave so long after they were last seen.
@@ -83,7 +83,7 @@ pub fn is_pruning(sql: &Sql) -> Result<bool, SqlError> {
 }
 
 fn pruned(sql: &Sql) -> Result<Option<Pruned>, SqlError> {
-    sql.row("SELECT json FROM document WHERE name = 'pruned'", values![])
+    documents::read(sql, "pruned")
 }
 
 /// Removes what is too old of the tenant as a whole; whether some of it is left.

@@ -6,7 +6,8 @@ use tidegate_engine::Date;
 
 use super::site::Site;
 use super::{notifications, policies, upkeep};
-use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
+use crate::durable::documents;
+use crate::durable::sql::{Change, Sql, SqlError, to_text};
 use crate::store::Versions;
 
 /// By what the standings that are stored were judged.
@@ -23,7 +24,7 @@ struct Judged {
 pub fn judge_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     let policy = policies::current(sql)?;
     let judged = by_now(site, policy.rev);
-    let known = sql.texts("SELECT json FROM document WHERE name = 'judged'", values![])?.pop();
+    let known = documents::text(sql, "judged")?;
     // what another release wrote differs, and is written anew
     if known.as_ref() == Some(&to_text(&judged)?) || policies::tenant(sql)?.is_none() {
         return Ok(());

@@ -146,8 +146,8 @@ fn change_all(
     let budget = policy.enforcement.policy.pause_days_per_year;
     let (pause, statement, values) = how(&mut pauses, budget).map_err(|error| problem(error, member))?;
     change.run(statement, values)?;
-    let kept = change.row::<Document<Pause>>("SELECT pause FROM pause WHERE id = ?1", values![number(pause.id)]);
-    let document = kept.ok().flatten().map_or_else(|| Document::new(pause), |kept| kept.with(pause));
+    let kept = change.record::<Kept>("SELECT pause FROM pause WHERE id = ?1", values![number(pause.id)]);
+    let document = kept.ok().flatten().map_or_else(|| Document::new(pause), |kept| kept.pause.with(pause));
     change.run("UPDATE pause SET pause = ?2 WHERE id = ?1", values![number(pause.id), to_text(&document)?])?;
     let warned_from = if pause.ended_at.is_some() { pause.until() } else { site.now.max(pause.from) };
     set_notify_at(change, pause.id, next_warning(pause.until(), warned_from))?;
@@ -165,9 +165,15 @@ fn set_notify_at(change: &Change<'_>, id: u64, at: Option<Timestamp>) -> Result<
     change.run("UPDATE pause SET notify_at = ?2 WHERE id = ?1", values![number(id), at.map(|at| at.0)])
 }
 
+/// What is stored of a pause for the clocks.
+#[derive(Deserialize)]
+struct Kept {
+    pause: Document<Pause>,
+}
+
 fn load(sql: &Sql) -> Result<Pauses, SqlError> {
-    let pauses = sql.rows::<Document<Pause>>("SELECT pause FROM pause ORDER BY id", Vec::new())?;
-    Ok(pauses.into_iter().map(Document::into_value).collect::<Vec<_>>().into())
+    let pauses = sql.records::<Kept>("SELECT pause FROM pause ORDER BY id", Vec::new())?;
+    Ok(pauses.into_iter().map(|kept| kept.pause.into_value()).collect::<Vec<_>>().into())
 }
 
 /// A pause as the API shows it.

@@ -11,8 +11,8 @@ use tidegate_engine::{DAY, HOUR, MINUTE, Timestamp};
 use super::policies;
 use super::protocol::{Item, Stranger};
 use super::site::Site;
-use crate::durable::outbox;
 use crate::durable::sql::{Change, SqlError, to_text, values};
+use crate::durable::{documents, outbox};
 use crate::store::{Machine, PeerKey, PeerRecord};
 
 /// How long a machine counts, and how long an address has to be known before it is published.
@@ -46,7 +46,7 @@ pub const TABLES: &[&str] = &[
 
 /// Whether addresses are watched: a key asked for it in the last 30 days. `asks`: one does now.
 pub fn are_wanted(change: &Change<'_>, asks: bool, now: Timestamp) -> Result<bool, SqlError> {
-    let known: Option<Timestamp> = change.row("SELECT json FROM document WHERE name = ?1", values![WANTED])?;
+    let known: Option<Timestamp> = documents::read(change, WANTED)?;
     let is_watching = known.is_some_and(|known| now.since(known) < KEPT_SECONDS);
     if asks && known.is_none_or(|known| now.since(known) >= DAY) {
         if !is_watching {
@@ -201,7 +201,12 @@ fn withdraw(change: &Change<'_>, site: &Site<'_>, key: &PeerKey<'_>) -> Result<(
 }
 
 fn known(change: &Change<'_>, address: &str) -> Result<Option<PeerRecord>, SqlError> {
-    change.row("SELECT record FROM published_peer WHERE address = ?1", values![address])
+    #[derive(Deserialize)]
+    struct Published {
+        record: PeerRecord,
+    }
+    let published = "SELECT record FROM published_peer WHERE address = ?1";
+    Ok(change.record(published, values![address])?.map(|Published { record }| record))
 }
 
 /// The machines of an address that was known for 30 days, if all that were seen in them are out of date and few enough.

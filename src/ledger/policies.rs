@@ -5,18 +5,16 @@ use tidegate_stored::{Document, Unreadable};
 use tidegate_wire::problem::Problem;
 
 use super::site::Site;
-use crate::durable::outbox;
 use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
+use crate::durable::{documents, outbox};
 use crate::store::{PolicyKey, PolicyRecord, Rank, Usable};
-
-const DOCUMENT: &str = "SELECT json FROM document WHERE name = ?1";
 
 /// The tenant's own policy as it is stored, whichever release wrote it. An error of [`Unreadable`]: it can only be
 /// overwritten.
 type Stored = Result<Document<PolicyRecord>, Unreadable>;
 
 fn stored(sql: &Sql) -> Result<Option<Stored>, SqlError> {
-    Ok(sql.texts(DOCUMENT, values!["policy"])?.pop().map(|json| Document::read(&json)))
+    Ok(documents::text(sql, "policy")?.map(|json| Document::read(&json)))
 }
 
 /// Whether the tenant has a policy of its own.
@@ -53,7 +51,7 @@ pub fn kept(sql: &Sql) -> Result<Document<PolicyRecord>, SqlError> {
 
 /// Whose ledger this is, once something was stored.
 pub fn tenant(sql: &Sql) -> Result<Option<TenantId>, SqlError> {
-    sql.row(DOCUMENT, values!["tenant"])
+    documents::read(sql, "tenant")
 }
 
 pub fn set_tenant(change: &Change<'_>, tenant: &TenantId) -> Result<(), SqlError> {

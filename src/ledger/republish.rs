@@ -6,9 +6,9 @@ use worker::Env;
 
 use super::site::Site;
 use super::{keys, policies, servers};
-use crate::durable::outbox;
 use crate::durable::sql::{Sql, SqlError, integer, values};
 use crate::durable::walk::{self, Asked, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
+use crate::durable::{documents, outbox};
 use crate::platform::real_millis;
 use crate::store::{BINDING, Family, Kv, PhaseKey, PolicyKey, TenantKey};
 
@@ -120,11 +120,10 @@ fn end(sql: &Sql, day: Date, place: Option<String>) -> Result<bool, SqlError> {
 
 /// What is published of the tenant as a whole.
 fn records(sql: &Sql, tenant: &TenantId) -> Result<Vec<Expected>, SqlError> {
-    let stored = |name| Ok(sql.texts("SELECT json FROM document WHERE name = ?1", values![name])?.pop());
-    let policy: Result<Option<String>, SqlError> = stored("policy");
-    let policy = policy?.map(|json| Expected { key: PolicyKey(tenant).key(), json, metadata: None });
-    let summary: Result<Option<String>, SqlError> = stored("summary");
-    let summary = summary?.map(|json| Expected { key: TenantKey(tenant).key(), metadata: Some(json.clone()), json });
+    let policy = documents::text(sql, "policy")?;
+    let policy = policy.map(|json| Expected { key: PolicyKey(tenant).key(), json, metadata: None });
+    let summary = documents::text(sql, "summary")?;
+    let summary = summary.map(|json| Expected { key: TenantKey(tenant).key(), metadata: Some(json.clone()), json });
     Ok(policy.into_iter().chain(summary).collect())
 }
 

@@ -9,8 +9,8 @@ use super::counts::{SUMS, Sums};
 use super::place::Place;
 use super::site::Site;
 use super::{keys, policies, servers};
-use crate::durable::outbox;
 use crate::durable::sql::{Sql, SqlError, from_text, to_raw, to_text, values};
+use crate::durable::{documents, outbox};
 use crate::store::{PolicyRecord, TenantKey, TenantRecord};
 
 /// How often counts alone are published.
@@ -128,7 +128,7 @@ fn published(sql: &Sql) -> Result<Option<Published>, SqlError> {
         last_day: Sums,
         updated_at: String,
     }
-    let json = sql.text("SELECT json FROM document WHERE name = ?1", values![DOCUMENT])?;
+    let json = documents::text(sql, DOCUMENT)?;
     Ok(json.and_then(|json| {
         let Told { last_day, updated_at } = from_text(&json).ok()?;
         Some(Published { json, last_day, updated_at: updated_at.parse().ok()? })

@@ -14,8 +14,9 @@ use tidegate_wire::problem::Problem;
 use worker::worker_sys::web_sys;
 use worker::{Env, Response};
 
+use super::answers::changed;
 use super::protocol::{self, Call, CeilingCopy, Changed, ControlCall};
-use super::{Operator, agreement, changed, control, schema};
+use super::{Operator, agreement, control, schema};
 use crate::durable::audit::{self, Act, Note};
 use crate::durable::client::{CallError, Circumstances, Client, Envelope};
 use crate::durable::schema::open;

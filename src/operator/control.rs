@@ -16,8 +16,8 @@ use tidegate_wire::native::Written;
 use super::protocol::Changed;
 use super::trail;
 use crate::durable::audit::{self, Act};
-use crate::durable::outbox;
-use crate::durable::sql::{Change, Sql, SqlError, from_text, to_text, values};
+use crate::durable::sql::{Change, Sql, SqlError, from_text, to_text};
+use crate::durable::{documents, outbox, walk};
 use crate::store::{ControlKey, ControlRecord, Family, Record, Usable, Versions};
 
 /// What is published, and when the ceiling changed last.
@@ -100,7 +100,7 @@ pub fn save(change: &Change<'_>, stored: &mut Stored) -> Result<(), SqlError> {
 /// The same where another object publishes it.
 pub fn store(change: &Change<'_>, stored: &mut Stored) -> Result<(), SqlError> {
     stored.0.rev += 1;
-    super::document(change, NAME, &to_text(stored)?)
+    walk::save(change, NAME, stored)
 }
 
 /// Has KV told nothing by this object.
@@ -120,7 +120,7 @@ pub fn leave_to(change: &Change<'_>, held: &str, published: &ControlRecord) -> R
 
 /// The document as text; `None` where there is none.
 pub fn text(sql: &Sql) -> Result<Option<String>, SqlError> {
-    Ok(sql.texts("SELECT json FROM document WHERE name = ?1", values![NAME])?.pop())
+    documents::text(sql, NAME)
 }
 
 pub fn current(sql: &Sql) -> Result<Stored, SqlError> {

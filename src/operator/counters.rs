@@ -1,15 +1,15 @@
 //! What isolates have counted, added up in objects of this class that do nothing else: sixteen of them, by the isolate,
 //! so that no single object hears of all.
 
+use serde::Deserialize;
 use tidegate_engine::{DAY, Timestamp};
 use worker::Env;
 
-use super::document;
 use super::protocol::{self, BINDING};
 use super::protocol::{Counts, Told};
-use crate::durable::audit;
 use crate::durable::client::{Circumstances, Client};
-use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
+use crate::durable::sql::{Change, Sql, SqlError, integer, values};
+use crate::durable::{audit, documents, walk};
 
 /// Objects that add up.
 const SHARDS: u8 = 16;
@@ -25,6 +25,13 @@ pub const TABLES: &[&str] = &[
         isolate TEXT PRIMARY KEY, sequence INTEGER NOT NULL, seen_at INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS teller_seen_at ON teller (seen_at)",
 ];
+
+/// What the releases before told of a series.
+#[derive(Deserialize)]
+struct Counter {
+    name: String,
+    value: u64,
+}
 
 /// The object that an isolate tells.
 pub fn of_isolate(env: &Env, isolate: &str) -> Client {
@@ -64,7 +71,7 @@ pub fn take_in(sql: &Sql, told: &Told, now: Timestamp) -> Result<bool, SqlError>
         )?;
         let mut sums = stored(change)?;
         add(&mut sums, &told.counts);
-        document(change, SUMS, &to_text(&sums)?)?;
+        walk::save(change, SUMS, &sums)?;
         Ok(true)
     })
 }
@@ -79,8 +86,10 @@ pub fn count(sql: &Sql, counts: &Counts) -> Result<Counts, SqlError> {
                 values![name.as_str(), integer(*count)],
             )?;
         }
+        let counters = change.records::<Counter>("SELECT name, value FROM counter", values![])?;
+        let counted: Counts = counters.into_iter().map(|Counter { name, value }| (name, value)).collect();
         let mut sums = stored(change)?;
-        add(&mut sums, &change.rows("SELECT json_array(name, value) FROM counter", values![])?);
+        add(&mut sums, &counted);
         Ok(sums)
     })
 }
@@ -96,7 +105,7 @@ pub fn add(sums: &mut Counts, counts: &[(String, u64)]) {
 }
 
 fn stored(change: &Change<'_>) -> Result<Counts, SqlError> {
-    Ok(change.row("SELECT json FROM document WHERE name = ?1", values![SUMS])?.unwrap_or_default())
+    Ok(documents::read(change, SUMS)?.unwrap_or_default())
 }
 
 #[cfg(test)]

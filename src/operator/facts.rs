@@ -14,7 +14,7 @@ use tidegate_wire::native::Written;
 use tidegate_wire::problem::{Problem, read_json};
 use worker::worker_sys::web_sys::Response;
 
-use super::freshness::NewestRelease;
+use super::newest::NewestRelease;
 use super::protocol::{Changed, Content, PutFacts};
 use super::{control, tenants, trail};
 use crate::common;

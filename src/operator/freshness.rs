@@ -3,37 +3,19 @@
 
 use std::cell::Cell;
 
-use serde::Serialize;
-use tidegate_engine::Release;
 use tidegate_engine::{DAY, Date, Timestamp};
 
-use super::{document, facts, notifications};
-use crate::durable::sql::{Sql, SqlError, to_text, values};
+use super::newest::age_days;
+use super::{facts, notifications};
+use crate::durable::sql::{Sql, SqlError};
+use crate::durable::{documents, walk};
 
 /// A catalog whose newest row is that old is told of.
 const STALE_DAYS: u32 = 45;
 /// Between two notifications.
 const TOLD_EVERY_SECONDS: i64 = 30 * DAY;
-
-/// The newest row of a catalog, and its age.
-#[derive(Debug, Serialize)]
-pub struct NewestRelease {
-    build: String,
-    release_date: Date,
-    age_days: i64,
-}
-
-impl NewestRelease {
-    pub fn new(release: &Release, today: Date) -> Self {
-        let build = release.build.to_string();
-        Self { build, release_date: release.date, age_days: age_days(release.date, today) }
-    }
-}
-
-/// Of a row that came out on `date`; one of tomorrow is 0 days old.
-pub fn age_days(date: Date, today: Date) -> i64 {
-    today.days_since(date).max(0)
-}
+/// The document with the time at which the operator was last told.
+const TOLD_AT: &str = "stale_told_at";
 
 /// The date of the newest row in force. A catalog is parsed once.
 #[derive(Debug, Default)]
@@ -62,7 +44,7 @@ impl Freshness {
         );
         sql.change(|change| {
             notifications::write(change, now, "catalog.stale", &text)?;
-            document(change, "stale_told_at", &to_text(&now)?)
+            walk::save(change, TOLD_AT, &now)
         })
     }
 
@@ -78,5 +60,5 @@ impl Freshness {
 }
 
 fn told_at(sql: &Sql) -> Result<Option<Timestamp>, SqlError> {
-    sql.row("SELECT json FROM document WHERE name = 'stale_told_at'", values![])
+    documents::read(sql, TOLD_AT)
 }

@@ -17,7 +17,8 @@ use tidegate_engine::{TenantId, Timestamp};
 use tidegate_stored::Document;
 use worker::Env;
 
-use super::{CALLING_MILLIS, republish};
+use super::calls::CALLING_MILLIS;
+use super::own_keys;
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
 use crate::durable::walk::{self, STEP_MILLIS};
@@ -136,7 +137,7 @@ pub fn begin_round(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> 
     let asked =
         "INSERT INTO laying (tenant) SELECT id FROM tenant UNION SELECT tenant FROM key WHERE tenant IS NOT NULL";
     change.run(asked, Vec::new())?;
-    republish::begin_own_keys(change, now)
+    own_keys::begin(change, now)
 }
 
 /// A tenant has a key of which this object had not heard: its ledger belongs to a round that is under way.
@@ -217,7 +218,7 @@ pub async fn look(sql: &Sql, env: &Env) -> Result<bool, SqlError> {
 /// Has KV told that all keys are laid, but for those of tenants whose ledgers fail for long, where that is so.
 fn settle(sql: &Sql, now: Timestamp) -> Result<(), SqlError> {
     let Some(known) = state(sql)? else { return Ok(()) };
-    if republish::lays_own_keys(sql)? || outbox::has_keys(sql)? {
+    if own_keys::is_under_way(sql)? || outbox::has_keys(sql)? {
         return Ok(());
     }
     let left = "SELECT tenant, attempts FROM laying ORDER BY tenant LIMIT ?1";

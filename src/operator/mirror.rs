@@ -21,8 +21,9 @@ use serde::Deserialize;
 use tidegate_engine::{TenantId, Timestamp};
 use worker::Env;
 
+use super::calls::CALLING_MILLIS;
+use super::laid;
 use super::protocol::{Handed, KeyEvent};
-use super::{CALLING_MILLIS, laid};
 use crate::durable::audit;
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::keys::{self, Key};
@@ -111,6 +112,12 @@ fn forget(change: &Change<'_>, hash: &str) -> Result<(), SqlError> {
     change.run("DELETE FROM key_handover WHERE hash = ?1", values![hash])
 }
 
+/// A tenant whose keys changed.
+#[derive(Deserialize)]
+struct Changed {
+    tenant: TenantId,
+}
+
 /// A tenant whose ledger is to be told, and the last change that it will then have heard of.
 #[derive(Deserialize)]
 struct Due {
@@ -129,8 +136,8 @@ pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
 pub async fn hand_over_due(sql: &Sql, env: &Env) -> Result<(), SqlError> {
     let start = real_millis();
     for _ in 0..TOLD_AT_ONCE {
-        let first = "SELECT json_quote(tenant) FROM key_handover WHERE due <= ?1 ORDER BY due LIMIT 1";
-        let Some(tenant) = sql.row::<TenantId>(first, values![integer(start)])? else { return Ok(()) };
+        let first = "SELECT tenant FROM key_handover WHERE due <= ?1 ORDER BY due LIMIT 1";
+        let Some(Changed { tenant }) = sql.record(first, values![integer(start)])? else { return Ok(()) };
         hand_over(sql, env, &tenant, LEDGER_DEADLINE).await?;
         if real_millis().saturating_sub(start) >= CALLING_MILLIS {
             return Ok(());
@@ -146,17 +153,17 @@ pub fn last_change(sql: &Sql) -> Result<i64, SqlError> {
 
 /// Tells the ledger of a key that changed since then. Whoever waits for it waits no longer than two seconds.
 pub async fn hand_over_since(sql: &Sql, env: &Env, last_change: i64) -> Result<(), SqlError> {
-    let changed = "SELECT json_quote(tenant) FROM key_handover WHERE number > ?1 ORDER BY number DESC LIMIT 1";
-    match sql.row::<TenantId>(changed, values![last_change])? {
-        Some(tenant) => hand_over(sql, env, &tenant, AWAITED_DEADLINE).await,
+    let changed = "SELECT tenant FROM key_handover WHERE number > ?1 ORDER BY number DESC LIMIT 1";
+    match sql.record(changed, values![last_change])? {
+        Some(Changed { tenant }) => hand_over(sql, env, &tenant, AWAITED_DEADLINE).await,
         None => Ok(()),
     }
 }
 
 async fn hand_over(sql: &Sql, env: &Env, tenant: &TenantId, deadline: Duration) -> Result<(), SqlError> {
-    let changes = "SELECT json_object('tenant', tenant, 'last', MAX(number), 'attempts', MAX(attempts))
+    let changes = "SELECT tenant, MAX(number) AS last, MAX(attempts) AS attempts
         FROM (SELECT * FROM key_handover WHERE tenant = ?1 ORDER BY number LIMIT ?2) HAVING COUNT(*) > 0";
-    let due = sql.row::<Due>(changes, values![tenant.as_str(), HANDED_AT_ONCE])?;
+    let due = sql.record::<Due>(changes, values![tenant.as_str(), HANDED_AT_ONCE])?;
     let Some(Due { tenant, last, attempts }) = due else { return Ok(()) };
     let ledger = ledger::of(env, &tenant, audit::SYSTEM, Circumstances::default());
     let fetched = ledger.call::<bool>(&ledger::Call::Keys(KeyCall::Fetch), deadline).await.is_ok();

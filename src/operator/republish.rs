@@ -8,18 +8,18 @@ use tidegate_engine::{Date, TenantId, Timestamp};
 use tidegate_stored::Document;
 use worker::Env;
 
+use super::calls::CALLING_MILLIS;
 use super::protocol::{self, Call, ControlCall, Republished};
-use super::{CALLING_MILLIS, control, facts, laid, trail};
+use super::{control, facts, laid, own_keys, trail};
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, retry_after_millis};
-use crate::durable::sql::{Change, Sql, SqlError, integer, values};
+use crate::durable::sql::{Sql, SqlError, integer, values};
 use crate::durable::walk::{self, Asked, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
 use crate::durable::{keys, outbox};
 use crate::ledger::protocol::{self as ledger, KeyCall};
 use crate::platform::{jittered, real_millis, real_now, within};
 use crate::store::{BINDING, Family, KeyKey, KeyRecord, Kv};
 
-const REPUBLISH: &str = "republish";
 const SWEEP: &str = "sweep";
 /// By which the daily sweep has its time.
 const NAME: &str = "operator";
@@ -59,39 +59,19 @@ pub fn begin(sql: &Sql, act: Act<'_>) -> Result<Republished, SqlError> {
     })
 }
 
-/// Begins to lay the keys anew that are bound to no tenant.
-pub fn begin_own_keys(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> {
-    walk::save(change, REPUBLISH, &Walk { day: now.date(), place: Some(0_i64) })
-}
-
-/// Whether that is still under way.
-pub fn lays_own_keys(sql: &Sql) -> Result<bool, SqlError> {
-    Ok(walk::load::<Walk<i64>>(sql, REPUBLISH)?.is_some_and(|walk| walk.place.is_some()))
-}
-
-/// Lays the next keys anew, if the outbox has room for them.
-pub fn step(sql: &Sql) -> Result<(), SqlError> {
-    let Some(Walk { day, place: Some(after) }) = walk::load::<Walk<i64>>(sql, REPUBLISH)? else { return Ok(()) };
-    if !outbox::has_room(sql)? {
-        return Ok(());
-    }
-    sql.change(|change| {
-        let page = keys::expected(change, None, after, outbox::STEP)?;
-        for (_, Expected { key, json, metadata }) in &page {
-            outbox::lay_anew(change, key, json, metadata.as_deref())?;
-        }
-        match page.last() {
-            Some((last, _)) => walk::save(change, REPUBLISH, &Walk { day, place: Some(*last) }),
-            None => walk::remove(change, REPUBLISH),
-        }
-    })
+/// A ledger that is to be asked.
+#[derive(Deserialize)]
+struct Asking {
+    tenant: TenantId,
+    /// Failures in a row.
+    attempts: u32,
 }
 
 /// Asks ledgers to lay their keys anew, while their time suffices.
 pub async fn ask_ledgers(sql: &Sql, env: &Env, circumstances: Circumstances) -> Result<(), SqlError> {
     let start = real_millis();
-    let due = "SELECT json_array(tenant, attempts) FROM republish WHERE due <= ?1 ORDER BY due LIMIT ?2";
-    for (tenant, attempts) in sql.rows::<(TenantId, u32)>(due, values![integer(start), ASKED_AT_ONCE])? {
+    let due = "SELECT tenant, attempts FROM republish WHERE due <= ?1 ORDER BY due LIMIT ?2";
+    for Asking { tenant, attempts } in sql.records(due, values![integer(start), ASKED_AT_ONCE])? {
         if real_millis().saturating_sub(start) >= CALLING_MILLIS {
             break;
         }
@@ -112,14 +92,12 @@ pub async fn ask_ledgers(sql: &Sql, env: &Env, circumstances: Circumstances) -> 
 /// When something of this is due, in milliseconds of the real clock.
 pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option<i64>, SqlError> {
     let step = integer(real_millis()) + STEP_MILLIS;
-    let republish = walk::load::<Walk<i64>>(sql, REPUBLISH)?.filter(|walk| walk.place.is_some());
-    let republish = republish.map(|_| step);
     let asks = sql.number("SELECT MIN(due) FROM republish", Vec::new())?.map(|due| due.max(step));
     let sweep = match walk::load::<Walk<Place>>(sql, SWEEP)? {
         Some(Walk { place: Some(_), .. }) => step,
         last => walk::next_sweep(NAME, last.map(|walk| walk.day), now).0.saturating_mul(1_000),
     };
-    Ok([republish, asks, sweeps.then_some(sweep)].into_iter().flatten().min())
+    Ok([own_keys::next_due_millis(sql)?, asks, sweeps.then_some(sweep)].into_iter().flatten().min())
 }
 
 /// Where a sweep goes on.

@@ -4,10 +4,11 @@ use tidegate_engine::TenantId;
 use tidegate_engine::{Date, Timestamp};
 use worker::Env;
 
-use super::{CALLING_MILLIS, notifications};
-use crate::durable::audit;
+use super::calls::CALLING_MILLIS;
+use super::notifications;
 use crate::durable::client::Circumstances;
-use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
+use crate::durable::sql::{Change, Sql, SqlError, integer, values};
+use crate::durable::{audit, documents, walk};
 use crate::ledger::protocol as ledger;
 use crate::platform::real_millis;
 
@@ -42,11 +43,11 @@ pub fn admit(sql: &Sql, tenant: &TenantId, is_known: bool, now: Timestamp) -> Re
 
 fn tell_full(change: &Change<'_>, tenant: &TenantId, now: Timestamp) -> Result<(), SqlError> {
     let today = now.date();
-    let told: Option<Date> = change.row("SELECT json FROM document WHERE name = ?1", values![FULL])?;
+    let told: Option<Date> = documents::read(change, FULL)?;
     if told.is_some_and(|told| told >= today) {
         return Ok(());
     }
-    super::document(change, FULL, &to_text(&today)?)?;
+    walk::save(change, FULL, &today)?;
     let text = format!(
         "{MAX_ADMITTED} tenants without a policy are recorded, and there is no room for another: mail of further ones, \
          as of {tenant}, is accepted and not recorded. Put a policy for tenants that are yours, or delete those that \
@@ -56,13 +57,16 @@ fn tell_full(change: &Change<'_>, tenant: &TenantId, now: Timestamp) -> Result<(
     notifications::write(change, now, FULL, &text)
 }
 
+/// The document with [`Poke`].
+const POKE: &str = "poke";
+
 /// When the next ones are due, in milliseconds of the real clock, and the last one that was told.
 type Poke = (i64, String);
 
 /// Has all ledgers judge their servers anew, so that the list of tenants follows; their own lists need none of it.
 pub fn poke_all(change: &Change<'_>, now_millis: i64) -> Result<(), SqlError> {
     let poke: Poke = (now_millis + POKE_AFTER_MILLIS, String::new());
-    super::document(change, "poke", &to_text(&poke)?)
+    walk::save(change, POKE, &poke)
 }
 
 /// When the next ledgers are to be told, in milliseconds of the real clock.
@@ -94,8 +98,8 @@ pub async fn poke_due(sql: &Sql, env: &Env, circumstances: Circumstances) -> Res
         sql.change(|change| match poke(change)? {
             // meanwhile there may have been another change: then all begins anew
             Some(now) if now == (due, after) => match &last {
-                Some(last) => super::document(change, "poke", &to_text(&(due, last))?),
-                None => change.run("DELETE FROM document WHERE name = 'poke'", values![]),
+                Some(last) => walk::save(change, POKE, &(due, last)),
+                None => walk::remove(change, POKE),
             },
             _ => Ok(()),
         })?;
@@ -107,5 +111,5 @@ pub async fn poke_due(sql: &Sql, env: &Env, circumstances: Circumstances) -> Res
 }
 
 fn poke(sql: &Sql) -> Result<Option<Poke>, SqlError> {
-    sql.row("SELECT json FROM document WHERE name = 'poke'", values![])
+    documents::read(sql, POKE)
 }

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use tidegate_engine::TenantId;
 use worker::Env;
 
-use super::{CALLING_MILLIS, keys};
+use super::calls::CALLING_MILLIS;
 use crate::durable::audit::{self, Act, Note};
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::sql::{Change, Sql, SqlError, integer, to_text, values};
@@ -42,25 +43,13 @@ pub fn write(
     change.run(deliver, values![tenant.as_str(), to_text(&note)?])
 }
 
-/// Takes in what a tenant's ledger has to say. A tenant that was deleted is known no more, and its keys go with it;
-/// their hashes are told.
-pub fn take(sql: &Sql, note: Note) -> Result<Vec<String>, SqlError> {
-    sql.change(|change| {
-        let mut hashes = Vec::new();
-        if note.action == "tenant.delete"
-            && let Ok(tenant) = note.subject.parse::<TenantId>()
-        {
-            // a note that comes again finds what was made since
-            let taken = change.number("SELECT number FROM audit WHERE note = ?1", values![note.id.as_str()])?;
-            if taken.is_none() {
-                change.run("DELETE FROM tenant WHERE id = ?1", values![tenant.as_str()])?;
-                change.run("DELETE FROM delivery WHERE tenant = ?1", values![tenant.as_str()])?;
-                hashes = keys::revoke_all(change, Act { actor: &note.actor, at: note.at }, &tenant)?;
-            }
-        }
-        audit::take(change, note)?;
-        Ok(hashes)
-    })
+/// A note that a tenant's ledger has yet to take in.
+#[derive(Deserialize)]
+struct Delivery {
+    number: i64,
+    tenant: TenantId,
+    note: Note,
+    attempts: u32,
 }
 
 /// When the first delivery is due, in milliseconds of the real clock.
@@ -70,11 +59,10 @@ pub fn next_due_millis(sql: &Sql) -> Result<Option<i64>, SqlError> {
 
 /// Makes the deliveries that are due. What fails stays, and is due again later.
 pub async fn deliver(sql: &Sql, env: &Env) {
-    let due = "SELECT json_array(number, tenant, json(note), attempts)
-        FROM delivery WHERE due <= ?1 ORDER BY due, number LIMIT ?2";
+    let due = "SELECT number, tenant, note, attempts FROM delivery WHERE due <= ?1 ORDER BY due, number LIMIT ?2";
     let start = real_millis();
-    let rows = sql.rows::<(i64, TenantId, Note, u32)>(due, values![integer(start), MAX_DELIVERIES]);
-    for (number, tenant, note, attempts) in rows.unwrap_or_default() {
+    let deliveries = sql.records(due, values![integer(start), MAX_DELIVERIES]).unwrap_or_default();
+    for Delivery { number, tenant, note, attempts } in deliveries {
         if real_millis().saturating_sub(start) >= CALLING_MILLIS {
             return;
         }

@@ -26,9 +26,8 @@ const IMPURE_STD: [&str; 7] = ["env", "fs", "io", "os", "process", "thread", "ti
 /// What a pure crate never names, whatever it is reached by.
 const IMPURE_NAMES: [&str; 9] =
     ["SystemTime", "Instant", "Utc", "Local", "TcpStream", "UdpSocket", "js_sys", "wasm_bindgen", "web_sys"];
-/// Where modules are declared layer by layer, lowest first; and those of them whose parts still import each other in
-/// circles.
-const LAYERED: [(&str, &[&str]); 2] = [("crates/engine/src", &[]), ("src", &["api", "operator"])];
+/// Where modules are declared layer by layer, lowest first.
+const LAYERED: [&str; 2] = ["crates/engine/src", "src"];
 
 /// What is wrong in the workspace at `root`, by file and line.
 pub fn lint(root: &Path) -> Vec<Fault> {
@@ -41,9 +40,9 @@ pub fn lint(root: &Path) -> Vec<Fault> {
             lint_purity(&mut Report::open(root, &file, &mut faults));
         }
     }
-    for (folder, with_circles) in LAYERED {
+    for folder in LAYERED {
         let files = rust_files(root, folder, &mut faults);
-        modules::lint(root, folder, &files, with_circles, &mut faults);
+        modules::lint(root, folder, &files, &mut faults);
     }
     faults.sort();
     faults.dedup();

@@ -30,9 +30,8 @@ struct Found {
     parts: BTreeMap<String, Imports>,
 }
 
-/// Names what is wrong with the imports of `files`, which lie below `folder`; not with those of the parts of a module
-/// `with_circles` of each other.
-pub fn lint(root: &Path, folder: &str, files: &[String], with_circles: &[&str], faults: &mut Vec<Fault>) {
+/// Names what is wrong with the imports of `files`, which lie below `folder`.
+pub fn lint(root: &Path, folder: &str, files: &[String], faults: &mut Vec<Fault>) {
     let declared = layers(&mut Report::open(root, &format!("{folder}/lib.rs"), faults));
     let paths: Vec<(&String, Vec<&str>)> = files.iter().map(|file| (file, names(folder, file))).collect();
     let layers = with_protocols(declared, &paths);
@@ -44,7 +43,7 @@ pub fn lint(root: &Path, folder: &str, files: &[String], with_circles: &[&str], 
     }
     lint_order(&mut found.modules, &layers, faults);
     lint_circles(&found.modules, faults);
-    for (_, parts) in found.parts.iter().filter(|(name, _)| !with_circles.contains(&name.as_str())) {
+    for parts in found.parts.values() {
         lint_circles(parts, faults);
     }
 }

@@ -20,7 +20,7 @@ const fn planted(file: &'static str, line: &'static str, message: &'static str) 
     Planted { file, line, message }
 }
 
-const PLANTED: [Planted; 30] = [
+const PLANTED: [Planted; 33] = [
     planted("engine/src/time.rs", "use crate::decision::Decision;", "`decision` is of a higher layer than `time`"),
     planted("engine/src/build.rs", "fn f(_: crate::rules::Rules<'_>) {}", "`rules` is of a higher layer than `build`"),
     planted(
@@ -68,6 +68,9 @@ const PLANTED: [Planted; 30] = [
     planted("src/ledger/servers.rs", "use super::upkeep::save;", "`upkeep` leads back to `servers`"),
     planted("src/ledger/site.rs", "use crate::ledger::place::Place;", "`place` leads back to `site`"),
     planted("src/ledger/webhooks/masked.rs", "use super::refusals::is_gone;", "`refusals` leads back to `masked`"),
+    planted("src/api/changes.rs", "use super::tenants::route;", "`tenants` leads back to `changes`"),
+    planted("src/api/auth.rs", "fn f(_: crate::api::caller::Caller<'_>) {}", "`caller` leads back to `auth`"),
+    planted("src/operator/trail.rs", "use super::keys::revoke_all;", "`keys` leads back to `trail`"),
     planted(
         "src/metrics.rs",
         "fn f(_: crate::observations::Receipt) {}",

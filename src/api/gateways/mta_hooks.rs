@@ -13,7 +13,8 @@ use worker::{Context, Env};
 
 use super::asker::{Asker, KeyIn, verify};
 use crate::api::auth::Unverified;
-use crate::api::{access_of, cannot_verify, no_route};
+use crate::api::caller::{access_of, cannot_verify};
+use crate::api::failure::no_route;
 use crate::config::Config;
 use crate::durable::client::Circumstances;
 use crate::http::{self, Request};
