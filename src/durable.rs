@@ -11,6 +11,7 @@ pub mod audit;
 pub mod changes;
 pub mod client;
 pub mod keys;
+pub mod laying;
 pub mod lists;
 pub mod outbox;
 pub mod own_hops;

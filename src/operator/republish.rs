@@ -1,4 +1,4 @@
-//! Laying all keys of KV anew, those of the tenants by their ledgers; and the daily look at what KV has.
+//! Laying all of KV anew, what is the tenants' by their ledgers; and the daily look at what KV has.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,14 +12,13 @@ use super::protocol::{self, Call, ControlCall, Republished};
 use super::{CALLING_MILLIS, control, facts, laid, trail};
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, retry_after_millis};
-use crate::durable::sql::{Change, Sql, SqlError, integer, values};
+use crate::durable::sql::{Sql, SqlError, integer, values};
 use crate::durable::walk::{self, Asked, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
 use crate::durable::{keys, outbox};
 use crate::ledger::protocol::{self as ledger, KeyCall};
-use crate::platform::{jittered, real_millis, real_now, within};
+use crate::platform::{jittered, real_millis, within};
 use crate::store::{BINDING, Family, KeyKey, KeyRecord, Kv};
 
-const REPUBLISH: &str = "republish";
 const SWEEP: &str = "sweep";
 /// By which the daily sweep has its time.
 const NAME: &str = "operator";
@@ -40,13 +39,13 @@ pub const TABLES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS republish_due ON republish (due)",
 ];
 
-/// Lays the facts anew; keys and tenants follow a step at a time, those of tenants with their ledgers.
+/// Lays the facts anew. Keys follow in a round, tenants with their ledgers.
 pub fn begin(sql: &Sql, act: Act<'_>) -> Result<Republished, SqlError> {
     sql.change(|change| {
         for Expected { key, json, metadata } in records(change)? {
             outbox::lay_anew(change, &key, &json, metadata.as_deref())?;
         }
-        laid::begin_round(change, real_now())?;
+        laid::begin_round(change)?;
         // those that have keys alone are recorded nowhere
         let asked = "INSERT INTO republish (tenant, due, attempts)
             SELECT id, 0, 0 FROM tenant UNION SELECT tenant, 0, 0 FROM key WHERE tenant IS NOT NULL
@@ -59,35 +58,7 @@ pub fn begin(sql: &Sql, act: Act<'_>) -> Result<Republished, SqlError> {
     })
 }
 
-/// Begins to lay the keys anew that are bound to no tenant.
-pub fn begin_own_keys(change: &Change<'_>, now: Timestamp) -> Result<(), SqlError> {
-    walk::save(change, REPUBLISH, &Walk { day: now.date(), place: Some(0_i64) })
-}
-
-/// Whether that is still under way.
-pub fn lays_own_keys(sql: &Sql) -> Result<bool, SqlError> {
-    Ok(walk::load::<Walk<i64>>(sql, REPUBLISH)?.is_some_and(|walk| walk.place.is_some()))
-}
-
-/// Lays the next keys anew, if the outbox has room for them.
-pub fn step(sql: &Sql) -> Result<(), SqlError> {
-    let Some(Walk { day, place: Some(after) }) = walk::load::<Walk<i64>>(sql, REPUBLISH)? else { return Ok(()) };
-    if !outbox::has_room(sql)? {
-        return Ok(());
-    }
-    sql.change(|change| {
-        let page = keys::expected(change, None, after, outbox::STEP)?;
-        for (_, Expected { key, json, metadata }) in &page {
-            outbox::lay_anew(change, key, json, metadata.as_deref())?;
-        }
-        match page.last() {
-            Some((last, _)) => walk::save(change, REPUBLISH, &Walk { day, place: Some(*last) }),
-            None => walk::remove(change, REPUBLISH),
-        }
-    })
-}
-
-/// Asks ledgers to lay their keys anew, while their time suffices.
+/// Asks ledgers to lay anew what is published of their tenants, while their time suffices.
 pub async fn ask_ledgers(sql: &Sql, env: &Env, circumstances: Circumstances) -> Result<(), SqlError> {
     let start = real_millis();
     let due = "SELECT json_array(tenant, attempts) FROM republish WHERE due <= ?1 ORDER BY due LIMIT ?2";
@@ -112,14 +83,12 @@ pub async fn ask_ledgers(sql: &Sql, env: &Env, circumstances: Circumstances) -> 
 /// When something of this is due, in milliseconds of the real clock.
 pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option<i64>, SqlError> {
     let step = integer(real_millis()) + STEP_MILLIS;
-    let republish = walk::load::<Walk<i64>>(sql, REPUBLISH)?.filter(|walk| walk.place.is_some());
-    let republish = republish.map(|_| step);
     let asks = sql.number("SELECT MIN(due) FROM republish", Vec::new())?.map(|due| due.max(step));
     let sweep = match walk::load::<Walk<Place>>(sql, SWEEP)? {
         Some(Walk { place: Some(_), .. }) => step,
         last => walk::next_sweep(NAME, last.map(|walk| walk.day), now).0.saturating_mul(1_000),
     };
-    Ok([republish, asks, sweeps.then_some(sweep)].into_iter().flatten().min())
+    Ok([asks, sweeps.then_some(sweep)].into_iter().flatten().min())
 }
 
 /// Where a sweep goes on.

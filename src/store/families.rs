@@ -340,49 +340,6 @@ impl Record for ControlRecord {
     }
 }
 
-/// `control/laid`: whether KV has all API keys, so that one that it has not is wrong.
-#[derive(Clone, Copy, Debug)]
-pub struct LaidKey;
-
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct LaidRecord {
-    pub rev: u64,
-    /// The deployment whose keys they are, by an id that no other one has.
-    pub of: String,
-    /// From then on nobody goes by what KV was before it had them all; none: it has not.
-    #[serde(default)]
-    pub from: Option<Timestamp>,
-    /// But for those of these tenants.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub without: Vec<TenantId>,
-}
-
-impl LaidRecord {
-    /// Whether a key is wrong that KV has not. `tenant`: to which the key's id leads, if to any.
-    pub fn has_all(&self, tenant: Option<&TenantId>, now: Timestamp) -> bool {
-        let is_laid = self.from.is_some_and(|from| from <= now);
-        is_laid && (self.without.is_empty() || tenant.is_some_and(|tenant| !self.without.contains(tenant)))
-    }
-}
-
-impl Family for LaidKey {
-    type Record = LaidRecord;
-    /// Only as long as spares KV a flood of wrong keys: the namespace may have been emptied meanwhile.
-    const KEPT: Kept = Kept { fresh: 2_000, stale: 2_000 };
-    const RANK: Rank = Rank::Brake;
-
-    fn key(&self) -> String {
-        "control/laid".to_owned()
-    }
-}
-
-impl Record for LaidRecord {
-    fn rev(&self) -> u64 {
-        self.rev
-    }
-}
-
 /// `key/{sha256}`: an API key by the hash of the whole of it, in hexadecimal.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct KeyKey(pub String);
@@ -605,6 +562,7 @@ impl Record for TenantRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{LaidRecord, RoundRecord};
     use serde_json::Value;
     use tidegate_engine::{Baseline, CatalogDocument};
 
@@ -621,6 +579,8 @@ mod tests {
         keeps::<ControlRecord>(include_str!("../../tests/stored/control.json"));
         keeps::<ControlRecord>(include_str!("../../tests/stored/control-written.json"));
         keeps::<LaidRecord>(include_str!("../../tests/stored/laid.json"));
+        keeps::<LaidRecord>(include_str!("../../tests/stored/laid-written.json"));
+        keeps::<RoundRecord>(include_str!("../../tests/stored/round.json"));
         keeps::<KeyRecord>(include_str!("../../tests/stored/key.json"));
         keeps::<KeyRecord>(include_str!("../../tests/stored/key-written.json"));
         let bounded = include_str!("../../tests/stored/key-bounded.json");
@@ -752,6 +712,8 @@ mod tests {
         see("phase/contoso/ex01.contoso.com", include_str!("../../tests/stored/phase-written.json"));
         see("peer/contoso/203.0.113.7", include_str!("../../tests/stored/peer.json"));
         see("control/mode", include_str!("../../tests/stored/control.json"));
+        see("control/laid", include_str!("../../tests/stored/laid-written.json"));
+        see("control/round", include_str!("../../tests/stored/round.json"));
         see("key/0f", include_str!("../../tests/stored/key.json"));
         see("key/1f", include_str!("../../tests/stored/key-bounded.json"));
     }
@@ -762,14 +724,17 @@ mod tests {
             let document = Document::<R>::read(json).unwrap();
             (document.is_understood(), serde_json::from_str(&document.to_json().unwrap()).unwrap())
         }
-        let read = match name.split('/').next().unwrap() {
-            "policy" => of::<PolicyRecord>,
-            "phase" => of::<PhaseRecord>,
-            "peer" => of::<PeerRecord>,
-            "control" => of::<ControlRecord>,
-            "key" => of::<KeyRecord>,
-            "tenant" => of::<TenantRecord>,
-            _ => of::<FactsRecord>,
+        let read = match name.split_once('/').unwrap_or((name, "")) {
+            ("policy", _) => of::<PolicyRecord>,
+            ("phase", _) => of::<PhaseRecord>,
+            ("peer", _) => of::<PeerRecord>,
+            ("control", "mode") => of::<ControlRecord>,
+            ("control", "laid") => of::<LaidRecord>,
+            ("control", "round") => of::<RoundRecord>,
+            ("key", _) => of::<KeyRecord>,
+            ("tenant", _) => of::<TenantRecord>,
+            ("catalog", _) | ("baseline", _) => of::<FactsRecord>,
+            (other, _) => panic!("a family that is not tried here: {other}"),
         };
         read(json)
     }
@@ -864,17 +829,5 @@ mod tests {
         assert_eq!(KeyKey("0f".to_owned()).key(), "key/0f");
         assert_eq!(FactsKey::Catalog.key(), "catalog");
         assert_eq!(FactsKey::Baseline("strict".to_owned()).key(), "baseline/strict");
-    }
-
-    #[test]
-    fn a_key_that_kv_has_not_is_wrong_only_where_it_has_all_others_of_its_tenant() {
-        let [contoso, fabrikam]: [TenantId; 2] = ["contoso", "fabrikam"].map(|id| id.parse().unwrap());
-        let laid = LaidRecord { from: Some(Timestamp(100)), ..LaidRecord::default() };
-        assert!(laid.has_all(Some(&contoso), Timestamp(100)) && laid.has_all(None, Timestamp(100)));
-        assert!(!laid.has_all(Some(&contoso), Timestamp(99)), "edges may still go by what KV was");
-        assert!(!LaidRecord::default().has_all(None, Timestamp(i64::MAX)));
-        let but_one = LaidRecord { without: vec![contoso.clone()], ..laid };
-        assert!(!but_one.has_all(Some(&contoso), Timestamp(100)) && but_one.has_all(Some(&fabrikam), Timestamp(100)));
-        assert!(!but_one.has_all(None, Timestamp(100)), "it may be of that tenant");
     }
 }
