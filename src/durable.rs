@@ -12,6 +12,7 @@ pub mod changes;
 pub mod client;
 pub mod documents;
 pub mod keys;
+pub mod laying;
 pub mod lists;
 pub mod outbox;
 pub mod own_hops;

@@ -119,11 +119,6 @@ impl DurableObject for Ledger {
             }
             Err(error) => return Ok(durable::respond(Err(error))?.into()),
         };
-        if matches!(envelope.call, Call::Republish)
-            && let Err(error) = keys::fetch_into(&sql, &self.env, &tenant, envelope.circumstances.now()).await
-        {
-            return Ok(durable::respond(Err(error))?.into());
-        }
         let clock = envelope.circumstances.clock();
         let is_tested = clock.is_some();
         let is_tick = matches!(envelope.call, Call::Tick);

@@ -20,7 +20,6 @@ mod mirror;
 mod newest;
 mod notes;
 mod notifications;
-mod own_keys;
 pub mod protocol;
 mod republish;
 mod schema;
@@ -191,9 +190,6 @@ impl Operator {
         if let Err(error) = mirror::hand_over_due(&sql, &self.env).await {
             worker::console_error!("keys are not handed over: {error}");
         }
-        if let Err(error) = own_keys::step(&sql) {
-            worker::console_error!("laying anew: {error}");
-        }
         if let Err(error) = republish::ask_ledgers(&sql, &self.env, Circumstances::default()).await {
             worker::console_error!("ledgers are not asked to lay anew: {error}");
         }
@@ -294,7 +290,7 @@ impl Operator {
         }
         let handed_over = control::hand_over(sql, now, Config::get(&self.env).mode_ceiling);
         let of = protocol::id(&self.env).unwrap_or_default();
-        match handed_over.and_then(|()| laid::begin(sql, &of, real_now())) {
+        match handed_over.and_then(|()| laid::begin(sql, &of)) {
             Ok(()) => self.handed_over.set(true),
             Err(error) => worker::console_error!("what the release before left is not taken over: {error}"),
         }

@@ -6,6 +6,7 @@
 mod cache;
 mod families;
 mod kv;
+mod laid;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -16,13 +17,13 @@ use tidegate_stored::Document;
 use worker::{Context, Env};
 
 use crate::platform::{Deadline, real_millis, within};
-use cache::{Age, Cache};
+use cache::{Age, Cache, SETTLING_MILLIS};
 pub use families::{
-    ControlKey, ControlRecord, FactsKey, FactsRecord, Family, Kept, KeyKey, KeyRecord, LaidKey, LaidRecord, Machine,
-    PeerKey, PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Rank, Record, TenantKey, TenantRecord, Usable,
-    Validity, Versions,
+    ControlKey, ControlRecord, FactsKey, FactsRecord, Family, Kept, KeyKey, KeyRecord, Machine, PeerKey, PeerRecord,
+    PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, Rank, Record, TenantKey, TenantRecord, Usable, Validity, Versions,
 };
 pub use kv::Kv;
+pub use laid::{LaidKey, LaidRecord, RoundKey, RoundRecord};
 
 pub use crate::access::GatewaySettings;
 
@@ -45,6 +46,8 @@ pub enum StoreError {
     Behind,
     /// It was emptied or exchanged, or is being laid anew, and says nothing of keys.
     Unlaid,
+    /// It has not a key that it had a moment ago, and may be about to show that it was emptied.
+    Vanished,
     /// It was not asked: see [`Source::Cache`].
     Uncached,
 }
@@ -57,6 +60,7 @@ impl StoreError {
             Self::Malformed => "the KV store holds a malformed record",
             Self::Behind => "the KV store has not the catalog or baseline that is in force",
             Self::Unlaid => "the KV store has not all keys",
+            Self::Vanished => "the KV store has not a key that it had a moment ago",
             Self::Uncached => "the KV store was not asked",
         }
     }
@@ -110,6 +114,14 @@ impl Access<'_> {
             // meanwhile another request may have been luckier
             Err(error) => self.cached(family).ok_or(error),
         }
+    }
+
+    /// Whether a record that is missing now was in KV as this isolate last read it there, less than KV's own delay ago,
+    /// and nobody told that it was deleted: KV shows what becomes of several keys one after the other.
+    pub fn was_there_lately<F: Family>(&self, family: &F) -> bool {
+        Cache::with(|cache| {
+            cache.vanished_at(family).is_some_and(|at| real_millis().saturating_sub(at) < SETTLING_MILLIS)
+        })
     }
 
     /// Reads KV, so that the next request finds the cache fresh. A failure is left to that request.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use data_encoding::HEXLOWER;
+use futures_util::future::join;
 use sha2::{Digest, Sha256};
 use tidegate_engine::TenantId;
 use tidegate_wire::base64;
@@ -18,7 +19,7 @@ use crate::http::Request;
 use crate::metrics::{self, Counter};
 use crate::operator;
 use crate::platform::real_now;
-use crate::store::{Access, KeyKey, LaidKey, StoreError};
+use crate::store::{Access, KeyKey, LaidKey, RoundKey, StoreError};
 
 /// Beyond this nothing is hashed: a key is shorter.
 const MAX_KEY: usize = 200;
@@ -58,12 +59,16 @@ pub async fn verify(
     let family = KeyKey(hash(key).filter(|_| key.starts_with("tg_")).ok_or_else(wrong)?);
     let (record, refresh) = access.get(&family).await.map_err(Unverified::Unknown)?;
     if refresh {
-        let env = access.env.clone();
+        let (env, family) = (access.env.clone(), family.clone());
         context.wait_until(async move { Access::for_answer(&env).refresh(&family).await });
     }
     let Some(record) = record else {
-        let is_wrong = is_missing_alone(access, context, key).await.map_err(Unverified::Unknown)?;
-        return Err(if is_wrong { wrong() } else { Unverified::Unknown(StoreError::Unlaid) });
+        let is_missing_alone = is_missing_alone(access, context, key).await.map_err(Unverified::Unknown)?;
+        return Err(match (is_missing_alone, access.was_there_lately(&family)) {
+            (false, _) => Unverified::Unknown(StoreError::Unlaid),
+            (true, true) => Unverified::Unknown(StoreError::Vanished),
+            (true, false) => wrong(),
+        });
     };
     let now = Circumstances::of(request).unwrap_or_default().now();
     if record.validity.has_expired(now) {
@@ -90,15 +95,16 @@ pub async fn verify(
 /// Whether KV has all keys but this one, which it has not: then it is wrong. One that was emptied or exchanged, or that is
 /// being laid anew, says nothing of keys, whatever else it has.
 async fn is_missing_alone(access: &Access<'_>, context: &Context, key: &str) -> Result<bool, StoreError> {
-    let (laid, _) = access.get(&LaidKey).await?;
+    let (laid, round) = join(access.get(&LaidKey), access.get(&RoundKey)).await;
+    let (laid, round) = (laid?.0, round?.0);
     let of = operator::id(access.env);
-    let laid = laid.filter(|laid| Some(&laid.of) == of.as_ref());
+    let laid = laid.filter(|laid| Some(&laid.of) == of.as_ref() && laid.is_of(round.as_deref()));
     let Some(laid) = laid else {
         // of a new deployment, whose object lays it when it first runs; or one that is lost, which that object is to see
         waking::wake_later(access.env, context, Circumstances::default());
         return Ok(false);
     };
-    Ok(laid.has_all(tenant_of(key).as_ref(), real_now()))
+    Ok(laid.has_all(round.as_deref(), tenant_of(key).as_ref(), real_now()))
 }
 
 /// To which tenant a key's id leads.

@@ -52,7 +52,7 @@ pub struct Place<'a> {
 /// How far a question is before its body is read.
 pub enum Admission {
     Admitted(Box<Admitted>),
-    /// It needs no body: it is refused, or accepted for a fault of ours.
+    /// It needs no body: it is refused.
     Answered(Response),
     /// The cache does not tell whose it is.
     AwaitsStorage,
@@ -62,8 +62,8 @@ pub enum Admission {
 pub struct Admitted {
     request: Request,
     dialect: &'static Dialect,
-    /// `None`: for our own fault it cannot be told who asks.
-    asker: Option<Asker>,
+    /// For our own fault it may be that it cannot be told who asks: nothing is read or recorded then.
+    asker: Result<Asker, StoreError>,
     circumstances: Circumstances,
     /// What the answer may still await storage.
     left: Duration,
@@ -119,21 +119,13 @@ impl Admitted {
         let access = at.access(&request, Deadline::for_answer())?;
         hooks::trap(&request, "admit");
         let asker = match verify(&request, dialect.key, (&at.config, at.context), &access).await {
-            Ok(principal) => Some(Asker::new(principal, dialect.key, &request)?),
+            Ok(principal) => Ok(Asker::new(principal, dialect.key, &request)?),
             Err(Unverified::Wrong(problem)) => return Err(problem.into()),
             Err(Unverified::Unknown(StoreError::Uncached)) => return Err(Stop::AwaitsStorage),
-            // who asks cannot be told for our own fault: nothing is read or recorded
-            Err(Unverified::Unknown(error)) => {
-                let fault = Fault::new(Counter::DegradedKey, error.as_str());
-                if let Question::Message { .. } = dialect.question {
-                    return Err(Stop::Accepted(dialect.excuse(&request, None, fault)?));
-                }
-                worker::console_warn!("the key cannot be verified: {}", error.as_str());
-                None
-            }
+            Err(Unverified::Unknown(error)) => Err(error),
         };
         let circumstances = Circumstances::of(&request)?;
-        if dialect.path == mta_hooks::HOOK {
+        if dialect.path == mta_hooks::HOOK && asker.is_ok() {
             mta_hooks::verify_registration(&request, circumstances.now())?;
         }
         match dialect.body {
@@ -172,21 +164,24 @@ impl Posted {
         }
         let access = at.access(request, Deadline::after(*left))?;
         hooks::trap(request, "decide");
-        let site = asker.as_ref().map(|asker| at.site(asker, *circumstances, access));
-        let octets = match (&dialect.question, asker.as_ref().zip(site)) {
-            (Question::Message { read, render }, Some((asker, site))) => {
+        let asker = match asker {
+            Ok(asker) => asker,
+            Err(error) => {
+                let fault = Fault::new(Counter::DegradedKey, error.as_str());
+                return Ok(dialect.excuse(request, Some(&body.octets), fault)?);
+            }
+        };
+        let site = at.site(asker, *circumstances, access);
+        let octets = match &dialect.question {
+            Question::Message { read, render } => {
                 let fields = request.headers(dialect.fields);
                 let body = Prefix { bytes: &body.octets, is_whole: body.is_whole };
                 let posted = read(&Asked { fields: &fields, body }, &asker.defaults)?;
                 decide_event(&site, &posted, render(&asker.principal.gateway)).await.ok_or(Stop::AwaitsStorage)?
             }
-            (Question::Client, Some((asker, site))) => postfix::answer(asker, &body.octets, &site).await?,
-            (Question::Batch, Some((asker, site))) => {
+            Question::Client => postfix::answer(asker, &body.octets, &site).await?,
+            Question::Batch => {
                 return batch::answer(asker, &body.octets, batch::is_lines(request), &site).await;
-            }
-            (_, None) => {
-                let fault = Fault::new(Counter::DegradedKey, "the key cannot be verified");
-                return Ok(dialect.excuse(request, Some(&body.octets), fault)?);
             }
         };
         Ok(Answer { octets, media: dialect.media })
@@ -225,8 +220,6 @@ impl<'a> Place<'a> {
 
 /// Why there is no decision.
 enum Stop {
-    /// For our own fault, and this is the accept.
-    Accepted(Answer),
     Problem(Problem),
     Refusal(Refusal),
     AwaitsStorage,
@@ -236,7 +229,6 @@ impl Stop {
     /// What is answered then. `None`: nothing yet.
     fn response(self, dialect: &Dialect) -> Result<Option<Response>, JsValue> {
         match self {
-            Self::Accepted(Answer { octets, media }) => http::ok(&octets, media).map(Some),
             Self::Problem(problem) => (dialect.refuse)(&problem).map(Some),
             Self::Refusal(refusal) => mta_hooks::refused(refusal).map(Some),
             Self::AwaitsStorage => Ok(None),

@@ -199,6 +199,19 @@ pub fn expected(sql: &Sql, tenant: Option<&TenantId>, after: i64, most: i64) -> 
     sql.records::<Key>(&rows, values![after, most, tenant])?.into_iter().map(expected).collect()
 }
 
+/// The number of the last key that is bound to `tenant`, or to none; 0: there is none.
+pub fn last_number(sql: &Sql, tenant: Option<&TenantId>) -> Result<i64, SqlError> {
+    let last = "SELECT MAX(number) FROM key WHERE tenant IS ?1";
+    Ok(sql.number(last, values![tenant.map(TenantId::as_str)])?.unwrap_or(0))
+}
+
+/// Whether KV is still to be told of any of these keys up to that number, be it once more.
+pub fn wait(sql: &Sql, tenant: Option<&TenantId>, last: i64) -> Result<bool, SqlError> {
+    let waits = "SELECT 1 FROM key JOIN outbox ON outbox.key = ?3 || key.hash
+        WHERE key.tenant IS ?1 AND key.number <= ?2 LIMIT 1";
+    Ok(sql.number(waits, values![tenant.map(TenantId::as_str), last, KeyKey::ALL])?.is_some())
+}
+
 /// Whether a key of that hash works.
 pub fn is_known(sql: &Sql, hash: &str) -> Result<bool, SqlError> {
     Ok(sql.number("SELECT 1 FROM key WHERE hash = ?1", values![hash])?.is_some())

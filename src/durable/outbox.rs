@@ -189,13 +189,6 @@ pub fn waits(sql: &Sql, key: &str) -> Result<bool, SqlError> {
     Ok(sql.number("SELECT 1 FROM outbox WHERE key = ?1", values![key])?.is_some())
 }
 
-/// Whether KV is still to be told of an API key that works, be it once more.
-pub fn has_keys(sql: &Sql) -> Result<bool, SqlError> {
-    // `0` follows `/`
-    let waits = "SELECT 1 FROM outbox WHERE key >= 'key/' AND key < 'key0' AND json IS NOT NULL LIMIT 1";
-    Ok(sql.number(waits, Vec::new())?.is_some())
-}
-
 struct Row {
     key: String,
     json: Option<String>,

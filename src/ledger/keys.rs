@@ -18,9 +18,10 @@ use super::protocol::KeyCall;
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::keys::{self, Key, NewKey};
+use crate::durable::laying::{self, Progress};
 use crate::durable::sql::{Change, Sql, SqlError, from_text, integer, to_text, values};
-use crate::durable::walk::{self, Expected};
-use crate::durable::{self, json, outbox};
+use crate::durable::walk::Expected;
+use crate::durable::{self, json};
 use crate::http;
 use crate::operator::protocol::{self as operator, Handed, KeyEvent};
 use crate::platform::{jittered, real_millis};
@@ -32,9 +33,6 @@ const MAX_EXPECTED: i64 = 1_000;
 const TOLD_AT_ONCE: i64 = 50;
 /// The operator's object is awaited where a caller waits, too.
 const OPERATOR_DEADLINE: Duration = Duration::from_secs(2);
-
-/// The document with the number of the round in which keys were last laid anew.
-const LAID: &str = "laid";
 
 const TABLES: &[&str] = &[
     // what the operator's object is still to be told; `due` is in milliseconds of the real clock
@@ -79,7 +77,7 @@ fn take(change: &Change<'_>, handed: &Handed, at: Timestamp) -> Result<(), SqlEr
     Ok(())
 }
 
-/// Answers a call, but for [`KeyCall::IsPublished`], which waits.
+/// Answers a call, but for those that wait.
 fn answer(sql: &Sql, act: Act<'_>, call: KeyCall) -> Result<Response, SqlError> {
     match call {
         KeyCall::Make(new) => {
@@ -110,7 +108,8 @@ fn answer(sql: &Sql, act: Act<'_>, call: KeyCall) -> Result<Response, SqlError> 
             json(&living)
         }
         KeyCall::Fetch => json(&true),
-        KeyCall::Lay(round) => json(&lay(sql, round)?),
+        // answered before, unless nothing is stored
+        KeyCall::Lay(_) => json(&Progress::Laid),
         KeyCall::IsPublished(_) => json(&false),
     }
 }
@@ -144,8 +143,15 @@ impl Ledger {
         if !handed.is_empty() && !sql.is_read_only() {
             sql.change(|change| take(change, &handed, act.at))?;
         }
-        let response = durable::respond(answer(sql.failing_at(circumstances.fails_at()), act, call))?;
+        let answer = match call {
+            KeyCall::Lay(round) => {
+                let progress = laying::advance(&sql, &self.env, Some(&tenant), &round).await;
+                progress.and_then(|progress| json(&progress))
+            }
+            call => answer(sql.failing_at(circumstances.fails_at()), act, call),
+        };
         sql.failing_at(None);
+        let response = durable::respond(answer)?;
         if sql.is_read_only() {
             return Ok(response);
         }
@@ -186,21 +192,6 @@ fn bury(change: &Change<'_>, act: Act<'_>, key: &Key) -> Result<(), SqlError> {
     let entry = (Some(to_text(&key.shown())?), None);
     audit::write(change, act, "key.revoke", &key.id, entry.clone())?;
     queue(change, &KeyEvent::Gone(key.hash.clone(), key.note(act, "key.revoke", entry)))
-}
-
-/// Lays all keys anew, once in a round of that number; whether KV has confirmed all of them.
-fn lay(sql: &Sql, round: u64) -> Result<bool, SqlError> {
-    if let Some(tenant) = tenant(sql)?
-        && walk::load(sql, LAID)? != Some(round)
-    {
-        sql.change(|change| {
-            for Expected { key, json, metadata } in expected(change, &tenant)? {
-                outbox::lay_anew(change, &key, &json, metadata.as_deref())?;
-            }
-            walk::save(change, LAID, &round)
-        })?;
-    }
-    Ok(!outbox::has_keys(sql)?)
 }
 
 /// Revokes all keys of a tenant that is forgotten. What remains are their tombstones.

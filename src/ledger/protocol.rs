@@ -121,9 +121,9 @@ pub enum KeyCall {
     Living(Vec<String>),
     /// Has the ledger fetch what the operator's object has of its keys. Answered with `true`.
     Fetch,
-    /// Has the tenant's keys laid anew for KV, once in a round of that number. Answered with whether KV has confirmed all
-    /// of them.
-    Lay(u64),
+    /// Has the tenant's keys laid anew for KV and read back, once in a round of that id. Answered with a
+    /// [`crate::durable::laying::Progress`].
+    Lay(String),
     /// Answered with whether KV has confirmed what was last laid under the key, within two seconds, and the operator's
     /// object knows of it.
     IsPublished(KeyKey),

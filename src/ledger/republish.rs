@@ -1,4 +1,4 @@
-//! Laying all of a tenant's keys anew, and the daily look at what KV has of them.
+//! Laying anew all that is published of a tenant, and the daily look at what KV has of it.
 
 use serde::Deserialize;
 use tidegate_engine::{Date, TenantId, Timestamp};
@@ -17,13 +17,12 @@ const SWEEP: &str = "sweep";
 /// Servers that one step of a sweep looks at: what it reads beside them are policy and summary.
 const SWEEP_SERVERS: i64 = 98;
 
-/// Lays policy, summary and API keys anew; the servers' phases follow a step at a time.
+/// Lays policy and summary anew; the servers' phases follow a step at a time. API keys are laid in rounds: see
+/// [`crate::durable::laying`].
 pub fn begin(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     sql.change(|change| {
         let Some(tenant) = tenant(change)? else { return Ok(()) };
-        for Expected { key, json, metadata } in
-            records(change, &tenant)?.into_iter().chain(keys::expected(change, &tenant)?)
-        {
+        for Expected { key, json, metadata } in records(change, &tenant)? {
             outbox::lay_anew(change, &key, &json, metadata.as_deref())?;
         }
         walk::save(change, REPUBLISH, &Walk { day: site.now.date(), place: Some(String::new()) })

@@ -1,4 +1,4 @@
-//! Laying all keys of KV anew, those of the tenants by their ledgers; and the daily look at what KV has.
+//! Laying all of KV anew, what is the tenants' by their ledgers; and the daily look at what KV has.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use worker::Env;
 
 use super::calls::CALLING_MILLIS;
 use super::protocol::{self, Call, ControlCall, Republished};
-use super::{control, facts, laid, own_keys, trail};
+use super::{control, facts, laid, trail};
 use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::sql::{Sql, SqlError, integer, values};
 use crate::durable::walk::{self, Asked, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
 use crate::durable::{keys, outbox};
 use crate::ledger::protocol::{self as ledger, KeyCall};
-use crate::platform::{jittered, real_millis, real_now, within};
+use crate::platform::{jittered, real_millis, within};
 use crate::store::{BINDING, Family, KeyKey, KeyRecord, Kv};
 
 const SWEEP: &str = "sweep";
@@ -40,13 +40,13 @@ pub const TABLES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS republish_due ON republish (due)",
 ];
 
-/// Lays the facts anew; keys and tenants follow a step at a time, those of tenants with their ledgers.
+/// Lays the facts anew. Keys follow in a round, tenants with their ledgers.
 pub fn begin(sql: &Sql, act: Act<'_>) -> Result<Republished, SqlError> {
     sql.change(|change| {
         for Expected { key, json, metadata } in records(change)? {
             outbox::lay_anew(change, &key, &json, metadata.as_deref())?;
         }
-        laid::begin_round(change, real_now())?;
+        laid::begin_round(change)?;
         // those that have keys alone are recorded nowhere
         let asked = "INSERT INTO republish (tenant, due, attempts)
             SELECT id, 0, 0 FROM tenant UNION SELECT tenant, 0, 0 FROM key WHERE tenant IS NOT NULL
@@ -67,7 +67,7 @@ struct Asking {
     attempts: u32,
 }
 
-/// Asks ledgers to lay their keys anew, while their time suffices.
+/// Asks ledgers to lay anew what is published of their tenants, while their time suffices.
 pub async fn ask_ledgers(sql: &Sql, env: &Env, circumstances: Circumstances) -> Result<(), SqlError> {
     let start = real_millis();
     let due = "SELECT tenant, attempts FROM republish WHERE due <= ?1 ORDER BY due LIMIT ?2";
@@ -97,7 +97,7 @@ pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option
         Some(Walk { place: Some(_), .. }) => step,
         last => walk::next_sweep(NAME, last.map(|walk| walk.day), now).0.saturating_mul(1_000),
     };
-    Ok([own_keys::next_due_millis(sql)?, asks, sweeps.then_some(sweep)].into_iter().flatten().min())
+    Ok([asks, sweeps.then_some(sweep)].into_iter().flatten().min())
 }
 
 /// Where a sweep goes on.

@@ -15,7 +15,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 const MAX_ABSENT_BYTES: usize = 1024 * 1024;
 /// How long a newer record is kept though KV answers with an older one, or one that was told though KV has none: KV's
 /// own delay.
-const SETTLING_MILLIS: u64 = 90_000;
+pub(super) const SETTLING_MILLIS: u64 = 90_000;
 /// How long one request's refresh keeps others from beginning their own: a mark that expires by itself.
 const REFRESH_MILLIS: u64 = 2_000;
 
@@ -47,6 +47,8 @@ struct Entry {
     read_at: u64,
     /// When its Durable Object or KV last had this very record.
     confirmed_at: u64,
+    /// Where KV has none any more: when it last had one. 0: it never had, or its Durable Object told that it is gone.
+    had_until: u64,
     /// Its Durable Object told of it, and KV has not yet. What KV had and has no more is gone: nothing is put together
     /// with what it replaces.
     told: bool,
@@ -55,8 +57,12 @@ struct Entry {
 }
 
 impl Entry {
+    const fn new(record: Option<Rc<dyn Any>>, (rev, told): (u64, bool), bytes: usize, now: u64) -> Self {
+        Self { record, rev, read_at: now, confirmed_at: now, had_until: 0, told, refreshing_since: 0, bytes }
+    }
+
     const fn deleted(bytes: usize, now: u64) -> Self {
-        Self { record: None, rev: 0, read_at: now, confirmed_at: now, told: true, refreshing_since: 0, bytes }
+        Self::new(None, (0, true), bytes, now)
     }
 }
 
@@ -120,9 +126,7 @@ impl Cache {
         let (key, record) = (family.key(), Rc::new(record));
         let bytes = bytes + key.len() + size_of::<Entry>();
         let any = Some(Rc::clone(&record) as Rc<dyn Any>);
-        let entry =
-            Entry { record: any, rev: 0, read_at: now, confirmed_at: now, told: false, refreshing_since: 0, bytes };
-        self.insert(key, entry);
+        self.insert(key, Entry::new(any, (0, false), bytes, now));
         record
     }
 
@@ -157,8 +161,23 @@ impl Cache {
         let record = read.map(Rc::new);
         let bytes = bytes + key.len() + size_of::<Entry>();
         let any = record.clone().map(|record| record as Rc<dyn Any>);
-        self.insert(key, Entry { record: any, rev, read_at: now, confirmed_at: now, told, refreshing_since: 0, bytes });
+        let had_until = if record.is_none() && !told { self.had_until(&key, now) } else { 0 };
+        self.insert(key, Entry { had_until, ..Entry::new(any, (rev, told), bytes, now) });
         record
+    }
+
+    /// When KV last had a record that it has no more, as far as that was noticed.
+    pub(super) fn vanished_at<F: Family>(&self, family: &F) -> Option<u64> {
+        let entry = self.known.entries.peek(family.key().as_str())?;
+        Some(entry.had_until).filter(|at| *at > 0)
+    }
+
+    /// When KV last had what it is found not to have now; 0: not in a while.
+    fn had_until(&self, key: &str, now: u64) -> u64 {
+        let known = self.known.entries.peek(key);
+        let had_until =
+            known.map_or(0, |known| if known.record.is_some() { known.confirmed_at } else { known.had_until });
+        if now.saturating_sub(had_until) < SETTLING_MILLIS { had_until } else { 0 }
     }
 
     /// Knows from now on that there is none, whatever revision it knew.
@@ -175,9 +194,9 @@ impl Cache {
         }
     }
 
-    /// What its Durable Object told to be gone is known, as a record is.
+    /// What its Durable Object told to be gone is known, as a record is; so is what KV had a moment ago.
     fn insert(&mut self, key: String, entry: Entry) {
-        if entry.record.is_some() || entry.told {
+        if entry.record.is_some() || entry.told || entry.had_until > 0 {
             self.absent.remove(&key);
             self.known.insert(key, entry);
         } else {
@@ -273,6 +292,28 @@ mod tests {
         let mut put = |read, now| cache.put(&PolicyKey(&tenant), read, 0, now).map(|record| record.rev);
         assert_eq!(put(Some(policy(1)), 1), Some(1));
         assert_eq!(put(None, 2), None, "such as a revoked key");
+    }
+
+    #[test]
+    fn what_kv_had_a_moment_ago_is_told_from_what_it_never_had_and_from_what_was_deleted() {
+        let mut cache = Cache::new();
+        let key_of = |digit: &str| KeyKey(digit.repeat(64));
+        let [lost, deleted, never] = ["1", "2", "3"].map(key_of);
+        cache.put(&lost, Some(key()), 10, 1_000);
+        cache.put(&deleted, Some(key()), 10, 1_000);
+        cache.remove(&deleted, KeyRecord::REVOKED, 2_000);
+        for now in [21_000, 51_000, 81_000] {
+            for missing in [&lost, &deleted, &never] {
+                assert!(cache.put(missing, None, 0, now).is_none());
+            }
+            assert_eq!([&lost, &deleted, &never].map(|it| cache.vanished_at(it)), [Some(1_000), None, None], "{now}");
+        }
+        for number in 0..50_000 {
+            cache.put(&KeyKey(format!("{number:064x}")), None, 0, 82_000);
+        }
+        assert_eq!(cache.vanished_at(&lost), Some(1_000), "wrong keys do not wash it out");
+        cache.put(&lost, None, 0, 91_000);
+        assert_eq!(cache.vanished_at(&lost), None, "KV has shown its end by now");
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod tests;
 
 pub use control::{ControlKey, ControlRecord, FactsKey, FactsRecord, Versions};
 pub use family::{Family, Kept, Rank, Record, Usable};
-pub use keys::{KeyKey, KeyRecord, LaidKey, LaidRecord, Validity};
+pub use keys::{KeyKey, KeyRecord, Validity};
 pub use tenants::{
     Machine, PeerKey, PeerRecord, PhaseKey, PhaseRecord, PolicyKey, PolicyRecord, TenantKey, TenantRecord,
 };

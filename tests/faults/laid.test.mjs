@@ -11,10 +11,12 @@ import { fileURLToPath } from "node:url";
 import { event, until } from "../support/client.mjs";
 import { AHEAD_MS } from "../support/day.mjs";
 import { published, startEdge } from "../support/edge.mjs";
+import { chunk, exchange } from "../support/gateways.mjs";
 import { startKv } from "../support/kv-service.mjs";
 import { restore, withoutAlarms } from "../support/stored-state.mjs";
 
 const LAID = "control/laid";
+const ROUND = "control/round";
 const CONTROL = "control/mode";
 const DAY = 24 * 3600;
 /** The worker's clock runs so many times as fast, so that minutes of KV's are seconds here. */
@@ -72,16 +74,16 @@ async function deployed({ before, late = false } = {}) {
   return world;
 }
 
-/** A deployment whose tenants have a gateway's key each, and one is for all. @param {Parameters<typeof deployed>[0]} [options] */
-async function withKeys(options) {
+/** A deployment whose tenants have a gateway's key each, and one is for all. @param {Parameters<typeof deployed>[0] & { tenants?: string[] }} [options] */
+async function withKeys({ tenants = TENANTS, ...options } = {}) {
   const world = await deployed(options);
   const { client } = world.edge;
-  for (const tenant of TENANTS) {
+  for (const tenant of tenants) {
     await client.putPolicy(tenant, { mode: "enforce" });
     world.keys[tenant] = await made(world, { tenant });
   }
   world.keys.all = await made(world, { tenant: null });
-  await until("KV has all keys", async () => (await inKv(world, "key/")).length === 7, WAIT);
+  await allInKv(world);
   await published(world.kv, LAID, ({ from }) => from === 0);
   return world;
 }
@@ -97,6 +99,23 @@ async function made({ edge }, { tenant, name = "mx" }) {
 /** @param {World} world @param {string} prefix */
 const inKv = async ({ kv }, prefix) =>
   (await kv.keys()).map(({ name }) => name).filter((name) => name.startsWith(prefix));
+
+/** @param {World} world */
+const allInKv = (world) =>
+  until(
+    "KV has all keys",
+    async () => (await inKv(world, "key/")).length === Object.keys(world.keys).length,
+    WAIT,
+  );
+
+/** Begins a round, and waits until KV has confirmed all keys of it. @param {World} world */
+async function laidAnew(world) {
+  const { status, text } = await world.edge.client.ask("POST", "/v1/republish");
+  assert.equal(status, 202, text);
+  const { round } = await published(world.kv, LAID, ({ from }) => from === null);
+  await allInKv(world);
+  return round;
+}
 
 /** @param {World} world */
 async function empty({ kv }) {
@@ -184,7 +203,8 @@ test("whatever is laid first in an emptied namespace, no key is refused there: m
 
 test("while a namespace is laid anew no key that works is refused at any edge, nor one that is made meanwhile; then wrong ones are", async () => {
   const world = await withKeys({ late: true });
-  assert.equal(await told(world.edge.second, wrongKey()), "401");
+  const isRefused = async () => (await told(world.edge.second, wrongKey())) === "401";
+  await until("the second edge sees that KV has all keys", isRefused, WAIT);
   await empty(world);
   const { client } = world.edge;
   // that it is empty an edge sees as late as all else
@@ -268,6 +288,117 @@ test("a ledger that fails for long keeps wrong keys of other tenants from being 
   await untilWrongIsRefused(world, failing);
 });
 
+test("keys that are lost while a namespace is laid anew are seen to be lost: no key that works is refused for it", async () => {
+  const world = await withKeys();
+  await empty(world);
+  const round = await laidAnew(world);
+  // whoever empties a namespace has listed its keys before
+  for (const name of await inKv(world, "key/")) await world.kv.put(name, null);
+  await untilWrongIsRefused(world);
+  await allInKv(world);
+  const last = await published(world.kv, LAID, ({ from }) => from > 0);
+  assert.notEqual(last.round, round, "of a round that lost a key nothing is said");
+});
+
+test("a namespace that takes another one's place while that is laid anew is laid itself, though it has its record", async () => {
+  const world = await withKeys();
+  await empty(world);
+  const round = await laidAnew(world);
+  const laid = await published(world.kv, LAID, () => true);
+  const kv = await newKv();
+  await kv.put(LAID, JSON.stringify(laid));
+  await world.restart(kv);
+  await untilWrongIsRefused(world);
+  await allInKv(world);
+  const last = await published(kv, LAID, ({ from }) => from > 0);
+  assert.notEqual(last.round, round);
+  assert.equal((await published(kv, ROUND, () => true)).id, last.round);
+});
+
+test("a namespace that was emptied has not all keys because its record was put there once more", async () => {
+  const world = await withKeys();
+  const laid = await published(world.kv, LAID, () => true);
+  await empty(world);
+  await world.kv.put(LAID, JSON.stringify(laid));
+  const { second } = world.edge;
+  for (const key of [wrongKey(), world.keys.contoso])
+    assert.equal(await told(second, key, { fresh: true }), "degraded");
+  await untilWrongIsRefused(world);
+});
+
+test("a key that was in use a moment ago and is gone from KV, which has all others, is doubted; one that nobody used is wrong", async () => {
+  const world = await withKeys();
+  const { client, second } = world.edge;
+  assert.equal(await told(second, world.keys.contoso), "200");
+  for (const name of await inKv(world, "key/")) await world.kv.put(name, null);
+  assert.equal(await told(second, world.keys.contoso, { fresh: true }), "degraded");
+  assert.equal((await second.ask("GET", "/v1/me", { key: world.keys.contoso })).status, 503);
+  assert.equal(await told(second, world.keys.fabrikam, { fresh: true }), "401");
+  await until("it is wrong", async () => (await told(second, world.keys.contoso)) === "401", WAIT);
+  const { id, key } = (
+    await client.ask("POST", "/v1/keys", { body: { role: "viewer", tenant: null, name: "x" } })
+  ).json;
+  assert.equal((await client.ask("GET", "/v1/me", { key })).status, 200);
+  assert.ok((await client.ask("DELETE", `/v1/keys/${id}`)).status < 300);
+  assert.equal((await client.ask("GET", "/v1/me", { key, fresh: true })).status, 401, "who deleted it knows");
+});
+
+test("many ledgers that fail for long keep wrong keys of other tenants from being refused no longer than some minutes", async () => {
+  const tenants = Array.from({ length: 25 }, (_, number) => `tenant-${number}`);
+  const world = await withKeys({ tenants });
+  const { client, worker } = world.edge;
+  await worker.setLedgerMode("error");
+  await empty(world);
+  assert.equal((await client.ask("POST", "/v1/republish")).status, 202);
+  await until(
+    "others are",
+    async () => {
+      assert.equal(await told(client, wrongKey("tenant-7")), "degraded");
+      return (await told(client, wrongKey())) === "401";
+    },
+    WAIT,
+  );
+  assert.deepEqual((await published(world.kv, LAID, () => true)).without, tenants.toSorted());
+  assert.equal(await told(client, world.keys.all), "200");
+  await worker.setLedgerMode("ok");
+  await untilWrongIsRefused(world, "tenant-7");
+});
+
+test("mail whose key cannot be told is accepted when it has come, and is as long as any other may be", async () => {
+  const world = await withKeys();
+  await empty(world);
+  const { client, worker } = world.edge;
+  const body = JSON.stringify(event({ tenant: "contoso", header: "Subject: a\r\n" }));
+  const head = (/** @type {string} */ path, /** @type {string} */ framing) =>
+    `POST ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${wrongKey()}\r\n${framing}\r\n\r\n`;
+  for (const path of ["/v1/decide", "/v1/decide/batch", "/gateways/exim", "/gateways/postfix"]) {
+    for (const framing of [`content-length: ${body.length + 2}`, "transfer-encoding: chunked"]) {
+      let hasCome = false;
+      const pieces = [`[${body.slice(0, 50)}`, `${body.slice(50)}]`];
+      const write_ = (/** @type {string} */ piece) => (framing.startsWith("t") ? chunk(piece) : piece);
+      const answer = await exchange(worker.port, async (write) => {
+        await write(head(path, framing));
+        await write(write_(pieces[0]));
+        // each of them has been answered after this one was admitted
+        for (let asked = 0; asked < 3; asked += 1)
+          assert.equal(await told(client, wrongKey(), { fresh: true }), "degraded");
+        hasCome = true;
+        await write(write_(pieces[1]));
+        if (framing.startsWith("t")) await write("0\r\n\r\n");
+      });
+      assert.equal(answer.status, 200, `${path} ${framing}: ${answer.body}`);
+      assert.ok(hasCome, `${path} ${framing}: answered before it had come`);
+    }
+  }
+  for (const framing of ["content-length: 2000000", "transfer-encoding: chunked"]) {
+    const { status } = await exchange(worker.port, async (write) => {
+      await write(head("/v1/decide", framing));
+      if (framing.startsWith("t")) await write(chunk("x".repeat(2_000_000)));
+    });
+    assert.equal(status, 413, framing);
+  }
+});
+
 test("wrong keys by the hundred cost KV one read each, and now and then one for all of them", async () => {
   const world = await withKeys();
   const { client } = world.edge;
@@ -280,6 +411,7 @@ test("wrong keys by the hundred cost KV one read each, and now and then one for 
     log.filter(({ kind, keys: [key] }) => kind === "get" && key.startsWith(prefix)).length;
   assert.equal(reads("key/"), 200);
   const seconds = ((Date.now() - start) / 1000) * RATE;
-  assert.ok(reads(LAID) <= seconds / 2 + 2, `${reads(LAID)} in ${seconds} s`);
+  for (const name of [LAID, ROUND])
+    assert.ok(reads(name) <= seconds / 2 + 2, `${reads(name)} of ${name} in ${seconds} s`);
   assert.equal(reads(CONTROL), 0);
 });

@@ -8,49 +8,6 @@ use tidegate_engine::{Connector, Network, TenantId, Timestamp};
 use super::family::{Family, GUARDING, Kept, Rank, Record};
 use crate::access::{GatewaySettings, Role};
 
-/// `control/laid`: whether KV has all API keys, so that one that it has not is wrong.
-#[derive(Clone, Copy, Debug)]
-pub struct LaidKey;
-
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct LaidRecord {
-    pub rev: u64,
-    /// The deployment whose keys they are, by an id that no other one has.
-    pub of: String,
-    /// From then on nobody goes by what KV was before it had them all; none: it has not.
-    #[serde(default)]
-    pub from: Option<Timestamp>,
-    /// But for those of these tenants.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub without: Vec<TenantId>,
-}
-
-impl LaidRecord {
-    /// Whether a key is wrong that KV has not. `tenant`: to which the key's id leads, if to any.
-    pub fn has_all(&self, tenant: Option<&TenantId>, now: Timestamp) -> bool {
-        let is_laid = self.from.is_some_and(|from| from <= now);
-        is_laid && (self.without.is_empty() || tenant.is_some_and(|tenant| !self.without.contains(tenant)))
-    }
-}
-
-impl Family for LaidKey {
-    type Record = LaidRecord;
-    /// Only as long as spares KV a flood of wrong keys: the namespace may have been emptied meanwhile.
-    const KEPT: Kept = Kept { fresh: 2_000, stale: 2_000 };
-    const RANK: Rank = Rank::Brake;
-
-    fn key(&self) -> String {
-        "control/laid".to_owned()
-    }
-}
-
-impl Record for LaidRecord {
-    fn rev(&self) -> u64 {
-        self.rev
-    }
-}
-
 /// `key/{sha256}`: an API key by the hash of the whole of it, in hexadecimal.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct KeyKey(pub String);
@@ -263,17 +220,5 @@ mod tests {
         assert!(!admits("198.51.100.7") && !admits("2001:db9::1") && !key.admits(None));
         let anywhere = Validity::default();
         assert!(anywhere.admits(None) && !anywhere.has_expired(Timestamp(i64::MAX)));
-    }
-
-    #[test]
-    fn a_key_that_kv_has_not_is_wrong_only_where_it_has_all_others_of_its_tenant() {
-        let [contoso, fabrikam]: [TenantId; 2] = ["contoso", "fabrikam"].map(|id| id.parse().unwrap());
-        let laid = LaidRecord { from: Some(Timestamp(100)), ..LaidRecord::default() };
-        assert!(laid.has_all(Some(&contoso), Timestamp(100)) && laid.has_all(None, Timestamp(100)));
-        assert!(!laid.has_all(Some(&contoso), Timestamp(99)), "edges may still go by what KV was");
-        assert!(!LaidRecord::default().has_all(None, Timestamp(i64::MAX)));
-        let but_one = LaidRecord { without: vec![contoso.clone()], ..laid };
-        assert!(!but_one.has_all(Some(&contoso), Timestamp(100)) && but_one.has_all(Some(&fabrikam), Timestamp(100)));
-        assert!(!but_one.has_all(None, Timestamp(100)), "it may be of that tenant");
     }
 }

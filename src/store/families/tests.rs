@@ -6,9 +6,10 @@ use tidegate_engine::{Baseline, CatalogDocument, ServerId};
 use tidegate_stored::Document;
 
 use super::{
-    ControlRecord, FactsKey, FactsRecord, Family, KeyKey, KeyRecord, LaidRecord, PeerKey, PeerRecord, PhaseKey,
-    PhaseRecord, PolicyKey, PolicyRecord, Record, TenantKey, TenantRecord,
+    ControlRecord, FactsKey, FactsRecord, Family, KeyKey, KeyRecord, PeerKey, PeerRecord, PhaseKey, PhaseRecord,
+    PolicyKey, PolicyRecord, Record, TenantKey, TenantRecord,
 };
+use crate::store::{LaidRecord, RoundRecord};
 
 #[test]
 fn what_was_stored_earlier_is_read_and_written_back_the_same() {
@@ -23,6 +24,8 @@ fn what_was_stored_earlier_is_read_and_written_back_the_same() {
     keeps::<ControlRecord>(include_str!("../../../tests/stored/control.json"));
     keeps::<ControlRecord>(include_str!("../../../tests/stored/control-written.json"));
     keeps::<LaidRecord>(include_str!("../../../tests/stored/laid.json"));
+    keeps::<LaidRecord>(include_str!("../../../tests/stored/laid-written.json"));
+    keeps::<RoundRecord>(include_str!("../../../tests/stored/round.json"));
     keeps::<KeyRecord>(include_str!("../../../tests/stored/key.json"));
     keeps::<KeyRecord>(include_str!("../../../tests/stored/key-written.json"));
     let bounded = include_str!("../../../tests/stored/key-bounded.json");
@@ -48,6 +51,8 @@ fn each_stored(mut see: impl FnMut(&str, &str)) {
     see("phase/contoso/ex01.contoso.com", include_str!("../../../tests/stored/phase-written.json"));
     see("peer/contoso/203.0.113.7", include_str!("../../../tests/stored/peer.json"));
     see("control/mode", include_str!("../../../tests/stored/control.json"));
+    see("control/laid", include_str!("../../../tests/stored/laid-written.json"));
+    see("control/round", include_str!("../../../tests/stored/round.json"));
     see("key/0f", include_str!("../../../tests/stored/key.json"));
     see("key/1f", include_str!("../../../tests/stored/key-bounded.json"));
 }
@@ -58,14 +63,17 @@ fn read_back(name: &str, json: &str) -> (bool, Value) {
         let document = Document::<R>::read(json).unwrap();
         (document.is_understood(), serde_json::from_str(&document.to_json().unwrap()).unwrap())
     }
-    let read = match name.split('/').next().unwrap() {
-        "policy" => of::<PolicyRecord>,
-        "phase" => of::<PhaseRecord>,
-        "peer" => of::<PeerRecord>,
-        "control" => of::<ControlRecord>,
-        "key" => of::<KeyRecord>,
-        "tenant" => of::<TenantRecord>,
-        _ => of::<FactsRecord>,
+    let read = match name.split_once('/').unwrap_or((name, "")) {
+        ("policy", _) => of::<PolicyRecord>,
+        ("phase", _) => of::<PhaseRecord>,
+        ("peer", _) => of::<PeerRecord>,
+        ("control", "mode") => of::<ControlRecord>,
+        ("control", "laid") => of::<LaidRecord>,
+        ("control", "round") => of::<RoundRecord>,
+        ("key", _) => of::<KeyRecord>,
+        ("tenant", _) => of::<TenantRecord>,
+        ("catalog", _) | ("baseline", _) => of::<FactsRecord>,
+        (other, _) => panic!("a family that is not tried here: {other}"),
     };
     read(json)
 }
