@@ -157,6 +157,5 @@ fn may_be_json(text: &[u8]) -> bool {
 }
 
 fn is_markup(text: &[u8]) -> bool {
-    let begins = |tag: &&str| begins_with(text.trim_ascii_start(), tag.as_bytes());
-    ["<!doctype html", "<html", "<?xml"].iter().any(|tag| begins(&tag))
+    ["<!doctype html", "<html", "<?xml"].iter().any(|tag| begins_with(text.trim_ascii_start(), tag.as_bytes()))
 }
