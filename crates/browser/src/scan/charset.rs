@@ -34,8 +34,8 @@ impl Charset {
         // its other half comes next
         let open = pairs.last().is_some_and(|pair| (0xd800..0xdc00).contains(&unit(pair)));
         let whole = pairs.get(..pairs.len() - usize::from(open)).unwrap_or_default();
-        let text = char::decode_utf16(whole.iter().map(unit));
-        let text: String = text.map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+        let units: Vec<u16> = whole.iter().map(unit).collect();
+        let text = String::from_utf16_lossy(&units);
         let read = 2 * whole.len();
         left.drain(..read);
         text.into_bytes().into()

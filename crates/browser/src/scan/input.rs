@@ -143,11 +143,11 @@ fn read_small(text: &[u8], each: Each<'_>) -> bool {
 
 fn read_message(text: &[u8], each: Each<'_>) -> Option<Unfit> {
     if is_markup(text) {
-        return Some(Unfit::Document);
+        return Some(Unfit::DOCUMENT);
     }
     match pasted::header(text) {
         Some(pasted) => each(Block { mended: pasted.mended, ..Block::cut(&pasted.header) }),
-        None => return may_be_json(text).then_some(Unfit::Json),
+        None => return may_be_json(text).then_some(Unfit::JSON),
     }
     None
 }

@@ -14,32 +14,17 @@ pub enum Kind {
     Unfit(Unfit),
 }
 
+/// Its name, as `types.d.ts` lists them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Unfit {
-    Gzip,
-    Zip,
-    Compound,
-    MacRecord,
-    Pst,
-    Winmail,
-    Packed,
-    Document,
-    Json,
-}
+pub struct Unfit(&'static str);
 
 impl Unfit {
+    pub const DOCUMENT: Self = Self("document");
+    pub const JSON: Self = Self("json");
+    const PACKED: Self = Self("packed");
+
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gzip => "gzip",
-            Self::Zip => "zip",
-            Self::Compound => "compound",
-            Self::MacRecord => "mac",
-            Self::Pst => "pst",
-            Self::Winmail => "winmail",
-            Self::Packed => "packed",
-            Self::Document => "document",
-            Self::Json => "json",
-        }
+        self.0
     }
 }
 
@@ -54,23 +39,23 @@ const fn unfit(octets: &'static [u8], kind: Unfit) -> Sign {
 }
 
 const SIGNS: [Sign; 16] = [
-    unfit(b"\x1f\x8b\x08", Unfit::Gzip),
-    unfit(b"PK\x03\x04", Unfit::Zip),
-    unfit(b"PK\x05\x06", Unfit::Zip), // an empty one
-    unfit(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Unfit::Compound),
+    unfit(b"\x1f\x8b\x08", Unfit("gzip")),
+    unfit(b"PK\x03\x04", Unfit("zip")),
+    unfit(b"PK\x05\x06", Unfit("zip")), // an empty one
+    unfit(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Unfit("compound")),
     // .olk14MsgSource, .olk15MsgSource: 16 octets, an identifier of 16, "MSrc" turned round, 4 octets, the message
     Sign { at: 32, octets: b"crSM", kind: Kind::MacSource },
-    unfit(b"\xd0\x0d\0\0", Unfit::MacRecord),
-    unfit(b"!BDN", Unfit::Pst),
-    unfit(b"\x78\x9f\x3e\x22", Unfit::Winmail),
-    unfit(b"BZh", Unfit::Packed),
-    unfit(b"\xfd7zX", Unfit::Packed),          // xz
-    unfit(b"\x28\xb5\x2f\xfd", Unfit::Packed), // zstd
-    unfit(b"7z\xbc\xaf", Unfit::Packed),
-    unfit(b"Rar!\x1a", Unfit::Packed),
-    Sign { at: 257, octets: b"ustar", kind: Kind::Unfit(Unfit::Packed) }, // tar
-    unfit(b"%PDF", Unfit::Document),
-    unfit(b"{\\rtf", Unfit::Document),
+    unfit(b"\xd0\x0d\0\0", Unfit("mac")),
+    unfit(b"!BDN", Unfit("pst")),
+    unfit(b"\x78\x9f\x3e\x22", Unfit("winmail")),
+    unfit(b"BZh", Unfit::PACKED),
+    unfit(b"\xfd7zX", Unfit::PACKED),          // xz
+    unfit(b"\x28\xb5\x2f\xfd", Unfit::PACKED), // zstd
+    unfit(b"7z\xbc\xaf", Unfit::PACKED),
+    unfit(b"Rar!\x1a", Unfit::PACKED),
+    Sign { at: 257, octets: b"ustar", kind: Kind::Unfit(Unfit::PACKED) }, // tar
+    unfit(b"%PDF", Unfit::DOCUMENT),
+    unfit(b"{\\rtf", Unfit::DOCUMENT),
 ];
 
 impl Kind {

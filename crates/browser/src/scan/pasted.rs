@@ -22,8 +22,6 @@ pub struct Pasted {
     pub mended: bool,
 }
 
-type Line<'a> = Cow<'a, [u8]>;
-
 /// `None`: there is no field in it.
 pub fn header(text: &[u8]) -> Option<Pasted> {
     let text = soft_blanks(text);
@@ -31,10 +29,11 @@ pub fn header(text: &[u8]) -> Option<Pasted> {
     let mut lines: Vec<&[u8]> = text.split(|octet| *octet == end).map(without_returns).collect();
     let mut mended = unquote(&mut lines);
     mended |= unindent(&mut lines);
-    let mut lines: Vec<Line<'_>> = lines.into_iter().map(Cow::Borrowed).collect();
-    mended |= name_received(&mut lines);
+    if let Some(named) = with_name(&lines) {
+        return header(&named).map(|pasted| Pasted { mended: true, ..pasted });
+    }
     // between empty lines; one that is empty itself stands where there are two
-    let paragraphs: Vec<&[Line<'_>]> = lines.split(|line| line.is_empty()).collect();
+    let paragraphs: Vec<&[&[u8]]> = lines.split(|line| line.is_empty()).collect();
     // what somebody wrote above it has a colon at times, a header without Received several fields
     let begins =
         |least| paragraphs.iter().position(|one| one.iter().any(|line| is_received(line)) || fields(one) >= least);
@@ -62,7 +61,7 @@ fn soft_blanks(text: &[u8]) -> Cow<'_, [u8]> {
     soft.into()
 }
 
-fn fields(lines: &[Line<'_>]) -> usize {
+fn fields(lines: &[&[u8]]) -> usize {
     lines.iter().filter(|line| begins_field(line)).count()
 }
 
@@ -108,37 +107,37 @@ fn unindent(lines: &mut [&[u8]]) -> bool {
     true
 }
 
-/// Gives a colon to `Received` on a line of its own or in a table's column.
-fn name_received(lines: &mut [Line<'_>]) -> bool {
+/// With a colon behind each `Received` on a line of its own or in a table's column; `None`: there is none to give one to.
+fn with_name(lines: &[&[u8]]) -> Option<Vec<u8>> {
     const NAME: &[u8] = b"received";
     if lines.iter().any(|line| is_received(line)) {
-        return false;
+        return None;
     }
     let is_value = |text: &[u8]| {
         let text = text.trim_ascii_start();
-        [&b"from"[..], b"by"]
-            .iter()
-            .any(|word| begins_with(text, word) && text.get(word.len()).copied().is_some_and(is_blank))
+        let begins = |word: &&[u8]| begins_with(text, word) && text.get(word.len()).copied().is_some_and(is_blank);
+        [&b"from"[..], b"by"].iter().any(begins)
     };
-    let mut changed = false;
-    for at in 0..lines.len() {
-        let Some([line, below @ ..]) = lines.get_mut(at..) else { break };
-        let rest = line
-            .get(NAME.len()..)
-            .filter(|rest| begins_with(line, NAME) && rest.first().is_none_or(|octet| is_blank(*octet)));
-        let Some(rest) = rest else { continue };
-        let value = if rest.trim_ascii().is_empty() { below.first().map_or(&[][..], |line| line) } else { rest };
-        if is_value(value) {
-            *line = [&b"Received:"[..], rest].concat().into();
+    let (mut named, mut changed) = (Vec::new(), false);
+    for (at, line) in lines.iter().enumerate() {
+        let rest = line.get(NAME.len()..).filter(|_| begins_with(line, NAME)).unwrap_or(b".");
+        let below = lines.get(at + 1).copied().unwrap_or_default();
+        let value = if rest.trim_ascii().is_empty() { below } else { rest };
+        if rest.first().copied().is_none_or(is_blank) && is_value(value) {
+            named.extend_from_slice(b"Received:");
+            named.extend_from_slice(rest);
             changed = true;
+        } else {
+            named.extend_from_slice(line);
         }
+        named.push(b'\n');
     }
-    changed
+    changed.then_some(named)
 }
 
 /// The first paragraph; or, if empty lines stand between its lines or fields, all that belong to the header.
-fn unspaced<'a>(first: &'a [Line<'a>], below: &[&'a [Line<'a>]]) -> Vec<&'a Line<'a>> {
-    let mut header: Vec<_> = first.iter().collect();
+fn unspaced<'a>(first: &[&'a [u8]], below: &[&[&'a [u8]]]) -> Vec<&'a [u8]> {
+    let mut header = first.to_vec();
     if fields(first) > 1 {
         return header;
     }
@@ -162,14 +161,14 @@ fn unspaced<'a>(first: &'a [Line<'a>], below: &[&'a [Line<'a>]]) -> Vec<&'a Line
         spaced |= narrow && begins_field(line);
         narrow = true;
         paragraph.iter().for_each(|line| field.take(line));
-        header.extend(*paragraph);
+        header.extend_from_slice(paragraph);
     }
     header
 }
 
 /// The header as text, and whether it had lost blanks: a line that is no field, below a `Received` field that has no
 /// date yet, can only go on with it.
-fn folded(lines: &[&Line<'_>]) -> (Vec<u8>, bool) {
+fn folded(lines: &[&[u8]]) -> (Vec<u8>, bool) {
     let (mut header, mut changed) = (Vec::new(), false);
     let mut field = Field::default();
     for line in lines {
