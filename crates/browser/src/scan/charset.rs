@@ -36,8 +36,7 @@ impl Charset {
         let whole = pairs.get(..pairs.len() - usize::from(open)).unwrap_or_default();
         let units: Vec<u16> = whole.iter().map(unit).collect();
         let text = String::from_utf16_lossy(&units);
-        let read = 2 * whole.len();
-        left.drain(..read);
+        *left = left.split_off(2 * whole.len());
         text.into_bytes().into()
     }
 }

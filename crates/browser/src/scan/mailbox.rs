@@ -17,8 +17,9 @@ const MAX_DOUBTFUL: usize = 1 << 20;
 const MAX_EMPTY: u32 = 3;
 /// Lines at a file's start that belong to no message.
 const MAX_BANNER: u32 = 100;
-/// Octets of a line with Content-Length, and between where it says that a body ends and where that does.
+/// Octets of a line with Content-Length; its digits; octets between where it says that a body ends and where one does.
 const MAX_LENGTH_LINE: usize = 40;
+const MAX_DIGITS: usize = 15;
 const MAX_LINE_END: u64 = 2;
 
 /// Where the mailbox begins in a file that begins with `head`; `None`: it is no mailbox. Banners may stand above.
@@ -280,9 +281,10 @@ fn content_length(line: &[u8]) -> Option<u64> {
     if line.len() > MAX_LENGTH_LINE || !begins_with(line, NAME) {
         return None;
     }
-    let rest = line.get(NAME.len()..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii();
-    let digits = std::str::from_utf8(rest).ok()?;
-    digits.parse().ok().filter(|_| digits.bytes().all(|octet| octet.is_ascii_digit()))
+    let digits = line.get(NAME.len()..)?.trim_ascii_start().strip_prefix(b":")?.trim_ascii();
+    let number = |sum: u64, digit: &u8| sum * 10 + u64::from(digit - b'0');
+    let is_number = (1..=MAX_DIGITS).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| digits.iter().fold(0, number))
 }
 
 #[cfg(test)]
