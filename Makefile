@@ -110,7 +110,7 @@ test-page-%:
 
 # Crates that are no members of the workspace; and what is JavaScript.
 apart := $(wildcard benches/*/Cargo.toml benches/Cargo.toml fuzz/Cargo.toml)
-scripts := $(wildcard src/entry.js tests benches www tools crates/browser/npm/*.js gateways/haraka/*.js* gateways/haraka/test)
+scripts := $(wildcard src/entry.js tests benches www tools crates/browser/npm/*.js crates/browser/files gateways/haraka/*.js* gateways/haraka/test)
 
 lint: setup package ## the facts under data/, which way imports run, formatting, Clippy, Biome and the types of the page; warnings are errors
 	@cargo run --quiet -p tidegate-lint -- .

@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR="$PWD/target/npm"
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$cargo_home/registry/src/=/ --remap-path-prefix=$PWD=/tidegate"
 
-MAX_GZIPPED=162000 # octets of JavaScript and WebAssembly, as a browser fetches them
+MAX_GZIPPED=164000 # octets of JavaScript and WebAssembly, as a browser fetches them
 
 target=wasm32-unknown-unknown
 # --crate-type: beside a Rust library nothing would be optimised across crates
@@ -21,6 +21,9 @@ rm pkg.new/tidegate_bg.wasm.d.ts
 wasm-opt -Oz --one-caller-inline-max-function-size=0 --strip-debug --strip-producers --strip-target-features \
     --enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int \
     --enable-reference-types --enable-sign-ext pkg.new/tidegate_bg.wasm -o pkg.new/tidegate_bg.wasm
+# Without its comments, which the types have too.
+esbuild --log-level=warning --minify --allow-overwrite pkg.new/tidegate.js --outfile=pkg.new/tidegate.js
+tsc -p crates/browser/files # by the engine's types, which now lie in pkg.new
 cp crates/browser/npm/README.md crates/browser/npm/node.js LICENSE-* pkg.new/
 node - pkg.new "$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)" <<'END'
 const { readFileSync, writeFileSync, readdirSync } = require("node:fs");

@@ -1,11 +1,13 @@
-/** Every real shape of a file or of pasted text is read by the page, in Node. */
+/** Every real shape of a file or of pasted text is read by the page and by the package, in Node. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cases } from "./support/cases.mjs";
-import { check, headersOf, page } from "./support/reader.mjs";
+import { check, scan, tidegate } from "./support/reader.mjs";
 
 /** @param {{ by: string, build: string | null }[]} servers */
 const lowered = (servers) => servers.map(({ by, build }) => ({ by: by.toLowerCase(), build }));
+/** @param {{ id: string, build: string | null }[]} servers */
+const scanned = (servers) => servers.map(({ id, build }) => ({ by: id, build }));
 
 test("there is a case for each shape", () => {
   assert.ok(cases().length >= 31, String(cases().length));
@@ -20,10 +22,15 @@ for (const { name, file, yields, content, client_ip: clientIp, trusted_relays: t
       const expected = yields.servers.toSorted((a, b) => (a.by < b.by ? -1 : 1));
       assert.deepEqual(lowered(answer.servers), expected);
     }
+    const whole = await scan(content);
+    assert.equal(whole.messages, answer.messages);
+    assert.deepEqual(scanned(whole.servers), lowered(answer.servers));
+    if (!file.endsWith(".json")) {
+      for (const size of [1, 7, 512])
+        assert.deepEqual(await scan(content, size), whole, `in pieces of ${size}`);
+    }
     if (!yields.finding) return;
-    const { readHeader } = await page.loadEngine();
-    const [header = ""] = await headersOf(new Blob([content]));
-    const reading = readHeader(header, { clientIp, trustedRelays });
+    const reading = tidegate.readHeader(whole.header, { clientIp, trustedRelays });
     assert.ok([yields.finding, yields.or_finding].includes(reading.finding), reading.finding);
     assert.equal(reading.server?.id, yields.id);
     if (yields.build) assert.equal(reading.server.build, yields.build);

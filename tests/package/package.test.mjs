@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { launchChromium } from "../support/chromium.mjs";
 import { samples } from "../support/samples.mjs";
@@ -162,14 +163,17 @@ test("what the caller got wrong is an Error with a code, whatever it is", () => 
 test("the README's examples for Node run as they stand", async () => {
   const readme = readFileSync(join(PACKAGE, "README.md"), "utf8");
   const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code ?? "");
-  assert.equal(examples.length, 2);
-  writeFileSync(join(folder, "archive.mbox"), `From a@b Mon Oct  5 10:00:00 2026\n${OLD}\nbody\n`);
+  assert.equal(examples.length, 3);
+  const mailbox = `From a@b Mon Oct  5 10:00:00 2026\n${OLD}\nbody\n`;
+  writeFileSync(join(folder, "archive.mbox"), mailbox);
+  writeFileSync(join(folder, "archive.mbox.gz"), gzipSync(mailbox));
   const printed = examples.map((code, at) => {
     writeFileSync(join(folder, `example${at}.js`), code);
     return execFileSync(process.execPath, [`example${at}.js`], { cwd: folder, encoding: "utf8" });
   });
   assert.match(printed[0] ?? "", /^EX01\.contoso\.com 15\.1\.2507\.39 Exchange Server 2016\nout_of_date\n$/);
   assert.match(printed[1] ?? "", /^ex01\.contoso\.com 15\.1\.2507\.39 out_of_date\n$/);
+  assert.equal(printed[2], "ex01.contoso.com\n");
 });
 
 test("it runs in a browser as a plain module and from a bundler", async (t) => {
@@ -218,6 +222,7 @@ test("its types describe it", () => {
   writeFileSync(
     join(folder, "use.ts"),
     `import { assess, decide, readHeader, simulate, Scanner, type Decision, type Reading, type TidegateError } from "tidegate";
+import { scanFile } from "tidegate/files";
 const reading: Reading = readHeader("", { ownHops: 1 });
 const decision: Decision = decide({ tenant: "t", header: "" }, { detectedAt: "2026-01-01T00:00:00Z" });
 const hour: ("accept" | "defer" | "reject")[] = simulate({ build: "15.1.2507.39", detectedAt: "2026-01-01T00:00:00Z" }).hour;
@@ -225,7 +230,8 @@ const found: string[] = new Scanner({ baseline: "strict" }).result().servers.map
 try { assess("x"); } catch (error) { const { code }: TidegateError = error as TidegateError; console.log(code === "invalid_build"); }
 // @ts-expect-error there is no such option
 readHeader("", { hops: 1 });
-export { decision, found, hour, reading };
+const progress: AsyncGenerator<number, void> = scanFile(new Blob(["A: 1"]), new Scanner());
+export { decision, found, hour, progress, reading };
 `,
   );
   execFileSync(

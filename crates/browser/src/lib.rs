@@ -20,7 +20,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use error::{Code, Fault};
 use js::thrown;
 use scan::census::{Census, Options};
-use scan::split::Splitter;
+use scan::input::Input;
+use scan::kind::Unfit;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = include_str!("types.d.ts");
@@ -107,14 +108,15 @@ const WINDOW: u32 = 256 * 1024;
 /// Characters of JSON that are handed over at once.
 const BATCH: usize = 1024 * 1024;
 
-/// Goes through header text, one message (`.eml`) or an mbox archive of any size, and lists every on-premises Exchange
-/// server in any hop of any message. What it holds is bounded, whatever the file.
+/// Goes through mailboxes of any size and dialect, messages (`.eml`) and header text as people copy it, and lists every
+/// on-premises Exchange server in any hop of any message. What it holds is bounded, whatever the file.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Scanner {
     facts: &'static Facts,
     options: Options,
-    splitter: Splitter,
+    input: Input,
+    unfit: Option<Unfit>,
     census: Census,
     window: Vec<u8>,
     bytes: u64,
@@ -135,7 +137,8 @@ impl Scanner {
             Ok(Self {
                 facts,
                 options,
-                splitter: Splitter::default(),
+                input: Input::default(),
+                unfit: None,
                 census: Census::default(),
                 window: vec![0; WINDOW as usize],
                 bytes: 0,
@@ -145,36 +148,51 @@ impl Scanner {
         make().map_err(|fault: Fault| thrown(&fault))
     }
 
-    /// Takes in the next octets, cut wherever it may be.
+    /// Takes in the next octets, cut wherever it may be. Says whether the file's other octets matter: not those behind
+    /// a single message's header.
     ///
     /// @throws {TidegateError} `invalid_chunk` for anything but octets, `finished` after {@link finish}.
     pub fn push(
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "Uint8Array")] chunk: &JsValue,
-    ) -> Result<(), JsValue> {
+    ) -> Result<bool, JsValue> {
         if self.finished {
             return Err(thrown(&Fault::new(Code::Finished, "", "the scanner has finished")));
         }
         let expected = || thrown(&Fault::new(Code::Chunk, "chunk", "a Uint8Array is expected"));
         let octets = js::octets(chunk).ok_or_else(expected)?;
-        let Self { facts, splitter, census, window, .. } = self;
+        let Self { facts, input, census, window, .. } = self;
         let mut at = 0;
         while at < octets.length() {
             let part = octets.subarray(at, at.saturating_add(WINDOW));
             let Some(window) = window.get_mut(..part.length() as usize) else { break };
             part.copy_to(window);
-            splitter.push(window, &mut |block| census.add(block, facts));
+            input.push(window, &mut |block| census.add(block, facts));
             at += part.length();
         }
         self.bytes += u64::from(octets.length());
-        Ok(())
+        Ok(input.wants_more())
+    }
+
+    /// Says that a file has ended; what comes next is another one, of the same list of servers. Answers what that file
+    /// is, if it cannot be read as it comes.
+    #[wasm_bindgen(js_name = nextFile, unchecked_return_type = "FileKind | null")]
+    pub fn next_file(&mut self) -> JsValue {
+        let unfit = self.end_file();
+        unfit.map_or(JsValue::NULL, |kind| kind.as_str().into())
     }
 
     /// Says that the input has ended. Doing so twice does nothing.
     pub fn finish(&mut self) {
-        let Self { facts, splitter, census, .. } = self;
-        splitter.finish(&mut |block| census.add(block, facts));
+        self.end_file();
         self.finished = true;
+    }
+
+    fn end_file(&mut self) -> Option<Unfit> {
+        let Self { facts, input, census, .. } = self;
+        let unfit = input.finish(&mut |block| census.add(block, facts));
+        self.unfit = self.unfit.or(unfit);
+        unfit
     }
 
     /// Octets taken in.
@@ -226,6 +244,9 @@ impl Scanner {
         js::set(&result, "bytes", &number(self.bytes).into());
         js::set(&result, "unreadable", &number(self.census.unreadable).into());
         js::set(&result, "truncated", &self.census.truncated.into());
+        js::set(&result, "header", &self.census.header.as_deref().map_or(JsValue::NULL, Into::into));
+        js::set(&result, "mended", &self.census.mended.into());
+        js::set(&result, "unfit", &self.unfit.map_or(JsValue::NULL, |kind| kind.as_str().into()));
         Ok(result.into())
     }
 }

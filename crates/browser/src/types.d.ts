@@ -381,7 +381,33 @@ export interface ScanResult {
   unreadable: number;
   /** A bound was hit, so that something was left out: 50,000 servers, 64 builds a server, 256 KiB of header a message, … */
   truncated: boolean;
+  /** The first message's header with its lines in order, for {@link readHeader}; `null`: there is no message. */
+  header: string | null;
+  /** Lines of a header had to be put in order: they were quoted, indented, torn or apart. */
+  mended: boolean;
+  /** What the first file is that cannot be read as it comes; `null`: all were mail or text. */
+  unfit: FileKind | null;
 }
+
+/** A file whose headers have to be got out of it first: `scanFile` of `tidegate/files` does so with the first four. */
+export type FileKind =
+  | "gzip"
+  /** A `.zip` file; where it was unpacked, one in which no mail can be read */
+  | "zip"
+  /** A compound file: a `.msg` file of Outlook, or a document */
+  | "compound"
+  /** What may be JSON; where it was looked through, JSON that has no header fields in it */
+  | "json"
+  /** Outlook's data file, `.pst` or `.ost` */
+  | "pst"
+  /** `winmail.dat`, TNEF */
+  | "winmail"
+  /** A record of Outlook for Mac that holds no source */
+  | "mac"
+  /** Compressed, or an archive, in another way */
+  | "packed"
+  /** PDF, RTF, HTML, XML */
+  | "document";
 
 export interface ScannedServer extends Release {
   /** The BY host in lower case. */

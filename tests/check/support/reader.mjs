@@ -1,4 +1,4 @@
-/** The page's reader of files and of pasted text, in Node: the page's own modules, and the engine as make package builds it. */
+/** The readers of files and of pasted text, in Node: the page's own modules, and the package as make package builds it. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,13 +9,17 @@ import { build } from "esbuild";
 const CHECK = fileURLToPath(new URL("../../../www/src/views/check/", import.meta.url));
 const PACKAGE = fileURLToPath(new URL("../../../pkg/", import.meta.url));
 
+/** @type {any} as make package builds it */
+export const tidegate = await import(`${PACKAGE}node.js`);
+/** @type {any} */
+const { scanFile } = await import(`${PACKAGE}files/index.js`);
+
 const folder = mkdtempSync(join(tmpdir(), "tidegate-check-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 await build({
   stdin: {
-    contents: `export { Run } from "./run"; export { Mail } from "./input/mail"; export { headerText } from "./input/header-text";
-      export { jsonHeaders } from "./input/json"; export { Mailbox } from "./input/mailbox"; export { loadEngine } from "../../lib/engine";`,
+    contents: 'export { Run } from "./run";',
     resolveDir: CHECK,
   },
   outdir: folder,
@@ -30,7 +34,7 @@ await build({
   logLevel: "warning",
 });
 /** @type {any} the modules have no types here */
-export const page = await import(join(folder, "stdin.mjs"));
+const page = await import(join(folder, "stdin.mjs"));
 
 /**
  * @typedef {object} Answer
@@ -64,28 +68,35 @@ export async function check(input) {
   } finally {
     run.free();
   }
-  const { servers = [], messages = 0, unreadable = 0 } = last?.result ?? {};
+  const { servers = [], messages = 0, unreadable = 0, mended = false } = last?.result ?? {};
   return {
     messages,
     servers: servers
       .map((/** @type {any} */ { name, build }) => ({ by: name, build }))
       .sort((/** @type {any} */ a, /** @type {any} */ b) => (a.by < b.by ? -1 : 1)),
     problem,
-    mended: last?.mended ?? false,
+    mended,
     header: last?.header ?? null,
     unreadable,
   };
 }
 
 /**
- * The header of each message in a file, as the scanner gets it.
- * @param {Blob} file
- * @returns {Promise<string[]>}
+ * What the package's scanner makes of text that comes in pieces of that size; without one, of a file.
+ * @param {Uint8Array<ArrayBuffer> | string} input
+ * @param {number} [size]
+ * @returns {Promise<any>}
  */
-export async function headersOf(file) {
-  /** @type {string[]} */
-  const headers = [];
-  const header = (/** @type {Uint8Array} */ lines) => headers.push(new TextDecoder().decode(lines));
-  for await (const _ of new page.Mail(file, { header, mended: () => {} }).read());
-  return headers;
+export async function scan(input, size) {
+  const scanner = new tidegate.Scanner({ at: "2026-11-22T12:00:00Z" });
+  const octets = Buffer.from(input);
+  if (size) {
+    for (let at = 0; at < octets.length; at += size) scanner.push(octets.subarray(at, at + size));
+    scanner.finish();
+  } else {
+    for await (const _ of scanFile(new Blob([octets]), scanner));
+  }
+  const result = scanner.result();
+  scanner.free();
+  return result;
 }

@@ -19,7 +19,7 @@ use tidegate_engine::{ConnectingServer, traces};
 use tidegate_engine::{Date, Timestamp};
 use tidegate_wire::native::{StandingDocument, Written};
 
-use super::split::Block;
+use super::Block;
 use crate::document::{Marked, Release, ScheduledStageDocument, Time as TimeDocument};
 use crate::error::Fault;
 use crate::judgement::{no_freezes, stages};
@@ -43,6 +43,10 @@ pub struct Census {
     pub unreadable: u64,
     /// A bound was hit.
     pub truncated: bool,
+    /// Lines of a header had to be put in order.
+    pub mended: bool,
+    /// The first message's.
+    pub header: Option<String>,
 }
 
 #[derive(Debug)]
@@ -97,6 +101,8 @@ impl Census {
     pub fn add(&mut self, block: Block<'_>, facts: &Facts) {
         let header = Header::Block(block.header.into());
         self.messages += 1;
+        self.mended |= block.mended;
+        self.header.get_or_insert_with(|| String::from_utf8_lossy(block.header).into_owned());
         self.truncated |= block.cut || header.has_unread_fields() || header.has_cut_field();
         // what Exchange Online stamped after it took the message over
         let mut connecting = 0;
@@ -304,7 +310,7 @@ mod tests {
     fn census<H: AsRef<str>>(headers: impl IntoIterator<Item = H>) -> Census {
         let mut census = Census::default();
         for header in headers {
-            census.add(Block { header: header.as_ref().as_bytes(), cut: false }, facts().unwrap());
+            census.add(Block { header: header.as_ref().as_bytes(), cut: false, mended: false }, facts().unwrap());
         }
         census
     }

@@ -23,8 +23,6 @@ export interface Check {
   result: ScanResult | null;
   /** How a single message came */
   header: Reading | null;
-  /** Its lines had to be put together. */
-  mended: boolean;
   failure: { problem: Problem; detail: string } | null;
 }
 
@@ -132,7 +130,6 @@ function reduce(check: Check | null, event: Event): Check | null {
       progress: { bytes: 0, messages: 0 },
       result: null,
       header: null,
-      mended: false,
       failure: null,
     };
   }
@@ -144,7 +141,7 @@ function reduce(check: Check | null, event: Event): Check | null {
     case "progress":
       return { ...check, took, progress: tell.progress };
     case "found":
-      return { ...check, result: tell.result, header: tell.header, mended: tell.mended };
+      return { ...check, result: tell.result, header: tell.header };
     case "end":
       return {
         ...check,
@@ -153,7 +150,6 @@ function reduce(check: Check | null, event: Event): Check | null {
         progress: tell.progress,
         result: tell.result,
         header: tell.header,
-        mended: tell.mended,
       };
     case "failed":
       return { ...check, phase: "failed", failure: tell };

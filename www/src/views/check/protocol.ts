@@ -1,6 +1,6 @@
 /** What the page and its worker say to each other. */
+import type { UnfitKind } from "../../../../pkg/files";
 import type { Reading, ScanResult } from "../../../../pkg/tidegate";
-import type { UnfitKind } from "./input/problem";
 
 export const BASELINES = ["microsoft", "strict"] as const;
 export type Baseline = (typeof BASELINES)[number];
@@ -20,11 +20,10 @@ export interface Progress {
   messages: number;
 }
 
-/** What a check found; `header` says how a single message came, `mended` that its lines had to be put together. */
+/** What a check found; `header` says how a single message came. */
 export interface Found {
   result: ScanResult;
   header: Reading | null;
-  mended: boolean;
 }
 
 /** `id`: of the check that it is about. */

@@ -11,7 +11,7 @@ export function Summary({ check }: { check: Check }) {
   return (
     <p class="muted">
       {what(check, result.messages)}
-      {check.mended && " Its lines were put in order first: the copy had quoted, indented or broken them."}
+      {result.mended && " Its lines were put in order first: the copy had quoted, indented or broken them."}
       {result.unreadable > 0 &&
         ` ${plural(result.unreadable, "Received field")} could not be read and ${result.unreadable === 1 ? "proves" : "prove"} nothing.`}
       {result.truncated &&

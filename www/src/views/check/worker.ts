@@ -1,6 +1,6 @@
 /** The worker that reads and judges what is checked, so that the page stays free. */
+import { Damaged, Unfit, Unreadable } from "../../../../pkg/files";
 import { loadEngine } from "../../lib/engine";
-import { Damaged, Unfit, Unreadable } from "./input/problem";
 import type { Ask, Problem, Tell } from "./protocol";
 import { Run } from "./run";
 

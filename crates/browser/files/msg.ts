@@ -2,8 +2,9 @@
  * The Internet header in a `.msg` file of Outlook: the stream of the property PidTagTransportMessageHeaders (0x007D,
  * MS-OXMSG section 2.1.3) of the message itself, in a compound file (MS-CFB). Of the file only what leads there is read.
  */
-import { type Octets, slice } from "./octets";
-import { Damaged, Unfit } from "./problem";
+import { type Octets, slice } from "./octets.js";
+import { Damaged, Unfit } from "./problem.js";
+import { Source } from "./source.js";
 
 const HEADER = 512;
 /** Octets of an entry of the directory */
@@ -28,15 +29,16 @@ interface Entry {
   size: number;
 }
 
-/** Throws `Unfit`, `Damaged` or `Unreadable`. */
-export async function msgHeader(file: Blob): Promise<string> {
-  const compound = await Compound.open(file);
+/** The header alone. Throws `Unfit`, `Damaged` or `Unreadable`. */
+export async function* unwrapped(source: Source): AsyncGenerator<Source> {
+  const compound = await Compound.open(await source.whole());
   const entries = compound.children();
   if (!entries.has("__properties_version1.0")) throw new Unfit("document");
   const unicode = entries.get("__substg1.0_007D001F");
   const entry = unicode ?? entries.get("__substg1.0_007D001E");
   if (!entry || entry.size === 0) throw new Unfit("msg");
-  return new TextDecoder(unicode ? "utf-16le" : "utf-8").decode(await compound.stream(entry));
+  const header = new TextDecoder(unicode ? "utf-16le" : "utf-8").decode(await compound.stream(entry));
+  yield new Source(new Blob([header]));
 }
 
 class Compound {

@@ -1,7 +1,7 @@
 /** The mail in a `.zip` file (APPNOTE.TXT 6.3, sections 4.3 and 4.4): what is stored, or compressed by deflate. */
-import { type Octets, slice } from "./octets";
-import { Damaged, Unfit } from "./problem";
-import { Source } from "./source";
+import { type Octets, slice } from "./octets.js";
+import { Damaged, Unfit } from "./problem.js";
+import { Source } from "./source.js";
 
 /** Octets of a record without its names */
 const [LOCAL, CENTRAL, END] = [30, 46, 22];
@@ -27,7 +27,8 @@ interface Entry {
 }
 
 /** What is in the file, compressed or not, one after the other. Throws `Unfit`, `Damaged` or `Unreadable`. */
-export async function* unzipped(file: Blob): AsyncGenerator<Source> {
+export async function* unzipped(source: Source): AsyncGenerator<Source> {
+  const file = await source.whole();
   const entries = await list(file);
   if (entries.some(({ name }) => name.startsWith("com.microsoft.__Messages"))) throw new Unfit("olm");
   if (entries.some(({ name }) => name === "[Content_Types].xml")) throw new Unfit("document");

@@ -1,5 +1,5 @@
 /** Reads a file or a stream piece by piece, so that of one of gigabytes only megabytes are in memory. */
-import { Unreadable } from "./problem";
+import { Unreadable } from "./problem.js";
 
 /** Octets of a piece */
 const PIECE = 1 << 20;

@@ -3,6 +3,11 @@
  * Gmail, alone or in a list of messages.
  */
 
+import { Unfit } from "./problem.js";
+import { Source } from "./source.js";
+
+/** Octets of JSON */
+const MAX_JSON = 16 << 20;
 /** Values that are looked at */
 const MAX_VALUES = 1_000_000;
 
@@ -11,8 +16,16 @@ interface Pair {
   value: string;
 }
 
-/** The header of each message in it, as text; null: it is no JSON. */
-export function jsonHeaders(text: string): string[] | null {
+/** The header of each message in it; none if it is no JSON. Throws `Unfit`, `Damaged` or `Unreadable`. */
+export async function* headersIn(source: Source): AsyncGenerator<Source> {
+  const file = await source.whole();
+  const headers = jsonHeaders(await file.slice(0, MAX_JSON).text());
+  if (headers?.length === 0) throw new Unfit("json");
+  for (const header of headers ?? []) yield new Source(new Blob([header]));
+}
+
+/** null: it is no JSON. */
+function jsonHeaders(text: string): string[] | null {
   // of an answer that was copied in part, a member
   const value = parsed(text) ?? parsed(`{${text.trim().replace(/,$/, "")}}`);
   if (value === null) return null;

@@ -1,6 +1,6 @@
 /** The file that was chosen, or a part of it, and how that is unpacked. */
-import { Gathered, type Octets, pieces, type Stream, slice } from "./octets";
-import { Damaged, Unfit } from "./problem";
+import { Gathered, type Octets, pieces, type Stream, slice } from "./octets.js";
+import { Damaged, Unfit } from "./problem.js";
 
 /** Octets that are unpacked at once */
 const MAX_PACKED = 16 * 1024;
@@ -11,7 +11,7 @@ export class Source {
   readonly #file: Blob;
   /** How the file is packed, from without to within */
   readonly #formats: CompressionFormat[];
-  /** Held for the reason that `Run` says. */
+  /** Held, since Chromium takes a stream for garbage to which nothing but a read under way refers. */
   #stream: Stream | null = null;
 
   constructor(file: Blob, ...formats: CompressionFormat[]) {
@@ -43,18 +43,6 @@ export class Source {
       throw this.#formats.length === 0 ? error : new Damaged(String(error));
     }
     await this.#check();
-  }
-
-  /** The first octets, fewer where it ends or is damaged before. Throws `Unreadable`. */
-  async head(most: number): Promise<Octets> {
-    if (this.#formats.length === 0) return slice(this.#file, 0, most);
-    const head = new Gathered(most);
-    try {
-      for await (const piece of this.pieces()) if (!head.add(piece)) break;
-    } catch (error) {
-      if (!(error instanceof Damaged)) throw error;
-    }
-    return head.octets;
   }
 
   /** All of it, to be read in any order. Throws `Unfit` where that is too much, `Damaged` or `Unreadable`. */
