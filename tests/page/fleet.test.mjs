@@ -107,7 +107,8 @@ suite("the fleet", { timeout: 600_000 }, () => {
   /** Those that say how it stands. @param {import("playwright-core").Page} page @param {string} tenant */
   const cellsOf = async (page, tenant) => {
     const texts = await row(page, tenant).getByRole("cell").allTextContents();
-    return texts.slice(0, 5).map((text) => text.replaceAll("\u00a0", " "));
+    const standing = [...texts.slice(0, 3), ...texts.slice(4, 6)];
+    return standing.map((text) => text.replaceAll("\u00a0", " "));
   };
 
   for (const { width, theme } of LOOKS) {
@@ -142,6 +143,20 @@ suite("the fleet", { timeout: 600_000 }, () => {
     await says(LONG, ["Off", "none yet", "", "0", "0"]);
   });
 
+  test("a row tells when the first of its servers comes to its next stage, and which one", async (t) => {
+    const page = await open(t, { server: dev.url, at: "/?sort=next" });
+    const next = (/** @type {string} */ tenant) => row(page, tenant).getByRole("cell").nth(3);
+    await row(page, "throttled").waitFor();
+    assert.deepEqual((await names(page)).slice(0, 2), ["throttled", "paused"], "the nearest comes first");
+    const at = await next("throttled").locator("time").getAttribute("datetime");
+    assert.equal(at, rfc3339(NOW + 5 * DAY));
+    for (const tenant of ["blocked", "reported", "patched", LONG]) {
+      assert.equal(await next(tenant).textContent(), "", tenant);
+    }
+    await next("throttled").getByRole("link", { name: "mx1.throttled.com" }).click();
+    await page.getByRole("heading", { level: 1, name: "MX1.throttled.com" }).waitFor();
+  });
+
   test("search, mode and worst stage narrow the list, and the address keeps them", async (t) => {
     const page = await open(t, { server: dev.url });
     await page.getByLabel("Search").fill("ED");
@@ -168,6 +183,7 @@ suite("the fleet", { timeout: 600_000 }, () => {
       "Mode",
       "Servers",
       "Worst stage",
+      "Next change",
       "Deferred, 24 h",
       "Rejected, 24 h",
       "Paused until",
@@ -205,8 +221,8 @@ suite("the fleet", { timeout: 600_000 }, () => {
     assert.equal(file.suggestedFilename(), "tidegate-tenants.csv");
     const lines = (await readFile(await file.path(), "utf8")).split("\r\n");
     assert.match(lines[0] ?? "", /^tenant,mode,effective_mode,servers_out_of_date,/);
-    assert.match(lines[1] ?? "", /^blocked,enforce,enforce,1,0,0,8,0,60,0,0,12,0,0,,20/);
-    assert.match(lines[2] ?? "", /^reported,report,report,1,0,0,8,0,60,12,0,0,0,12,,20/);
+    assert.match(lines[1] ?? "", /^blocked,enforce,enforce,1,0,0,8,0,60,,,0,0,12,0,0,,20/);
+    assert.match(lines[2] ?? "", /^reported,report,report,1,0,0,8,0,60,,,12,0,0,0,12,,20/);
     assert.equal(lines.length, 4);
     const cells = await csv([["=1+1", "+1", "-1", "@x", "\tx", '\r"', "a=b", -1, null]]).text();
     assert.equal(cells, `'=1+1,'+1,'-1,'@x,'\tx,"'\r""",a=b,-1,\r\n`);
