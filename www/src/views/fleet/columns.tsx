@@ -30,7 +30,7 @@ export const COLUMNS: Column<Row>[] = [
   {
     id: "servers",
     label: "Servers",
-    width: "9.2rem",
+    width: "8.4rem",
     cell: ({ tenant: { servers } }) => <Servers servers={servers} />,
     compare: (one, other) =>
       one.tenant.servers.out_of_date - other.tenant.servers.out_of_date ||
@@ -40,7 +40,7 @@ export const COLUMNS: Column<Row>[] = [
   {
     id: "worst",
     label: "Worst stage",
-    width: "14.4rem",
+    width: "12.8rem",
     cell: (row) => <Worst row={row} />,
     compare: (one, other) =>
       one.severity - other.severity ||
@@ -51,7 +51,7 @@ export const COLUMNS: Column<Row>[] = [
   {
     id: "next",
     label: "Next change",
-    width: "9.2rem",
+    width: "8.2rem",
     cell: (row) => <Next row={row} />,
     compare: (one, other) => order(nextAt(one), nextAt(other)) || byName(one, other),
   },
@@ -60,7 +60,7 @@ export const COLUMNS: Column<Row>[] = [
   {
     id: "paused",
     label: "Paused until",
-    width: "7.6rem",
+    width: "6.6rem",
     cell: ({ tenant: { paused_until } }) =>
       paused_until && <Time at={paused_until} short countdown="beside" />,
     compare: (one, other) =>
@@ -150,7 +150,7 @@ function mailColumn(outcome: "defer" | "reject", label: string): Column<Row> {
   return {
     id: outcome,
     label,
-    width: "7.6rem",
+    width: "7.1rem",
     numeric: true,
     cell: ({ tenant: { last_day } }) => (
       <span class="two">
