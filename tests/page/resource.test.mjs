@@ -205,7 +205,7 @@ test("a fault in one view leaves the others", async (t) => {
   });
   await page.getByText("The page made a mistake.").waitFor();
   await page.getByRole("link", { name: "Tenants" }).click();
-  await page.getByRole("link", { name: TENANT }).click();
+  await page.getByRole("link", { name: TENANT, exact: true }).click();
   await page.getByRole("link", { name: "EX01.contoso.com" }).waitFor();
 });
 
