@@ -6,7 +6,7 @@ import { href } from "../../lib/router";
 import { order } from "../../lib/sort";
 import { OutcomeMark, Rate } from "../../ui/marks";
 import type { Column } from "../../ui/table";
-import { Time, TwoLines } from "../../ui/text";
+import { Host, Time, TwoLines } from "../../ui/text";
 import type { Row } from "./rows";
 
 const byName = (one: Row, other: Row) => order(one.tenant.tenant, other.tenant.tenant);
@@ -51,7 +51,7 @@ export const COLUMNS: Column<Row>[] = [
   {
     id: "next",
     label: "Next change",
-    width: "8.2rem",
+    width: "9.2rem",
     cell: (row) => <Next row={row} />,
     compare: (one, other) => order(nextAt(one), nextAt(other)) || byName(one, other),
   },
@@ -136,7 +136,11 @@ function Next({ row: { tenant } }: { row: Row }) {
   const next = tenant.next_change;
   if (!next) return null;
   const { server, at } = next;
-  const link = <a href={href({ view: "server", tenant: tenant.tenant, server })}>{server}</a>;
+  const link = (
+    <a href={href({ view: "server", tenant: tenant.tenant, server })}>
+      <Host name={server} />
+    </a>
+  );
   return <TwoLines first={<Time at={at} short countdown="beside" />} second={link} />;
 }
 
