@@ -103,6 +103,24 @@ mod tests {
     }
 
     #[test]
+    fn what_met_a_baseline_keeps_its_grace_however_often_that_is_changed_in_a_week() {
+        let at = |day: i64| Timestamp(day * DAY);
+        let of = |baseline: &str| serde_json::from_str::<Policy>(&format!(r#"{{"baseline":"{baseline}"}}"#)).unwrap();
+        let kept = |tenant: &Enforcement| -> Vec<i64> {
+            tenant.former_baselines.iter().map(|former| former.until.0 / DAY).collect()
+        };
+        let tenant = Enforcement::default().with_policy(of("strict"), at(10)).with_policy(of("exploited"), at(12));
+        assert_eq!(kept(&tenant), [10, 12]);
+        let reworded = Policy { operator: "Example".to_owned().try_into().unwrap(), ..of("exploited") };
+        assert_eq!(kept(&tenant.with_policy(reworded.clone(), at(17))), [10, 12]);
+        assert_eq!(kept(&tenant.with_policy(reworded, at(18))), [12]);
+        let restless = (0..10).fold(Enforcement::default(), |tenant, change| {
+            tenant.with_policy(of(if change % 2 == 0 { "strict" } else { "exploited" }), at(20))
+        });
+        assert_eq!(kept(&restless).len(), MAX_FORMER_BASELINES);
+    }
+
+    #[test]
     fn time_out_of_enforce_stands_still_but_not_before_the_first_time() {
         let at = |day: i64| Timestamp(day * DAY);
         let tenant = Enforcement::default().with_policy(in_mode(Mode::Report), at(1));

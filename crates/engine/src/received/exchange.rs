@@ -268,6 +268,7 @@ mod tests {
             (format!("{stamp}; {DATE} (CEST)"), StampDeviation::Date),
             (format!("{stamp}; {DATE}; {DATE}"), StampDeviation::Date),
             (format!("{stamp}; Tue, 6 Oct 2026 10:00:05 GMT"), StampDeviation::Date),
+            (format!("{stamp}; Tue, 6 Oct 2026 10:00:05 +0060"), StampDeviation::Date),
             (format!("{stamp} for <x@y>; {DATE}"), StampDeviation::Extra),
             (format!("{stamp} (extra); {DATE}"), StampDeviation::Extra),
             (format!("{stamp} 15.1.2507.61; {DATE}"), StampDeviation::Extra),
@@ -290,6 +291,8 @@ mod tests {
             (stamp.replace("from a (10.0.0.1)", "from a (x [10.0.0.1])"), StampDeviation::From),
             (stamp.replace("from a (10.0.0.1)", "from a (10.0.0.1) (x)"), StampDeviation::From),
             (stamp.replace("from a (10.0.0.1)", "from [10.0.0.1 ] (10.0.0.1)"), StampDeviation::From),
+            (stamp.replace("from a", "from [10.0.0.1]x"), StampDeviation::From),
+            (stamp.replace("from a", "from \"a\""), StampDeviation::From),
             (String::new(), StampDeviation::By),
         ];
         for (value, deviation) in cases {
