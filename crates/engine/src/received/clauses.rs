@@ -318,4 +318,14 @@ mod tests {
             ["(for x@y)", "(Envelope-To <c@d>)"]
         );
     }
+
+    #[test]
+    fn no_clause_stands_behind_a_hops_date() {
+        let hop = "from a (a [10.0.0.1]) by b with ESMTP id 1; Tue, 6 Oct 2026 10:00:05 +0200";
+        assert!(read(hop.as_bytes()).is_ok());
+        for behind in [" with Microsoft SMTP Server", " id 2", " for x", " by c", "; with SMTP"] {
+            let read = read(format!("{hop}{behind}").as_bytes()).map(|clauses| clauses.date.len());
+            assert_eq!(read, Err(Unreadable::Malformed), "{behind}");
+        }
+    }
 }
