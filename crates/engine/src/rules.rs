@@ -129,6 +129,7 @@ impl<'a> Rules<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::BaselineChoice;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -151,6 +152,18 @@ mod tests {
             assert!(grace("15.1.2507.39", "2026-09-08T00:00:00Z") && grace("15.1.2507.39", "2026-09-14T23:59:59Z"));
             assert!(!grace("15.1.2507.39", "2026-09-15T00:00:00Z"));
             assert!(!grace("15.1.2507.6", "2026-09-08T00:00:00Z"), "it failed that one, too");
+        });
+    }
+
+    #[test]
+    fn what_a_baseline_that_is_gone_may_have_accepted_has_seven_days() {
+        let until = at("2026-10-01T12:00:00Z");
+        let former = [FormerBaseline { baseline: BaselineChoice::Named("gone".to_owned()), until }];
+        with_rules("{}", |rules| {
+            let rules = rules.with_history(until, &former);
+            let grace = |time| rules.has_grace(&rules.look_up(update("15.1.2507.6")), time);
+            assert!(grace(until) && grace(until.plus(7 * DAY - 1)));
+            assert!(!grace(until.plus(7 * DAY)));
         });
     }
 

@@ -207,3 +207,16 @@ fn class(octet: u8) -> u8 {
 const fn is_white(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backslash_quotes_what_would_close_a_text_that_a_peer_chose() {
+        for text in [r#""a\" by evil""#, r"(a\) by evil)", r"[a\] by evil]"] {
+            let tokens: Vec<_> = Tokens::new(text.as_bytes()).map(|token| token.map(|token| token.span)).collect();
+            assert_eq!(tokens, [Ok(0..text.len())], "{text}");
+        }
+    }
+}
