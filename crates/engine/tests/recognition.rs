@@ -293,6 +293,24 @@ fn a_stamp_that_was_cut_anywhere_yields_no_other_build() {
     }
 }
 
+#[test]
+fn a_relays_hop_that_is_longer_than_is_read_vouches_for_nobody() {
+    let relays: Vec<TrustedRelay> =
+        serde_json::from_value(json!([{"host": "relay.example", "networks": ["198.51.100.0/24"]}])).unwrap();
+    let finds_server = |behind_date: usize| {
+        let header = format!(
+            "Received: from ex01 (unknown [203.0.113.7]) by a.relay.example with ESMTP id 1; {}\r\nReceived: {}\r\n",
+            "x".repeat(behind_date),
+            "from a (10.0.0.9) by EX01.contoso.com (10.0.0.5) with Microsoft SMTP Server id 15.1.2507.39; \
+             Tue, 6 Oct 2026 10:00:00 +0000",
+        );
+        let event = event(header, 0, Some("198.51.100.20".parse().unwrap()));
+        matches!(recognise(&event, &relays, &CATALOG).finding, Finding::Server(_))
+    };
+    assert!(finds_server(40) && finds_server(60_000));
+    assert!(!finds_server(70_000), "who else took part may stand behind what was read");
+}
+
 /// The bound of 50 ms is the benchmark's to hold. Without optimisation, on a machine that does other things, no time is
 /// exact: what is caught here is a path whose time grows with the square of the length, which takes hours.
 #[test]
