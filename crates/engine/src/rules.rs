@@ -168,6 +168,33 @@ mod tests {
     }
 
     #[test]
+    fn a_former_baseline_gives_no_grace_for_a_time_before_it_was_the_tenants() {
+        let own =
+            |editions: &str| serde_json::from_str(&format!(r#"{{"name":"own","editions":[{editions}]}}"#)).unwrap();
+        let edition = |day: &str, build: &str| {
+            format!(r#"{{"effective":"{day}","products":{{"Exchange Server 2016":{{"minimum":["{build}"]}}}}}}"#)
+        };
+        let strict = edition("2026-01-01", "15.1.2507.61");
+        let tightened = [edition("2026-01-01", "15.1.2507.6"), edition("2026-10-03", "15.1.2507.61")].join(",");
+        let former = |tightened_since: &str| {
+            let until = [tightened_since, "2026-10-06T00:00:00Z"].map(at);
+            let baselines = [own(&strict), own(&tightened)];
+            let former: Vec<_> = std::iter::zip(baselines, until)
+                .map(|(own, until)| FormerBaseline { baseline: BaselineChoice::Own(own), until })
+                .collect();
+            former
+        };
+        with_rules(&format!(r#"{{"baseline":{{"name":"own","editions":[{strict}]}}}}"#), |rules| {
+            let grace = |former: &[FormerBaseline]| {
+                let rules = rules.with_history(at("2026-10-06T00:00:00Z"), former);
+                rules.has_grace(&rules.look_up(update("15.1.2507.39")), at("2026-10-08T12:00:00Z"))
+            };
+            assert!(grace(&former("2026-10-02T00:00:00Z")), "it accepted the build for a day");
+            assert!(!grace(&former("2026-10-05T00:00:00Z")));
+        });
+    }
+
+    #[test]
     fn a_spell_starts_no_earlier_than_what_it_fails_applied() {
         let (first, second) = (at("2026-09-01T12:00:00Z"), at("2026-09-20T12:00:00Z"));
         with_rules("{}", |rules| {
