@@ -179,10 +179,8 @@ mod tests {
         let former = |tightened_since: &str| {
             let until = [tightened_since, "2026-10-06T00:00:00Z"].map(at);
             let baselines = [own(&strict), own(&tightened)];
-            let former: Vec<_> = std::iter::zip(baselines, until)
-                .map(|(own, until)| FormerBaseline { baseline: BaselineChoice::Own(own), until })
-                .collect();
-            former
+            let former = |(own, until)| FormerBaseline { baseline: BaselineChoice::Own(own), until };
+            std::iter::zip(baselines, until).map(former).collect::<Vec<_>>()
         };
         with_rules(&format!(r#"{{"baseline":{{"name":"own","editions":[{strict}]}}}}"#), |rules| {
             let grace = |former: &[FormerBaseline]| {
