@@ -291,7 +291,7 @@ mod tests {
             (stamp.replace("from a (10.0.0.1)", "from a (x [10.0.0.1])"), StampDeviation::From),
             (stamp.replace("from a (10.0.0.1)", "from a (10.0.0.1) (x)"), StampDeviation::From),
             (stamp.replace("from a (10.0.0.1)", "from [10.0.0.1 ] (10.0.0.1)"), StampDeviation::From),
-            (stamp.replace("from a", "from [10.0.0.1]x"), StampDeviation::From),
+            (stamp.replace("from a (10.0.0.1) by", "from [10.0.0.1]by"), StampDeviation::From),
             (stamp.replace("from a", "from \"a\""), StampDeviation::From),
             (String::new(), StampDeviation::By),
         ];
