@@ -10,10 +10,11 @@ use std::time::Duration;
 use tidegate_engine::{TenantId, Timestamp};
 use worker::Env;
 
+use super::documents;
 use super::keys;
 use super::outbox;
 use super::sql::{Change, Sql, SqlError};
-use super::walk::{self, Expected, STEP_MILLIS, SWEEP_KEYS};
+use super::walk::{Expected, STEP_MILLIS, SWEEP_KEYS};
 use crate::platform::{real_now, within};
 use crate::store::{BINDING, Kv};
 
@@ -63,7 +64,7 @@ enum Stage {
 /// Makes the next step of the part of the round `round`, which begins with it. `of`: whose keys they are; `None`: those
 /// that are bound to no tenant.
 pub async fn advance(sql: &Sql, env: &Env, of: Option<&TenantId>, round: &str) -> Result<Progress, SqlError> {
-    let part = match walk::load::<Part>(sql, NAME)? {
+    let part = match documents::load::<Part>(sql, NAME)? {
         Some(part) if part.round == round => part,
         _ => {
             let last = keys::last_number(sql, of)?;
@@ -83,7 +84,7 @@ pub async fn advance(sql: &Sql, env: &Env, of: Option<&TenantId>, round: &str) -
     let Some(stage) = stage else { return Ok(Progress::Waits(AGAIN_MILLIS)) };
     sql.change(|change| {
         // meanwhile another round may have begun
-        match walk::load::<Part>(change, NAME)? {
+        match documents::load::<Part>(change, NAME)? {
             Some(known) if known.round != part.round => Ok(()),
             _ => save(change, &Part { stage, ..part }),
         }
@@ -154,5 +155,5 @@ fn page(
 }
 
 fn save(change: &Change<'_>, part: &Part) -> Result<(), SqlError> {
-    walk::save(change, NAME, part)
+    documents::save(change, NAME, part)
 }

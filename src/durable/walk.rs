@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::{DAY, Date, Timestamp, fnv1a};
 
 use super::outbox;
-use super::sql::{Change, Sql, SqlError, from_text, to_text, values};
+use super::sql::{Sql, SqlError};
 
 /// Between two steps, in milliseconds: decisions read the same KV meanwhile.
 pub const STEP_MILLIS: i64 = 1_000;
@@ -29,23 +29,6 @@ pub fn share_of(name: &str, of: i64) -> i64 {
 pub fn next_sweep(name: &str, last: Option<Date>, now: Timestamp) -> Timestamp {
     let today = now.start_of_day().plus(share_of(name, DAY));
     if last.is_some_and(|last| last >= now.date()) { today.plus(DAY) } else { today }
-}
-
-/// What is kept under a name; `None` where nothing is, or it cannot be read.
-pub fn load<T: serde::de::DeserializeOwned>(sql: &Sql, name: &str) -> Result<Option<T>, SqlError> {
-    let json = sql.texts("SELECT json FROM document WHERE name = ?1", values![name])?.pop();
-    Ok(json.and_then(|json| from_text(&json).ok()))
-}
-
-pub fn save(change: &Change<'_>, name: &str, value: &impl Serialize) -> Result<(), SqlError> {
-    change.run(
-        "INSERT INTO document (name, json) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET json = excluded.json",
-        values![name, to_text(value)?],
-    )
-}
-
-pub fn remove(change: &Change<'_>, name: &str) -> Result<(), SqlError> {
-    change.run("DELETE FROM document WHERE name = ?1", values![name])
 }
 
 /// A key as it should be in KV.

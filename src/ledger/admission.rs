@@ -9,9 +9,9 @@ use worker::Env;
 
 use super::policies;
 use super::protocol::Call;
-use crate::durable::audit;
 use crate::durable::client::Circumstances;
 use crate::durable::sql::{Sql, SqlError, values};
+use crate::durable::{audit, documents};
 use crate::operator::protocol as operator;
 use crate::platform::{real_millis, stretched};
 
@@ -104,5 +104,5 @@ impl Admission {
 
 /// Writes down that the tenant was admitted.
 pub fn write_down(sql: &Sql) -> Result<(), SqlError> {
-    sql.change(|change| policies::store(change, "admitted", "true"))
+    sql.change(|change| documents::store(change, "admitted", "true"))
 }

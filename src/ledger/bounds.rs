@@ -4,11 +4,10 @@ use serde::{Deserialize, Serialize};
 use tidegate_engine::Date;
 
 use super::notifications::{self, Notification};
-use super::policies;
 use super::protocol::Unrecorded;
 use super::site::Site;
 use crate::durable::documents;
-use crate::durable::sql::{Change, SqlError, to_text};
+use crate::durable::sql::{Change, SqlError};
 
 /// Servers of one tenant.
 pub const MAX_SERVERS: i64 = 25_000;
@@ -56,7 +55,7 @@ pub fn tell(change: &Change<'_>, site: &Site<'_>, bound: Bound, example: &str) -
     if told.is_some_and(|told| told >= today) {
         return Ok(());
     }
-    policies::store(change, kind, &to_text(&today)?)?;
+    documents::save(change, kind, &today)?;
     let text = match bound {
         Bound::Servers => format!(
             "There are {MAX_SERVERS} servers, and no room for another: mail of further ones, as of {example}, is \

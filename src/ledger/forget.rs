@@ -10,7 +10,7 @@ use super::counts::{DAYS_KEPT_SECONDS, HOURS_KEPT_SECONDS};
 use super::documents::ServerDocument;
 use super::site::Site;
 use super::{keys, peers, policies, servers};
-use crate::durable::sql::{Change, Sql, SqlError, to_text, values};
+use crate::durable::sql::{Change, Sql, SqlError, values};
 use crate::durable::{audit, documents, outbox};
 use crate::store::{PeerKey, PhaseKey, PolicyKey, TenantKey};
 
@@ -73,7 +73,7 @@ pub fn prune_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
         }
         let more = count == STEP || prune_tenant(change, site.now)?;
         let after = last.or(Some(after)).filter(|_| more);
-        policies::store(change, "pruned", &to_text(&Pruned { day: today, after })?)
+        documents::save(change, "pruned", &Pruned { day: today, after })
     })
 }
 

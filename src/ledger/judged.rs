@@ -38,7 +38,7 @@ pub fn judge_due(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
 
 /// Writes down that all servers were judged just now, by the policy of that revision.
 pub fn set(change: &Change<'_>, site: &Site<'_>, policy_rev: u64) -> Result<(), SqlError> {
-    policies::store(change, "judged", &to_text(&by_now(site, policy_rev))?)
+    documents::save(change, "judged", &by_now(site, policy_rev))
 }
 
 fn by_now(site: &Site<'_>, policy_rev: u64) -> Judged {

@@ -8,7 +8,6 @@
 use serde::Deserialize;
 use tidegate_engine::{DAY, HOUR, MINUTE, Timestamp};
 
-use super::policies;
 use super::protocol::{Item, Stranger};
 use super::site::Site;
 use crate::durable::sql::{Change, SqlError, to_text, values};
@@ -53,7 +52,7 @@ pub fn are_wanted(change: &Change<'_>, asks: bool, now: Timestamp) -> Result<boo
             // what came meanwhile was not seen
             change.run("DELETE FROM machine", Vec::new())?;
         }
-        policies::store(change, WANTED, &to_text(&now)?)?;
+        documents::save(change, WANTED, &now)?;
     }
     Ok(asks || is_watching)
 }

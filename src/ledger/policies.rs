@@ -55,20 +55,13 @@ pub fn tenant(sql: &Sql) -> Result<Option<TenantId>, SqlError> {
 }
 
 pub fn set_tenant(change: &Change<'_>, tenant: &TenantId) -> Result<(), SqlError> {
-    store(change, "tenant", &to_text(tenant)?)
+    documents::save(change, "tenant", tenant)
 }
 
 /// Stores the policy record and lays it ready for KV.
 pub fn save(change: &Change<'_>, site: &Site<'_>, record: &Document<PolicyRecord>) -> Result<(), SqlError> {
     let json = to_text(record)?;
-    store(change, "policy", &json)?;
+    documents::store(change, "policy", &json)?;
     outbox::lay_json(change, Rank::Policy, &PolicyKey(site.tenant), json)?;
     set_tenant(change, site.tenant)
-}
-
-pub fn store(change: &Change<'_>, name: &str, json: &str) -> Result<(), SqlError> {
-    change.run(
-        "INSERT INTO document (name, json) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET json = excluded.json",
-        values![name, json],
-    )
 }

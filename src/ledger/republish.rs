@@ -25,13 +25,15 @@ pub fn begin(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
         for Expected { key, json, metadata } in records(change, &tenant)? {
             outbox::lay_anew(change, &key, &json, metadata.as_deref())?;
         }
-        walk::save(change, REPUBLISH, &Walk { day: site.now.date(), place: Some(String::new()) })
+        documents::save(change, REPUBLISH, &Walk { day: site.now.date(), place: Some(String::new()) })
     })
 }
 
 /// Lays the phases of the next servers anew, if the outbox has room for them.
 pub fn step(sql: &Sql) -> Result<(), SqlError> {
-    let Some(Walk { day, place: Some(after) }) = walk::load::<Walk<String>>(sql, REPUBLISH)? else { return Ok(()) };
+    let Some(Walk { day, place: Some(after) }) = documents::load::<Walk<String>>(sql, REPUBLISH)? else {
+        return Ok(());
+    };
     let Some(tenant) = tenant(sql)?.filter(|_| outbox::has_room(sql).unwrap_or(false)) else {
         return Ok(());
     };
@@ -39,9 +41,9 @@ pub fn step(sql: &Sql) -> Result<(), SqlError> {
         let last = servers::last_of_page(change, "", &after, outbox::STEP)?;
         let phases = "SELECT ?3 || id AS key, phase AS json, NULL AS metadata FROM server
             WHERE id > ?1 AND id <= ?2 AND phase IS NOT NULL ORDER BY id";
-        let Some(last) = last else { return walk::remove(change, REPUBLISH) };
+        let Some(last) = last else { return documents::remove(change, REPUBLISH) };
         outbox::lay_all_anew(change, phases, values![after, last.as_str(), PhaseKey::all_of(&tenant)])?;
-        walk::save(change, REPUBLISH, &Walk { day, place: Some(last) })
+        documents::save(change, REPUBLISH, &Walk { day, place: Some(last) })
     })
 }
 
@@ -49,9 +51,9 @@ pub fn step(sql: &Sql) -> Result<(), SqlError> {
 pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option<i64>, SqlError> {
     let Some(tenant) = tenant(sql)? else { return Ok(None) };
     let step = integer(real_millis()) + STEP_MILLIS;
-    let republish = walk::load::<Walk<String>>(sql, REPUBLISH)?.filter(|walk| walk.place.is_some());
+    let republish = documents::load::<Walk<String>>(sql, REPUBLISH)?.filter(|walk| walk.place.is_some());
     let republish = republish.map(|_| step);
-    let sweep = match walk::load::<Walk<String>>(sql, SWEEP)? {
+    let sweep = match documents::load::<Walk<String>>(sql, SWEEP)? {
         Some(Walk { place: Some(_), .. }) => step,
         last => walk::next_sweep(tenant.as_str(), last.map(|walk| walk.day), now).0.saturating_mul(1_000),
     };
@@ -62,7 +64,7 @@ pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option
 /// left to the next day.
 pub async fn sweep(sql: &Sql, env: &Env, now: Timestamp) -> Result<bool, SqlError> {
     let Some(tenant) = tenant(sql)? else { return Ok(false) };
-    let (day, after) = match walk::load::<Walk<String>>(sql, SWEEP)? {
+    let (day, after) = match documents::load::<Walk<String>>(sql, SWEEP)? {
         Some(Walk { day, place: Some(after) }) => (day, after),
         last if now < walk::next_sweep(tenant.as_str(), last.as_ref().map(|walk| walk.day), now) => return Ok(false),
         _ => (now.date(), String::new()),
@@ -113,7 +115,7 @@ fn tenant(sql: &Sql) -> Result<Option<TenantId>, SqlError> {
 
 fn end(sql: &Sql, day: Date, place: Option<String>) -> Result<bool, SqlError> {
     let more = place.is_some();
-    sql.change(|change| walk::save(change, SWEEP, &Walk { day, place }))?;
+    sql.change(|change| documents::save(change, SWEEP, &Walk { day, place }))?;
     Ok(more)
 }
 

@@ -88,7 +88,7 @@ pub fn publish(sql: &Sql, site: &Site<'_>) -> Result<(), SqlError> {
     }
     let summary = to_raw(&live)?;
     sql.change(|change| {
-        policies::store(change, DOCUMENT, summary.get())?;
+        documents::store(change, DOCUMENT, summary.get())?;
         outbox::lay_listed(change, &TenantKey(site.tenant), &TenantRecord(summary))
     })
 }

@@ -17,7 +17,7 @@ use tidegate_stored::Document;
 use super::control::{self, Stored};
 use super::protocol::{Ceiling, CeilingCopy};
 use crate::durable::sql::{Change, Sql, SqlError, integer};
-use crate::durable::{outbox, walk};
+use crate::durable::{documents, outbox};
 use crate::platform::{jittered, real_millis};
 use crate::store::{ControlKey, ControlRecord, Family};
 
@@ -107,7 +107,7 @@ pub fn hear(change: &Change<'_>, held: &str, is_first: bool, now: Timestamp) -> 
     }
     let theirs = Ceiling::of(&held);
     let known = control::text(change)?;
-    let agreed: Agreed = walk::load(change, AGREED)?.unwrap_or_default();
+    let agreed: Agreed = documents::load(change, AGREED)?.unwrap_or_default();
     let mut stored = known.as_deref().map_or_else(|| held.clone(), control::read);
     if is_first || held.0.rev >= agreed.rev {
         let ours = Ceiling::of(&stored);
@@ -124,7 +124,7 @@ pub fn hear(change: &Change<'_>, held: &str, is_first: bool, now: Timestamp) -> 
                 outbox::assert_again(change, &ControlKey.key())?;
             }
         }
-        walk::save(change, AGREED, &Agreed { seen: theirs.clone(), rev: held.0.rev, sent: Ceiling::of(&stored) })?;
+        documents::save(change, AGREED, &Agreed { seen: theirs.clone(), rev: held.0.rev, sent: Ceiling::of(&stored) })?;
     }
     let ceiling = Ceiling::of(&stored);
     Ok((ceiling != theirs).then(|| CeilingCopy { ceiling, rev: stored.0.rev, replaces: theirs }))
@@ -140,7 +140,7 @@ pub fn catch_up(change: &Change<'_>, told: Document<ControlRecord>) -> Result<()
 
 /// In `control`: whether the copy is known to be what is here.
 pub fn is_agreed(sql: &Sql) -> Result<bool, SqlError> {
-    let agreed: Option<Agreed> = walk::load(sql, AGREED)?;
+    let agreed: Option<Agreed> = documents::load(sql, AGREED)?;
     let known = control::text(sql)?.as_deref().map(control::read);
     Ok(known.zip(agreed).is_some_and(|(known, agreed)| Ceiling::of(&known) == agreed.seen))
 }

@@ -17,7 +17,7 @@ use super::protocol::Changed;
 use super::trail;
 use crate::durable::audit::{self, Act};
 use crate::durable::sql::{Change, Sql, SqlError, from_text, to_text};
-use crate::durable::{documents, outbox, walk};
+use crate::durable::{documents, outbox};
 use crate::store::{ControlKey, ControlRecord, Family, Record, Usable, Versions};
 
 /// What is published, and when the ceiling changed last.
@@ -100,7 +100,7 @@ pub fn save(change: &Change<'_>, stored: &mut Stored) -> Result<(), SqlError> {
 /// The same where another object publishes it.
 pub fn store(change: &Change<'_>, stored: &mut Stored) -> Result<(), SqlError> {
     stored.0.rev += 1;
-    walk::save(change, NAME, stored)
+    documents::save(change, NAME, stored)
 }
 
 /// Has KV told nothing by this object.

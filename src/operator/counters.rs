@@ -9,7 +9,7 @@ use super::protocol::{self, BINDING};
 use super::protocol::{Counts, Told};
 use crate::durable::client::{Circumstances, Client};
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
-use crate::durable::{audit, documents, walk};
+use crate::durable::{audit, documents};
 
 /// Objects that add up.
 const SHARDS: u8 = 16;
@@ -71,7 +71,7 @@ pub fn take_in(sql: &Sql, told: &Told, now: Timestamp) -> Result<bool, SqlError>
         )?;
         let mut sums = stored(change)?;
         add(&mut sums, &told.counts);
-        walk::save(change, SUMS, &sums)?;
+        documents::save(change, SUMS, &sums)?;
         Ok(true)
     })
 }

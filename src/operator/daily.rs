@@ -3,8 +3,8 @@
 use tidegate_engine::{DAY, Date, HOUR, Timestamp};
 
 use crate::durable::sql::{Sql, SqlError};
-use crate::durable::walk::{self, share_of};
-use crate::durable::{audit, keys};
+use crate::durable::walk::share_of;
+use crate::durable::{audit, documents, keys};
 
 const PRUNED: &str = "pruned";
 
@@ -22,10 +22,10 @@ pub fn prune_due(sql: &Sql, now: Timestamp) -> Result<(), SqlError> {
     sql.change(|change| {
         audit::prune(change, now)?;
         keys::prune(change, now)?;
-        walk::save(change, PRUNED, &now.date())
+        documents::save(change, PRUNED, &now.date())
     })
 }
 
 fn is_pruned(sql: &Sql, now: Timestamp) -> Result<bool, SqlError> {
-    Ok(walk::load::<Date>(sql, PRUNED)? == Some(now.date()))
+    Ok(documents::load::<Date>(sql, PRUNED)? == Some(now.date()))
 }

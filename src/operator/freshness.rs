@@ -7,8 +7,8 @@ use tidegate_engine::{DAY, Date, Timestamp};
 
 use super::newest::age_days;
 use super::{facts, notifications};
+use crate::durable::documents;
 use crate::durable::sql::{Sql, SqlError};
-use crate::durable::{documents, walk};
 
 /// A catalog whose newest row is that old is told of.
 const STALE_DAYS: u32 = 45;
@@ -44,7 +44,7 @@ impl Freshness {
         );
         sql.change(|change| {
             notifications::write(change, now, "catalog.stale", &text)?;
-            walk::save(change, TOLD_AT, &now)
+            documents::save(change, TOLD_AT, &now)
         })
     }
 

@@ -26,8 +26,8 @@ use super::calls::CALLING_MILLIS;
 use crate::durable::client::{CallError, Circumstances, retry_after_millis};
 use crate::durable::laying::{self, AGAIN_MILLIS, KV_SECONDS, Progress};
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
-use crate::durable::walk::{self, STEP_MILLIS};
-use crate::durable::{audit, outbox};
+use crate::durable::walk::STEP_MILLIS;
+use crate::durable::{audit, documents, outbox};
 use crate::ledger::protocol::{self as ledger, KeyCall};
 use crate::platform::{jittered, random_id, real_millis, real_now, within};
 use crate::store::{BINDING, Family, Kv, LaidKey, LaidRecord, RoundKey, RoundRecord};
@@ -306,11 +306,11 @@ fn left(sql: &Sql) -> Result<Option<Vec<TenantId>>, SqlError> {
 }
 
 fn state(sql: &Sql) -> Result<Option<State>, SqlError> {
-    walk::load(sql, NAME)
+    documents::load(sql, NAME)
 }
 
 fn save(change: &Change<'_>, state: &State) -> Result<(), SqlError> {
-    walk::save(change, NAME, state)
+    documents::save(change, NAME, state)
 }
 
 /// The same, with when KV was found to have confirmed it.

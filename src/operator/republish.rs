@@ -15,7 +15,7 @@ use crate::durable::audit::{self, Act};
 use crate::durable::client::{Circumstances, retry_after_millis};
 use crate::durable::sql::{Sql, SqlError, integer, values};
 use crate::durable::walk::{self, Asked, Expected, STEP_MILLIS, SWEEP_KEYS, Walk};
-use crate::durable::{keys, outbox};
+use crate::durable::{documents, keys, outbox};
 use crate::ledger::protocol::{self as ledger, KeyCall};
 use crate::platform::{jittered, real_millis, within};
 use crate::store::{BINDING, Family, KeyKey, KeyRecord, Kv};
@@ -93,7 +93,7 @@ pub async fn ask_ledgers(sql: &Sql, env: &Env, circumstances: Circumstances) -> 
 pub fn next_due_millis(sql: &Sql, now: Timestamp, sweeps: bool) -> Result<Option<i64>, SqlError> {
     let step = integer(real_millis()) + STEP_MILLIS;
     let asks = sql.number("SELECT MIN(due) FROM republish", Vec::new())?.map(|due| due.max(step));
-    let sweep = match walk::load::<Walk<Place>>(sql, SWEEP)? {
+    let sweep = match documents::load::<Walk<Place>>(sql, SWEEP)? {
         Some(Walk { place: Some(_), .. }) => step,
         last => walk::next_sweep(NAME, last.map(|walk| walk.day), now).0.saturating_mul(1_000),
     };
@@ -113,7 +113,7 @@ enum Place {
 /// Makes the next step of the daily sweep, if it is due; whether there are more. Where KV does not answer, the rest is
 /// left to the next day.
 pub async fn sweep(sql: &Sql, env: &Env, now: Timestamp) -> Result<bool, SqlError> {
-    let (day, place) = match walk::load::<Walk<Place>>(sql, SWEEP)? {
+    let (day, place) = match documents::load::<Walk<Place>>(sql, SWEEP)? {
         Some(Walk { day, place: Some(place) }) => (day, place),
         last if now < walk::next_sweep(NAME, last.as_ref().map(|walk| walk.day), now) => return Ok(false),
         _ => (now.date(), Place::Known(0)),
@@ -140,7 +140,7 @@ async fn sweep_ceiling(env: &Env) {
 
 fn end(sql: &Sql, day: Date, place: Option<Place>) -> Result<bool, SqlError> {
     let more = place.is_some();
-    sql.change(|change| walk::save(change, SWEEP, &Walk { day, place }))?;
+    sql.change(|change| documents::save(change, SWEEP, &Walk { day, place }))?;
     Ok(more)
 }
 

@@ -8,7 +8,7 @@ use super::calls::CALLING_MILLIS;
 use super::notifications;
 use crate::durable::client::Circumstances;
 use crate::durable::sql::{Change, Sql, SqlError, integer, values};
-use crate::durable::{audit, documents, walk};
+use crate::durable::{audit, documents};
 use crate::ledger::protocol as ledger;
 use crate::platform::real_millis;
 
@@ -47,7 +47,7 @@ fn tell_full(change: &Change<'_>, tenant: &TenantId, now: Timestamp) -> Result<(
     if told.is_some_and(|told| told >= today) {
         return Ok(());
     }
-    walk::save(change, FULL, &today)?;
+    documents::save(change, FULL, &today)?;
     let text = format!(
         "{MAX_ADMITTED} tenants without a policy are recorded, and there is no room for another: mail of further ones, \
          as of {tenant}, is accepted and not recorded. Put a policy for tenants that are yours, or delete those that \
@@ -66,7 +66,7 @@ type Poke = (i64, String);
 /// Has all ledgers judge their servers anew, so that the list of tenants follows; their own lists need none of it.
 pub fn poke_all(change: &Change<'_>, now_millis: i64) -> Result<(), SqlError> {
     let poke: Poke = (now_millis + POKE_AFTER_MILLIS, String::new());
-    walk::save(change, POKE, &poke)
+    documents::save(change, POKE, &poke)
 }
 
 /// When the next ledgers are to be told, in milliseconds of the real clock.
@@ -98,8 +98,8 @@ pub async fn poke_due(sql: &Sql, env: &Env, circumstances: Circumstances) -> Res
         sql.change(|change| match poke(change)? {
             // meanwhile there may have been another change: then all begins anew
             Some(now) if now == (due, after) => match &last {
-                Some(last) => walk::save(change, POKE, &(due, last)),
-                None => walk::remove(change, POKE),
+                Some(last) => documents::save(change, POKE, &(due, last)),
+                None => documents::remove(change, POKE),
             },
             _ => Ok(()),
         })?;
